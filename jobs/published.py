@@ -1,0 +1,46 @@
+"""What a stage says when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from nightloop.nights import Night
+
+
+@dataclass(frozen=True)
+class Published:
+    """One partition of one table, as it was committed."""
+
+    use_case: str
+    night: Night
+    stage: str
+    table: str
+    table_version: int
+    rows: int
+    content_digest: str
+    details: Mapping[str, object] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values for ``--json``; details join the top level and never hide a field."""
+        own = {
+            "use_case": self.use_case,
+            "night": str(self.night),
+            "stage": self.stage,
+            "table": self.table,
+            "table_version": self.table_version,
+            "rows": self.rows,
+            "content_digest": self.content_digest,
+        }
+        return {**self.details, **own}
+
+
+class Progress(Protocol):
+    """Told how far long work has come; the command line draws a bar, Airflow logs a line, tests pass ``silent``."""
+
+    def __call__(self, doing: str, done: int, total: int) -> None: ...
+
+
+def silent(doing: str, done: int, total: int) -> None:
+    """Say nothing."""

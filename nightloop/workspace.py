@@ -1,0 +1,57 @@
+"""What a stage works with: settings and the stores they name, opened once at a door and passed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightloop.ledger import Ledger
+from nightloop.lake import Lake
+from nightloop.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from nightloop.definitions.use_case import UseCase
+    from nightloop.engine import Engine
+    from nightloop.model.registry import Registry
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Lake, ledger, registry and engines of one installation."""
+
+    settings: Settings
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Workspace:
+        """Open the stores that the settings name (by default, those of the environment)."""
+        return cls(settings or load_settings())
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The tables by night."""
+        return Lake.open(self.settings)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The append-only log of what happened and was decided."""
+        return Ledger.open(self.settings)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """MLflow's runs, versions and aliases; imported only when asked for, for MLflow takes seconds to import."""
+        from nightloop.model.registry import Registry
+
+        return Registry.open(self.settings)
+
+    def engine(self, use_case: UseCase) -> Engine:
+        """Return the engine the use case asks for, unless the settings say otherwise."""
+        from nightloop.engine import open_engine
+
+        return open_engine(self.settings.engine or use_case.engine, self.settings)
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the pages made for people."""
+        return self.settings.home / "reports"
