@@ -1,0 +1,35 @@
+"""What a gate or the monitor answers: pass, fail, or not enough evidence; with figures and the reason in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Outcome = Literal["pass", "fail", "not_enough_evidence"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number: its interval where it has one, and on how many rows it stands."""
+
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    group: str = "all"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An answer that a decision can rest on. ``reason`` is a sentence with the figures in it."""
+
+    gate: str
+    outcome: Outcome
+    reason: str
+    figures: tuple[Figure, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answer is a plain yes; no evidence is no yes."""
+        return self.outcome == "pass"
