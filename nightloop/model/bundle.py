@@ -1,0 +1,136 @@
+"""Write and read a bundle: the one artifact of a trained model, a folder of plain files.
+
+    bundle.json       what the model is: features in order, calibration, threshold, where it comes from
+    model.ubj         the boosted trees (XGBoost's own format), or
+    linear.json       the linear model
+    definition.yaml   the use case as it was written when the model was trained
+    reference.json    the profile of the training data that drift is measured against
+    card.md           the model card
+
+No pickle: reading a bundle runs no code of the bundle. The same training writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightloop.errors import SourceDamaged, UsageError
+from nightloop.model.calibration import Calibration
+from nightloop.model.linear import LinearModel
+from nightloop.model.spec import FORMAT, Spec, Training
+
+if TYPE_CHECKING:
+    from xgboost import Booster
+
+    from nightloop.definitions.use_case import UseCase
+
+__all__ = ["FORMAT", "Spec", "Training", "digest", "read_spec", "reference_profile", "write"]
+
+SPEC, TREES, LINEAR = "bundle.json", "model.ubj", "linear.json"
+DEFINITION, REFERENCE, CARD = "definition.yaml", "reference.json", "card.md"
+
+
+def write(
+    folder: Path,
+    *,
+    use_case: UseCase,
+    model: Booster | LinearModel,
+    calibration: Calibration,
+    training: Training,
+    definition: str,
+    reference: Mapping[str, object],
+    card: str,
+) -> Path:
+    """Write the bundle into ``folder`` in one move, in place of what was there, and return the folder.
+
+    Args:
+        folder: where it shall stand.
+        use_case: names the features in order, their descriptions, the threshold and the number of reasons.
+        model: boosted trees or a linear model over the use case's features, in that order.
+        calibration: from margin to probability.
+        training: where the model comes from.
+        definition: text of the use case's file.
+        reference: profile of the training data, JSON-able, no NaN.
+        card: Markdown.
+
+    Raises:
+        UsageError: the model takes other features than the use case has.
+    """
+    kind, name, content = _model_file(model, use_case)
+    files = {
+        SPEC: _json(Spec.of(use_case, kind, calibration, training).as_json()),
+        name: content,
+        DEFINITION: definition.encode(),
+        REFERENCE: _json(reference),
+        CARD: card.encode(),
+    }
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    fresh.chmod(0o755)
+    for file, data in files.items():
+        (fresh / file).write_bytes(data)
+    shutil.rmtree(folder, ignore_errors=True)
+    return fresh.rename(folder)
+
+
+def _model_file(model: Booster | LinearModel, use_case: UseCase) -> tuple[str, str, bytes]:
+    names = list(use_case.features)
+    if isinstance(model, LinearModel):
+        _check_features(model.feature_count, None, names)
+        return "logistic_regression", LINEAR, _json(model.as_json())
+    _check_features(model.num_features(), model.feature_names, names)
+    return "xgboost", TREES, bytes(model.save_raw("ubj"))
+
+
+def _check_features(count: int, given: list[str] | None, names: list[str]) -> None:
+    if count != len(names) or (given is not None and given != names):
+        raise UsageError(
+            f"the model takes {count} features {given or ''}, the use case has {len(names)}: {', '.join(names)}.",
+            do="Train it on the use case's features, in their order.",
+        )
+
+
+def _json(values: Mapping[str, object]) -> bytes:
+    return (json.dumps(values, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n").encode()
+
+
+def read_spec(folder: Path) -> Spec:
+    """Read what the model is.
+
+    Raises:
+        SourceDamaged: no bundle, a newer format, or not readable; the message names the file.
+    """
+    return Spec.from_json(read_json(folder, SPEC), where=str(folder / SPEC))
+
+
+def reference_profile(folder: Path) -> dict[str, object]:
+    """Read the profile of the training data that the trainer gave."""
+    return read_json(folder, REFERENCE)
+
+
+def read_json(folder: Path, name: str) -> dict[str, object]:
+    """Read one JSON object of the bundle."""
+    path = folder / name
+    try:
+        values = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise SourceDamaged(f"the bundle has no {name}.", where=str(folder), do="Fetch or train the model again.") from error
+    except ValueError as error:
+        raise SourceDamaged(f"not readable as JSON: {error}.", where=str(path), do="Fetch or train the model again.") from error
+    if not isinstance(values, dict):
+        raise SourceDamaged("holds no JSON object.", where=str(path), do="Fetch or train the model again.")
+    return values
+
+
+def digest(folder: Path) -> str:
+    """Return a digest of every file's name and bytes: equal bundles, equal digest, wherever they lie."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()

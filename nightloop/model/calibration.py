@@ -1,0 +1,106 @@
+"""Turn a model's margin (log-odds) into a probability that means what it says.
+
+Platt (1999): ``1 / (1 + exp(-(slope * margin + intercept)))``. Isotonic: a monotone step-wise linear curve through fitted points.
+Fitted by scikit-learn, kept as plain numbers, applied in NumPy: the service needs no scikit-learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightloop.errors import SourceDamaged, TrainingRefused
+
+Floats = NDArray[np.float64]
+Kind = Literal["none", "platt", "isotonic"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A fitted curve from margin to probability.
+
+    ``slope`` and ``intercept`` belong to platt; ``margins`` (rising) and ``probabilities`` are the points of isotonic.
+    """
+
+    kind: Kind
+    slope: float = 1.0
+    intercept: float = 0.0
+    margins: tuple[float, ...] = ()
+    probabilities: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("none", "platt", "isotonic"):
+            raise SourceDamaged(f"'{self.kind}' is no calibration.", do="Known are none, platt and isotonic.")
+        if self.kind == "isotonic" and (not self.margins or len(self.margins) != len(self.probabilities)):
+            raise SourceDamaged(
+                f"the isotonic calibration has {len(self.margins)} margins and {len(self.probabilities)} probabilities.",
+                do="Train the model again: it needs as many of one as of the other, and at least one.",
+            )
+
+    def probability(self, margin: Floats) -> Floats:
+        """Return the probability of each margin, both float64 of shape (n,); each row on its own."""
+        if self.kind == "isotonic":
+            return np.interp(margin, self.margins, self.probabilities)
+        return sigmoid(self.slope * margin + self.intercept)
+
+    @property
+    def effect_scale(self) -> float:
+        """Factor from a contribution to the margin to one to the calibrated log-odds; 1 where the curve is not a line."""
+        return self.slope if self.kind == "platt" else 1.0
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values; ``from_json`` reads them back."""
+        if self.kind == "isotonic":
+            return {"kind": self.kind, "margins": list(self.margins), "probabilities": list(self.probabilities)}
+        return {"kind": self.kind, "slope": self.slope, "intercept": self.intercept}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, object]) -> Calibration:
+        """Read what ``as_json`` wrote."""
+        points = {key: tuple(cast("list[float]", values.get(key, []))) for key in ("margins", "probabilities")}
+        line = {key: float(cast("float", values[key])) for key in ("slope", "intercept") if key in values}
+        return cls(cast("Kind", values["kind"]), **points, **line)  # type: ignore[arg-type]
+
+
+def sigmoid(log_odds: Floats) -> Floats:
+    """Return ``1 / (1 + exp(-x))`` without overflow at either end."""
+    small = np.exp(-np.abs(log_odds))
+    return cast("Floats", np.where(log_odds >= 0, 1.0, small) / (1.0 + small))
+
+
+def fit(kind: Kind, margin: Floats, label: NDArray[np.bool_]) -> Calibration:
+    """Fit a curve on rows the model was not fitted on.
+
+    Raises:
+        TrainingRefused: the rows hold one class only, so no curve can be learned.
+    """
+    if kind == "none":
+        return Calibration("none")
+    if len(np.unique(label)) < 2:  # noqa: PLR2004 - the two classes
+        raise TrainingRefused(
+            f"the {len(label)} calibration rows hold one class only.",
+            do="Train as of a later night, or widen calibrate_nights.",
+        )
+    return _platt(margin, label) if kind == "platt" else _isotonic(margin, label)
+
+
+def _platt(margin: Floats, label: NDArray[np.bool_]) -> Calibration:
+    from sklearn.linear_model import LogisticRegression
+
+    line = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(margin.reshape(-1, 1), label)
+    return Calibration("platt", slope=float(line.coef_[0, 0]), intercept=float(line.intercept_[0]))
+
+
+def _isotonic(margin: Floats, label: NDArray[np.bool_]) -> Calibration:
+    from sklearn.isotonic import IsotonicRegression
+
+    curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(margin, label.astype(np.float64))
+    return Calibration("isotonic", margins=_plain(curve.X_thresholds_), probabilities=_plain(curve.y_thresholds_))
+
+
+def _plain(values: Floats) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

@@ -1,0 +1,141 @@
+"""What a bundle says of its model: bundle.json as frozen objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from nightloop.errors import SourceDamaged
+from nightloop.model.calibration import Calibration
+from nightloop.nights import Night, Nights, parse_night, parse_nights
+
+if TYPE_CHECKING:
+    from nightloop.definitions.use_case import UseCase
+
+FORMAT = 1
+Kind = Literal["xgboost", "logistic_regression"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where a model comes from: enough to make it again, and nothing that changes when it is made again."""
+
+    as_of: Night
+    fit: Nights
+    calibrate: Nights
+    validate: Nights
+    definition_digest: str
+    code_version: str
+    data_versions: Mapping[str, int | str]  # table or data set -> version
+    training_key: str  # equal for equal trainings
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values; ``from_json`` reads them back."""
+        nights = {name: str(getattr(self, name)) for name in ("as_of", "fit", "calibrate", "validate")}
+        return {
+            **nights,
+            "definition_digest": self.definition_digest,
+            "code_version": self.code_version,
+            "data_versions": dict(self.data_versions),
+            "training_key": self.training_key,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Training:
+        """Read what ``as_json`` wrote."""
+        return cls(
+            as_of=parse_night(values["as_of"]),
+            fit=parse_nights(values["fit"]),
+            calibrate=parse_nights(values["calibrate"]),
+            validate=parse_nights(values["validate"]),
+            definition_digest=values["definition_digest"],
+            code_version=values["code_version"],
+            data_versions=values["data_versions"],
+            training_key=values["training_key"],
+        )
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the model takes, what it answers, and how the answer becomes a decision."""
+
+    use_case: str
+    kind: Kind
+    features: tuple[str, ...]  # in the order of the columns
+    descriptions: tuple[str, ...]  # one per feature: the words of a reason
+    calibration: Calibration
+    threshold: float  # a probability at or above it is a positive decision
+    reasons: int  # how many reasons an answer carries
+    group: str  # entity column of the fairness gate
+    personal: tuple[str, ...]  # features made of personal data
+    training: Training
+
+    @classmethod
+    def of(cls, use_case: UseCase, kind: str, calibration: Calibration, training: Training) -> Spec:
+        """Take from the use case what the bundle repeats of it."""
+        features = use_case.features
+        return cls(
+            use_case=use_case.use_case,
+            kind="xgboost" if kind == "xgboost" else "logistic_regression",
+            features=tuple(features),
+            descriptions=tuple(feature.description for feature in features.values()),
+            calibration=calibration,
+            threshold=use_case.model.decision_threshold,
+            reasons=min(use_case.model.reasons, len(features)),
+            group=use_case.gates.fairness.group,
+            personal=tuple(name for name, feature in features.items() if feature.personal),
+            training=training,
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values; ``from_json`` reads them back."""
+        return {
+            "format": FORMAT,
+            "use_case": self.use_case,
+            "kind": self.kind,
+            "features": [{"name": name, "reason": text} for name, text in zip(self.features, self.descriptions, strict=True)],
+            "calibration": self.calibration.as_json(),
+            "threshold": self.threshold,
+            "reasons": self.reasons,
+            "group": self.group,
+            "personal": list(self.personal),
+            "training": self.training.as_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], *, where: str) -> Spec:
+        """Read what ``as_json`` wrote.
+
+        Raises:
+            SourceDamaged: another format, or a field is missing or wrong.
+        """
+        if values.get("format") != FORMAT:
+            raise SourceDamaged(
+                f"the bundle has format {values.get('format')!r}, this version reads format {FORMAT}.",
+                where=where,
+                do="Use the version of Nightloop that wrote it, or train again.",
+            )
+        try:
+            return cls._read(values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SourceDamaged(
+                f"a field is missing or wrong ({type(error).__name__}: {error}).",
+                where=where,
+                do="Fetch or train the model again.",
+            ) from error
+
+    @classmethod
+    def _read(cls, values: Mapping[str, Any]) -> Spec:
+        return cls(
+            use_case=values["use_case"],
+            kind=values["kind"],
+            features=tuple(feature["name"] for feature in values["features"]),
+            descriptions=tuple(feature["reason"] for feature in values["features"]),
+            calibration=Calibration.from_json(values["calibration"]),
+            threshold=float(values["threshold"]),
+            reasons=int(values["reasons"]),
+            group=values["group"],
+            personal=tuple(values["personal"]),
+            training=Training.from_json(values["training"]),
+        )
