@@ -1,7 +1,8 @@
 """Turn a model's margin (log-odds) into a probability that means what it says.
 
-Platt (1999): ``1 / (1 + exp(-(slope * margin + intercept)))``. Isotonic: a monotone step-wise linear curve through fitted points.
-Fitted by scikit-learn, kept as plain numbers, applied in NumPy: the service needs no scikit-learn.
+Platt (1999): ``1 / (1 + exp(-(slope * margin + intercept)))``. Isotonic: a monotone curve through fitted
+points, straight between them. Fitted by scikit-learn, kept as plain numbers, applied in NumPy: the service needs no
+scikit-learn.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Calibration:
 def sigmoid(log_odds: Floats) -> Floats:
     """Return ``1 / (1 + exp(-x))`` without overflow at either end."""
     small = np.exp(-np.abs(log_odds))
-    return cast("Floats", np.where(log_odds >= 0, 1.0, small) / (1.0 + small))
+    return np.where(log_odds >= 0, 1.0, small) / (1.0 + small)
 
 
 def fit(kind: Kind, margin: Floats, label: NDArray[np.bool_]) -> Calibration:

@@ -1,0 +1,137 @@
+"""Answer from a bundle: probability, decision, reasons. The same object in a batch and in the service.
+
+Knows neither Spark nor HTTP. A row gets the same answer, to the last bit, alone or in a batch, with one thread or many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightloop.errors import SourceDamaged, UsageError
+from nightloop.model import bundle
+from nightloop.model.linear import LinearModel
+from nightloop.model.spec import Spec
+from nightloop.model.trees import Trees
+
+Floats = NDArray[np.float64]
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class Model(Protocol):
+    """What answers with log-odds."""
+
+    @property
+    def feature_count(self) -> int:
+        """How many features it takes."""
+
+    def margins(self, features: Floats) -> Floats:
+        """Return the log-odds (n,) of rows (n, k)."""
+
+    def explain(self, features: Floats) -> tuple[Floats, Floats]:
+        """Return log-odds (n,) and each feature's contribution to them (n, k)."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers to n rows, with r reasons each (r = 0 when none were asked for).
+
+    ``reason`` (n, r) holds indices into ``spec.features``, the strongest for the decision first; ``effect`` (n, r) their
+    contributions in log-odds, positive towards the label being true. An effect whose sign is against the decision tells that
+    fewer than r features speak for it.
+    """
+
+    probability: Floats
+    decision: NDArray[np.bool_]
+    reason: NDArray[np.int64]
+    effect: Floats
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded bundle."""
+
+    spec: Spec
+    model: Model
+
+    @classmethod
+    def load(cls, folder: Path | str, *, threads: int = 1, light: bool = True) -> Predictor:
+        """Read a bundle.
+
+        Args:
+            folder: the bundle.
+            threads: of one call; 1 suits both Spark workers and a service, which run side by side.
+            light: leave scikit-learn out of XGBoost's import: see ``import_xgboost``.
+
+        Raises:
+            SourceDamaged: the bundle is not complete, not readable, or its parts do not fit together.
+        """
+        folder = Path(folder)
+        spec = bundle.read_spec(folder)
+        model = _load_model(folder, spec, threads, light)
+        if model.feature_count != len(spec.features):
+            raise SourceDamaged(
+                f"the model takes {model.feature_count} features, {bundle.SPEC} names {len(spec.features)}.",
+                where=str(folder),
+                do="Fetch or train the model again.",
+            )
+        return cls(spec, model)
+
+    def predict(self, features: Floats, *, reasons: bool = True) -> Predictions:
+        """Answer rows of features (n, k), in the order of ``spec.features``, NaN where missing.
+
+        Raises:
+            UsageError: another number of features, or a value too large for the model.
+        """
+        rows = self._checked(features)
+        if reasons and self.spec.reasons and len(rows):
+            margin, effect = self.model.explain(rows)
+        else:
+            margin, effect = self._margins(rows), np.empty((len(rows), 0))
+        probability = self.spec.calibration.probability(margin)
+        decision = probability >= self.spec.threshold
+        return Predictions(probability, decision, *self._strongest(effect, decision))
+
+    def _margins(self, rows: Floats) -> Floats:
+        return self.model.margins(rows) if len(rows) else np.empty(0)
+
+    def _strongest(self, effect: Floats, decision: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Floats]:
+        effect = effect * self.spec.calibration.effect_scale
+        towards = np.where(decision, 1.0, -1.0)[:, None] * effect
+        # Stable: of equal effects, the feature that comes first.
+        order = np.argsort(-towards, axis=1, kind="stable")[:, : self.spec.reasons]
+        return order.astype(np.int64), np.take_along_axis(effect, order, axis=1)
+
+    def _checked(self, features: Floats) -> Floats:
+        rows = np.ascontiguousarray(features, dtype=np.float64)
+        names = self.spec.features
+        if rows.ndim != 2 or rows.shape[1] != len(names):  # noqa: PLR2004 - rows and columns
+            raise UsageError(
+                f"the model of '{self.spec.use_case}' takes {len(names)} features a row, the array has shape {rows.shape}.",
+                do=f"Give them in this order: {', '.join(names)}.",
+            )
+        beyond = np.abs(rows) > LARGEST
+        if beyond.any():
+            row, column = (int(index) for index in np.argwhere(beyond)[0])
+            raise UsageError(
+                f"feature '{names[column]}' of row {row} is {rows[row, column]}: no number the model can take.",
+                do="Correct it, or leave it missing.",
+            )
+        return rows
+
+
+def _load_model(folder: Path, spec: Spec, threads: int, light: bool) -> Model:
+    if spec.kind == "xgboost":
+        return Trees.load(folder / bundle.TREES, threads=threads, light=light)
+    try:
+        return LinearModel.from_json(bundle.read_json(folder, bundle.LINEAR))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SourceDamaged(
+            f"a field is missing or wrong ({type(error).__name__}: {error}).",
+            where=str(folder / bundle.LINEAR),
+            do="Fetch or train the model again.",
+        ) from error
