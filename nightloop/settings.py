@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nightloop.errors import UsageError
@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     engine: Literal["spark", "local", ""] = Field("", description="Engine over the use case's own choice.")
     spark_url: str = Field("sc://127.0.0.1:15002", description="Address of the Spark Connect server.")
     service_url: str = Field("http://127.0.0.1:8000", description="Address of the prediction service.")
+    service_token: SecretStr | None = Field(None, description="Bearer token that /v1/ of the service asks for; needed beyond loopback.")
     port_offset: int = Field(0, ge=0, le=50000, description="Added to every port the embedded set-up opens.")
     definitions: Path = Field(REPOSITORY / "feature_defs", description="Folder of the use cases.")
     contracts: Path = Field(REPOSITORY / "great_expectations", description="Folder of the contracts.")
