@@ -29,6 +29,7 @@ class FeatureProfile:
         counts: rows per bin, length len(edges) + 2; the last one counts missing values.
         mean, std: over values that are not missing; None where there are none.
         nightly_psi: ascending, for each reference night its stability index against all other reference nights.
+        nightly_shift: ascending, likewise its mean's ``shift`` from theirs; nights without a value are left out.
     """
 
     name: str
@@ -37,6 +38,7 @@ class FeatureProfile:
     mean: float | None
     std: float | None
     nightly_psi: tuple[float, ...] = ()
+    nightly_shift: tuple[float, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -47,6 +49,17 @@ class FeatureProfile:
     def missing_share(self) -> float:
         """Share of the reference's rows without a value."""
         return self.counts[-1] / self.rows if self.rows else 0.0
+
+    def shift(self, values: Floats) -> float:
+        """Return ``((mean of values - mean) / std) ** 2``; 0 where either side has no value or the reference does not vary.
+
+        It has the unit of the stability index: two normal distributions a distance of d standard deviations apart have a PSI
+        of d squared.
+        """
+        known = values[~np.isnan(values)]
+        if not len(known) or self.mean is None or not self.std:
+            return 0.0
+        return float(((np.mean(known) - self.mean) / self.std) ** 2)
 
     def count(self, values: Floats) -> Counts:
         """Count values (n,) per bin of this feature; NaN goes to the last bin.
@@ -144,6 +157,7 @@ def _feature_from_json(value: Mapping[str, Any]) -> FeatureProfile:
         mean=value["mean"],
         std=value["std"],
         nightly_psi=tuple(value["nightly_psi"]),
+        nightly_shift=tuple(value["nightly_shift"]),
     )
 
 
@@ -158,6 +172,7 @@ def _feature(name: str, values: Floats, groups: NDArray[np.intp] | None) -> Feat
         float(np.mean(known)) if len(known) else None,
         float(np.std(known)) if len(known) else None,
         _nightly_psi(values, edges, counts, groups),
+        _nightly_shift(values, groups),
     )
 
 
@@ -168,4 +183,19 @@ def _nightly_psi(values: Floats, edges: Floats, total: Counts, groups: NDArray[n
     bins = len(total)
     place = np.where(np.isnan(values), bins - 1, np.searchsorted(edges, values, side="left"))
     by_night = np.bincount(groups * bins + place, minlength=(int(groups.max()) + 1) * bins).reshape(-1, bins)
-    return tuple(sorted(round(float(value), 9) for value in psi(total - by_night, by_night)))
+    return _ascending(psi(total - by_night, by_night))
+
+
+def _nightly_shift(values: Floats, groups: NDArray[np.intp] | None) -> tuple[float, ...]:
+    """Shift of each night's mean from the mean of the other nights, in squared standard deviations of the whole."""
+    known = ~np.isnan(values)
+    if groups is None or not known.any() or not (spread := float(np.std(values[known]))):
+        return ()
+    sums, rows = np.bincount(groups[known], weights=values[known]), np.bincount(groups[known])
+    judged = (rows > 0) & (rows < rows.sum())
+    sums, rows, total, size = sums[judged], rows[judged], sums.sum(), rows.sum()
+    return _ascending(((sums / rows - (total - sums) / (size - rows)) / spread) ** 2)
+
+
+def _ascending(values: Floats) -> tuple[float, ...]:
+    return tuple(sorted(round(float(value), 9) for value in values))
