@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nightloop.ledger import Ledger
 from nightloop.lake import Lake
+from nightloop.ledger import Ledger
 from nightloop.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -1,0 +1,8 @@
+"""The command line: python -m jobs STAGE USE_CASE NIGHT."""
+
+import sys
+
+from jobs.command_line import main
+
+if __name__ == "__main__":
+    sys.exit(main())

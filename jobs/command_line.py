@@ -1,0 +1,162 @@
+"""Parse a command, run it, and say what came of it: a line or JSON, and an exit code a scheduler can read."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from jobs.console import Bars, errors, output
+from jobs.published import Published
+from jobs.stages import STAGES, Option, Stage, stage_named
+from nightloop import __version__
+from nightloop.errors import NightloopError
+from nightloop.nights import parse_nights
+from nightloop.settings import load_settings
+
+EPILOG = """exit codes:
+  0 done   2 wrong argument or setting   3 mistake in a definition or contract   4 source unreadable or empty
+  5 contract broken   6 no champion   7 training refused   8 gate failed   9 set-up (port, Java, program)
+  75 to 79 try again later: 76 an earlier night is missing, 77 Spark does not answer, 78 a store does not answer, 79 writers collided
+
+examples:
+  python -m jobs ingest flight_delay 2013-01-01..2013-03-31
+  python -m jobs score flight_delay 2013-04-01 --json
+  python -m jobs status flight_delay
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    if getattr(options, "engine", None):
+        os.environ["NIGHTLOOP_ENGINE"] = options.engine
+    try:
+        code: int = options.run(options)
+        return code
+    except NightloopError as error:
+        _tell(error, as_json=getattr(options, "json", False))
+        return error.exit_code
+    except KeyboardInterrupt:
+        errors.print("stopped; what was published stays, run the same command again to go on")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m jobs",
+        description="Nightloop's stages and what goes with them. Every stage is a function of a use case and a night: run it again, "
+        "in any order, and the same content is published.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"nightloop {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for stage in STAGES:
+        _add_stage(commands, stage)
+    _add_others(commands)
+    return parser
+
+
+def _add_stage(commands: argparse._SubParsersAction[argparse.ArgumentParser], stage: Stage) -> None:
+    command = commands.add_parser(stage.name, help=stage.summary, description=stage.description)
+    command.add_argument("use_case", metavar="USE_CASE", help="name of a file in feature_defs/, for example flight_delay")
+    command.add_argument("nights", metavar="NIGHT", help="a night YYYY-MM-DD, or a range FIRST..LAST (both included)")
+    for option in stage.options:
+        _add_option(command, option)
+    command.add_argument("--engine", choices=("spark", "local"), help="engine over the use case's choice (NIGHTLOOP_ENGINE)")
+    command.add_argument("--json", action="store_true", help="print one JSON object per published partition, one a line")
+    command.set_defaults(run=_run_stage, stage=stage.name)
+
+
+def _add_option(command: argparse.ArgumentParser, option: Option) -> None:
+    flag = f"--{option.name.replace('_', '-')}"
+    if option.is_flag:
+        command.add_argument(flag, dest=option.name, action="store_true", help=option.help)
+    else:
+        command.add_argument(flag, dest=option.name, choices=option.choices, default=option.default, help=option.help)
+
+
+def _add_others(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    status = commands.add_parser("status", help="tell what exists per night, which champion is effective, and what is missing")
+    status.add_argument("use_case", metavar="USE_CASE")
+    status.add_argument("nights", metavar="NIGHT", nargs="?", help="a night or a range (default: every night with something)")
+    status.add_argument("--json", action="store_true", help="print one JSON object")
+    status.set_defaults(run=_run_status)
+
+    check = commands.add_parser("check", help="read every definition and contract and tell every mistake; touches no data")
+    check.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all of them")
+    check.set_defaults(run=_run_check)
+
+    loop = commands.add_parser("loop", help="the main job (make run): everything once on the embedded set-up, then stop")
+    loop.set_defaults(run=_run_loop)
+    ui = commands.add_parser("ui", help="keep Airflow, MLflow, Spark and the service up (make ui) until Ctrl-C")
+    ui.set_defaults(run=_run_ui)
+
+
+def _run_stage(options: argparse.Namespace) -> int:
+    from nightloop.definitions import load_use_case
+    from nightloop.workspace import Workspace
+
+    stage = stage_named(options.stage)
+    nights = parse_nights(options.nights)
+    workspace = Workspace.open(load_settings())
+    use_case = load_use_case(options.use_case, workspace.settings.definitions)
+    extra = {option.name: getattr(options, option.name) for option in stage.options}
+    with Bars() as bars:
+        published = stage.load()(use_case, nights, workspace, progress=bars, **extra)
+    for item in published:
+        _print_published(item, as_json=options.json)
+    return 0
+
+
+def _print_published(item: Published, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(item.as_json(), default=str))  # noqa: T201 - the command's answer
+        return
+    details = "  ".join(f"{key}={value}" for key, value in item.details.items() if isinstance(value, str | int | float))
+    output.print(
+        f"{item.night}  {item.table:<32} version {item.table_version:<5} {item.rows:>8,} rows  {item.content_digest[:12]}  {details}",
+        markup=False,
+    )
+
+
+def _run_status(options: argparse.Namespace) -> int:
+    from jobs import status
+
+    return status.show(options.use_case, parse_nights(options.nights) if options.nights else None, as_json=options.json)
+
+
+def _run_check(options: argparse.Namespace) -> int:
+    from jobs import check
+
+    return check.show(options.use_case)
+
+
+def _run_loop(options: argparse.Namespace) -> int:  # noqa: ARG001 - one form for all commands
+    from jobs import loop
+
+    return loop.run()
+
+
+def _run_ui(options: argparse.Namespace) -> int:  # noqa: ARG001 - one form for all commands
+    from jobs import loop
+
+    return loop.keep_up()
+
+
+def _tell(error: NightloopError, *, as_json: bool) -> None:
+    if as_json:
+        told = {
+            "error": type(error).__name__,
+            "what": error.what,
+            "where": error.where,
+            "do": error.do,
+            "exit_code": error.exit_code,
+        }
+        print(json.dumps(told), file=sys.stderr)  # noqa: T201 - the command's answer
+    else:
+        errors.print(f"[bold red]{type(error).__name__}[/bold red]", end=": ")
+        errors.print(str(error), markup=False)

@@ -1,0 +1,125 @@
+"""Speak to Airflow's public REST API: trigger runs, see how they stand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from nightloop.errors import SetupError, StoreUnavailable
+
+FINISHED = frozenset({"success", "failed"})
+
+
+@dataclass(frozen=True)
+class DagRun:
+    """One run of a DAG as the API tells it."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    partition_key: str | None
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """One task of a run and how it stands."""
+
+    task_id: str
+    state: str | None
+
+
+class AirflowClient:
+    """A signed-in client of one Airflow API server."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self.url = url
+        self._credentials = {"username": user, "password": password}
+        self._http = httpx.Client(base_url=url, timeout=30)
+
+    def is_healthy(self) -> bool:
+        """Tell whether the API server answers and the scheduler and the DAG processor are alive."""
+        try:
+            answer = self._http.get("/api/v2/monitor/health")
+        except httpx.TransportError:
+            return False  # not up yet
+        if answer.status_code != httpx.codes.OK:
+            return False
+        parts = answer.json()
+        return all(parts[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+
+    def has_dag(self, dag_id: str) -> bool:
+        """Tell whether the DAG processor has published this DAG."""
+        return self._send("GET", f"/api/v2/dags/{dag_id}", missing_is_fine=True) is not None
+
+    def trigger(self, dag_id: str, conf: Mapping[str, object], *, partition_key: str | None = None, note: str = "") -> str:
+        """Start a run and return its id."""
+        body = {"logical_date": None, "conf": dict(conf), "note": note or None, "partition_key": partition_key}
+        run_id: str = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
+        return run_id
+
+    def run(self, dag_id: str, run_id: str) -> DagRun:
+        """Return one run as it stands."""
+        return _run(self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"))
+
+    def runs(self, dag_id: str) -> list[DagRun]:
+        """Return the newest runs of a DAG (at most 100), newest first."""
+        found = self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns", params={"limit": 100, "order_by": "-id"})
+        return [_run(item) for item in found["dag_runs"]]
+
+    def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
+        """Return the tasks of a run."""
+        found = self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+        return [TaskState(item["task_id"], item["state"]) for item in found["task_instances"]]
+
+    def give_up(self, run: DagRun) -> None:
+        """Mark a run failed, for example one that an interrupted command left behind."""
+        self._send("PATCH", f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}", json={"state": "failed"})
+
+    def cancel_backfills(self, dag_id: str) -> None:
+        """Cancel the backfills of a DAG that still count as running; a new one cannot begin beside them."""
+        found = self._send("GET", "/api/v2/backfills", params={"dag_id": dag_id})
+        for backfill in found["backfills"]:
+            if backfill["completed_at"] is None:
+                self._send("PUT", f"/api/v2/backfills/{backfill['id']}/cancel")
+
+    def _send(self, method: str, path: str, *, missing_is_fine: bool = False, **more: Any) -> Any:
+        answer = self._try(method, path, **more)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self._sign_in()
+            answer = self._try(method, path, **more)
+        if missing_is_fine and answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if answer.is_error:
+            raise SetupError(
+                f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}",
+                do="Read the API server's log under HOME/logs.",
+            )
+        return answer.json() if answer.content else None
+
+    def _try(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Send once more when the server is too busy to answer: it shares its cores with everything else here."""
+        for attempt in range(3):
+            try:
+                return self._http.request(method, path, **more)
+            except httpx.TransportError as error:
+                last = error
+                time.sleep(1 + attempt)
+        raise StoreUnavailable(
+            f"Airflow at {self.url} does not answer ({last}).", do="Read airflow.log under HOME/logs."
+        ) from last
+
+    def _sign_in(self) -> None:
+        answer = self._try("POST", "/auth/token", json=self._credentials)
+        if answer.is_error:
+            raise SetupError(
+                f"Airflow at {self.url} refused to sign in ({answer.status_code}).", do="Delete HOME/airflow and start again."
+            )
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+
+def _run(item: Mapping[str, Any]) -> DagRun:
+    return DagRun(item["dag_id"], item["dag_run_id"], item["state"], item.get("partition_key"))

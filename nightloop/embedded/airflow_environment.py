@@ -1,0 +1,140 @@
+"""The environment in which an embedded Airflow runs: one folder, SQLite, LocalExecutor, ports of our own.
+
+Airflow reads its settings from ``AIRFLOW__SECTION__KEY``; nothing here imports it. The intervals are tuned for one
+person on one machine who waits for a cascade of nights: the defaults are those of a cluster.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from nightloop.settings import REPOSITORY
+
+COMPONENTS = ("api-server", "scheduler", "dag-processor")
+"""What must run. No triggerer: no task of ours defers, and approvals wait without one since Airflow 3.3."""
+
+_SECRETS_FILE = "secrets.json"
+
+
+def airflow_environment(
+    home: Path,
+    port: int,
+    *,
+    nightloop_home: Path,
+    log_port: int,
+    parallelism: int = 4,
+    users: Mapping[str, str] | None = None,
+    inflation_check: str = "warning",
+    base: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Return the environment of Airflow's processes, and write the files it names.
+
+    Args:
+        home: Airflow's folder (database, logs, passwords); made when it is not there.
+        port: where the API server and web UI listen, on loopback.
+        nightloop_home: NIGHTLOOP_HOME of the tasks.
+        log_port: where the scheduler serves task logs.
+        parallelism: tasks at a time.
+        users: name -> password of the web UI, all administrators; default: ``admin`` with a password made once.
+        inflation_check: what the dag-processor does when parses of one file differ: off, warning or error.
+        base: environment to start from; default: this process's.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    kept = _kept_secrets(home)
+    passwords = dict(users or {"admin": kept["admin_password"]})
+    passwords_file = home / "passwords.json"
+    _write_private(passwords_file, json.dumps(passwords))
+    address = f"http://127.0.0.1:{port}"
+    sections = {
+        "core": {
+            "dags_folder": str(REPOSITORY / "dags"),
+            "plugins_folder": str(REPOSITORY / "plugins"),
+            "load_examples": "False",
+            "executor": "LocalExecutor",
+            "parallelism": str(parallelism),
+            "max_active_tasks_per_dag": str(parallelism),
+            "fernet_key": kept["fernet_key"],
+            "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+            "simple_auth_manager_users": ",".join(f"{name}:admin" for name in passwords),
+            "simple_auth_manager_passwords_file": str(passwords_file),
+            "dags_are_paused_at_creation": "False",
+            "min_serialized_dag_update_interval": "5",
+            "execution_api_server_url": f"{address}/execution/",
+        },
+        "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
+        "api": {
+            "host": "127.0.0.1",
+            "port": str(port),
+            "base_url": address,
+            "secret_key": kept["secret_key"],
+            "workers": "1",
+            "access_control_allow_origins": "",
+        },
+        "api_auth": {"jwt_secret": kept["jwt_secret"]},
+        "scheduler": {
+            "scheduler_idle_sleep_time": "0.2",
+            "scheduler_heartbeat_sec": "2",
+            "max_dagruns_to_create_per_loop": "50",
+            "max_dagruns_per_loop_to_schedule": "50",
+            "enable_health_check": "False",
+        },
+        "dag_processor": {
+            "refresh_interval": "30",
+            "min_file_process_interval": "60",
+            "parsing_processes": "2",
+            "dag_version_inflation_check_level": inflation_check,
+        },
+        "logging": {
+            "base_log_folder": str(home / "logs"),
+            "dag_processor_child_process_log_directory": str(home / "logs" / "dag_processor"),
+            "worker_log_server_port": str(log_port),
+            "logging_level": "INFO",
+        },
+        "usage_data_collection": {"enabled": "False"},
+    }
+    named = {f"AIRFLOW__{part.upper()}__{key.upper()}": value for part, keys in sections.items() for key, value in keys.items()}
+    start = dict(os.environ if base is None else base)
+    return {
+        **start,
+        **named,
+        "AIRFLOW_HOME": str(home),
+        "NIGHTLOOP_HOME": str(nightloop_home),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(REPOSITORY), start.get("PYTHONPATH", "")])),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), start.get("PATH", "")]),
+        "NO_PROXY": ",".join(filter(None, ["127.0.0.1,localhost", start.get("NO_PROXY", "")])),
+        "SCARF_ANALYTICS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def airflow_command(*arguments: str) -> list[str]:
+    """Return the command line of an Airflow command, run by this interpreter."""
+    return [sys.executable, "-m", "airflow", *arguments]
+
+
+def _kept_secrets(home: Path) -> dict[str, str]:
+    """Return keys made at the first start and kept, so that a second start reads what the first one wrote."""
+    file = home / _SECRETS_FILE
+    if not file.exists():
+        import base64
+
+        made = {
+            "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "secret_key": secrets.token_urlsafe(32),
+            "jwt_secret": secrets.token_urlsafe(48),
+            "admin_password": secrets.token_urlsafe(12),
+        }
+        _write_private(file, json.dumps(made))
+    kept: dict[str, str] = json.loads(file.read_text())
+    return kept
+
+
+def _write_private(file: Path, text: str) -> None:
+    """Write a file that only its owner may read."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+        stream.write(text)

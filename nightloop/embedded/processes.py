@@ -1,0 +1,119 @@
+"""Start servers as children, wait until they answer, and leave none behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from nightloop.errors import SetupError
+
+GRACE_SECONDS = 15.0
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Server:
+    """One running child and where it writes."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@dataclass
+class Servers:
+    """The children of one command; leaving the block stops them all, newest first."""
+
+    logs: Path
+    _running: list[Server] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Server:
+        """Start a command in a process group of its own, its output going to ``logs/NAME.log``."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        log = self.logs / f"{name}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 - the commands are ours
+                list(command),
+                env=dict(environment),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, no locks
+            )
+        server = Server(name, process, log)
+        self._running.append(server)
+        return server
+
+    def wait_for(self, server: Server, answers: Callable[[], bool], *, seconds: float) -> None:
+        """Wait until the server answers.
+
+        Raises:
+            SetupError: it ended, or did not answer in time; the message carries the end of its log.
+        """
+        deadline = time.monotonic() + seconds
+        while not answers():
+            if server.process.poll() is not None:
+                raise SetupError(
+                    f"{server.name} ended at once with exit code {server.process.returncode}. It said:\n{tail(server.log)}",
+                    do=f"Read {server.log}.",
+                )
+            if time.monotonic() > deadline:
+                raise SetupError(
+                    f"{server.name} did not answer within {seconds:.0f} s. It said last:\n{tail(server.log)}",
+                    do=f"Read {server.log}; on a slow machine, try again.",
+                )
+            time.sleep(0.2)
+
+    def fallen(self) -> Server | None:
+        """Return a server that has ended, if any has."""
+        return next((server for server in self._running if server.process.poll() is not None), None)
+
+    def stop(self) -> None:
+        """End every child and its whole process group: ask first, then insist."""
+        for server in reversed(self._running):
+            signal_group(server.process, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_SECONDS
+        for server in reversed(self._running):
+            try:
+                server.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                pass  # insisted on just below, with the rest of its group
+            signal_group(server.process, signal.SIGKILL)
+            server.process.wait()
+        self._running.clear()
+
+
+def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Send a signal to a child's process group; a group that is gone already is what was wanted."""
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return
+
+
+def tail(log: Path, lines: int = 12) -> str:
+    """Return the last lines of a log, indented."""
+    text = log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else ["(nothing)"]
+    return "\n".join(f"    {line}" for line in text)
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this child when the command that started it is killed (Linux only)."""
+    if os.uname().sysname == "Linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

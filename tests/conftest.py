@@ -1,0 +1,42 @@
+"""What every test stands on: quiet libraries, a home of its own, and the shared servers of the session."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before anything is imported: no telemetry, no drawing on a screen, no progress bars of other people's libraries.
+os.environ.update(
+    DO_NOT_TRACK="1",
+    GX_ANALYTICS_ENABLED="false",
+    MLFLOW_DISABLE_TELEMETRY="true",
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT="true",
+    DVC_NO_ANALYTICS="1",
+    SCARF_ANALYTICS="false",
+    MPLBACKEND="Agg",
+    GIT_PYTHON_REFRESH="quiet",
+    PYTHONDONTWRITEBYTECODE="1",
+)
+for name in [name for name in os.environ if name.startswith("NIGHTLOOP_")]:
+    del os.environ[name]
+
+pytest_plugins = [
+    f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("fixtures_*.py"))
+]
+
+from nightloop.settings import Settings, load_settings  # noqa: E402
+from nightloop.workspace import Workspace  # noqa: E402
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An installation of the test's own, on the local engine."""
+    return load_settings(home=tmp_path / "home", engine="local")
+
+
+@pytest.fixture
+def workspace(settings: Settings) -> Workspace:
+    """The stores of that installation."""
+    return Workspace.open(settings)
