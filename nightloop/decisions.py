@@ -1,0 +1,120 @@
+"""Decide after each night whether the champion stays or a new training is asked for.
+
+Pure logic: what earlier nights decided comes in as their stored rows, so the same night always decides the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from nightloop.evidence.verdict import Verdict
+from nightloop.nights import Night
+
+if TYPE_CHECKING:
+    from nightloop.definitions.use_case import Retrain
+    from nightloop.model.champions import Champion
+
+
+@dataclass(frozen=True)
+class EarlierNight:
+    """What an earlier night stored: its decision, its drift verdict, and the champion both were about."""
+
+    night: Night
+    decision: str
+    drift_verdict: str
+    champion_version: int
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> EarlierNight:
+        """Read a row of the decisions table."""
+        return cls(row["night"], row["decision"], row["drift_verdict"], row["champion_version"])
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Keep the champion, or retrain; the reason is a sentence for people."""
+
+    decision: Literal["keep", "retrain"]
+    reason: str
+
+
+def decide(
+    rules: Retrain,
+    night: Night,
+    champion: Champion,
+    *,
+    drift: Verdict,
+    performance: Verdict,
+    earlier: Sequence[EarlierNight],
+) -> Decision:
+    """Decide for one night, from its own verdicts and the rows of earlier nights.
+
+    A retrain is due when realised performance failed, when drift failed ``drifted_nights`` nights in a row under the same
+    champion, or when the champion has reached its maximum age. It is asked for unless an earlier night within the cool-down
+    asked already.
+    """
+    due = _due(rules, night, champion, drift=drift, performance=performance, earlier=earlier)
+    if due is None:
+        age = (night - champion.as_of).days
+        return Decision(
+            "keep",
+            f"Champion version {champion.version} is {_nights(age)} old (at most {rules.maximum_age_nights}); "
+            f"drift: {_words(drift)}; realised performance: {_words(performance)}.",
+        )
+    asked = _last_request(rules, night, earlier)
+    if asked is not None:
+        until = asked + timedelta(days=rules.cool_down_nights)
+        return Decision("keep", f"A retrain is due ({due}), but {asked} asked for one, and the cool-down lasts to {until}.")
+    return Decision("retrain", f"{due[0].upper()}{due[1:]}.")
+
+
+def _due(
+    rules: Retrain,
+    night: Night,
+    champion: Champion,
+    *,
+    drift: Verdict,
+    performance: Verdict,
+    earlier: Sequence[EarlierNight],
+) -> str | None:
+    """Say why a retrain is due, the gravest reason first."""
+    if performance.outcome == "fail":
+        return f"realised performance failed: {performance.reason.rstrip('.')}"
+    run = _drifted_in_a_row(night, champion, earlier) + 1 if drift.outcome == "fail" else 0
+    if run >= rules.drifted_nights:
+        return f"features drifted {_nights(run)} in a row: {drift.reason.rstrip('.')}"
+    age = (night - champion.as_of).days
+    if age >= rules.maximum_age_nights:
+        most = rules.maximum_age_nights
+        return f"champion version {champion.version} was trained as of {champion.as_of}, {_nights(age)} ago (at most {most})"
+    return None
+
+
+def _drifted_in_a_row(night: Night, champion: Champion, earlier: Sequence[EarlierNight]) -> int:
+    """Count the nights just before this one whose drift failed against the same champion's reference.
+
+    A night that was never decided (its data was quarantined) neither counts nor ends the run.
+    """
+    run = 0
+    for row in sorted((row for row in earlier if row.night < night), key=lambda row: row.night, reverse=True):
+        if row.drift_verdict != "fail" or row.champion_version != champion.version:
+            break
+        run += 1
+    return run
+
+
+def _last_request(rules: Retrain, night: Night, earlier: Sequence[EarlierNight]) -> Night | None:
+    first = night - timedelta(days=rules.cool_down_nights)
+    asked = [row.night for row in earlier if row.decision == "retrain" and first <= row.night < night]
+    return max(asked, default=None)
+
+
+def _nights(count: int) -> str:
+    return "1 night" if count == 1 else f"{count} nights"
+
+
+def _words(verdict: Verdict) -> str:
+    return verdict.outcome.replace("_", " ")

@@ -1,0 +1,73 @@
+"""The metrics table: one row a figure, with its interval, sample size and source. Every report reads from here only.
+
+| column | meaning |
+|---|---|
+| night | partition: the night that made the figure (for realised metrics, the night on which the labels were known) |
+| use_case, model_version | whose figure; no version for figures about data |
+| group | ``all``, ``column=value`` for a group of entities, or the feature, source or bin that the metric is about |
+| metric | name; ``pooled_…`` stands on several nights |
+| value, low, high | the figure and its 95 % interval, where it has one |
+| n | rows it stands on |
+| source | which rows those are, in words |
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from nightloop.evidence.verdict import Figure
+
+SCHEMA = pa.schema(
+    [
+        ("use_case", pa.string()),
+        ("model_version", pa.int64()),
+        ("group", pa.string()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("n", pa.int64()),
+        ("source", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """Figures of one model (or of none) that stand on the same rows."""
+
+    source: str
+    model_version: int | None
+    figures: tuple[Figure, ...]
+
+
+def as_table(use_case: str, parts: Iterable[Sourced]) -> pa.Table:
+    """Return the rows of one night, without the night column.
+
+    A figure that is not a number is no figure and gets no row; an interval end that is not a number is missing.
+    """
+    rows = [
+        {
+            "use_case": use_case,
+            "model_version": part.model_version,
+            "group": figure.group,
+            "metric": figure.metric,
+            "value": float(figure.value),
+            "low": _finite(figure.low),
+            "high": _finite(figure.high),
+            "n": int(figure.n),
+            "source": part.source,
+        }
+        for part in parts
+        for figure in part.figures
+        if _finite(figure.value) is not None
+    ]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
