@@ -64,12 +64,18 @@ class Source(Strict):
     key: list[Name] = Field(min_length=1)
     event_at: Expression | None = Field(None, description="When it happened (UTC timestamp). Absent for snapshots.")
     known_at: Expression | None = Field(
-        None, description="When the platform first could have seen it (UTC timestamp). Absent for snapshots: each night carries all."
+        None,
+        description="When the platform first could have seen it (UTC timestamp). Absent for snapshots.",
     )
     night: Expression | None = Field(
         None, description="Night a record arrives with (date). Default: the local date of known_at. Snapshots: every night."
     )
     may_be_empty: bool = Field(False, description="Whether a night without a record is normal.")
+
+    @property
+    def types(self) -> dict[str, ColumnType]:
+        """The declared type of each column, in the order of the file."""
+        return {name: column.type for name, column in self.columns.items()}
 
     @property
     def is_snapshot(self) -> bool:
@@ -130,7 +136,9 @@ class LookupFeature(FeatureBase):
     source: Name
     by: dict[Name, Name] = Field(min_length=1, max_length=3, description="Source column -> entity column.")
     expression: Expression
-    latest_by: Name | None = Field(None, description="Column that orders records of one key within the night; absent when the key is unique.")
+    latest_by: Name | None = Field(
+        None, description="Column that orders records of one key within the night; absent when unique."
+    )
 
 
 Feature = Annotated[ExpressionFeature | PeersFeature | RateFeature | LookupFeature, Field(discriminator="kind")]
@@ -180,7 +188,7 @@ class PerformanceGate(Strict):
     """The candidate must beat the baseline, and not be worse than the champion on the same rows."""
 
     metric: Literal["auc"] = "auc"
-    over_baseline: float = Field(0.0, description="Lower bound of (candidate - baseline) must exceed this, in units of the metric.")
+    over_baseline: float = Field(0.0, description="Lower bound of (candidate - baseline) must exceed this.")
     margin_to_champion: float = Field(0.01, ge=0, description="Lower bound of (candidate - champion) must exceed minus this.")
     minimum_rows: int = Field(500, ge=1)
     suspicious_above: float = Field(0.95, description="A figure above this means a leak, and fails.")
@@ -199,7 +207,7 @@ class FairnessGate(Strict):
 
     group: Name = Field(description="Entity column that names the group.")
     metric: Literal["selection_rate_difference", "true_positive_rate_difference", "false_positive_rate_difference"]
-    maximum: float = Field(gt=0, le=1, description="Largest difference between groups; the interval's upper end must not exceed it.")
+    maximum: float = Field(gt=0, le=1, description="Largest difference between groups; the interval's upper end counts.")
     minimum_group_rows: int = Field(100, ge=1)
 
 
@@ -215,7 +223,7 @@ class Monitoring(Strict):
     """What is watched each night, and with which limits."""
 
     psi_limit: float = Field(0.25, gt=0, description="Population stability index above which a feature has drifted.")
-    drifted_share_limit: float = Field(0.3, gt=0, le=1, description="Share of watched features drifted above which the night fails.")
+    drifted_share_limit: float = Field(0.3, gt=0, le=1, description="Share of drifted features above which the night fails.")
     minimum_rows: int = Field(200, ge=1)
     auc_floor: float = Field(0.5, ge=0, le=1, description="Upper end of the realised AUC's interval below this is a failure.")
     performance_nights: int = Field(7, ge=1, description="Nights of matured labels that a performance verdict looks at.")

@@ -1,0 +1,116 @@
+"""Check that a parsed YAML document has the shape of a use case, and say each mistake in plain words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from functools import cache
+from textwrap import shorten
+from typing import Any
+
+from pydantic import ValidationError
+
+from nightloop.definitions.near_names import suggest
+from nightloop.definitions.problems import Problems
+from nightloop.definitions.use_case import UseCase
+from nightloop.definitions.yaml_lines import Key
+
+
+@cache
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a use case file, generated from the classes."""
+    schema = UseCase.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def json_schema_text() -> str:
+    """Return the content of feature_defs/schema.json."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def to_use_case(document: Any, problems: Problems) -> UseCase | None:
+    """Build the typed object; mistakes are noted in ``problems`` and None is returned.
+
+    Validation is strict (no text for a number, no yes for 1) and runs on JSON, where a list may become a tuple and a
+    text a date.
+    """
+    if not isinstance(document, dict):
+        problems.add((), f"a use case is a mapping of keys to values; read {_shown(document)}.", "See docs/definitions.md.")
+        return None
+    try:
+        return UseCase.model_validate_json(json.dumps(document, default=_plain), strict=True)
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            path, keys = _without_tags(item["loc"])
+            problems.add(path, *_said(item, path, keys))
+        return None
+    except TypeError as error:
+        problems.add((), f"the file holds a value that is not plain data: {error}.", "Use texts, numbers, lists and mappings.")
+        return None
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} {value!r}")
+
+
+def _resolve(node: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in node:
+        node = json_schema()["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    return node
+
+
+def _descend(node: dict[str, Any], key: Key) -> dict[str, Any]:
+    if isinstance(key, int):
+        found = node.get("items", {})
+    else:
+        found = node.get("properties", {}).get(key, node.get("additionalProperties", {}))
+    return _resolve(found) if isinstance(found, dict) else {}
+
+
+def _without_tags(loc: Sequence[Key]) -> tuple[list[Key], list[str]]:
+    """Return the path as written in the file, and the keys allowed in the mapping that holds its end.
+
+    pydantic names the member of a union (for example 'rate') as a step of the path; the file has no such step.
+    """
+    node, path, keys = _resolve(json_schema()), [], list[str]()
+    for step in loc:
+        mapping = node.get("discriminator", {}).get("mapping", {})
+        if step in mapping:
+            node = _resolve({"$ref": mapping[step]})
+            continue
+        if step == "[key]":
+            continue
+        keys = list(node.get("properties", {}))
+        node = _descend(node, step)
+        path.append(step)
+    return path, keys
+
+
+def _said(item: Any, path: Sequence[Key], keys: list[str]) -> tuple[str, str]:
+    """Return (what was read, what is allowed) for one finding of pydantic."""
+    name, holder = (str(path[-1]) if path else ""), " > ".join(str(step) for step in path[:-1])
+    place = f"in '{holder}'" if holder else "at the top"
+    at = f"'{' > '.join(str(step) for step in path)}'"
+    match item["type"]:
+        case "extra_forbidden":
+            return f"unknown key '{name}' {place}.", suggest(name, keys, "Allowed keys")
+        case "missing":
+            return f"the key '{name}' is missing {place}.", "Add it; docs/definitions.md says what it means."
+        case "union_tag_invalid":
+            allowed = item["ctx"]["expected_tags"].replace("'", "").split(", ")
+            return f"unknown kind '{item['ctx']['tag']}' of {at}.", suggest(item["ctx"]["tag"], allowed, "Allowed kinds")
+        case "union_tag_not_found":
+            return f"the key 'kind' is missing in {at}.", "Say which kind it is."
+        case "string_pattern_mismatch":
+            return (
+                f"{at} is named {_shown(item['input'])}.",
+                "Names begin with a small letter and have small letters, digits and underscores only (at most 63).",
+            )
+    return f"{at} reads {_shown(item['input'])}.", f"{item['msg']}."
+
+
+def _shown(value: object) -> str:
+    return shorten(repr(value), width=60, placeholder="…")

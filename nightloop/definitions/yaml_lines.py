@@ -1,0 +1,83 @@
+"""Read YAML and keep the line of every value, so that a mistake can be shown where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from nightloop.errors import DefinitionError
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+Key = str | int
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The line (from 1) of a value, and the lines of what it contains."""
+
+    line: int
+    children: dict[Key, Lines] = field(default_factory=dict)
+
+    def of(self, path: Sequence[Key]) -> int:
+        """Return the line of the value at ``path``, or of the nearest one above it that is written."""
+        here = self
+        for key in path:
+            if key not in here.children:
+                break
+            here = here.children[key]
+        return here.line
+
+
+def read_yaml(text: str, file: str) -> tuple[Any, Lines]:
+    """Parse one YAML document safely.
+
+    Raises:
+        DefinitionError: not YAML, an empty document, a key written twice, or a value of an unsafe kind.
+    """
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise DefinitionError("the file is empty.", where=f"{file}:1", do="Write a use case, see docs/definitions.md.")
+        lines = _lines(node, file)
+        return loader.construct_document(node), lines
+    except yaml.YAMLError as error:
+        raise _not_yaml(error, file) from error
+    finally:
+        loader.dispose()
+
+
+def _not_yaml(error: yaml.YAMLError, file: str) -> DefinitionError:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    where = f"{file}:{mark.line + 1}" if mark else file
+    return DefinitionError(
+        f"this is not YAML: {problem}.",
+        where=where,
+        do="Look at this line and the one above it; text with ': ', '#' or a leading '*', '&', '%' or '@' needs quotes.",
+    )
+
+
+def _lines(node: yaml.Node, file: str) -> Lines:
+    line = node.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode):
+        return Lines(line, {i: _lines(child, file) for i, child in enumerate(node.value)})
+    if not isinstance(node, yaml.MappingNode):
+        return Lines(line)
+    children: dict[Key, Lines] = {}
+    for key, value in node.value:
+        name = str(key.value)
+        if name in children:
+            raise DefinitionError(
+                f"the key '{name}' is written twice (first on line {children[name].line}).",
+                where=f"{file}:{key.start_mark.line + 1}",
+                do="Keep one of them.",
+            )
+        inner = _lines(value, file)
+        # A mapping is shown at its key: the value may begin a line later.
+        children[name] = Lines(key.start_mark.line + 1, inner.children)
+    return Lines(line, children)
