@@ -18,6 +18,7 @@
         ├── ChampionMissing         no champion is effective on this night
         ├── TrainingRefused         too little data, or nothing to learn from
         ├── GateFailed              a gate did not pass, or gave no verdict
+        ├── StoreDamaged            a stored file or event is not what was written
         └── SetupError              a taken port, no Java, a missing program
 
 The command line exits with ``exit_code``; the service answers with ``http_status``.
@@ -144,6 +145,12 @@ class GateFailed(Final):
     """A gate did not pass, or gave no verdict."""
 
     exit_code = 8
+
+
+class StoreDamaged(Final):
+    """A stored file is missing or unreadable, or an event of the ledger is not what was recorded."""
+
+    exit_code = 10
 
 
 class SetupError(Final):

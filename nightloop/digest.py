@@ -1,0 +1,115 @@
+"""The content digest of a table: equal for equal rows, whatever wrote them, where, and in which order.
+
+Each value becomes a 64-bit pattern that depends on its meaning only (an integer's width, a decimal's precision, a string's
+encoding do not count), each row a mix of its values, the table the SHA-256 of the sorted rows. A column that holds
+only nulls counts as absent, so that a table which gained a column later keeps the digests of its older nights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nightloop.errors import UsageError
+
+Bits = npt.NDArray[np.uint64]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FIRST = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND = np.uint64(0x94D049BB133111EB)
+_NULL = np.uint64(0xA5A5F00DBAADCAFE)
+_NAN = np.uint64(0x7FF8000000000000)
+
+
+def content_digest(table: pa.Table) -> str:
+    """Return 64 hexadecimal digits that tell whether two tables hold the same rows.
+
+    Args:
+        table: any flat table; the order of its rows and of its columns does not count, repeated rows do.
+
+    Raises:
+        UsageError: a column is nested (list, struct, map), or two columns share a name.
+    """
+    if len(set(table.column_names)) < table.num_columns:
+        raise UsageError(f"two columns share a name: {', '.join(table.column_names)}.", do="Rename one of them.")
+    rows = np.full(table.num_rows, _GOLDEN, dtype=np.uint64)
+    names = []
+    for name in sorted(table.column_names):
+        column = table.column(name)
+        if column.null_count == len(column):
+            continue
+        kind, bits = _pattern(name, column)
+        names.append(f"{name}:{kind}")
+        rows = _mix(rows * _FIRST + _mix(bits ^ _of_text(names[-1])))
+    rows.sort()
+    digest = hashlib.sha256(f"{table.num_rows}|{'|'.join(names)}|".encode())
+    digest.update(rows.astype("<u8").tobytes())
+    return digest.hexdigest()
+
+
+def _pattern(name: str, column: pa.ChunkedArray) -> tuple[str, Bits]:
+    """Return the kind of a column and one 64-bit pattern a value."""
+    kind, bits = _canonical(name, column)
+    if column.null_count:
+        bits = np.where(np.asarray(column.is_null()), _NULL, bits)
+    return kind, bits
+
+
+def _canonical(name: str, column: pa.ChunkedArray) -> tuple[str, Bits]:
+    is_ = pa.types
+    of = column.type.value_type if is_.is_dictionary(column.type) else column.type
+    if is_.is_boolean(of):
+        return "boolean", _integers(column.cast(pa.int8()))
+    if is_.is_integer(of):
+        return "integer", _integers(column)
+    if is_.is_floating(of):
+        return "number", _floats(column)
+    if is_.is_date(of):
+        return "date", _integers(column.cast(pa.date32()).cast(pa.int32()))
+    if is_.is_timestamp(of):
+        return "timestamp", _integers(pc.cast(column, pa.timestamp("us", of.tz)).cast(pa.int64()))
+    if is_.is_decimal(of):
+        return "decimal", _by_unique_value(column, _decimal_text)
+    if is_.is_string(of) or is_.is_large_string(of) or is_.is_string_view(of) or is_.is_null(of):
+        return "string", _by_unique_value(column, str)
+    raise UsageError(f"column '{name}' is {of}: a table of the lake is flat.", do="Give each value a column of its own.")
+
+
+def _integers(column: pa.ChunkedArray) -> Bits:
+    return column.cast(pa.int64()).fill_null(0).to_numpy().view(np.uint64)
+
+
+def _floats(column: pa.ChunkedArray) -> Bits:
+    values = column.cast(pa.float64()).fill_null(0.0).to_numpy() + 0.0  # -0.0 + 0.0 is 0.0
+    return np.where(np.isnan(values), _NAN, values.view(np.uint64))
+
+
+def _by_unique_value(column: pa.ChunkedArray, text: Any) -> Bits:
+    """Hash each distinct value once; most text columns repeat themselves."""
+    plain = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    encoded = plain.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):  # no rows, or more text than one array can hold
+        encoded = encoded.unify_dictionaries().combine_chunks()
+    hashes = np.array([0, *(_of_text(text(value)) for value in encoded.dictionary.to_pylist())], dtype=np.uint64)
+    return hashes[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1]
+
+
+def _decimal_text(value: Any) -> str:
+    """Write a decimal without the zeros that only its declared scale adds."""
+    return f"{value.normalize() + 0:f}"
+
+
+def _of_text(text: str) -> np.uint64:
+    return np.uint64(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"))
+
+
+def _mix(bits: Bits) -> Bits:
+    """Scatter 64 bits over 64 bits, one to one (the finalizer of SplitMix64, Steele et al. 2014)."""
+    bits = (bits ^ (bits >> np.uint64(30))) * _FIRST
+    bits = (bits ^ (bits >> np.uint64(27))) * _SECOND
+    return bits ^ (bits >> np.uint64(31))

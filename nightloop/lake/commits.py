@@ -1,0 +1,86 @@
+"""What a commit says of itself: who made the night, from what, and what is in it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import nightloop
+from nightloop.nights import Night
+
+KEY = "nightloop"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Why a night is published: the stage, its definition, and the versions of the tables it read."""
+
+    stage: str
+    use_case: str
+    definition_digest: str = ""
+    inputs: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NightState:
+    """What the newest commit of a night says: what was published, by which code, from which versions."""
+
+    night: Night
+    version: int
+    rows: int
+    content_digest: str
+    stage: str
+    code_version: str
+    definition_digest: str
+    inputs: Mapping[str, int]
+
+
+def as_metadata(night: Night, rows: int, content_digest: str, commit: Commit) -> dict[str, str]:
+    """Return what the Delta log keeps with the commit: one JSON text under one key."""
+    said = {
+        "night": str(night),
+        "rows": rows,
+        "content_digest": content_digest,
+        "stage": commit.stage,
+        "use_case": commit.use_case,
+        "code_version": code_version(),
+        "definition_digest": commit.definition_digest,
+        "inputs": dict(commit.inputs),
+    }
+    return {KEY: json.dumps(said, sort_keys=True)}
+
+
+def as_state(metadata: str, version: int) -> NightState:
+    """Read back what ``as_metadata`` wrote."""
+    said = json.loads(metadata)
+    return NightState(
+        night=Night.fromisoformat(said["night"]),
+        version=version,
+        rows=said["rows"],
+        content_digest=said["content_digest"],
+        stage=said["stage"],
+        code_version=said["code_version"],
+        definition_digest=said["definition_digest"],
+        inputs=said["inputs"],
+    )
+
+
+@cache
+def code_version() -> str:
+    """Return the commit of the code at work, or the package's version where there is no git checkout.
+
+    Read once a process: a night's provenance is the code that was loaded, not what the folder holds later.
+    """
+    root = Path(nightloop.__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return nightloop.__version__
+    command = ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return nightloop.__version__
+    return answer.stdout.strip() if answer.returncode == 0 else nightloop.__version__

@@ -1,0 +1,134 @@
+"""The Parquet files of a table: written, taken over from an engine, swept."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+from deltalake.transaction import AddAction
+
+from nightloop.lake.columns import NIGHT, canonical
+from nightloop.lake.storage import filesystem
+from nightloop.nights import Night
+
+# Names that begin with an underscore are invisible to every reader of Delta tables.
+STAGING = "_staging"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file in its place, not yet committed; the path is below the table's folder."""
+
+    path: str
+    night: Night
+    rows: int
+    size: int
+
+    def as_action(self) -> AddAction:
+        """Return what the commit says of the file."""
+        return AddAction(
+            path=self.path,
+            size=self.size,
+            partition_values={NIGHT.name: str(self.night)},
+            modification_time=int(time.time() * 1000),
+            data_change=True,
+            stats=json.dumps({"numRecords": self.rows}),
+        )
+
+
+def write(root: str, night: Night, rows: pa.Table) -> Written:
+    """Write the rows as a new file of the night."""
+    return _place(root, night, rows, lambda held_by, at: pq.write_table(rows, at, filesystem=held_by, compression="zstd"))
+
+
+def read_part(path: str) -> pa.Table:
+    """Read a file that an engine wrote, in the lake's types; a column ``night`` is left out."""
+    held_by, at = filesystem(path)
+    part = pq.ParquetFile(at, filesystem=held_by).read()
+    return canonical(part.drop_columns([NIGHT.name]) if NIGHT.name in part.column_names else part)
+
+
+def take(root: str, night: Night, path: str, part: pa.Table) -> Written:
+    """Move a file that an engine wrote into the night; write it anew where its types are not the lake's.
+
+    Args:
+        root: the table's folder or s3 address.
+        night: the night it becomes a part of.
+        path: the file.
+        part: its content, as ``read_part`` returned it.
+    """
+    held_by, at = filesystem(path)
+    as_it_is = pq.ParquetFile(at, filesystem=held_by).schema_arrow.equals(part.schema)
+    written = _place(root, night, part, lambda _to, place: _move(path, root, place)) if as_it_is else write(root, night, part)
+    if not as_it_is:
+        held_by.delete_file(at)
+    if isinstance(held_by, pafs.LocalFileSystem):
+        _remove_if_empty(Path(at).parent)
+    return written
+
+
+def sweep(root: str, named: Callable[[], set[str]], older_than: timedelta) -> int:
+    """Remove files that no commit names and that are old enough; return how many.
+
+    The folder is listed before the log is read: a file committed in between is then named.
+    """
+    held_by, at = filesystem(root)
+    oldest = time.time() - older_than.total_seconds()
+    found = [
+        info
+        for info in held_by.get_file_info(pafs.FileSelector(at, recursive=True, allow_not_found=True))
+        if info.is_file and info.mtime is not None and info.mtime.timestamp() <= oldest
+    ]
+    committed = named()
+    removed = 0
+    for info in found:
+        below = info.path.removeprefix(at).lstrip("/")
+        if below.startswith((f"{NIGHT.name}=", f"{STAGING}/")) and below not in committed:
+            held_by.delete_file(info.path)
+            removed += 1
+    if isinstance(held_by, pafs.LocalFileSystem):
+        _remove_empty_folders(Path(at) / STAGING, oldest)
+    return removed
+
+
+def _place(root: str, night: Night, rows: pa.Table, put: Callable[[pafs.FileSystem, str], object]) -> Written:
+    held_by, at = filesystem(root)
+    below = f"{NIGHT.name}={night}/{uuid.uuid4().hex}.parquet"
+    if isinstance(held_by, pafs.LocalFileSystem):
+        held_by.create_dir(f"{at}/{NIGHT.name}={night}")
+    put(held_by, f"{at}/{below}")
+    return Written(below, night, rows.num_rows, held_by.get_file_info(f"{at}/{below}").size)
+
+
+def _move(path: str, root: str, place: str) -> None:
+    held_by, at = filesystem(path)
+    to, _ = filesystem(root)
+    if type(held_by) is type(to):
+        held_by.move(at, place)
+        return
+    pafs.copy_files(at, place, source_filesystem=held_by, destination_filesystem=to)
+    held_by.delete_file(at)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Remove the folders below the staging folder that an adopted file leaves empty."""
+    with contextlib.suppress(OSError):  # not empty yet: another file is still to be adopted
+        while STAGING in folder.parent.parts:
+            folder.rmdir()
+            folder = folder.parent
+
+
+def _remove_empty_folders(staging: Path, oldest: float) -> None:
+    for folder in sorted(staging.rglob("*"), reverse=True):
+        if folder.is_dir() and folder.stat().st_mtime <= oldest and not any(folder.iterdir()):
+            shutil.rmtree(folder)

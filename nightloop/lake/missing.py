@@ -1,0 +1,43 @@
+"""What to say when a night was never published: which nights, and the command that makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from nightloop.errors import NotReady
+from nightloop.nights import Night, Nights
+
+STAGE_OF = {
+    "quarantine": "ingest",
+    "tiles": "features",
+    "aggregates": "features",
+    "features": "features",
+    "labels": "features",
+    "scores": "score",
+    "metrics": "monitor",
+    "decisions": "monitor",
+    "evaluation": "train",
+}
+
+
+def runs(nights: Sequence[Night]) -> list[Nights]:
+    """Return the nights as unbroken runs, in order."""
+    joined: list[Nights] = []
+    for night in sorted(set(nights)):
+        if joined and night == joined[-1].last + timedelta(days=1):
+            joined[-1] = Nights(joined[-1].first, night)
+        else:
+            joined.append(Nights(night, night))
+    return joined
+
+
+def how_to_make(table: str, nights: Sequence[Night]) -> NotReady:
+    """Return the error that names the missing nights and the command of the stage that publishes the table."""
+    use_case, _, name = table.rpartition("/")
+    stage = "ingest" if name.startswith("raw_") else STAGE_OF.get(name, "STAGE")
+    missing = runs(nights)
+    named = ", ".join(str(run) for run in missing[:5]) + (f" and {len(missing) - 5} more runs" if len(missing) > 5 else "")
+    what = f"not published yet: {named}." if missing else "the table was never published."
+    span = str(Nights(missing[0].first, missing[-1].last)) if missing else "NIGHT"
+    return NotReady(what, where=table, do=f"Run: python -m jobs {stage} {use_case} {span}")

@@ -1,0 +1,88 @@
+"""One version of a table, as a reader sees it: which files hold which night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+
+from nightloop.errors import StoreDamaged
+from nightloop.lake.columns import NIGHT
+from nightloop.lake.storage import filesystem, store_errors
+from nightloop.nights import Night
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Files of one version of a table, by night; nights without rows have none.
+
+    Attributes:
+        table: name of the table, for example ``flight_delay/features``.
+        version: version of the table's log that was read.
+        schema: columns without ``night``, which is a column of no file: it is the folder's name.
+        files: absolute paths or s3 addresses, by night.
+        root: folder (or s3 address) of the table; every file is at ``root/night=YYYY-MM-DD/…``.
+    """
+
+    table: str
+    version: int
+    schema: pa.Schema
+    files: Mapping[Night, tuple[str, ...]]
+    root: str
+
+    @property
+    def columns(self) -> pa.Schema:
+        """The columns and ``night``, last."""
+        return self.schema.append(NIGHT)
+
+    @property
+    def paths(self) -> list[str]:
+        """Every file, nights in order."""
+        return [path for night in sorted(self.files) for path in self.files[night]]
+
+    def dataset(self) -> pads.Dataset:
+        """Return the rows with their night, for pyarrow and all that read from it; works on folders and S3."""
+        form = pads.ParquetFileFormat()
+        fragments = []
+        for night, path in self._by_night():
+            held_by, at = filesystem(path)
+            fragments.append(form.make_fragment(at, held_by, partition_expression=pc.field("night") == pa.scalar(night)))
+        return pads.FileSystemDataset(fragments, self.columns, form, filesystem(self.root)[0])
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows as one table, nights in order, with the column ``night``.
+
+        Raises:
+            StoreDamaged: a file that the log names is missing or unreadable; the message names it and its night.
+        """
+        try:
+            return self.dataset().to_table(columns=list(columns) if columns is not None else None)
+        except (OSError, pa.ArrowInvalid) as error:
+            self.check_files()
+            with store_errors(self.table):
+                raise error
+
+    def check_files(self) -> None:
+        """Open every file's footer, and name the first that is missing or unreadable.
+
+        Raises:
+            StoreDamaged: as said.
+        """
+        for night, path in self._by_night():
+            held_by, at = filesystem(path)
+            try:
+                pq.read_metadata(at, filesystem=held_by)
+            except (FileNotFoundError, pa.ArrowInvalid) as error:
+                state = "missing" if isinstance(error, FileNotFoundError) else "unreadable"
+                raise StoreDamaged(
+                    f"a file of night {night} of table {self.table} (version {self.version}) is {state}.",
+                    where=path,
+                    do=f"Publish the night {night} again: the stage makes the same content.",
+                ) from error
+
+    def _by_night(self) -> Iterator[tuple[Night, str]]:
+        return ((night, path) for night in sorted(self.files) for path in self.files[night])

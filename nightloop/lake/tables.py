@@ -1,0 +1,211 @@
+"""Publish and read tables by night.
+
+A table is a folder of Parquet files with a Delta log. One commit replaces one night; readers see one version.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from nightloop.digest import content_digest
+from nightloop.errors import UsageError
+from nightloop.lake import files as lake_files
+from nightloop.lake.columns import NIGHT, canonical
+from nightloop.lake.commits import KEY, Commit, NightState, as_metadata, as_state
+from nightloop.lake.log import TableLog
+from nightloop.lake.missing import how_to_make
+from nightloop.lake.snapshot import Snapshot
+from nightloop.lake.storage import is_s3, open_root, store_errors
+from nightloop.nights import Night, Nights
+
+if TYPE_CHECKING:
+    from nightloop.settings import Settings
+
+    Progress = Callable[[str, int, int], None]
+
+
+class Lake:
+    """Tables by night below one root, a folder or ``s3://bucket/prefix``."""
+
+    def __init__(self, root: str, staging: Path) -> None:
+        self.root = open_root(root)
+        self._staging = staging
+        self._logs: dict[str, TableLog] = {}
+
+    @classmethod
+    def open(cls, settings: Settings) -> Lake:
+        """Open the lake the settings name; a folder is made if it is not there.
+
+        Raises:
+            StoreUnavailable: the folder cannot be made.
+        """
+        return cls(settings.lake_url, settings.home / "staging")
+
+    # --- publishing ----------------------------------------------------------------------------------------------------
+
+    def publish(self, table: str, night: Night, data: pa.Table, commit: Commit) -> NightState:
+        """Replace one night of a table by these rows, in one commit.
+
+        Args:
+            table: ``use_case/name``; made with the columns of ``data`` if it is not there.
+            night: the night replaced; every other night stays as it is.
+            data: the rows, without a column ``night``. No rows is a night published as empty.
+            commit: why, and from what; the version of the code is added.
+
+        Raises:
+            UsageError: a column is nested, is called ``night``, or has another type than the table's.
+            StoreUnavailable: the store cannot be reached, is full, or may not be written.
+            WriteConflict: other writers of the table kept winning.
+        """
+        if NIGHT.name in data.column_names:
+            raise UsageError("the rows carry a column 'night': it is the partition.", where=table, do="Drop the column.")
+        rows = canonical(data)
+        with store_errors(self._url(table)):
+            written = [lake_files.write(self._url(table), night, rows)] if rows.num_rows else []
+        return self._commit(table, night, rows, written, commit)
+
+    def publish_nights(
+        self, table: str, data: Mapping[Night, pa.Table], commit: Commit, progress: Progress | None = None
+    ) -> list[NightState]:
+        """Replace several nights, in order, one commit each; ``progress`` is told after each."""
+        states = []
+        for night in sorted(data):
+            states.append(self.publish(table, night, data[night], commit))
+            if progress is not None:
+                progress(f"publishing {table}", len(states), len(data))
+        return states
+
+    def new_folder(self, table: str) -> str:
+        """Return a fresh, empty folder for Parquet files that an engine writes, to be adopted.
+
+        It lies beside the table, so that adopting is a rename. For a lake on S3 it lies in NIGHTLOOP_HOME: adopting uploads.
+        """
+        beside = self._staging / table if is_s3(self.root) else Path(self._url(table))
+        folder = beside / lake_files.STAGING / uuid.uuid4().hex
+        with store_errors(str(folder)):
+            folder.mkdir(parents=True)
+        return str(folder)
+
+    def adopt(
+        self, table: str, night: Night, files: Sequence[str], commit: Commit, *, schema: pa.Schema | None = None
+    ) -> NightState:
+        """Replace one night by Parquet files that an engine wrote, in one commit; the files move into the table.
+
+        A file in other types than the lake's is rewritten; a file without rows is dropped. No file at all is a night
+        published as empty: ``schema`` then says the columns, or else the table's own are kept.
+
+        Raises:
+            NotReady: no file, no schema, and no table.
+            StoreDamaged: a file is not Parquet; else as ``publish``.
+        """
+        with store_errors(", ".join(files) or self._url(table)):
+            parts = [lake_files.read_part(path) for path in files]
+            rows = pa.concat_tables(parts, promote_options="default") if parts else self._no_rows(table, schema)
+        with store_errors(self._url(table)):
+            written = [
+                lake_files.take(self._url(table), night, path, part)
+                for path, part in zip(files, parts, strict=True)
+                if part.num_rows
+            ]
+        return self._commit(table, night, rows, written, commit)
+
+    # --- reading -------------------------------------------------------------------------------------------------------
+
+    def exists(self, table: str) -> bool:
+        """Whether the table was ever published."""
+        return self._log(table).open() is not None
+
+    def snapshot(self, table: str, nights: Nights | None = None, version: int | None = None) -> Snapshot:
+        """Return the files of one version (default: the newest) of a table, of all its nights or of some.
+
+        Raises:
+            NotReady: the table was never published.
+        """
+        return self._snapshot(table, self._opened(table, nights, version), nights)
+
+    def require(self, table: str, nights: Nights) -> Snapshot:
+        """Return the snapshot of nights that must all have been published; one with 0 rows counts.
+
+        Raises:
+            NotReady: names the nights that were never published, and the command that makes them.
+        """
+        delta = self._opened(table, nights, None)
+        states = self._log(table).states(delta)
+        missing = [night for night in nights if night not in states]
+        if missing:
+            raise how_to_make(table, missing)
+        return self._snapshot(table, delta, nights)
+
+    def read(
+        self, table: str, nights: Nights | None = None, columns: Sequence[str] | None = None, version: int | None = None
+    ) -> pa.Table:
+        """Return rows with the column ``night`` (date32), nights in order.
+
+        Raises:
+            NotReady: the table was never published.
+            StoreDamaged: a file that the log names is missing or unreadable.
+        """
+        return self.snapshot(table, nights, version).read(columns)
+
+    def states(self, table: str) -> dict[Night, NightState]:
+        """Return what the newest commit of each night says, nights in order; nothing if there is no table."""
+        delta = self._log(table).open()
+        return {} if delta is None else self._log(table).states(delta)
+
+    def sweep(self, table: str, older_than: timedelta = timedelta(days=1)) -> int:
+        """Remove files of commits that never happened, and return how many.
+
+        Files younger than ``older_than`` stay, for a stage at work may be about to commit them.
+        """
+        log = self._log(table)
+        with store_errors(log.url):
+            removed = lake_files.sweep(log.url, log.named_files, older_than)
+        if is_s3(self.root):
+            removed += lake_files.sweep(str(self._staging / table), set, older_than)
+        return removed
+
+    # --- within --------------------------------------------------------------------------------------------------------
+
+    def _url(self, table: str) -> str:
+        return f"{self.root}/{table}"
+
+    def _log(self, table: str) -> TableLog:
+        if table not in self._logs:
+            self._logs[table] = TableLog(table, self._url(table))
+        return self._logs[table]
+
+    def _opened(self, table: str, nights: Nights | None, version: int | None) -> DeltaTable:
+        delta = self._log(table).open(version)
+        if delta is None:
+            raise how_to_make(table, list(nights or []))
+        return delta
+
+    def _snapshot(self, table: str, delta: DeltaTable, nights: Nights | None) -> Snapshot:
+        files: dict[Night, list[str]] = {}
+        for add in pa.table(delta.get_add_actions(flatten=True)).select(["path", "partition.night"]).to_pylist():
+            night = add["partition.night"]
+            if nights is None or night in nights:
+                files.setdefault(night, []).append(f"{self._url(table)}/{add['path']}")
+        by_night = {night: tuple(sorted(files[night])) for night in sorted(files)}
+        return Snapshot(table, delta.version(), self._log(table).schema_of(delta), by_night, self._url(table))
+
+    def _no_rows(self, table: str, schema: pa.Schema | None) -> pa.Table:
+        if schema is not None:
+            return canonical(schema.empty_table())
+        delta = self._opened(table, None, None)
+        return self._log(table).schema_of(delta).empty_table()
+
+    def _commit(
+        self, table: str, night: Night, rows: pa.Table, written: Sequence[lake_files.Written], commit: Commit
+    ) -> NightState:
+        metadata = as_metadata(night, rows.num_rows, content_digest(rows), commit)
+        log = self._log(table)
+        version = log.commit(night, rows.schema, [file.as_action() for file in written], metadata)
+        return as_state(metadata[KEY], version)
