@@ -19,7 +19,8 @@ from nightloop.settings import load_settings
 EPILOG = """exit codes:
   0 done   2 wrong argument or setting   3 mistake in a definition or contract   4 source unreadable or empty
   5 contract broken   6 no champion   7 training refused   8 gate failed   9 set-up (port, Java, program)
-  75 to 79 try again later: 76 an earlier night is missing, 77 Spark does not answer, 78 a store does not answer, 79 writers collided
+  75 to 79 try again later: 76 an earlier night is missing, 77 Spark does not answer, 78 a store does not answer,
+  79 writers collided
 
 examples:
   python -m jobs ingest flight_delay 2013-01-01..2013-03-31
@@ -47,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m jobs",
-        description="Nightloop's stages and what goes with them. Every stage is a function of a use case and a night: run it again, "
-        "in any order, and the same content is published.",
+        description="Nightloop's stages and what goes with them. Every stage is a function of a use case and a night: "
+        "run it again, in any order, and the same content is published.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -156,7 +157,7 @@ def _tell(error: NightloopError, *, as_json: bool) -> None:
             "do": error.do,
             "exit_code": error.exit_code,
         }
-        print(json.dumps(told), file=sys.stderr)  # noqa: T201 - the command's answer
+        print(json.dumps({**told, "exit_code": error.exit_code}), file=sys.stderr)  # noqa: T201 - the command's answer
     else:
         errors.print(f"[bold red]{type(error).__name__}[/bold red]", end=": ")
         errors.print(str(error), markup=False)

@@ -257,7 +257,7 @@ def _wait_until_stopped(servers: Servers) -> None:
 def _end_cleanly_on_sigterm() -> None:
     """Turn SIGTERM into the same way out as Ctrl-C, so that no server is left."""
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)

@@ -31,7 +31,7 @@ def ask_service(workspace: Workspace, use_case: UseCase, night: Night, address: 
     for part in key:
         entities = entities.filter(pc.equal(entities[part], stored[part]))
     columns = list(use_case.sources[use_case.entity.source].columns)
-    row = {column: value for column, value in entities.select(columns).to_pylist()[0].items()}
+    row = entities.select(columns).to_pylist()[0]
     answer = _post(
         f"{address}/v1/{name}/predict", {"rows": [_plain(row)], "night": str(night)}, token=workspace.settings.service_token
     )

@@ -39,7 +39,8 @@ class Published:
 class Progress(Protocol):
     """Told how far long work has come; the command line draws a bar, Airflow logs a line, tests pass ``silent``."""
 
-    def __call__(self, doing: str, done: int, total: int) -> None: ...
+    def __call__(self, doing: str, done: int, total: int) -> None:
+        """Take note that ``done`` of ``total`` steps of ``doing`` are finished."""
 
 
 def silent(doing: str, done: int, total: int) -> None:

@@ -39,14 +39,15 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "ingest",
         "take in the records known by each night, judge them by their contracts, publish the raw tables",
-        "Reads every source's slice of the nights, sets rows that break a rule aside in the quarantine table with the reason, and publishes "
-        "one partition per raw table and night. A night that breaks its contract's limits fails, and nothing of it is published.",
+        "Reads every source's slice of the nights, sets rows that break a rule aside in the quarantine table with the reason, "
+        "and publishes one partition per raw table and night. A night that breaks its contract's limits fails, and nothing of "
+        "it is published.",
     ),
     Stage(
         "features",
         "build the nights' features (and tiles, aggregates and labels) from what was known at each cut-off",
-        "Publishes four tables per night: tiles (daily partial aggregates), aggregates (what batch and service look up), features (one row an "
-        "entity) and labels (outcomes matured by the night). A range is one job per table on the engine.",
+        "Publishes four tables per night: tiles (daily partial aggregates), aggregates (what batch and service look up), "
+        "features (one row an entity) and labels (outcomes matured by the night). A range is one job per table on the engine.",
         (Option("step", "only this step (default: all four, in order)", ("tiles", "aggregates", "features", "labels")),),
     ),
     Stage(
@@ -57,14 +58,16 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "monitor",
         "measure realised performance and drift, and decide: keep or retrain",
-        "Joins matured labels to scores, compares features with the champion's reference, publishes metrics and the decision of each night.",
+        "Joins matured labels to scores, compares features with the champion's reference, publishes metrics and the decision "
+        "of each night.",
         (Option("html", "write the Evidently page for people, whatever the verdict", is_flag=True),),
     ),
     Stage(
         "train",
         "train a candidate from what was known at the night's cut-off, judge it by every gate, promote it if all pass",
-        "Assembles the training set (snapshotted by DVC), fits XGBoost and a logistic regression baseline, calibrates, logs and registers in "
-        "MLflow, judges performance, calibration, fairness and the bundle itself, and moves the alias 'champion' only when all pass.",
+        "Assembles the training set (snapshotted by DVC), fits XGBoost and a logistic regression baseline, calibrates, logs "
+        "and registers in MLflow, judges performance, calibration, fairness and the bundle itself, and moves the alias "
+        "'champion' only when all pass.",
         (
             Option("reason", "why this training was asked for", default="asked for on the command line"),
             Option("requested_by", "who asked", default="command line"),

@@ -21,15 +21,19 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="NIGHTLOOP_", frozen=True, extra="ignore")
 
-    home: Path = Field(Path(".nightloop"), description="Folder of everything a run makes; deleting it is a fresh start.")
+    home: Path = Field(Path(".nightloop"), description="Folder of all that runs make; deleting it is a fresh start.")
     lake_url: str = Field("", description="Root of the tables: a folder or s3://bucket/prefix. Default: HOME/lake.")
     ledger_url: str = Field("", description="SQLAlchemy address of the ledger. Default: SQLite in HOME/ledger.db.")
     mlflow_url: str = Field("", description="MLflow tracking address. Default: SQLite in HOME/mlflow.db.")
-    artifacts_url: str = Field("", description="Where MLflow keeps artifacts when HOME/mlflow.db is used. Default: HOME/artifacts.")
+    artifacts_url: str = Field(
+        "", description="Where MLflow keeps artifacts when HOME/mlflow.db is used. Default: HOME/artifacts."
+    )
     engine: Literal["spark", "local", ""] = Field("", description="Engine over the use case's own choice.")
     spark_url: str = Field("sc://127.0.0.1:15002", description="Address of the Spark Connect server.")
     service_url: str = Field("http://127.0.0.1:8000", description="Address of the prediction service.")
-    service_token: SecretStr | None = Field(None, description="Bearer token that /v1/ of the service asks for; needed beyond loopback.")
+    service_token: SecretStr | None = Field(
+        None, description="Bearer token that /v1/ of the service asks for; needed beyond loopback."
+    )
     port_offset: int = Field(0, ge=0, le=50000, description="Added to every port the embedded set-up opens.")
     definitions: Path = Field(REPOSITORY / "feature_defs", description="Folder of the use cases.")
     contracts: Path = Field(REPOSITORY / "great_expectations", description="Folder of the contracts.")
@@ -56,7 +60,7 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        problems = "; ".join(
-            f"NIGHTLOOP_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
-        )
-        raise UsageError(f"the settings are wrong: {problems}.", do="Correct the environment variable and try again.") from error
+        problems = "; ".join(f"NIGHTLOOP_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors())
+        raise UsageError(
+            f"the settings are wrong: {problems}.", do="Correct the environment variable and try again."
+        ) from error

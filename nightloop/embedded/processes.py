@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -90,10 +91,8 @@ class Servers:
             signal_group(server.process, signal.SIGTERM)
         deadline = time.monotonic() + GRACE_SECONDS
         for server in reversed(self._running):
-            try:
+            with suppress(subprocess.TimeoutExpired):  # insisted on just below, with the rest of its group
                 server.process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                pass  # insisted on just below, with the rest of its group
             signal_group(server.process, signal.SIGKILL)
             server.process.wait()
         self._running.clear()
