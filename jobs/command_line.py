@@ -19,6 +19,7 @@ from nightloop.settings import load_settings
 EPILOG = """exit codes:
   0 done   2 wrong argument or setting   3 mistake in a definition or contract   4 source unreadable or empty
   5 contract broken   6 no champion   7 training refused   8 gate failed   9 set-up (port, Java, program)
+  10 stored data damaged
   75 to 79 try again later: 76 an earlier night is missing, 77 Spark does not answer, 78 a store does not answer,
   79 writers collided
 
