@@ -8,12 +8,12 @@ only nulls counts as absent, so that a table which gained a column later keeps t
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from nightloop.errors import UsageError
 
@@ -63,25 +63,28 @@ def _pattern(name: str, column: pa.ChunkedArray) -> tuple[str, Bits]:
 def _canonical(name: str, column: pa.ChunkedArray) -> tuple[str, Bits]:
     is_ = pa.types
     of = column.type.value_type if is_.is_dictionary(column.type) else column.type
-    if is_.is_boolean(of):
-        return "boolean", _integers(column.cast(pa.int8()))
-    if is_.is_integer(of):
-        return "integer", _integers(column)
-    if is_.is_floating(of):
-        return "number", _floats(column)
-    if is_.is_date(of):
-        return "date", _integers(column.cast(pa.date32()).cast(pa.int32()))
-    if is_.is_timestamp(of):
-        return "timestamp", _integers(pc.cast(column, pa.timestamp("us", of.tz)).cast(pa.int64()))
-    if is_.is_decimal(of):
-        return "decimal", _by_unique_value(column, _decimal_text)
-    if is_.is_string(of) or is_.is_large_string(of) or is_.is_string_view(of) or is_.is_null(of):
-        return "string", _by_unique_value(column, str)
+    readings: tuple[tuple[str, bool, Callable[[], Bits]], ...] = (
+        ("boolean", is_.is_boolean(of), lambda: _integers(column.cast(pa.int8()))),
+        ("integer", is_.is_integer(of), lambda: _integers(column)),
+        ("number", is_.is_floating(of), lambda: _floats(column)),
+        ("date", is_.is_date(of), lambda: _integers(column.cast(pa.date32()).cast(pa.int32()))),
+        ("timestamp", is_.is_timestamp(of), lambda: _integers(column.cast(pa.timestamp("us", of.tz)).cast(pa.int64()))),
+        ("decimal", is_.is_decimal(of), lambda: _by_unique_value(column, _decimal_text)),
+        ("string", _is_text(of), lambda: _by_unique_value(column, str)),
+    )
+    for kind, applies, bits in readings:
+        if applies:
+            return kind, bits()
     raise UsageError(f"column '{name}' is {of}: a table of the lake is flat.", do="Give each value a column of its own.")
 
 
+def _is_text(of: pa.DataType) -> bool:
+    return bool(pa.types.is_string(of) or pa.types.is_large_string(of) or pa.types.is_string_view(of))
+
+
 def _integers(column: pa.ChunkedArray) -> Bits:
-    return column.cast(pa.int64()).fill_null(0).to_numpy().view(np.uint64)
+    values: npt.NDArray[np.int64] = column.cast(pa.int64()).fill_null(0).to_numpy()
+    return values.view(np.uint64)
 
 
 def _floats(column: pa.ChunkedArray) -> Bits:
@@ -89,14 +92,15 @@ def _floats(column: pa.ChunkedArray) -> Bits:
     return np.where(np.isnan(values), _NAN, values.view(np.uint64))
 
 
-def _by_unique_value(column: pa.ChunkedArray, text: Any) -> Bits:
+def _by_unique_value(column: pa.ChunkedArray, text: Callable[[Any], str]) -> Bits:
     """Hash each distinct value once; most text columns repeat themselves."""
     plain = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
     encoded = plain.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):  # no rows, or more text than one array can hold
         encoded = encoded.unify_dictionaries().combine_chunks()
     hashes = np.array([0, *(_of_text(text(value)) for value in encoded.dictionary.to_pylist())], dtype=np.uint64)
-    return hashes[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1]
+    at: npt.NDArray[np.int64] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return hashes[at + 1]
 
 
 def _decimal_text(value: Any) -> str:

@@ -20,6 +20,8 @@ STAGE_OF = {
     "evaluation": "train",
 }
 
+NAMED = 5
+
 
 def runs(nights: Sequence[Night]) -> list[Nights]:
     """Return the nights as unbroken runs, in order."""
@@ -37,7 +39,8 @@ def how_to_make(table: str, nights: Sequence[Night]) -> NotReady:
     use_case, _, name = table.rpartition("/")
     stage = "ingest" if name.startswith("raw_") else STAGE_OF.get(name, "STAGE")
     missing = runs(nights)
-    named = ", ".join(str(run) for run in missing[:5]) + (f" and {len(missing) - 5} more runs" if len(missing) > 5 else "")
+    named = ", ".join(str(run) for run in missing[:NAMED])
+    named += f" and {len(missing) - NAMED} more runs" if len(missing) > NAMED else ""
     what = f"not published yet: {named}." if missing else "the table was never published."
     span = str(Nights(missing[0].first, missing[-1].last)) if missing else "NIGHT"
     return NotReady(what, where=table, do=f"Run: python -m jobs {stage} {use_case} {span}")

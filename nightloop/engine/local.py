@@ -1,0 +1,155 @@
+"""The local engine: DuckDB and threads in the stage's own process. For small nights, and where there is no Java."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from nightloop.engine import worker
+from nightloop.engine.protocol import Done, no_night, refused, written_files
+from nightloop.errors import UsageError
+from nightloop.lake import Snapshot
+from nightloop.lake.columns import NIGHT, canonical
+from nightloop.lake.storage import is_s3, store_errors
+from nightloop.nights import Night
+
+if TYPE_CHECKING:
+    from nightloop.settings import Settings
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+# One file a night, however many nights one query writes.
+OPEN_NIGHTS = 4000
+
+_SQL_TYPES = {
+    pa.bool_(): "BOOLEAN",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.string(): "VARCHAR",
+    pa.date32(): "DATE",
+    pa.timestamp("us", "UTC"): "TIMESTAMP WITH TIME ZONE",
+}
+_KEPT = {"BOOLEAN", "VARCHAR", "DATE"}
+_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
+
+
+class LocalEngine:
+    """Runs SQL in DuckDB, with one in-memory database a call: nothing is shared, nothing stays."""
+
+    name = "local"
+
+    def __init__(self, spill: Path, threads: int = CORES) -> None:
+        self._spill = spill
+        self._threads = threads
+
+    @classmethod
+    def open(cls, settings: Settings) -> LocalEngine:
+        """Open the engine; what does not fit in memory spills to NIGHTLOOP_HOME."""
+        return cls(settings.home / "spill")
+
+    def query(self, sql: str, inputs: Mapping[str, Snapshot]) -> pa.Table:
+        """Return the result, in the lake's types."""
+        with self._database(inputs) as database:
+            return canonical(database.sql(_in_lake_types(database, sql)).to_arrow_table())
+
+    def write(self, sql: str, inputs: Mapping[str, Snapshot], folder: str) -> dict[Night, list[str]]:
+        """Write one Parquet file a night below the folder."""
+        with self._database(inputs) as database, store_errors(folder):
+            typed = _in_lake_types(database, sql, needs_night=True)
+            database.execute(
+                f"COPY ({typed}) TO {_text(folder)} "
+                f"(FORMAT parquet, COMPRESSION zstd, PARTITION_BY ({NIGHT.name}), OVERWRITE_OR_IGNORE)"
+            )
+        return written_files(folder)
+
+    def map_files(self, function: str, jobs: Sequence[Mapping[str, str]], done: Done | None = None) -> list[dict[str, Any]]:
+        """Do the jobs in threads; reading, scoring and writing leave Python's lock alone."""
+        worker.find(function)
+        answers: dict[int, dict[str, Any]] = {}
+        with ThreadPoolExecutor(max_workers=max(1, min(self._threads, len(jobs)))) as threads:
+            running = {threads.submit(worker.run, function, job): at for at, job in enumerate(jobs)}
+            try:
+                for finished in as_completed(running):
+                    answers[running[finished]] = worker.result(finished.result())
+                    if done is not None:
+                        done(len(answers), len(jobs))
+            except BaseException:
+                threads.shutdown(cancel_futures=True)
+                raise
+        return [answers[at] for at in range(len(jobs))]
+
+    @contextmanager
+    def _database(self, inputs: Mapping[str, Snapshot]) -> Iterator[duckdb.DuckDBPyConnection]:
+        with duckdb.connect() as database:
+            database.execute(
+                f"SET threads = {self._threads}; SET TimeZone = 'UTC'; SET temp_directory = {_text(str(self._spill))}; "
+                f"SET partitioned_write_max_open_files = {OPEN_NIGHTS}; SET autoinstall_known_extensions = false"
+            )
+            try:
+                for name, snapshot in inputs.items():
+                    _view(database, name, snapshot)
+                yield database
+            except duckdb.Error as error:
+                raise refused(self.name, error, inputs) from error
+
+
+def _view(database: duckdb.DuckDBPyConnection, name: str, snapshot: Snapshot) -> None:
+    if is_s3(snapshot.root):
+        database.register(name, snapshot.dataset())
+        return
+    columns = {field.name: _sql_type(field.type) for field in snapshot.columns}
+    held: set[str] = set()
+    source = ""
+    if snapshot.files:
+        files = ", ".join(_text(path) for path in snapshot.paths)
+        source = f"FROM read_parquet([{files}], hive_partitioning = true, hive_types = {{'night': DATE}}, union_by_name = true)"
+        held = {row[0] for row in database.execute(f"DESCRIBE SELECT * {source}").fetchall()}
+    chosen = ", ".join(
+        f"CAST({_name(column) if column in held else 'NULL'} AS {of}) AS {_name(column)}" for column, of in columns.items()
+    )
+    database.execute(f"CREATE TEMP VIEW {_name(name)} AS SELECT {chosen} {source or 'WHERE false'}")
+
+
+def _in_lake_types(database: duckdb.DuckDBPyConnection, sql: str, *, needs_night: bool = False) -> str:
+    """Wrap a query so that its columns have the lake's types: DuckDB's sums of integers, for example, are 128 bits wide."""
+    described = {row[0]: row[1] for row in database.execute(f"DESCRIBE {sql}").fetchall()}
+    if needs_night and NIGHT.name not in described:
+        raise no_night()
+    chosen = ", ".join(
+        f"CAST({_name(column)} AS {_lake_type(column, of)}) AS {_name(column)}" for column, of in described.items()
+    )
+    return f"SELECT {chosen} FROM ({sql})"  # noqa: S608 - the use case's own SQL, names quoted
+
+
+def _lake_type(column: str, of: str) -> str:
+    if column == NIGHT.name or of in _KEPT:
+        return "DATE" if column == NIGHT.name else of
+    if of in _INTEGERS:
+        return "BIGINT"
+    if of in {"FLOAT", "DOUBLE"}:
+        return "DOUBLE"
+    if of.startswith("DECIMAL"):
+        return f"DECIMAL(38,{of.rstrip(')').partition(',')[2]})"
+    if of.startswith("TIMESTAMP"):
+        return "TIMESTAMP WITH TIME ZONE"
+    if of.startswith("ENUM") or "NULL" in of:
+        return "VARCHAR"
+    raise UsageError(f"column '{column}' is {of}: a table of the lake is flat.", do="Give each value a column of its own.")
+
+
+def _sql_type(of: pa.DataType) -> str:
+    return f"DECIMAL({of.precision},{of.scale})" if pa.types.is_decimal(of) else _SQL_TYPES[of]
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

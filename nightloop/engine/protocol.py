@@ -1,0 +1,82 @@
+"""What an engine does: set-based work over nights, with one SQL text for all engines. See docs/engines.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from nightloop.errors import DefinitionError, UsageError
+from nightloop.lake import Snapshot
+from nightloop.lake.columns import NIGHT
+from nightloop.nights import Night
+
+Done = Callable[[int, int], None]
+
+
+class Engine(Protocol):
+    """Runs SQL (DuckDB's dialect, the part that Spark shares) over snapshots, and Python over files.
+
+    Each input is a view of its name: the table's columns and ``night``. The session's time zone is UTC. Results have the
+    lake's column types on every engine, so that equal rows have equal content digests.
+    """
+
+    name: str
+
+    def query(self, sql: str, inputs: Mapping[str, Snapshot]) -> pa.Table:
+        """Return the result to the caller; for results that fit in memory."""
+        ...
+
+    def write(self, sql: str, inputs: Mapping[str, Snapshot], folder: str) -> dict[Night, list[str]]:
+        """Write the result as Parquet below the folder, by night; to be adopted by the lake.
+
+        The result must have a column ``night`` (date), which is in no file. A night without rows is not in the answer.
+        """
+        ...
+
+    def map_files(self, function: str, jobs: Sequence[Mapping[str, str]], done: Done | None = None) -> list[dict[str, Any]]:
+        """Call ``function`` ("module:name") once per job and return what it returned, in the jobs' order.
+
+        The function takes one job and returns a dict that JSON can hold. It runs in several workers at once, which may be
+        other processes or other machines: it is found by import, and takes all it needs from the job. ``done`` is told
+        (finished, all) where the engine can tell. An error in a job is raised here, of the same class.
+        """
+        ...
+
+
+def written_files(folder: str) -> dict[Night, list[str]]:
+    """Return the Parquet files below ``folder/night=YYYY-MM-DD/``, by night.
+
+    Raises:
+        UsageError: some rows had no night.
+    """
+    files: dict[Night, list[str]] = {}
+    for path in sorted(Path(folder).glob(f"{NIGHT.name}=*/*.parquet")):
+        night = path.parent.name.partition("=")[2]
+        if not night[:1].isdigit():
+            raise UsageError("the result has rows without a night.", where=folder, do="Give every row a night.")
+        files.setdefault(Night.fromisoformat(night), []).append(str(path))
+    return files
+
+
+def refused(engine: str, error: BaseException, inputs: Mapping[str, Snapshot]) -> DefinitionError:
+    """Return the error of a query that an engine refused; a damaged input file is named instead.
+
+    Raises:
+        StoreDamaged: a file of an input is missing or unreadable.
+    """
+    for snapshot in inputs.values():
+        snapshot.check_files()
+    said = " ".join(str(error).split())[:600]
+    return DefinitionError(
+        f"the query over {', '.join(sorted(inputs)) or 'nothing'} was refused: {said}",
+        where=f"engine {engine}",
+        do="Check the expressions of the use case; they are written in the SQL that docs/engines.md describes.",
+    )
+
+
+def no_night() -> UsageError:
+    """Return the error of a written result without the partition column."""
+    return UsageError("the result has no column 'night'.", do="Select a date column named night.")
