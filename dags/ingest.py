@@ -1,0 +1,34 @@
+"""<uc>.ingest: each night at the use case's hour, take in what became known the day before."""
+
+from airflow.sdk import DAG, CronPartitionTimetable
+
+from plugins.house import asset, dag_settings, last_run, midnight, use_cases
+from plugins.operators import StageOperator
+
+WHY = """
+Takes in the slice of every source that became known in the night, judges it by the source's contract, and publishes the raw
+tables. Rows that break a rule go to the quarantine table with the reason. A night that breaks its contract's limits **fails,
+and publishes nothing**: better no night than a wrong one.
+
+The run's partition key is the night (the data day, `YYYY-MM-DD`). When it is done, the asset `raw` wakes the features.
+Repair history with `airflow backfill create` (docs/airflow.md has the flags); a night taken in twice is the same night.
+"""
+
+for use_case in use_cases():
+    name = use_case.use_case
+    with DAG(
+        **dag_settings(use_case, "ingest", weight=10),
+        description=f"Take in the night's slices of {len(use_case.sources)} sources, held to their contracts.",
+        doc_md=f"### {use_case.description}\n{WHY}",
+        schedule=CronPartitionTimetable(use_case.schedule, timezone=use_case.time_zone, run_offset=-1, key_format="%Y-%m-%d"),
+        start_date=midnight(use_case, use_case.first_night),
+        end_date=last_run(use_case),
+    ):
+        StageOperator(
+            task_id="ingest",
+            use_case=name,
+            stage="ingest",
+            outlets=[asset(use_case, "raw")],
+            doc_md="Read each source's slice, judge it by its contract, publish the raw tables in one commit each. "
+            "Red means: read the message, mend the source or the contract, clear the task.",
+        )

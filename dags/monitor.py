@@ -1,0 +1,45 @@
+"""<uc>.monitor: when a night is scored, measure, judge, and decide whether to train anew."""
+
+from airflow.sdk import DAG, PartitionedAssetTimetable
+
+from plugins.house import asset, dag_settings, midnight, use_cases
+from plugins.monitoring import AlertOperator, DecideOperator, KeepOperator, MonitorOperator, RetrainOperator
+
+WHY = """
+Joins matured labels to the scores of their night, measures realised performance with intervals and the drift of every feature
+against the champion's reference, and decides: **keep** or **retrain**. The graph shows which: the branch that was not taken is
+skipped. Too little data is a verdict of its own, never a pass.
+
+Nights go in order: what a night decides depends on the nights before it, so a night waits for the one before.
+The button *Report* on the task `monitor` opens the drift page, on the nights that have one.
+"""
+
+for use_case in use_cases():
+    name = use_case.use_case
+    with DAG(
+        **dag_settings(use_case, "monitor", weight=40),
+        description="Realised performance, drift, a verdict with its figures, and the decision: keep or retrain.",
+        doc_md=f"### {use_case.description}\n{WHY}",
+        schedule=PartitionedAssetTimetable(assets=asset(use_case, "scores")),
+        start_date=midnight(use_case, use_case.first_night),
+    ):
+        monitor = MonitorOperator(
+            task_id="monitor",
+            use_case=name,
+            outlets=[asset(use_case, "verdicts")],
+            doc_md="Publish the night's metrics and verdicts, and record the decision in the ledger.",
+        )
+        decide = DecideOperator(task_id="decide", use_case=name, doc_md="Follow the decision that the ledger holds for the night.")
+        keep = KeepOperator(task_id="keep", doc_md="The champion stays; the reason is in the log of `decide`.")
+        retrain = RetrainOperator(
+            task_id="retrain",
+            use_case=name,
+            doc_md=f"Ask `{name}.train` for a training as of this night. Asked once: a night monitored again asks for nothing new.",
+        )
+        alert = AlertOperator(
+            task_id="alert",
+            use_case=name,
+            doc_md="Tell people of a failed verdict or a decided training, by e-mail and Slack where connections exist; else say so.",
+        )
+        monitor >> decide >> [keep, retrain]
+        monitor >> alert

@@ -1,0 +1,134 @@
+"""Tasks that run a stage: the same function that ``python -m jobs`` calls, for the night that the run carries."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from nightloop.errors import BadNight
+from nightloop.nights import Nights, one, parse_night
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from jobs.published import Published
+    from nightloop.definitions.use_case import UseCase
+    from nightloop.workspace import Workspace
+
+WEEK = 7
+
+
+def partition_night(context: Mapping[str, Any]) -> Nights:
+    """Return the night of a partitioned run.
+
+    Raises:
+        BadNight: the run carries no key, or one that is no night.
+    """
+    return one(parse_night(context["dag_run"].partition_key))
+
+
+def partition_week(context: Mapping[str, Any]) -> Nights:
+    """Return the seven nights of a weekly run, whose key is their Monday."""
+    monday = parse_night(context["dag_run"].partition_key)
+    if monday.weekday() != 0:
+        raise BadNight(f"'{monday}' is no Monday.", do="Give the Monday that begins the week.")
+    return Nights(monday, monday + timedelta(days=WEEK - 1))
+
+
+def form_range(context: Mapping[str, Any]) -> Nights:
+    """Return the nights that a person gave in the form."""
+    return Nights(parse_night(context["params"]["first_night"]), parse_night(context["params"]["last_night"]))
+
+
+def form_night(context: Mapping[str, Any]) -> Nights:
+    """Return the night ``as_of`` of a triggered run."""
+    return one(parse_night(context["params"]["as_of"]))
+
+
+def open_use_case(name: str) -> tuple[UseCase, Workspace]:
+    """Load a use case and open the stores that the environment names; dear imports happen here, not at parse."""
+    from nightloop.definitions import load_use_case
+    from nightloop.workspace import Workspace
+
+    workspace = Workspace.open()
+    return load_use_case(name, workspace.settings.definitions), workspace
+
+
+class StageOperator(BaseOperator):
+    """Run ``jobs.STAGE.run`` for the nights of the run, and return what was published.
+
+    Args:
+        use_case: name of the use case.
+        stage: module below jobs/.
+        nights: where the nights come from: ``partition_night``, ``partition_week``, ``form_range``.
+        step: one step of the stage only, where it has several.
+    """
+
+    ui_color = "#e6f0ff"
+
+    def __init__(
+        self, *, use_case: str, stage: str, nights: Callable[[Mapping[str, Any]], Nights] = partition_night, step: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.use_case = use_case
+        self.stage = stage
+        self.nights = nights
+        self.step = step
+
+    def execute(self, context: Context) -> list[dict[str, object]]:
+        """Publish the nights."""
+        nights = self.nights(context)
+        use_case, workspace = open_use_case(self.use_case)
+        run = importlib.import_module(f"jobs.{self.stage}").run
+        step = {"step": self.step} if self.step else {}
+        published: list[Published] = run(use_case, nights, workspace, progress=self._progress, **step)
+        for line in summary(published):
+            self.log.info(line)
+        return [partition.as_json() for partition in published] if len(nights) <= WEEK else totals(published)
+
+    def on_kill(self) -> None:
+        """Stop what runs on Spark. Nothing is half published: a stage's commit is its last act."""
+        self.log.warning("Stopped. Nothing is half published; run the task again and it gives the same content.")
+        if spark := sys.modules.get("pyspark.sql"):
+            session = spark.SparkSession.getActiveSession()
+            if session is not None:
+                session.interruptAll()
+
+    def _progress(self, doing: str, done: int, total: int) -> None:
+        """Log every tenth part of long work."""
+        tenth = max(1, total // 10)
+        if total > 1 and (done % tenth == 0 or done == total):
+            self.log.info("%s: %d of %d", doing, done, total)
+
+
+def summary(published: Sequence[Published]) -> list[str]:
+    """Say in lines what was published: every partition of a few nights, or the totals of a long range."""
+    if len({partition.night for partition in published}) > WEEK:
+        return [f"published {row['nights']} nights of {row['table']}: {row['rows']} rows" for row in totals(published)]
+    return [
+        f"published {p.table} night={p.night}: {p.rows} rows, version {p.table_version}, digest {p.content_digest}" for p in published
+    ] or ["published nothing"]
+
+
+def totals(published: Sequence[Published]) -> list[dict[str, object]]:
+    """Sum a long range by table: what a person reads, and what fits between tasks."""
+    by_table: dict[str, list[Published]] = defaultdict(list)
+    for partition in published:
+        by_table[partition.table].append(partition)
+    return [
+        {
+            "table": table,
+            "nights": len(partitions),
+            "first_night": str(min(p.night for p in partitions)),
+            "last_night": str(max(p.night for p in partitions)),
+            "rows": sum(p.rows for p in partitions),
+        }
+        for table, partitions in sorted(by_table.items())
+    ]
+

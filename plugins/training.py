@@ -1,0 +1,102 @@
+"""The tasks of <uc>.train: one a step, one a gate, an approval by a person where the risk is high, and the first training."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import BaseOperator
+
+from nightloop.errors import GateFailed
+from nightloop.nights import parse_night
+from plugins.operators import form_night, open_use_case
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+GATES = ("performance", "calibration", "fairness", "bundle")
+"""One task each. A test holds them equal to jobs.train.GATES, whose module is too dear to import at parse."""
+
+
+class ApprovalByPerson(ApprovalOperator):
+    """Ask a person before a candidate of a high-risk use case is promoted, and record who answered what.
+
+    A refusal fails the task: Airflow's own way skips what follows, and the run would look green.
+    """
+
+    def __init__(self, *, use_case: str, task_id: str, **kwargs: Any) -> None:
+        super().__init__(
+            task_id=task_id,
+            subject=f"Promote the candidate of {use_case}, as of {{{{ params.as_of }}}}?",
+            body="Every gate has passed. This use case is declared **high risk**, so a person decides.\n\n"
+            "Read the logs of the gates, the model card and the figures of the candidate's MLflow run first.\n\n"
+            "- Asked for by: {{ params.requested_by }}\n- Reason: {{ params.reason }}",
+            doc_md="Wait for a person's answer (*Required actions*). Rejected, or no answer: the champion stays and this run ends red.",
+            retries=0,
+            **kwargs,
+        )
+        self.use_case = use_case
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Record the answer; go on only with an approval.
+
+        Raises:
+            GateFailed: the person rejected the candidate.
+        """
+        night = parse_night(context["params"]["as_of"])
+        _, workspace = open_use_case(self.use_case)
+        answer = (event.get("chosen_options") or ["no answer"])[0]
+        who = event.get("responded_by_user") or {}
+        person = str(who.get("name") or who.get("id") or "unknown") if isinstance(who, dict) else str(who)
+        kind = "approval_granted" if answer == self.APPROVE else "approval_refused"
+        workspace.ledger.record(
+            kind, self.use_case, night=night, subject=str(context["run_id"]), payload={"by": person, "answer": answer}
+        )
+        self.log.info("%s by %s", kind, person)
+        if answer != self.APPROVE:
+            raise GateFailed(
+                f"{person} did not approve the candidate as of {night}: {answer}.",
+                where=f"{self.use_case}.train",
+                do="The champion stays. Ask for a new training when the objection is answered.",
+            )
+        return super().execute_complete(context, event)
+
+
+class FirstTrainingOperator(TriggerDagRunOperator):
+    """Run <uc>.train as of the last night of the form, wait for it, and fail when it fails."""
+
+    def __init__(self, *, use_case: str, **kwargs: Any) -> None:
+        super().__init__(
+            trigger_dag_id=f"{use_case}.train",
+            trigger_run_id="bootstrap__{{ params.last_night }}__{{ ti.start_date.strftime('%Y%m%dT%H%M%S') }}",
+            logical_date=None,
+            conf={
+                "as_of": "{{ params.last_night }}",
+                "reason": "{{ params.reason }}",
+                "requested_by": "{{ params.requested_by }}",
+            },
+            wait_for_completion=True,
+            poke_interval=2,
+            retries=0,  # a refused candidate is refused again
+            openlineage_inject_parent_info=False,
+            **kwargs,
+        )
+
+
+class TrainOperator(BaseOperator):
+    """One step of ``jobs.train``, for the night ``as_of`` of the form. Steps hand on what they made by the stores, not here."""
+
+    ui_color = "#eef4e6"
+
+    def __init__(self, *, use_case: str, step: str, gate: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.use_case = use_case
+        self.step = step
+        self.gate = gate
+
+    def execute(self, context: Context) -> Any:
+        """Run the step and return what it tells."""
+        raise NotImplementedError
