@@ -1,0 +1,142 @@
+"""Start the service: python -m serving."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import socket
+import sys
+from collections.abc import Sequence
+
+from nightloop.errors import NightloopError, SetupError
+
+EPILOG = """settings come from the environment (docs/settings.md), above all:
+  NIGHTLOOP_HOME           folder of the lake, the ledger and the registry (default: .nightloop)
+  NIGHTLOOP_LAKE_URL, NIGHTLOOP_LEDGER_URL, NIGHTLOOP_MLFLOW_URL   when they are elsewhere
+  NIGHTLOOP_SERVICE_TOKEN  bearer token that /v1/ asks for; without one the service listens on loopback only
+
+examples:
+  python -m serving
+  python -m serving --port 8080 --use-case flight_delay
+  NIGHTLOOP_SERVICE_TOKEN=… python -m serving --host 0.0.0.0
+
+exit codes: 0 stopped by a signal, 2 wrong argument or setting, 3 mistake in a definition, 9 port taken or no token
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the service until a signal stops it, and return the exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        _serve(options)
+    except NightloopError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m serving",
+        description="Answer predictions of Nightloop's champions over HTTP. /docs describes every route.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=8000, help="port to listen on; 0: any free one, printed (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--use-case",
+        action="append",
+        metavar="NAME",
+        help="serve this use case only; may be given again (default: all in feature_defs/)",
+    )
+    parser.add_argument(
+        "--poll-seconds", type=_positive, default=5.0, help="between looks for a newer champion or night (default: %(default)s)"
+    )
+    parser.add_argument("--max-rows", type=_whole, default=1_000, help="rows one request may carry (default: %(default)s)")
+    parser.add_argument(
+        "--max-bytes", type=_whole, default=2_000_000, help="bytes one request's body may have (default: %(default)s)"
+    )
+    parser.add_argument("--access-log", action="store_true", help="log a line for every request; slower")
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(default: %(default)s)"
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - the last port there is
+        raise argparse.ArgumentTypeError(f"'{text}' is no port: give a number from 0 to 65535")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
+    return value
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    import uvicorn
+
+    from nightloop.definitions import load_use_case, use_case_names
+    from nightloop.settings import load_settings
+    from nightloop.workspace import Workspace
+    from serving.access import require_safe
+    from serving.app import Options, create_app
+
+    settings = load_settings()
+    require_safe(options.host, settings.service_token)
+    listener = listen(options.host, options.port)
+    names = options.use_case or use_case_names(settings.definitions)
+    use_cases = [load_use_case(name, settings.definitions) for name in dict.fromkeys(names)]
+    choices = Options(settings.service_token, options.poll_seconds, options.max_rows, options.max_bytes)
+    app = create_app(Workspace.open(settings), use_cases, choices)
+    config = uvicorn.Config(
+        app, log_level=options.log_level, access_log=options.access_log, server_header=False, timeout_graceful_shutdown=10
+    )
+    sys.stdout.write(f"Nightloop's service listens on http://{_address(listener)} (routes: /docs)\n")
+    sys.stdout.flush()
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the port before anything is loaded, so that a taken one is told at once.
+
+    Raises:
+        SetupError: taken, or not ours to open.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as error:
+        raise SetupError(
+            f"port {port} on {host} cannot be opened: {error.strerror}.",
+            do="Stop the program that uses it, or choose another with --port.",
+        ) from error
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""What the service says, as /docs and openapi.json describe it."""
+
+from __future__ import annotations
+
+import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Scalar = str | int | float | bool | datetime.date | datetime.datetime
+
+
+class Reason(BaseModel):
+    """One feature that moved the answer, the strongest for the decision first."""
+
+    feature: str
+    description: str
+    value: float | None = Field(description="The feature's value; null: missing.")
+    effect: float = Field(description="Contribution in log-odds; positive: towards the label being true.")
+
+
+class Answer(BaseModel):
+    """The answer to one row."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    key: dict[str, Scalar] = Field(description="The entity's key, as it was sent.")
+    probability: float = Field(ge=0, le=1, description="Calibrated probability of the label.")
+    decision: bool = Field(description="Whether the probability reaches the use case's threshold.")
+    reasons: list[Reason]
+    model_version: int = Field(description="Version of the champion in the registry.")
+    night: datetime.date = Field(description="Night of the aggregates.")
+
+
+class Answers(BaseModel):
+    """The answers to several rows, in their order."""
+
+    predictions: list[Answer]
+
+
+class FeatureInfo(BaseModel):
+    """One feature of a model."""
+
+    name: str
+    description: str
+    unit: str | None = None
+
+
+class ModelInfo(BaseModel):
+    """What answers for a use case now."""
+
+    use_case: str
+    description: str
+    owner: str
+    ready: bool = Field(description="Whether it answers; the rest is null when not.")
+    problem: str | None = Field(None, description="Why it does not answer, or why nothing newer does.")
+    version: int | None = Field(None, description="Version of the champion in the registry.")
+    kind: str | None = None
+    as_of: datetime.date | None = Field(None, description="Night whose cut-off bounded the training data.")
+    effective_from: datetime.date | None = Field(None, description="First night the champion scores.")
+    night: datetime.date | None = Field(None, description="Night of the aggregates.")
+    threshold: float | None = None
+    features: list[FeatureInfo] = []
+
+
+class Models(BaseModel):
+    """What answers now."""
+
+    models: list[ModelInfo]
+
+
+class Health(BaseModel):
+    """The process lives."""
+
+    alive: bool = True
+
+
+class UseCaseReadiness(BaseModel):
+    """How one use case stands."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    ready: bool
+    model_version: int | None = None
+    night: datetime.date | None = None
+    problem: str | None = Field(None, description="Why it does not answer, or why nothing newer does.")
+    checked_at: datetime.datetime | None = Field(None, description="Last look for something newer (UTC).")
+
+
+class Readiness(BaseModel):
+    """Whether the service can answer."""
+
+    ready: bool
+    use_cases: dict[str, UseCaseReadiness]

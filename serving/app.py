@@ -1,0 +1,122 @@
+"""The web application: routes, and what each needs. Deciding is done elsewhere; see editions.py."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.security import HTTPBearer
+from pydantic import SecretStr
+
+from nightloop import __version__
+from nightloop.definitions import UseCase
+from nightloop.workspace import Workspace
+from serving import problems
+from serving.access import TokenCheck
+from serving.answers import Health, Models, Readiness
+from serving.measures import Measures, Observed
+from serving.prediction import Prediction, add_prediction_routes
+from serving.refresh import Shelf
+from serving.told import is_ready, models_of, readiness_of
+
+DESCRIPTION = """Predictions of Nightloop's champions.
+
+An answer is made from the row that is sent, the aggregates of the newest published night, and the champion effective on that
+night: the same numbers the nightly batch gives. Ask for an earlier night with `?night=YYYY-MM-DD`.
+
+Errors are JSON objects: `what` went wrong, `where`, and what to `do`. The routes below `/v1/` ask for a bearer token where the
+operators have set one; `/healthz`, `/readyz`, `/metrics` and this page are open by design and hold no personal data.
+"""
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Choices of one service."""
+
+    token: SecretStr | None = None
+    poll_seconds: float = 5.0  # between looks for a newer champion or night
+    most_rows: int = 1_000  # of one request
+    most_bytes: int = 2_000_000  # of one request's body
+
+
+def create_app(
+    workspace: Workspace,
+    use_cases: Sequence[UseCase],
+    options: Options = Options(),
+    *,
+    clock: Clock = lambda: datetime.now(UTC),
+) -> FastAPI:
+    """Build the service for these use cases. It loads them, and what comes later, while it runs."""
+    shelves = {use_case.use_case: Shelf(workspace, use_case, clock) for use_case in use_cases}
+    measures = Measures()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(_keep_fresh(list(shelves.values()), measures, options.poll_seconds))
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    app = FastAPI(title="Nightloop", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    app.add_middleware(Observed, measures=measures)
+    problems.install(app)
+    _add_open_routes(app, list(shelves.values()), measures, clock)
+    protected = [Depends(TokenCheck(options.token)), Depends(HTTPBearer(auto_error=False))]
+    _add_models_route(app, list(shelves.values()), protected)
+    prediction = Prediction(shelves, measures, options.most_rows, options.most_bytes)
+    add_prediction_routes(app, prediction, protected)
+    return app
+
+
+async def _keep_fresh(shelves: Sequence[Shelf], measures: Measures, seconds: float) -> None:
+    while True:
+        for shelf in shelves:
+            await asyncio.to_thread(shelf.refresh)
+            measures.count_refresh(shelf)
+        await asyncio.sleep(seconds)
+
+
+def _add_open_routes(app: FastAPI, shelves: Sequence[Shelf], measures: Measures, clock: Clock) -> None:
+    @app.get("/healthz", summary="Is the process alive?", tags=["operations"])
+    async def healthz() -> Health:
+        return Health()
+
+    @app.get(
+        "/readyz",
+        summary="Can the service answer?",
+        description="200 when every use case that has a champion is loaded, and at least one is; else 503, with the reasons.",
+        tags=["operations"],
+        responses={503: {"model": Readiness, "description": "Not yet, or not any more; the reasons are in the body."}},
+    )
+    async def readyz(response: Response) -> Readiness:
+        response.status_code = 200 if is_ready(shelves) else 503
+        return readiness_of(shelves)
+
+    @app.get(
+        "/metrics",
+        summary="Figures for Prometheus",
+        tags=["operations"],
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Text exposition format."}},
+    )
+    async def metrics(_request: Request) -> Response:
+        return Response(measures.text(shelves, clock()), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _add_models_route(app: FastAPI, shelves: Sequence[Shelf], protected: Sequence[object]) -> None:
+    @app.get(
+        "/v1/models",
+        summary="What answers now",
+        tags=["models"],
+        dependencies=list(protected),  # type: ignore[arg-type]
+        responses={401: {"model": problems.Problem, "description": "No token, or another one."}},
+    )
+    async def models() -> Models:
+        return models_of(shelves)

@@ -1,0 +1,116 @@
+"""Every error of the service is one JSON object: what went wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import logging
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError
+from starlette.exceptions import HTTPException
+
+from nightloop.errors import NightloopError, UsageError
+
+log = logging.getLogger("serving")
+
+MOST_MISTAKES = 20  # of one request that are told
+LONGEST_ECHO = 60  # characters of what was read that are told back
+
+
+class Mistake(BaseModel):
+    """One field that is not as it must be."""
+
+    where: str = Field(description="Path of the field, for example rows.3.distance.")
+    what: str = Field(description="What is wrong with it.")
+    read: str = Field(description="What was read, cut short.")
+
+
+class Problem(BaseModel):
+    """Why there is no answer."""
+
+    what: str = Field(description="What went wrong.")
+    where: str | None = Field(None, description="Where it was seen.")
+    do: str | None = Field(None, description="What to do next.")
+    mistakes: list[Mistake] | None = Field(None, description="The fields that are wrong, when the request is.")
+
+
+class Unauthorized(UsageError):
+    """No token, or not the right one."""
+
+    http_status = 401
+
+
+class TooLarge(UsageError):
+    """More bytes or rows than one request may carry."""
+
+    http_status = 413
+
+
+class BadRequest(UsageError):
+    """The body is not what the use case asks for."""
+
+    def __init__(self, what: str, *, do: str, mistakes: list[Mistake] | None = None) -> None:
+        super().__init__(what, where="the request's body", do=do)
+        self.mistakes = mistakes
+
+
+def mistakes_of(error: ValidationError | RequestValidationError) -> list[Mistake]:
+    """Tell each wrong field in a person's words, at most ``MOST_MISTAKES`` of them."""
+    return [
+        Mistake(
+            where=".".join(str(part) for part in item["loc"]) or "body", what=str(item["msg"]), read=_short(item.get("input"))
+        )
+        for item in list(error.errors())[:MOST_MISTAKES]
+    ]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_ECHO else f"{text[:LONGEST_ECHO]}…"
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application a problem object."""
+    app.add_exception_handler(NightloopError, _nightloop_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _wrong_parameters)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _respond(status: int, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    content = orjson.dumps(problem.model_dump(exclude_none=True))
+    return Response(content, status_code=status, media_type="application/json", headers=headers)
+
+
+async def _nightloop_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, NightloopError):
+        raise error
+    request.scope["nightloop_error"] = type(error).__name__
+    problem = Problem(what=error.what, where=error.where, do=error.do, mistakes=getattr(error, "mistakes", None))
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+    return _respond(error.http_status, problem, headers)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    do = "See /docs for what the service answers." if error.status_code in (404, 405) else None
+    headers = dict(error.headers) if error.headers else None
+    return _respond(error.status_code, Problem(what=str(error.detail), where=request.url.path, do=do), headers)
+
+
+async def _wrong_parameters(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    problem = Problem(
+        what="the parameters are wrong.", where="the request's address", do="Correct them.", mistakes=mistakes_of(error)
+    )
+    return _respond(422, problem)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    request.scope["nightloop_error"] = "unexpected"
+    log.error("unexpected error while answering %s", request.url.path, exc_info=error)
+    do = "Tell the operators: the service's log has the details at this time."
+    return _respond(500, Problem(what="the service failed while answering.", where=request.url.path, do=do))

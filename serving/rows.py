@@ -1,0 +1,169 @@
+"""What a caller sends: the entity's columns as the use case declares them, checked field by field.
+
+The models are made from the definition, so that /docs shows its real names, types, units and descriptions.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic_core import from_json
+
+from nightloop.definitions import UseCase
+from nightloop.definitions.expressions import compile_expression
+from nightloop.definitions.use_case import Column, ColumnType, ExpressionFeature, Feature, LookupFeature
+from nightloop.nights import Night
+from serving.problems import BadRequest, TooLarge, mistakes_of
+
+LONGEST_TEXT = 1000
+INT64 = 2**63
+
+TYPES: Mapping[str, Any] = {
+    "string": Annotated[str, Field(max_length=LONGEST_TEXT)],
+    "integer": Annotated[int, Field(ge=-INT64, le=INT64 - 1)],
+    "number": Annotated[float, Field(allow_inf_nan=False)],
+    "boolean": bool,
+    "date": datetime.date,
+    "timestamp": AwareDatetime,
+}
+
+EXAMPLES: Mapping[str, object] = {
+    "string": "AA",
+    "integer": 7,
+    "number": 1.5,
+    "boolean": True,
+    "date": "2013-04-02",
+    "timestamp": "2013-04-02T11:00:00Z",
+}
+
+
+def entity_columns(use_case: UseCase) -> Mapping[str, Column]:
+    """Return the columns of what is scored."""
+    return use_case.sources[use_case.entity.source].columns
+
+
+def needed_columns(use_case: UseCase) -> set[str]:
+    """Return the columns a caller must name: the key, and all that a feature reads."""
+    types = {name: column.type for name, column in entity_columns(use_case).items()}
+    read = (name for feature in use_case.features.values() for name in _reads(feature, types))
+    return {*use_case.entity.key, *read}
+
+
+def _reads(feature: Feature, types: Mapping[str, ColumnType]) -> Iterable[str]:
+    if isinstance(feature, ExpressionFeature):
+        return compile_expression(feature.expression, types).columns
+    return feature.by.values() if isinstance(feature, LookupFeature) else feature.by
+
+
+def row_model(use_case: UseCase) -> type[BaseModel]:
+    """Make the model of one row.
+
+    The key must hold a value; what a feature reads must be named (null: not known); the rest may be left out.
+    """
+    needed = needed_columns(use_case)
+    fields: dict[str, Any] = {
+        name: _field(column, is_key=name in use_case.entity.key, is_needed=name in needed)
+        for name, column in entity_columns(use_case).items()
+    }
+    example: Any = {name: EXAMPLES[column.type] for name, column in entity_columns(use_case).items() if name in needed}
+    return create_model(
+        f"{_title(use_case)}Row",
+        __config__=ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": example}),
+        __doc__=use_case.sources[use_case.entity.source].description,
+        **fields,
+    )
+
+
+def _field(column: Column, *, is_key: bool, is_needed: bool) -> tuple[Any, Any]:
+    text = column.description + (f" Unit: {column.unit}." if column.unit else "")
+    kind = TYPES[column.type]
+    if is_key:
+        return kind, Field(..., description=f"{text} Part of the key.")
+    if is_needed:
+        return kind | None, Field(..., description=f"{text} null: not known.")
+    return kind | None, Field(None, description=f"{text} No feature reads it.")
+
+
+def _title(use_case: UseCase) -> str:
+    return "".join(part.capitalize() for part in use_case.use_case.split("_"))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a body held."""
+
+    rows: list[dict[str, Any]]
+    is_batch: bool = False
+    night: Night | None = None  # whose aggregates were asked for
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """Reads a body: one row, or {"rows": [...]}."""
+
+    use_case: UseCase
+    most_rows: int
+
+    @cached_property
+    def row(self) -> type[BaseModel]:
+        """The model of one row."""
+        return row_model(self.use_case)
+
+    @cached_property
+    def batch(self) -> type[BaseModel]:
+        """The model of several rows."""
+        rows: Any = list[self.row]  # type: ignore[name-defined]
+        return create_model(
+            f"{_title(self.use_case)}Rows",
+            __config__=ConfigDict(extra="forbid", strict=True),
+            __doc__="Several rows, answered in their order.",
+            rows=(rows, Field(..., min_length=1, max_length=self.most_rows)),
+            night=(datetime.date | None, Field(None, description="Same as the parameter night.")),
+        )
+
+    def read(self, body: bytes) -> Rows:
+        """Read and check the rows.
+
+        Raises:
+            BadRequest: not JSON, or a field is missing, unknown or wrong.
+            TooLarge: more rows than one request may carry.
+        """
+        is_batch = self._is_batch(body)
+        try:
+            read = (self.batch if is_batch else self.row).model_validate_json(body)
+        except ValidationError as error:
+            raise self._refusal(error) from error
+        if not is_batch:
+            return Rows([dict(read)])
+        values = dict(read)
+        return Rows([dict(row) for row in values["rows"]], is_batch=True, night=values["night"])
+
+    def _is_batch(self, body: bytes) -> bool:
+        try:
+            value = from_json(body, allow_inf_nan=False)
+        except ValueError as error:
+            raise BadRequest(f"not readable as JSON: {error}.", do='Send one JSON object, or {"rows": [...]}.') from error
+        if not isinstance(value, dict):
+            kind = type(value).__name__
+            raise BadRequest(f"the body is a JSON {kind}, not an object.", do='Send one JSON object, or {"rows": [...]}.')
+        rows = value.get("rows")
+        if isinstance(rows, list) and len(rows) > self.most_rows:
+            raise TooLarge(
+                f"the request has {len(rows):,} rows; one request may carry {self.most_rows:,}.",
+                do="Send fewer rows at a time, or score the night with python -m jobs score.",
+            )
+        return "rows" in value and "rows" not in entity_columns(self.use_case)
+
+    def _refusal(self, error: ValidationError) -> BadRequest:
+        count = error.error_count()
+        name = self.use_case.use_case
+        return BadRequest(
+            f"{count} {'field is' if count == 1 else 'fields are'} not as use case '{name}' declares.",
+            do="Correct the fields named in 'mistakes'; /docs shows what each must hold.",
+            mistakes=mistakes_of(error),
+        )
