@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nightloop.errors import SourceDamaged, UsageError
+from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model.calibration import Calibration
 from nightloop.model.linear import LinearModel
 from nightloop.model.spec import FORMAT, Spec, Training
@@ -104,7 +104,7 @@ def read_spec(folder: Path) -> Spec:
     """Read what the model is.
 
     Raises:
-        SourceDamaged: no bundle, a newer format, or not readable; the message names the file.
+        StoreDamaged: no bundle, a newer format, or not readable; the message names the file.
     """
     return Spec.from_json(read_json(folder, SPEC), where=str(folder / SPEC))
 
@@ -120,11 +120,11 @@ def read_json(folder: Path, name: str) -> dict[str, object]:
     try:
         values = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise SourceDamaged(f"the bundle has no {name}.", where=str(folder), do="Fetch or train the model again.") from error
+        raise StoreDamaged(f"the bundle has no {name}.", where=str(folder), do="Fetch or train the model again.") from error
     except ValueError as error:
-        raise SourceDamaged(f"not readable as JSON: {error}.", where=str(path), do="Fetch or train the model again.") from error
+        raise StoreDamaged(f"not readable as JSON: {error}.", where=str(path), do="Fetch or train the model again.") from error
     if not isinstance(values, dict):
-        raise SourceDamaged("holds no JSON object.", where=str(path), do="Fetch or train the model again.")
+        raise StoreDamaged("holds no JSON object.", where=str(path), do="Fetch or train the model again.")
     return values
 
 

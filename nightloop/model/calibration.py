@@ -14,7 +14,7 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.errors import SourceDamaged, TrainingRefused
+from nightloop.errors import StoreDamaged, TrainingRefused
 
 Floats = NDArray[np.float64]
 Kind = Literal["none", "platt", "isotonic"]
@@ -35,9 +35,9 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if self.kind not in ("none", "platt", "isotonic"):
-            raise SourceDamaged(f"'{self.kind}' is no calibration.", do="Known are none, platt and isotonic.")
+            raise StoreDamaged(f"'{self.kind}' is no calibration.", do="Known are none, platt and isotonic.")
         if self.kind == "isotonic" and (not self.margins or len(self.margins) != len(self.probabilities)):
-            raise SourceDamaged(
+            raise StoreDamaged(
                 f"the isotonic calibration has {len(self.margins)} margins and {len(self.probabilities)} probabilities.",
                 do="Train the model again: it needs as many of one as of the other, and at least one.",
             )

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.errors import SourceDamaged
+from nightloop.errors import StoreDamaged
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class LinearModel:
     def __post_init__(self) -> None:
         sizes = {name: len(getattr(self, name)) for name in ("coefficients", "means", "scales", "fills")}
         if len(set(sizes.values())) != 1 or not all(self.scales):
-            raise SourceDamaged(f"the linear model does not fit together: {sizes}, scales {self.scales}.", do="Train it again.")
+            raise StoreDamaged(f"the linear model does not fit together: {sizes}, scales {self.scales}.", do="Train it again.")
 
     @property
     def feature_count(self) -> int:

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.errors import SourceDamaged, UsageError
+from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model import bundle
 from nightloop.model.linear import LinearModel
 from nightloop.model.spec import Spec
@@ -68,13 +68,13 @@ class Predictor:
             light: leave scikit-learn out of XGBoost's import: see ``import_xgboost``.
 
         Raises:
-            SourceDamaged: the bundle is not complete, not readable, or its parts do not fit together.
+            StoreDamaged: the bundle is not complete, not readable, or its parts do not fit together.
         """
         folder = Path(folder)
         spec = bundle.read_spec(folder)
         model = _load_model(folder, spec, threads, light)
         if model.feature_count != len(spec.features):
-            raise SourceDamaged(
+            raise StoreDamaged(
                 f"the model takes {model.feature_count} features, {bundle.SPEC} names {len(spec.features)}.",
                 where=str(folder),
                 do="Fetch or train the model again.",
@@ -130,7 +130,7 @@ def _load_model(folder: Path, spec: Spec, threads: int, light: bool) -> Model:
     try:
         return LinearModel.from_json(bundle.read_json(folder, bundle.LINEAR))
     except (KeyError, TypeError, ValueError) as error:
-        raise SourceDamaged(
+        raise StoreDamaged(
             f"a field is missing or wrong ({type(error).__name__}: {error}).",
             where=str(folder / bundle.LINEAR),
             do="Fetch or train the model again.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from nightloop.errors import SourceDamaged
+from nightloop.errors import StoreDamaged
 from nightloop.model.calibration import Calibration
 from nightloop.nights import Night, Nights, parse_night, parse_nights
 
@@ -108,10 +108,10 @@ class Spec:
         """Read what ``as_json`` wrote.
 
         Raises:
-            SourceDamaged: another format, or a field is missing or wrong.
+            StoreDamaged: another format, or a field is missing or wrong.
         """
         if values.get("format") != FORMAT:
-            raise SourceDamaged(
+            raise StoreDamaged(
                 f"the bundle has format {values.get('format')!r}, this version reads format {FORMAT}.",
                 where=where,
                 do="Use the version of Nightloop that wrote it, or train again.",
@@ -119,7 +119,7 @@ class Spec:
         try:
             return cls._read(values)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise SourceDamaged(
+            raise StoreDamaged(
                 f"a field is missing or wrong ({type(error).__name__}: {error}).",
                 where=where,
                 do="Fetch or train the model again.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -10,12 +12,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.errors import SourceDamaged
+from nightloop.errors import StoreDamaged
 
 if TYPE_CHECKING:
     from xgboost import Booster
 
 Floats = NDArray[np.float64]
+_IMPORTING = threading.Lock()
 
 
 class Trees:
@@ -36,14 +39,14 @@ class Trees:
         """Read the file.
 
         Raises:
-            SourceDamaged: XGBoost cannot read it.
+            StoreDamaged: XGBoost cannot read it.
         """
         xgboost = import_xgboost(light=light)
         try:
             booster = xgboost.Booster({"nthread": threads}, model_file=bytearray(path.read_bytes()))
         except (FileNotFoundError, xgboost.core.XGBoostError) as error:
             first = str(error).strip().splitlines()[0]
-            raise SourceDamaged(
+            raise StoreDamaged(
                 f"not readable as boosted trees ({first}).", where=str(path), do="Fetch the model again."
             ) from error
         return cls(booster, xgboost, threads)
@@ -69,12 +72,11 @@ def import_xgboost(*, light: bool) -> ModuleType:
     XGBoost treats scikit-learn as optional, so the import is made to look as if it were absent. The price: in this process
     XGBoost's scikit-learn classes do not work (Booster and train do). So: only in processes of Nightloop's own.
     """
-    if light and "xgboost" not in sys.modules and "sklearn" not in sys.modules:
-        sys.modules["sklearn"] = cast("ModuleType", None)  # Python's own way to say: importing this fails
-        try:
-            import xgboost
-        finally:
-            del sys.modules["sklearn"]
-    else:
-        import xgboost
-    return cast("ModuleType", xgboost)
+    with _IMPORTING:
+        if light and "xgboost" not in sys.modules and "sklearn" not in sys.modules:
+            sys.modules["sklearn"] = cast("ModuleType", None)  # Python's own way to say: importing this fails
+            try:
+                return importlib.import_module("xgboost")
+            finally:
+                del sys.modules["sklearn"]
+        return importlib.import_module("xgboost")

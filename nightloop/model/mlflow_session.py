@@ -1,0 +1,104 @@
+"""Reach MLflow: imported late, quiet, its database made by one process at a time, its failures told in our words."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightloop.errors import StoreUnavailable
+from nightloop.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # seven would mean minutes before a dead server is told
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """The MLflow of one installation."""
+
+    settings: Settings
+
+    @contextmanager
+    def reach(self, doing: str) -> Iterator[MlflowClient]:
+        """Give MLflow's client; what goes wrong inside is told as StoreUnavailable, with what was being done."""
+        for name, value in _QUIET.items():
+            os.environ.setdefault(name, value)
+        import sqlalchemy.exc
+        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+        from mlflow.exceptions import MlflowException
+
+        try:
+            yield self._client()
+        except (MlflowException, sqlalchemy.exc.SQLAlchemyError, BotoCoreError, ClientError, ConnectionError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise StoreUnavailable(
+                f"could not {doing} ({reason}).",
+                where=self._address,
+                do="See that registry and artifact store answer (NIGHTLOOP_MLFLOW_URL, NIGHTLOOP_ARTIFACTS_URL); try again.",
+            ) from error
+
+    def experiment(self, use_case: str) -> str:
+        """Return the id of the use case's experiment, made where it is missing."""
+        with self.reach(f"open the experiment {use_case}") as client:
+            found = client.get_experiment_by_name(use_case)
+            return str(found.experiment_id) if found else str(client.create_experiment(use_case, self._artifacts(use_case)))
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Hold off other processes of this HOME."""
+        path = self.settings.home / "locks" / f"mlflow-{name}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @property
+    def _address(self) -> str:
+        """The address without its password."""
+        scheme, _, rest = self.settings.mlflow_url.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+
+    def _artifacts(self, use_case: str) -> str | None:
+        if self.settings.mlflow_url.startswith("http"):
+            return None  # the server has a place of its own
+        root = self.settings.artifacts_url.rstrip("/")
+        return f"{root if '://' in root else Path(root).as_uri()}/{use_case}"
+
+    def _client(self) -> MlflowClient:
+        import mlflow
+
+        url = self.settings.mlflow_url
+        # MLflow keeps one address per process; set each time, so that two installations in one process do not mix.
+        if mlflow.get_tracking_uri() != url or mlflow.get_registry_uri() != url:
+            mlflow.set_tracking_uri(url)
+            mlflow.set_registry_uri(url)
+        client = mlflow.MlflowClient(url, url)
+        if not url.startswith("http"):
+            self._make_tables(client)
+        return client
+
+    def _make_tables(self, client: MlflowClient) -> None:
+        """Let one process at a time create and migrate MLflow's tables: a second one would find them half-made and fail."""
+        made = self.settings.home / "locks" / "mlflow-tables.made"
+        if made.exists() and made.read_text() == self.settings.mlflow_url:
+            return
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        with self.alone("tables"):
+            client.search_experiments(max_results=1)
+            client.search_registered_models(max_results=1)
+        made.write_text(self.settings.mlflow_url)
