@@ -66,7 +66,8 @@ def _descend(node: dict[str, Any], key: Key) -> dict[str, Any]:
     if isinstance(key, int):
         found = node.get("items", {})
     else:
-        found = node.get("properties", {}).get(key, node.get("additionalProperties", {}))
+        named = [*node.get("patternProperties", {}).values(), node.get("additionalProperties", {})]
+        found = node.get("properties", {}).get(key, named[0])
     return _resolve(found) if isinstance(found, dict) else {}
 
 

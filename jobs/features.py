@@ -1,0 +1,95 @@
+"""Stage features: from raw records to the feature rows and the matured labels of a night.
+
+Four tables, each made from the one before: tiles (counts of a night's records), aggregates (windows over tiles, peers,
+lookups: what the service reads too), features (one row per entity), labels (entities whose outcome is known by now).
+A range of nights is one engine job per table, and one commit per night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from jobs.published import Progress, Published, silent
+from nightloop.definitions.feature_sql import build_sql
+from nightloop.definitions.feature_tables import inputs, tables
+from nightloop.definitions.loading import definition_digest
+from nightloop.definitions.use_case import UseCase
+from nightloop.errors import BadNight
+from nightloop.lake import Commit, Lake, NightState, Snapshot
+from nightloop.nights import Nights
+from nightloop.workspace import Workspace
+
+STAGE = "features"
+Step = Literal["tiles", "aggregates", "features", "labels"]
+STEPS: tuple[Step, ...] = ("tiles", "aggregates", "features", "labels")
+
+
+def run(
+    use_case: UseCase, nights: Nights, workspace: Workspace, *, step: Step | None = None, progress: Progress = silent
+) -> list[Published]:
+    """Make the four tables (or the one named by ``step``) for these nights, and return what was published.
+
+    Raises:
+        BadNight: a night before the use case's first.
+        NotReady: an input night is not published yet; the message names it and the command that makes it.
+        EngineUnavailable, StoreUnavailable, WriteConflict: the same call may succeed later.
+    """
+    if nights.first < use_case.first_night:
+        raise BadNight(
+            f"{nights.first} is before the first night of {use_case.use_case}, {use_case.first_night}.",
+            do=f"Ask for {use_case.first_night} or later.",
+        )
+    steps = STEPS if step is None else (step,)
+    return [published for table in steps for published in _make(use_case, table, nights, workspace, progress)]
+
+
+def _make(use_case: UseCase, table: Step, nights: Nights, workspace: Workspace, progress: Progress) -> Iterator[Published]:
+    lake = workspace.lake
+    snapshots = _read(use_case, table, nights, lake)
+    commit = Commit(
+        stage=STAGE,
+        use_case=use_case.use_case,
+        definition_digest=definition_digest(use_case),
+        inputs={snapshot.table: snapshot.version for snapshot in snapshots.values()},
+    )
+    progress(f"computing {table}", 0, len(nights))
+    for done, state in enumerate(_publish(use_case, table, nights, workspace, snapshots=snapshots, commit=commit), start=1):
+        progress(f"publishing {table}", done, len(nights))
+        yield _published(use_case, table, state)
+
+
+def _read(use_case: UseCase, table: Step, nights: Nights, lake: Lake) -> dict[str, Snapshot]:
+    """Return the input tables by name, all their nights published; none when there can be no input at all."""
+    wanted = inputs(use_case, table, nights)
+    required = {name: span for name, span in wanted.items() if span is not None}
+    if len(required) < len(wanted):
+        return {}
+    return {name: lake.require(f"{use_case.use_case}/{name}", span) for name, span in required.items()}
+
+
+def _publish(
+    use_case: UseCase, table: Step, nights: Nights, workspace: Workspace, *, snapshots: dict[str, Snapshot], commit: Commit
+) -> Iterator[NightState]:
+    """Run one engine job for all nights, then commit them one by one; a night without rows is published as empty."""
+    lake, name = workspace.lake, f"{use_case.use_case}/{table}"
+    files = {}
+    if snapshots:
+        files = workspace.engine(use_case).write(build_sql(use_case, table, nights), snapshots, lake.new_folder(name))
+    for night in nights:
+        if night in files:
+            yield lake.adopt(name, night, files[night], commit)
+        else:
+            yield lake.publish(name, night, tables(use_case)[table].empty_table(), commit)
+
+
+def _published(use_case: UseCase, table: Step, state: NightState) -> Published:
+    return Published(
+        use_case=use_case.use_case,
+        night=state.night,
+        stage=STAGE,
+        table=f"{use_case.use_case}/{table}",
+        table_version=state.version,
+        rows=state.rows,
+        content_digest=state.content_digest,
+    )
