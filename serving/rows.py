@@ -6,7 +6,7 @@ The models are made from the definition, so that /docs shows its real names, typ
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
@@ -15,8 +15,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic_core import from_json
 
 from nightloop.definitions import UseCase
-from nightloop.definitions.expressions import compile_expression
-from nightloop.definitions.use_case import Column, ColumnType, ExpressionFeature, Feature, LookupFeature
+from nightloop.definitions.online import OnlineFeatures
+from nightloop.definitions.use_case import Column
 from nightloop.nights import Night
 from serving.problems import BadRequest, TooLarge, mistakes_of
 
@@ -49,15 +49,7 @@ def entity_columns(use_case: UseCase) -> Mapping[str, Column]:
 
 def needed_columns(use_case: UseCase) -> set[str]:
     """Return the columns a caller must name: the key, and all that a feature reads."""
-    types = {name: column.type for name, column in entity_columns(use_case).items()}
-    read = (name for feature in use_case.features.values() for name in _reads(feature, types))
-    return {*use_case.entity.key, *read}
-
-
-def _reads(feature: Feature, types: Mapping[str, ColumnType]) -> Iterable[str]:
-    if isinstance(feature, ExpressionFeature):
-        return compile_expression(feature.expression, types).columns
-    return feature.by.values() if isinstance(feature, LookupFeature) else feature.by
+    return {*use_case.entity.key, *OnlineFeatures(use_case).columns}
 
 
 def row_model(use_case: UseCase) -> type[BaseModel]:
