@@ -180,7 +180,7 @@ class _Check:
             if types[theirs] != self.entity[ours]:
                 self.problems.add(
                     path,
-                    f"'{theirs}' is a {types[theirs]} in the source, '{ours}' a {self.entity[ours]} in the entity.",
+                    f"'{theirs}' is of type {types[theirs]} in the source, '{ours}' of type {self.entity[ours]} in the entity.",
                     "Declare both as the same type.",
                 )
 

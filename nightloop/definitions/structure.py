@@ -115,3 +115,7 @@ def _said(item: Any, path: Sequence[Key], keys: list[str]) -> tuple[str, str]:
 
 def _shown(value: object) -> str:
     return shorten(repr(value), width=60, placeholder="…")
+
+
+if __name__ == "__main__":
+    print(json_schema_text(), end="")  # noqa: T201
