@@ -1,0 +1,101 @@
+"""Compare how groups are treated, with intervals that hold for nights.
+
+Values by Fairlearn's ``MetricFrame``; intervals by ``intervals``. The difference of a metric is its largest minus its
+smallest group; it is within the limit only if every pair of groups is (an intersection-union test, Berger 1982: no
+correction for many pairs is needed, the chance of passing a difference at the limit is at most 2.5 %).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightloop.evidence import intervals
+from nightloop.evidence.intervals import Bools, Estimate, Nights
+from nightloop.evidence.metrics import figure
+from nightloop.evidence.verdict import Figure
+
+Metric = Literal["selection_rate_difference", "true_positive_rate_difference", "false_positive_rate_difference"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A metric by group, and its largest difference.
+
+    Attributes:
+        groups: one figure a group; its ``n`` counts the rows the metric stands on (all, the positive, or the negative ones).
+        difference: largest minus smallest group; ``low`` and ``high`` are the outermost ends over all pairs.
+        widest: the two groups that lie farthest apart, the larger first.
+    """
+
+    groups: tuple[Figure, ...]
+    difference: Figure
+    widest: tuple[str, str]
+
+
+def compare(metric: Metric, label: Bools, decision: Bools, *, group: NDArray[Any], nights: Nights = None) -> Comparison:
+    """Measure a metric for each group and compare them all.
+
+    Args:
+        metric: which rate: of positive decisions among all rows (selection), among positive, or among negative rows.
+        label: (n,) what happened.
+        decision: (n,) what was decided.
+        group: (n,) the group of each row, as text.
+        nights: (n,) the night of each row.
+
+    A group without any row of the kind has the value NaN, and so has the difference.
+    """
+    names = [str(name) for name in np.unique(group)]
+    among = {name: (group == name) & _among(metric, label) for name in names}
+    rates = {name: intervals.share(decision, rows) for name, rows in among.items()}
+    rate = metric.removesuffix("_difference")
+    figures = tuple(figure(rate, rates[name], nights, int(among[name].sum()), name) for name in names)
+    if len(names) < 2 or any(math.isnan(item.value) for item in figures):  # noqa: PLR2004 - a difference needs two
+        return Comparison(
+            figures, Figure(metric, math.nan, None, None, len(label)), (names[0], names[-1]) if names else ("", "")
+        )
+    difference, widest = _largest(metric, rates, nights, len(label))
+    _agree(metric, label, decision, group, difference.value)
+    return Comparison(figures, difference, widest)
+
+
+def _among(metric: Metric, label: Bools) -> Bools:
+    if metric == "selection_rate_difference":
+        return np.ones(len(label), dtype=np.bool_)
+    return label if metric == "true_positive_rate_difference" else ~label
+
+
+def _largest(metric: str, rates: dict[str, Estimate], nights: Nights, rows: int) -> tuple[Figure, tuple[str, str]]:
+    pairs: list[tuple[float, tuple[float | None, float | None], tuple[str, str]]] = []
+    for one, other in combinations(rates, 2):
+        larger, smaller = (one, other) if rates[one].value >= rates[other].value else (other, one)
+        gap = rates[larger].minus(rates[smaller])
+        pairs.append((gap.value, gap.interval(nights), (larger, smaller)))
+    value, (low, _), widest = max(pairs, key=lambda pair: pair[0])
+    ends = [high for _, (_, high), _ in pairs]
+    high = None if None in ends else max(end for end in ends if end is not None)
+    return Figure(metric, value, low, high, rows), widest
+
+
+def _agree(metric: Metric, label: Bools, decision: Bools, group: NDArray[Any], value: float) -> None:
+    """Hold our value against Fairlearn's: two routes to one number.
+
+    Raises:
+        ArithmeticError: they differ, so neither may be believed.
+    """
+    from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
+
+    rates = {
+        "selection_rate_difference": selection_rate,
+        "true_positive_rate_difference": true_positive_rate,
+        "false_positive_rate_difference": false_positive_rate,
+    }
+    frame = MetricFrame(metrics=rates[metric], y_true=label, y_pred=decision, sensitive_features=group.astype(str))
+    theirs = float(frame.difference(method="between_groups"))
+    if not math.isclose(theirs, value, abs_tol=1e-9):
+        raise ArithmeticError(f"{metric} is {value} by our count and {theirs} by Fairlearn's.")

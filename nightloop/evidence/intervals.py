@@ -1,0 +1,111 @@
+"""Confidence intervals for figures whose rows come in nights.
+
+Rows of one night share their weather, their holidays, their strikes: they are not independent, and an interval that takes
+them so is far too narrow. Every figure here is written as a mean of influences, one a row; the influences are
+summed by night, and the nights are taken as the independent units.
+
+Sources: Obuchowski (1997), Nonparametric analysis of clustered ROC curve data, Biometrics 53; DeLong, DeLong and
+Clarke-Pearson (1988), Biometrics 44 (the same figure when every row is a night of its own); Bell and McCaffrey (2002) on
+why few clusters ask for Student's t.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Nights = NDArray[Any] | None
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and what each row adds to its error.
+
+    Attributes:
+        value: the figure.
+        influence: (n,); their sum is zero up to rounding, and the variance of the figure is that of their sum.
+    """
+
+    value: float
+    influence: Floats
+
+    def minus(self, other: Estimate) -> Estimate:
+        """Return the difference of two figures of the same rows: paired, so what both get wrong cancels."""
+        return Estimate(self.value - other.value, self.influence - other.influence)
+
+    def interval(self, nights: Nights = None, confidence: float = CONFIDENCE) -> tuple[float | None, float | None]:
+        """Return the ends of the interval, both None with fewer than two nights.
+
+        Args:
+            nights: for each row the night it belongs to; None: every row is on its own.
+            confidence: share of intervals that hold the truth.
+        """
+        sums, groups = _sums(self.influence, nights)
+        if groups < 2 or not math.isfinite(self.value):  # noqa: PLR2004 - one night tells nothing of other nights
+            return None, None
+        error = math.sqrt(groups / (groups - 1) * float(np.sum(sums**2)))
+        reach = student_quantile(0.5 + confidence / 2, groups - 1) * error
+        return self.value - reach, self.value + reach
+
+
+def mean(values: Floats) -> Estimate:
+    """Return the mean of values (n,)."""
+    if not len(values):
+        return Estimate(math.nan, np.zeros(0))
+    centre = float(np.mean(values))
+    return Estimate(centre, (values - centre) / len(values))
+
+
+def share(hits: Bools, among: Bools) -> Estimate:
+    """Return the share of ``hits`` in the rows ``among``; NaN when there are none. Both (n,)."""
+    size = int(among.sum())
+    if not size:
+        return Estimate(math.nan, np.zeros(len(hits)))
+    value = float((hits & among).sum() / size)
+    return Estimate(value, np.where(among, hits.astype(np.float64) - value, 0.0) / size)
+
+
+def auc(label: Bools, score: Floats) -> Estimate:
+    """Return the chance that a positive row scores above a negative one (ties count half); NaN with one class only.
+
+    0.5 is a coin, 1 a perfect order. The influences are DeLong's placement values.
+    """
+    positive, negative = int(label.sum()), int((~label).sum())
+    if not positive or not negative:
+        return Estimate(math.nan, np.zeros(len(label)))
+    # Midrank among all minus midrank among one's own class counts the rows of the other class below.
+    everywhere = _midranks(score)
+    placement = np.empty(len(score))
+    placement[label] = (everywhere[label] - _midranks(score[label])) / negative
+    placement[~label] = 1.0 - (everywhere[~label] - _midranks(score[~label])) / positive
+    value = float(np.mean(placement[label]))
+    return Estimate(value, (placement - value) / np.where(label, positive, negative))
+
+
+def student_quantile(share_below: float, degrees: int) -> float:
+    """Return the value that Student's t with these degrees of freedom stays below, with the given probability."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, share_below))
+
+
+def _sums(influence: Floats, nights: Nights) -> tuple[Floats, int]:
+    if nights is None:
+        return influence, len(influence)
+    found, place = np.unique(nights, return_inverse=True)
+    sums = np.bincount(place.reshape(-1), weights=influence, minlength=len(found))
+    return sums.astype(np.float64), len(found)
+
+
+def _midranks(values: Floats) -> Floats:
+    """Return ranks from 1; equal values share the mean of theirs."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2)[place.reshape(-1)]

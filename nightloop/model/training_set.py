@@ -1,0 +1,184 @@
+"""Join features with the labels that were known, in one order, and divide them by time.
+
+One row per entity of a scored night whose outcome was known at the cut-off of ``as_of``. The columns: ``scored_night``, the
+entity's key, ``label``, ``group`` (of the fairness gate), and the features in the order of the use case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from nightloop.definitions import definition_digest
+from nightloop.definitions.use_case import UseCase
+from nightloop.digest import content_digest
+from nightloop.errors import StoreDamaged, TrainingRefused
+from nightloop.lake import Lake
+from nightloop.nights import Night, Nights
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+FORMAT = 1  # of trainings: raise it when the same data and definition shall give another model
+LIBRARIES = ("numpy", "scikit-learn", "xgboost")
+SCORED, LABEL, GROUP = "scored_night", "label", "group"
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows to learn from, sorted by scored night and key.
+
+    Attributes:
+        table: the columns named above.
+        features: names of the feature columns.
+    """
+
+    table: pa.Table
+    features: tuple[str, ...]
+
+    @cached_property
+    def matrix(self) -> Floats:
+        """Features (n, k), NaN where missing."""
+        columns = [self.table[name].to_numpy().astype(np.float64) for name in self.features]
+        return np.column_stack(columns) if columns else np.empty((len(self.table), 0))
+
+    @cached_property
+    def label(self) -> Bools:
+        """What happened (n,)."""
+        return cast("Bools", self.table[LABEL].to_numpy().astype(np.bool_))
+
+    @cached_property
+    def night(self) -> NDArray[np.datetime64]:
+        """The scored night of each row (n,), in days."""
+        return cast("NDArray[np.datetime64]", self.table[SCORED].to_numpy().astype("datetime64[D]"))
+
+    @cached_property
+    def group(self) -> NDArray[Any]:
+        """The fairness group of each row (n,), as text."""
+        return np.array(self.table[GROUP].to_pylist(), dtype=str)
+
+    def of(self, nights: Nights) -> TrainingSet:
+        """Return the rows of these scored nights."""
+        kept = (self.night >= np.datetime64(nights.first)) & (self.night <= np.datetime64(nights.last))
+        return TrainingSet(self.table.filter(pa.array(kept)), self.features)
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The scored nights divided by time: fitted on, calibrated on, validated on; newest last."""
+
+    fit: Nights
+    calibrate: Nights
+    validate: Nights
+
+
+def load(use_case: UseCase, as_of: Night, lake: Lake) -> tuple[TrainingSet, dict[str, int]]:
+    """Join features and labels as known at the cut-off of ``as_of``; return them with the versions of the tables read.
+
+    Raises:
+        TrainingRefused: no night is matured by then.
+        NotReady: a night of labels, features or the entity's source was never published; it is named.
+    """
+    last = as_of - timedelta(days=use_case.label.matures_after)
+    if last < use_case.first_night:
+        raise TrainingRefused(
+            f"no label of {use_case.use_case} is matured by {as_of}: the first night is {use_case.first_night}, "
+            f"its labels are known {use_case.label.matures_after} nights later.",
+            do="Train as of a later night.",
+        )
+    name, nights = use_case.use_case, Nights(_first(use_case, last), last)
+    names = {
+        "labels": Nights(use_case.first_night, as_of),
+        "features": nights,
+        f"raw_{use_case.entity.source}": nights,
+    }
+    found = {table: lake.require(f"{name}/{table}", wanted) for table, wanted in names.items()}
+    versions = {table: snapshot.version for table, snapshot in found.items()}
+    labels, features, entities = (found[table] for table in names)
+    key = list(use_case.entity.key)
+    label = labels.read([SCORED, *key, LABEL]).filter(pc.field(SCORED) >= nights.first)
+    group = use_case.gates.fairness.group
+    grouped = entities.read(list(dict.fromkeys(["night", *key, group]))).rename_columns({"night": SCORED})
+    grouped = grouped.select([SCORED, *key]).append_column(GROUP, pc.fill_null(pc.cast(grouped[group], pa.string()), "unknown"))
+    measured = features.read(["night", *key, *use_case.features]).rename_columns({"night": SCORED})
+    rows = label.join(grouped, [SCORED, *key], join_type="inner").join(measured, [SCORED, *key], join_type="inner")
+    _all_joined(name, label, rows)
+    ordered = rows.sort_by([(column, "ascending") for column in (SCORED, *key)])
+    columns = [SCORED, *key, LABEL, GROUP, *use_case.features]
+    return TrainingSet(ordered.select(columns).combine_chunks(), tuple(use_case.features)), versions
+
+
+def _first(use_case: UseCase, last: Night) -> Night:
+    if use_case.model.window_nights is None:
+        return use_case.first_night
+    return max(use_case.first_night, last - timedelta(days=use_case.model.window_nights - 1))
+
+
+def _all_joined(name: str, label: pa.Table, rows: pa.Table) -> None:
+    if rows.num_rows != label.num_rows:
+        raise StoreDamaged(
+            f"{label.num_rows} labels joined to {rows.num_rows} feature rows: each label must find exactly one.",
+            where=f"{name}/labels, {name}/features",
+            do=f"Publish them again from the same raw data: python -m jobs features {name} FIRST..LAST",
+        )
+
+
+def divide(use_case: UseCase, rows: TrainingSet) -> Slices:
+    """Divide the nights that hold rows by time, as the use case's ``split`` says.
+
+    Raises:
+        TrainingRefused: too few nights, or a slice holds one class only; the message counts them.
+    """
+    split = use_case.model.split
+    nights = [cast("Night", night) for night in np.unique(rows.night).tolist()]
+    needed = split.minimum_fit_nights + split.calibrate_nights + split.validate_nights
+    if len(nights) < needed:
+        raise TrainingRefused(
+            f"{len(nights)} nights hold labelled rows ({len(rows.label)} rows); {needed} are needed: "
+            f"{split.minimum_fit_nights} to fit, {split.calibrate_nights} to calibrate, {split.validate_nights} to validate.",
+            where=use_case.use_case,
+            do="Train as of a later night, or make the split smaller.",
+        )
+    validate = len(nights) - split.validate_nights
+    calibrate = validate - split.calibrate_nights
+    slices = Slices(
+        Nights(nights[0], nights[calibrate - 1]),
+        Nights(nights[calibrate], nights[validate - 1]),
+        Nights(nights[validate], nights[-1]),
+    )
+    for part in (slices.fit, slices.calibrate, slices.validate):
+        _two_classes(use_case, rows.of(part), part)
+    return slices
+
+
+def _two_classes(use_case: UseCase, rows: TrainingSet, nights: Nights) -> None:
+    positive = int(rows.label.sum())
+    if positive in (0, len(rows.label)):
+        raise TrainingRefused(
+            f"of the {len(rows.label)} rows of {nights}, {positive} are positive: there is nothing to tell apart.",
+            where=use_case.use_case,
+            do="Look at the label's definition and at the outcomes of these nights.",
+        )
+
+
+def training_key(use_case: UseCase, as_of: Night, rows: TrainingSet) -> str:
+    """Return what tells two trainings apart: the rows, the definition, the night, and the code that makes models."""
+    parts: Mapping[str, object] = {
+        "format": FORMAT,
+        "as_of": str(as_of),
+        "content": content_digest(rows.table),
+        "definition": definition_digest(use_case),
+        "libraries": {library: version(library) for library in LIBRARIES},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
