@@ -89,7 +89,8 @@ class LocalEngine:
         with duckdb.connect() as database:
             database.execute(
                 f"SET threads = {self._threads}; SET TimeZone = 'UTC'; SET temp_directory = {_text(str(self._spill))}; "
-                f"SET partitioned_write_max_open_files = {OPEN_NIGHTS}; SET autoinstall_known_extensions = false"
+                f"SET partitioned_write_max_open_files = {OPEN_NIGHTS}; SET autoinstall_known_extensions = false; "
+                "SET ieee_floating_point_ops = false"  # x / 0 is null, as on Spark
             )
             try:
                 for name, snapshot in inputs.items():

@@ -52,6 +52,8 @@ def written_files(folder: str) -> dict[Night, list[str]]:
     Raises:
         UsageError: some rows had no night.
     """
+    for rest in (*Path(folder).rglob("_*"), *Path(folder).rglob(".*")):  # markers and checksums that Hadoop leaves
+        rest.unlink()
     files: dict[Night, list[str]] = {}
     for path in sorted(Path(folder).glob(f"{NIGHT.name}=*/*.parquet")):
         night = path.parent.name.partition("=")[2]
@@ -69,7 +71,7 @@ def refused(engine: str, error: BaseException, inputs: Mapping[str, Snapshot]) -
     """
     for snapshot in inputs.values():
         snapshot.check_files()
-    said = " ".join(str(error).split())[:600]
+    said = " ".join(str(error).partition("JVM stacktrace")[0].split())[:600]
     return DefinitionError(
         f"the query over {', '.join(sorted(inputs)) or 'nothing'} was refused: {said}",
         where=f"engine {engine}",
