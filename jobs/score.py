@@ -1,0 +1,134 @@
+"""Stage score: every entity of a night gets a probability, a decision and its reasons, from the champion of that night.
+
+The first scoring of a night pins its champion; scoring it again uses the pin, so it gives the same content whatever was
+promoted since. A range of nights is one engine job, and one commit per night.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.published import Progress, Published, silent
+from nightloop.definitions.loading import definition_digest
+from nightloop.definitions.use_case import UseCase
+from nightloop.errors import ChampionMissing
+from nightloop.lake import Commit, Snapshot, filesystem
+from nightloop.model import bundle, champions
+from nightloop.model.champions import Champion
+from nightloop.model.scoring import score_schema
+from nightloop.nights import Night, Nights
+from nightloop.workspace import Workspace
+
+STAGE = "score"
+WORKER = "nightloop.model.scoring:score_file"
+
+Jobs = list[dict[str, str]]
+
+
+def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Progress = silent) -> list[Published]:
+    """Score these nights, and return what was published; nights of a range before the first champion are left out.
+
+    Raises:
+        ChampionMissing: no champion is effective on any of the nights.
+        NotReady: the features of a night are not published yet.
+        DefinitionError: the features lack one the model was trained on.
+        EngineUnavailable, StoreUnavailable, WriteConflict: the same call may succeed later.
+    """
+    scored = _nights_with_champion(use_case, nights, workspace)
+    features = workspace.lake.require(f"{use_case.use_case}/features", scored)
+    features.check_files()
+    pinned = {night: champions.pin(workspace.ledger, use_case.use_case, night) for night in scored}
+    table = f"{use_case.use_case}/scores"
+    jobs = _jobs(use_case, pinned, features, workspace, folder=workspace.lake.new_folder(table))
+    files = _score(use_case, jobs, workspace, progress)
+    commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), {features.table: features.version})
+    key = pa.schema([features.schema.field(name) for name in use_case.entity.key])
+    schema = score_schema(key, use_case.model.reasons)
+    published = []
+    for night, champion in pinned.items():
+        state = workspace.lake.adopt(table, night, files.get(night, []), commit, schema=schema)
+        details = {"model_version": champion.version, "model_as_of": str(champion.as_of), **_left_out(nights, scored)}
+        published.append(
+            Published(
+                use_case=use_case.use_case,
+                night=night,
+                stage=STAGE,
+                table=table,
+                table_version=state.version,
+                rows=state.rows,
+                content_digest=state.content_digest,
+                details=details,
+            )
+        )
+        progress(f"publishing {table}", len(published), len(pinned))
+    return published
+
+
+def _nights_with_champion(use_case: UseCase, nights: Nights, workspace: Workspace) -> Nights:
+    """Return the nights from the first that has a champion on; a promotion never ends, so all later ones have one."""
+    for night in nights:
+        if champions.effective(workspace.ledger, use_case.use_case, night) is not None:
+            return Nights(night, nights.last)
+    try:
+        champions.pin(workspace.ledger, use_case.use_case, nights.last)
+    except ChampionMissing as error:
+        where = f"{use_case.use_case}, {'night' if len(nights) == 1 else 'nights'} {nights}"
+        raise ChampionMissing(error.what, where=where, do=error.do) from error
+    return Nights(nights.last, nights.last)  # promoted just now
+
+
+def _left_out(nights: Nights, scored: Nights) -> dict[str, object]:
+    count = (scored.first - nights.first).days
+    return {"nights_without_champion": f"{count} nights from {nights.first} on"} if count else {}
+
+
+def _jobs(
+    use_case: UseCase, pinned: Mapping[Night, Champion], features: Snapshot, workspace: Workspace, *, folder: str
+) -> Jobs:
+    jobs: Jobs = []
+    bundles: dict[int, dict[str, str]] = {}
+    for night, champion in pinned.items():
+        if champion.version not in bundles:
+            bundles[champion.version] = _bundle(use_case, champion, workspace)
+        for source, row_group in _row_groups(features.files.get(night, ())):
+            own = {"night": str(night), "source": source, "row_group": str(row_group)}
+            target = {"target": f"{folder}/{night}-{len(jobs)}.parquet"}
+            jobs.append({**bundles[champion.version], **own, **target})
+    return jobs
+
+
+def _bundle(use_case: UseCase, champion: Champion, workspace: Workspace) -> dict[str, str]:
+    """Return what every job of this champion shares."""
+    digest: Any = champion.payload.get("bundle_digest")
+    folder: Path = workspace.registry.fetch(use_case.use_case, champion.version, digest)
+    return {
+        "bundle": str(folder),
+        "bundle_digest": digest or bundle.digest(folder),
+        "model_version": str(champion.version),
+        "key": json.dumps(use_case.entity.key),
+        "reasons": str(use_case.model.reasons),
+    }
+
+
+def _row_groups(paths: Sequence[str]) -> Iterator[tuple[str, int]]:
+    for path in paths:
+        held_by, at = filesystem(path)
+        for number in range(pq.read_metadata(at, filesystem=held_by).num_row_groups):
+            yield path, number
+
+
+def _score(use_case: UseCase, jobs: Jobs, workspace: Workspace, progress: Progress) -> dict[Night, list[str]]:
+    files: dict[Night, list[str]] = {}
+    if not jobs:
+        return files
+    progress("scoring", 0, len(jobs))
+    engine = workspace.engine(use_case)
+    for answer in engine.map_files(WORKER, jobs, lambda done, total: progress("scoring", done, total)):
+        files.setdefault(Night.fromisoformat(answer["night"]), []).append(answer["file"])
+    return files

@@ -1,0 +1,123 @@
+"""Write the model card: what the model is for, what it was made from, how good and how fair it is, and where it ends.
+
+After Mitchell et al. 2019, "Model cards for model reporting". Markdown, from facts alone: the same training writes the same
+card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from nightloop.model.spec import Training
+
+if TYPE_CHECKING:
+    from nightloop.definitions.use_case import UseCase
+    from nightloop.evidence.verdict import Figure, Verdict
+
+LIMITS = (
+    "A probability is meant for rows like those of the nights named here; the monitor tells when they no longer are.",
+    "A reason names what moved this model's answer, not what causes the outcome.",
+)
+
+
+def render(
+    use_case: UseCase,
+    training: Training,
+    *,
+    candidates: Mapping[str, Sequence[Figure]],
+    chosen: str,
+    rows: Mapping[str, int],
+    verdicts: Sequence[Verdict] = (),
+    limits: Sequence[str] = (),
+) -> str:
+    """Return the card.
+
+    Args:
+        use_case: what it is for, whose it is, its features.
+        training: where it comes from.
+        candidates: name -> figures on the validation nights; those of a group carry its name and are told under fairness.
+        chosen: the candidate that is in the bundle.
+        rows: how many rows were used, by part (fit, calibrate, validate).
+        verdicts: of the gates, where they are known.
+        limits: what a reader must know besides what holds for every model.
+    """
+    fairness = use_case.gates.fairness
+    overall = [(name, figure) for name, figures in candidates.items() for figure in figures if figure.group == "all"]
+    groups = [(figure.group, figure) for figure in candidates[chosen] if figure.group != "all"]
+    parts = [
+        f"# {use_case.use_case}: {chosen}, as of {training.as_of}",
+        use_case.description,
+        _table(("", ""), _facts(use_case, training)),
+        "## Data",
+        _table(("part", "nights", "rows"), _nights(training, rows)),
+        _table(("data set", "version"), [(name, str(training.data_versions[name])) for name in sorted(training.data_versions)]),
+        "## Performance on the validation nights",
+        _figures("candidate", overall),
+        f"## Fairness by {fairness.group}",
+        f"The gate looks at {fairness.metric.replace('_', ' ')}; it may be {fairness.maximum:g} at most.",
+        _figures(fairness.group, groups) if groups else "No group was measured.",
+        "## Gates",
+        _table(
+            ("gate", "verdict", "reason"),
+            [(verdict.gate, verdict.outcome.replace("_", " "), verdict.reason) for verdict in verdicts],
+        )
+        if verdicts
+        else "Judged after this card was written; the verdicts stand in the ledger.",
+        "## Features",
+        _table(("feature", "unit", "range", "what it is"), _features(use_case)),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in (*LIMITS, *limits)),
+        "## How to make it again",
+        f"With code version `{training.code_version}` and the data versions above:",
+        f"```\npython -m jobs train {use_case.use_case} {training.as_of}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(use_case: UseCase, training: Training) -> list[tuple[str, str]]:
+    return [
+        ("owner", use_case.owner),
+        ("risk", use_case.risk),
+        ("label", use_case.label.description),
+        ("known after", f"{use_case.label.matures_after} nights"),
+        ("decision", f"positive from a probability of {use_case.model.decision_threshold:g} on"),
+        ("as of", f"{training.as_of}: nothing known later was used"),
+        ("definition", f"`{training.definition_digest[:12]}`"),
+        ("code", f"`{training.code_version}`"),
+        ("training", f"`{training.training_key[:12]}`"),
+    ]
+
+
+def _nights(training: Training, rows: Mapping[str, int]) -> list[tuple[str, str, str]]:
+    parts = {"fit": training.fit, "calibrate": training.calibrate, "validate": training.validate}
+    return [(name, str(nights), f"{rows[name]:,}" if name in rows else "") for name, nights in parts.items()]
+
+
+def _features(use_case: UseCase) -> list[tuple[str, ...]]:
+    return [
+        (
+            name,
+            feature.unit or "",
+            f"{feature.range[0]:g} to {feature.range[1]:g}" if feature.range else "",
+            feature.description + (" Personal data." if feature.personal else ""),
+        )
+        for name, feature in use_case.features.items()
+    ]
+
+
+def _figures(first: str, named: Sequence[tuple[str, Figure]]) -> str:
+    lines = [
+        (name, figure.metric.replace("_", " "), f"{figure.value:.4f}", _interval(figure), f"{figure.n:,}")
+        for name, figure in named
+    ]
+    return _table((first, "metric", "value", "95 % interval", "rows"), lines)
+
+
+def _interval(figure: Figure) -> str:
+    return "" if figure.low is None or figure.high is None else f"{figure.low:.4f} to {figure.high:.4f}"
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows)

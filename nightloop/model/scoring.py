@@ -1,0 +1,109 @@
+"""Score one file: what runs in an engine's workers, on Parquet and a bundle and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from nightloop.errors import DefinitionError
+from nightloop.lake import filesystem
+from nightloop.model.predictor import Predictions, Predictor
+
+ROWS_AT_ONCE = 65_536
+
+
+def score_schema(entity: pa.Schema, reasons: int) -> pa.Schema:
+    """Return the columns of a scores table: the entity's key, then the answer."""
+    pairs = [(f"reason_{place}", f"effect_{place}") for place in range(1, reasons + 1)]
+    return pa.schema(
+        [
+            *entity,
+            pa.field("probability", pa.float64()),
+            pa.field("decision", pa.bool_()),
+            pa.field("model_version", pa.int64()),
+            *(pa.field(reason, pa.string()) for reason, _ in pairs),
+            *(pa.field(effect, pa.float64()) for _, effect in pairs),
+        ]
+    )
+
+
+def score_file(job: Mapping[str, str]) -> dict[str, Any]:
+    """Score one row group of a features file into a Parquet file of its own.
+
+    Args:
+        job: ``night``, ``source`` (features), ``row_group``, ``target`` (scores), ``bundle`` (folder), ``bundle_digest``,
+            ``model_version``, ``key`` (JSON list of the entity's key columns), ``reasons`` (how many the table has room for).
+
+    Raises:
+        DefinitionError: the file lacks a feature of the model.
+    """
+    predictor = _predictor(job["bundle"], job["bundle_digest"])
+    key, reasons, version = json.loads(job["key"]), int(job["reasons"]), int(job["model_version"])
+    held_by, path = filesystem(job["source"])
+    to, target = filesystem(job["target"])
+    rows = 0
+    with held_by.open_input_file(path) as opened:
+        file = pq.ParquetFile(opened)
+        _check_features(job, file.schema_arrow, predictor)
+        schema = score_schema(pa.schema([file.schema_arrow.field(name) for name in key]), reasons)
+        columns = list(dict.fromkeys([*key, *predictor.spec.features]))
+        batches = file.iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns)
+        with to.open_output_stream(target) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+            for batch in batches:
+                found = predictor.predict(_matrix(batch, predictor.spec.features), reasons=reasons > 0)
+                writer.write_batch(_answers(batch.select(key), found, predictor.spec.features, version, schema))
+                rows += batch.num_rows
+    return {"night": job["night"], "file": job["target"], "rows": rows}
+
+
+@lru_cache(maxsize=4)
+def _predictor(folder: str, digest: str) -> Predictor:  # noqa: ARG001 - a bundle fetched anew is another one
+    return Predictor.load(folder)
+
+
+def _check_features(job: Mapping[str, str], schema: pa.Schema, predictor: Predictor) -> None:
+    missing = [name for name in predictor.spec.features if name not in schema.names]
+    if missing:
+        raise DefinitionError(
+            f"version {job['model_version']} of '{predictor.spec.use_case}' needs {', '.join(missing)}, "
+            f"which night {job['night']} does not have.",
+            where=job["source"],
+            do="Build the features of the night with the definition the model was trained on, or train a new champion.",
+        )
+
+
+def _matrix(batch: pa.RecordBatch, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return features (n, k); a missing value is NaN."""
+    columns = [batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names]
+    return np.column_stack(columns)
+
+
+def _answers(
+    entity: pa.RecordBatch, found: Predictions, features: tuple[str, ...], version: int, schema: pa.Schema
+) -> pa.RecordBatch:
+    rows, given = found.reason.shape
+    names = np.array(features, dtype=object)
+    answer: dict[str, object] = {
+        "probability": found.probability,
+        "decision": found.decision,
+        "model_version": np.full(rows, version),
+    }
+    for place in range(given):
+        answer[f"reason_{place + 1}"] = names[found.reason[:, place]]
+        answer[f"effect_{place + 1}"] = found.effect[:, place]
+    arrays = [
+        entity.column(field.name)
+        if field.name in entity.schema.names
+        else pa.array(answer[field.name], field.type)
+        if field.name in answer
+        else pa.nulls(rows, field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -1,0 +1,55 @@
+from nightloop.evidence.verdict import Figure, Verdict
+from nightloop.model import card
+from tests.fixtures_models import NAMES, tiny_training
+
+FIGURES = {
+    "xgboost": (
+        Figure("auc", 0.7123456, 0.69, 0.73, 12345),
+        Figure("selection_rate", 0.25, None, None, 400, group="north|east"),
+    ),
+    "logistic_regression": (Figure("auc", 0.68, 0.66, 0.7, 12345),),
+}
+GIVEN = {"candidates": FIGURES, "chosen": "xgboost", "rows": {"fit": 90000, "calibrate": 7000, "validate": 12345}}
+
+
+def test_a_card_tells_purpose_owner_data_figures_and_how_to_make_it_again(tiny):
+    text = card.render(tiny, tiny_training(), **GIVEN, limits=["Only accounts in euros."])
+    for said in (
+        "# tiny: xgboost, as of 2024-03-01",
+        "Will the account be late?",
+        "| owner | tests |",
+        "| fit | 2024-01-01..2024-02-01 | 90,000 |",
+        "| tiny/labels | 6 |",
+        "| xgboost | auc | 0.7123 | 0.6900 to 0.7300 | 12,345 |",
+        "| logistic_regression | auc | 0.6800 | 0.6600 to 0.7000 | 12,345 |",
+        "- Only accounts in euros.",
+        "python -m jobs train tiny 2024-03-01",
+        "Judged after this card was written",
+    ):
+        assert said in text
+
+
+def test_every_feature_has_its_line_and_personal_data_is_marked(tiny):
+    lines = card.render(tiny, tiny_training(), **GIVEN).splitlines()
+    for name in NAMES:
+        [line] = [line for line in lines if line.startswith(f"| {name} |")]
+        assert f"The {name} of the account." in line
+        assert ("Personal data." in line) == (name == "age")
+
+
+def test_figures_of_groups_stand_under_fairness_with_the_bar_in_their_name_kept_from_breaking_the_table(tiny):
+    text = card.render(tiny, tiny_training(), **GIVEN)
+    performance, fairness = text.split("## Fairness by account")
+    assert "north" not in performance
+    assert "| north\\|east | selection rate | 0.2500 |  | 400 |" in fairness
+
+
+def test_verdicts_are_told_where_they_are_known(tiny):
+    verdict = Verdict("fairness", "not_enough_evidence", "Only 40 rows of group south.")
+    text = card.render(tiny, tiny_training(), **GIVEN, verdicts=[verdict])
+    assert "| fairness | not enough evidence | Only 40 rows of group south. |" in text
+    assert "Judged after" not in text
+
+
+def test_the_same_facts_write_the_same_card_and_no_clock_is_read(tiny):
+    assert card.render(tiny, tiny_training(), **GIVEN) == card.render(tiny, tiny_training(), **GIVEN)
