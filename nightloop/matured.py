@@ -1,0 +1,132 @@
+"""Join the labels that a night made known to the scores they were waiting for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from nightloop.nights import Night, Nights, one
+
+if TYPE_CHECKING:
+    from nightloop.definitions.use_case import UseCase
+    from nightloop.lake import Lake
+
+
+@dataclass(frozen=True)
+class Matured:
+    """Scored entities whose outcome is known, one item a row, in the order of night and key.
+
+    Attributes:
+        scored_nights: nights whose scores these are, ascending.
+        night: datetime64[D] (n,), the night of the score.
+        label, decision: bool (n,).
+        probability: float64 (n,).
+        model_version: int64 (n,), the version that scored the row.
+        group: str (n,), the value of the fairness group's column; '' where the source has none.
+        scored: how many entities were scored on those nights, known outcome or not.
+        inputs: version of each table that was read.
+    """
+
+    scored_nights: tuple[Night, ...]
+    night: NDArray[np.datetime64]
+    label: NDArray[np.bool_]
+    probability: NDArray[np.float64]
+    decision: NDArray[np.bool_]
+    model_version: NDArray[np.int64]
+    group: NDArray[np.str_]
+    scored: int
+    inputs: dict[str, int]
+
+    def of(self, scored_night: Night) -> NDArray[np.bool_]:
+        """Mark the rows of one scored night."""
+        return np.asarray(self.night == np.datetime64(scored_night), dtype=np.bool_)
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def matured_nights(use_case: UseCase, scored: Sequence[Night], night: Night) -> list[Night]:
+    """Return the scored nights whose labels matured within the performance window that ends with ``night``."""
+    delay = timedelta(days=use_case.label.matures_after)
+    newest = night - delay
+    oldest = newest - timedelta(days=use_case.monitoring.performance_nights - 1)
+    return sorted(item for item in scored if oldest <= item <= newest)
+
+
+def read_matured(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) -> Matured:
+    """Read labels and scores of these scored nights, and join them on night and entity key.
+
+    Raises:
+        NotReady: labels of a needed night are not published; the message says which command makes them.
+    """
+    name, delay = use_case.use_case, timedelta(days=use_case.label.matures_after)
+    if not scored_nights:
+        return _as_arrays(_NOTHING, (), 0, {})
+    span = Nights(min(scored_nights), max(scored_nights))
+    _require_labels(lake, f"{name}/labels", [item + delay for item in scored_nights])
+    key = list(use_case.entity.key)
+    labels = lake.snapshot(f"{name}/labels", Nights(span.first + delay, span.last + delay))
+    scores = lake.snapshot(f"{name}/scores", span)
+    rows = scores.read(["night", *key, "probability", "decision", "model_version"])
+    rows = rows.filter(pc.is_in(rows["night"], pa.array(scored_nights, pa.date32())))
+    known = labels.read(["scored_night", *key, "label"]).rename_columns(["night", *key, "label"])
+    inputs = {f"{name}/labels": labels.version, f"{name}/scores": scores.version}
+    joined = rows.join(known, ["night", *key], join_type="inner")
+    joined, group_inputs = _with_group(lake, use_case, joined, span)
+    ordered = joined.sort_by([(column, "ascending") for column in ("night", *key)])
+    return _as_arrays(ordered, tuple(sorted(scored_nights)), rows.num_rows, inputs | group_inputs)
+
+
+def _require_labels(lake: Lake, table: str, nights: Sequence[Night]) -> None:
+    states = lake.states(table)
+    for night in nights:
+        if night not in states:
+            lake.require(table, one(night))
+
+
+def _with_group(lake: Lake, use_case: UseCase, rows: pa.Table, span: Nights) -> tuple[pa.Table, dict[str, int]]:
+    """Add the fairness group's column from the entity's own source; it is part of no score."""
+    column, key = use_case.gates.fairness.group, list(use_case.entity.key)
+    if column in key:
+        return rows.append_column("group", pc.cast(rows[column], pa.string())), {}
+    table = f"{use_case.use_case}/raw_{use_case.entity.source}"
+    source = lake.snapshot(table, span)
+    groups = source.read(["night", *key, column])
+    groups = groups.set_column(groups.column_names.index(column), "group", pc.cast(groups[column], pa.string()))
+    return rows.join(groups, ["night", *key], join_type="left outer"), {table: source.version}
+
+
+def _as_arrays(rows: pa.Table, nights: tuple[Night, ...], scored: int, inputs: dict[str, int]) -> Matured:
+    def column(name: str, of: Any) -> NDArray[Any]:
+        return np.asarray(rows[name].to_numpy(), dtype=of)
+
+    return Matured(
+        scored_nights=nights,
+        night=column("night", "datetime64[D]"),
+        label=column("label", np.bool_),
+        probability=column("probability", np.float64),
+        decision=column("decision", np.bool_),
+        model_version=column("model_version", np.int64),
+        group=np.asarray(pc.fill_null(rows["group"], "").to_numpy(), dtype=np.str_),
+        scored=scored,
+        inputs=inputs,
+    )
+
+
+_NOTHING = pa.table(
+    {
+        "night": pa.array([], pa.date32()),
+        "label": pa.array([], pa.bool_()),
+        "probability": pa.array([], pa.float64()),
+        "decision": pa.array([], pa.bool_()),
+        "model_version": pa.array([], pa.int64()),
+        "group": pa.array([], pa.string()),
+    }
+)

@@ -1,0 +1,97 @@
+"""Evidently's drift page for people: the night's features beside those the champion was trained on.
+
+The alarm is ours (``evidence.drift``); the page is to look with. It costs seconds, so it is written when someone would look.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nightloop.evidence.drift import NightDrift
+from nightloop.model import bundle
+from nightloop.nights import Night, one
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nightloop.definitions.use_case import UseCase
+    from nightloop.lake import Snapshot
+    from nightloop.model.champions import Champion
+    from nightloop.workspace import Workspace
+
+ROWS = 5000  # a sample on either side: Evidently takes 11 s for 100,000 rows of 40 columns
+
+BANNER = (
+    '<div style="font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:1.5rem auto;padding:1rem 1.5rem;'
+    'border-left:6px solid {colour};background:#f6f7f9;color:#1d2433">'
+    "<strong>{title}</strong><br>{reason}<br><small>{note}</small></div>"
+)
+NOTE = (
+    "This verdict compares the night with whole nights of the reference. Evidently's marks below take rows to be independent, "
+    "so they mark more features. Both sides are samples of at most {rows:,} rows. Calendar features are shown, not judged."
+)
+
+
+def write_drift_page(use_case: UseCase, night: Night, workspace: Workspace, champion: Champion, drift: NightDrift) -> Path:
+    """Write HOME/reports/<use case>/<night>/drift.html and return its path.
+
+    The reference is the features table of the nights the champion was fitted on, at the version it was trained from where the
+    bundle names one.
+    """
+    table = f"{use_case.use_case}/features"
+    training = bundle.read_spec(workspace.registry.fetch(use_case.use_case, champion.version)).training
+    version = training.data_versions.get(table)
+    names = [feature.name for feature in drift.features]
+    seed = night.toordinal()
+    reference = _sample(
+        workspace.lake.snapshot(table, training.fit, version if isinstance(version, int) else None), names, seed
+    )
+    current = _sample(workspace.lake.snapshot(table, one(night)), names, seed)
+    path = workspace.reports / use_case.use_case / str(night) / "drift.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        fresh = Path(file.name)
+    drawn = _evidently(reference, current, use_case.monitoring.psi_limit)
+    fresh.write_text(_with_banner(drawn, use_case, night, champion, drift), encoding="utf-8")
+    fresh.chmod(0o644)
+    return fresh.replace(path)
+
+
+def _sample(snapshot: Snapshot, names: list[str], seed: int) -> pd.DataFrame:
+    rows = snapshot.read(names)
+    if rows.num_rows > ROWS:
+        rows = rows.take(np.sort(np.random.default_rng(seed).choice(rows.num_rows, ROWS, replace=False)))
+    frame: pd.DataFrame = rows.to_pandas()
+    return frame
+
+
+def _evidently(reference: pd.DataFrame, current: pd.DataFrame, psi_limit: float) -> str:
+    """Return Evidently's page; columns without a value on one side are left out, for it cannot draw them."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Evidently's own dependencies, at import and in its plots
+        from evidently import DataDefinition, Dataset, Report
+        from evidently.presets import DataDriftPreset
+
+        drawn = [name for name in current.columns if current[name].notna().any() and reference[name].notna().any()]
+        definition = DataDefinition(numerical_columns=drawn)
+        sides = [Dataset.from_pandas(side[drawn], data_definition=definition) for side in (current, reference)]
+        snapshot = Report([DataDriftPreset(columns=drawn, num_method="psi", num_threshold=psi_limit)]).run(*sides)
+        return str(snapshot.get_html_str(as_iframe=False))
+
+
+def _with_banner(page: str, use_case: UseCase, night: Night, champion: Champion, drift: NightDrift) -> str:
+    verdict = drift.verdict
+    colour = {"pass": "#2e7d4f", "fail": "#c0392b"}.get(verdict.outcome, "#b7791f")
+    said = verdict.outcome.replace("_", " ")
+    title = escape(f"{use_case.use_case}, night {night}: drift against champion version {champion.version}: {said}")
+    banner = BANNER.format(colour=colour, title=title, reason=escape(verdict.reason), note=NOTE.format(rows=ROWS))
+    head, mark, rest = page.partition("<body>")
+    return f"{head}{mark}{banner}{rest}" if mark else f"{banner}{page}"

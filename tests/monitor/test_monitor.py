@@ -1,0 +1,199 @@
+"""A night is watched: what matured is measured, what drifted is found, and one decision falls, the same each time."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from jobs import monitor
+from nightloop.errors import NotReady
+from nightloop.nights import Nights, one
+from nightloop.settings import load_settings
+from nightloop.workspace import Workspace
+from tests.fixtures_watched import COMMIT, FIRST, ROWS, champion_in_force
+
+
+def after(nights):
+    return FIRST + timedelta(days=nights)
+
+
+def run(watched, nights):
+    return monitor.run(watched.use_case, nights, watched.workspace)
+
+
+def metrics(watched, night):
+    rows = watched.workspace.lake.read("loans/metrics", one(night)).to_pylist()
+    return {(row["metric"], row["group"]): row for row in rows}
+
+
+def decision(watched, night):
+    return watched.workspace.lake.read("loans/decisions", one(night)).to_pylist()[0]
+
+
+def test_a_night_publishes_metrics_and_one_decision_and_says_so(watched):
+    watched.publish_nights(Nights(FIRST, after(4)))
+    published = run(watched, Nights(FIRST, after(4)))
+    assert [item.table for item in published[-2:]] == ["loans/metrics", "loans/decisions"]
+    assert published[-1].details["decision"] == "keep"
+    assert published[-1].details["drift_verdict"] == "pass"
+    assert published[-1].details["performance_verdict"] == "pass"
+    assert published[-1].details["realised_auc"] == metrics(watched, after(4))[("auc", "all")]["value"]
+    assert decision(watched, after(4))["champion_as_of"] == FIRST - timedelta(days=1)
+
+
+def test_labels_are_joined_to_the_scores_they_were_waiting_for(watched):
+    watched.publish_nights(Nights(FIRST, after(3)))
+    run(watched, Nights(FIRST, after(3)))
+    row = metrics(watched, after(3))[("brier", "all")]
+    scores = watched.workspace.lake.read("loans/scores", one(after(1))).to_pylist()
+    labels = {r["account"]: r["label"] for r in watched.workspace.lake.read("loans/labels", one(after(3))).to_pylist()}
+    by_hand = np.mean([(r["probability"] - labels[r["account"]]) ** 2 for r in scores if r["account"] in labels])
+    assert row["value"] == pytest.approx(by_hand)
+    assert row["n"] == len(labels)
+    assert row["low"] < by_hand < row["high"]
+    assert row["model_version"] == 1
+    assert metrics(watched, after(3))[("pooled_matured_share", "all")]["value"] == pytest.approx(0.9)
+
+
+def test_realised_metrics_wait_until_labels_mature(watched):
+    watched.publish_nights(Nights(FIRST, after(1)))
+    run(watched, Nights(FIRST, after(1)))
+    assert ("auc", "all") not in metrics(watched, after(1))
+    assert decision(watched, after(1))["performance_verdict"] == "not_enough_evidence"
+    assert decision(watched, after(1))["performance_reason"] == "No label of a scored night is known yet."
+
+
+def test_every_group_is_measured_by_itself(watched):
+    watched.publish_nights(Nights(FIRST, after(3)))
+    run(watched, Nights(FIRST, after(3)))
+    rows = metrics(watched, after(3))
+    north, south = rows[("pooled_selection_rate", "region=north")], rows[("pooled_selection_rate", "region=south <&>")]
+    assert north["n"] + south["n"] == rows[("pooled_selection_rate", "all")]["n"]
+
+
+def test_nights_without_drift_pass(watched):
+    watched.publish_nights(Nights(FIRST, after(9)))
+    run(watched, Nights(FIRST, after(9)))
+    assert [decision(watched, night)["drift_verdict"] for night in Nights(FIRST, after(9))] == ["pass"] * 10
+
+
+def test_three_drifted_nights_in_a_row_ask_for_a_retrain_once(watched):
+    watched.publish_nights(Nights(FIRST, after(1)))
+    watched.publish_nights(Nights(after(2), after(6)), shift=4.0)
+    run(watched, Nights(FIRST, after(6)))
+    made = [decision(watched, night) for night in Nights(FIRST, after(6))]
+    assert [row["drift_verdict"] for row in made] == ["pass", "pass", *["fail"] * 5]
+    assert [row["decision"] for row in made] == ["keep"] * 4 + ["retrain", "keep", "keep"]
+    assert made[4]["reason"].startswith("Features drifted 3 nights in a row: 4 of 4 watched features drifted")
+    assert "cool-down lasts to" in made[5]["reason"]
+
+
+def test_worthless_scores_fail_performance_when_enough_nights_have_matured(watched):
+    watched.publish_nights(Nights(FIRST, after(4)), worthless=True)
+    run(watched, Nights(FIRST, after(4)))
+    verdicts = [decision(watched, night)["performance_verdict"] for night in Nights(FIRST, after(4))]
+    assert verdicts[:3] == ["not_enough_evidence"] * 3
+    assert verdicts[-1] == "fail"
+    row = decision(watched, after(verdicts.index("fail")))
+    assert row["decision"] == "retrain"
+    assert row["reason"].startswith("Realised performance failed: Realised AUC 0.")
+
+
+def test_the_calendar_asks_for_a_retrain(watched):
+    watched.publish_nights(Nights(FIRST, after(13)))
+    run(watched, Nights(FIRST, after(13)))
+    assert [decision(watched, night)["decision"] for night in (after(12), after(13))] == ["keep", "retrain"]
+    assert decision(watched, after(13))["reason"] == (
+        "Champion version 1 was trained as of 2024-02-04, 14 nights ago (at most 14)."
+    )
+
+
+def test_a_night_monitored_again_gives_the_same_digests_and_adds_no_event(watched):
+    watched.publish_nights(Nights(FIRST, after(4)))
+    before = [item.content_digest for item in run(watched, Nights(FIRST, after(4)))]
+    events = len(watched.workspace.ledger.events("loans", kind="decision_made"))
+    again = run(watched, Nights(FIRST, after(4))) + run(watched, one(after(2)))
+    assert [item.content_digest for item in again[:10]] == before
+    assert [item.content_digest for item in again[10:]] == before[4:6]
+    assert len(watched.workspace.ledger.events("loans", kind="decision_made")) == events == 5
+
+
+def test_the_layout_of_files_does_not_change_a_digest(watched):
+    watched.publish_nights(Nights(FIRST, after(3)))
+    before = [item.content_digest for item in run(watched, Nights(FIRST, after(3)))]
+    for table in ("features", "scores"):
+        rows = watched.workspace.lake.read(f"loans/{table}", one(after(1))).drop_columns(["night"])
+        shuffled = rows.take(np.random.default_rng(1).permutation(rows.num_rows))
+        watched.workspace.lake.publish(f"loans/{table}", after(1), shuffled, COMMIT)
+    assert [item.content_digest for item in run(watched, Nights(FIRST, after(3)))] == before
+
+
+def test_a_night_waits_for_the_decision_of_the_night_before(watched):
+    watched.publish_nights(Nights(FIRST, after(2)))
+    run(watched, one(FIRST))
+    with pytest.raises(NotReady, match=f"decides after night {after(1)}, which has no decision yet") as error:
+        run(watched, one(after(2)))
+    assert error.value.do == f"Run: python -m jobs monitor loans {after(1)}"
+    assert after(2) not in watched.workspace.lake.states("loans/metrics")
+
+
+def test_a_quarantined_night_that_was_never_scored_is_stepped_over(watched):
+    watched.publish(FIRST)
+    run(watched, one(FIRST))
+    watched.publish(after(2))
+    with pytest.raises(NotReady):
+        run(watched, one(after(2)))
+    watched.workspace.ledger.record("night_quarantined", "loans", night=after(1), subject="accounts")
+    assert run(watched, one(after(2)))[-1].details["decision"] == "keep"
+
+
+def test_a_night_that_is_not_scored_is_not_ready(watched):
+    watched.publish(FIRST)
+    with pytest.raises(NotReady, match="loans/scores"):
+        run(watched, one(after(1)))
+
+
+def test_labels_that_should_be_known_but_are_not_published_are_not_ready(watched):
+    watched.publish_nights(Nights(FIRST, after(1)))
+    run(watched, Nights(FIRST, after(1)))
+    watched.publish(after(2), labels=False)
+    with pytest.raises(NotReady, match="loans/labels") as error:
+        run(watched, one(after(2)))
+    assert error.value.do == f"Run: python -m jobs features loans {after(2)}"
+
+
+def test_a_night_published_without_rows_is_no_evidence_and_no_error(watched):
+    watched.publish_nights(Nights(FIRST, after(1)))
+    empty = watched.workspace.lake.read("loans/features", one(FIRST)).drop_columns(["night"]).slice(0, 0)
+    watched.workspace.lake.publish("loans/features", after(1), empty, COMMIT)
+    run(watched, Nights(FIRST, after(1)))
+    assert decision(watched, after(1))["drift_verdict"] == "not_enough_evidence"
+
+
+def test_what_came_in_is_counted_from_the_tables_own_logs(watched):
+    watched.publish(FIRST)
+    watched.workspace.lake.publish("loans/quarantine", FIRST, pa.table({"reason": ["no key"] * 3}), COMMIT)
+    run(watched, one(FIRST))
+    rows = metrics(watched, FIRST)
+    assert rows[("rows_in", "source=accounts")]["value"] == ROWS
+    assert rows[("rows_quarantined", "all")]["value"] == 3
+    assert rows[("rows_scored", "all")]["value"] == ROWS
+
+
+def test_a_failed_drift_verdict_brings_a_page_for_people(tmp_path):
+    watched = champion_in_force(Workspace.open(load_settings(home=tmp_path / "home", engine="local")), html="when_drift")
+    watched.publish(FIRST)
+    watched.publish(after(1), shift=4.0)
+    quiet, loud = run(watched, Nights(FIRST, after(1)))[1::2]
+    assert "page" not in quiet.details
+    page = watched.workspace.reports / "loans" / str(after(1)) / "drift.html"
+    assert loud.details["page"] == str(page)
+    text = page.read_text()
+    assert f"night {after(1)}: drift against champion version 1: fail" in text
+    assert watched.workspace.ledger.events("loans", kind="decision_made")[-1].payload["page"] == f"loans/{after(1)}/drift.html"
+
+
+def test_dates_of_the_fixture_are_what_the_tests_say():
+    assert FIRST.weekday() == 0
+    assert date(2024, 2, 4) + timedelta(days=1) == FIRST
