@@ -1,0 +1,208 @@
+"""Take in what each night brought: read, judge by contract, publish the raw tables and the quarantine.
+
+All sources of a night are read and judged before any is published, so a night that breaks its contract leaves the raw tables
+as they were. Nights go in order, for a night's usual number of rows comes from the nights before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from jobs.published import Progress, Published, silent
+from nightloop.contracts import Contract, Judgement, judge, load_contract, parameters
+from nightloop.contracts.quarantine import SCHEMA, counts, quarantined
+from nightloop.definitions import UseCase, definition_digest
+from nightloop.errors import BadNight, ContractBroken, EmptyNight
+from nightloop.lake import Commit
+from nightloop.nights import Night, Nights, cutoff, one
+from nightloop.sources import Arrival, Reading, by_night, no_arrival, raw_schema, read_source
+from nightloop.workspace import Workspace
+
+STAGE = "ingest"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One source's night, read and judged, not yet published."""
+
+    source: str
+    arrival: Arrival
+    judgement: Judgement
+    quarantine: pa.Table
+
+    @property
+    def details(self) -> dict[str, object]:
+        """What the stage says of the night beside its rows."""
+        told = {"rows_in": self.arrival.rows_in, "quarantined": sum(counts(self.quarantine).values())}
+        warnings = [
+            f"{breach.rule}: observed {breach.observed}, expected {breach.expected}" for breach in self.judgement.warnings
+        ]
+        return told | {"warnings": warnings, "not_judged": list(self.judgement.not_judged)}
+
+
+def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Progress = silent) -> list[Published]:
+    """Publish raw_<source> for every source and quarantine, one commit per table and night.
+
+    Returns:
+        What was published: nights in order, sources as declared, quarantine last.
+
+    Raises:
+        BadNight: a night outside the use case's first and last.
+        EmptyNight: a source has nothing for a night, and says that this is not normal.
+        SourceDamaged: a source's file is not readable as declared.
+        ContractBroken: a night breaks its contract; nights before it are published, it is not.
+        DefinitionError: a mistake in the use case or a suite.
+    """
+    _within(use_case, nights)
+    ingest = _Ingest(use_case, workspace)
+    readers = ingest.readers(nights, progress)
+    published: list[Published] = []
+    for done, night in enumerate(nights):
+        progress(f"{STAGE} {night}", done, len(nights))
+        published += ingest.publish(night, [ingest.judged(night, name, read(night)) for name, read in readers.items()])
+    progress(STAGE, len(nights), len(nights))
+    return published
+
+
+def _within(use_case: UseCase, nights: Nights) -> None:
+    first, last = use_case.first_night, use_case.last_night
+    if nights.first >= first and (last is None or nights.last <= last):
+        return
+    outside = nights.first if nights.first < first else nights.last
+    raise BadNight(
+        f"{outside} is outside the nights of the use case '{use_case.use_case}'.",
+        do=f"Give nights from {first} {f'to {last}' if last else 'on'}, as feature_defs/{use_case.use_case}.yaml says.",
+    )
+
+
+@dataclass
+class _Ingest:
+    use_case: UseCase
+    workspace: Workspace
+    history: dict[str, dict[Night, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        settings, lake = self.workspace.settings, self.workspace.lake
+        self.cache = settings.home / "cache"
+        self.contracts: dict[str, Contract] = {}
+        for name, source in self.use_case.sources.items():
+            columns = raw_schema(source).names
+            self.contracts[name] = load_contract(settings.contracts, self.use_case.use_case, name, columns)
+            self.history[name] = {night: state.rows for night, state in lake.states(self._table(f"raw_{name}")).items()}
+
+    def _table(self, name: str) -> str:
+        return f"{self.use_case.use_case}/{name}"
+
+    def readers(self, nights: Nights, progress: Progress) -> dict[str, Callable[[Night], Reading]]:
+        """Return how each source gives a night: one file of all nights is read now, a night's own file when its turn comes."""
+        found: dict[str, Callable[[Night], Reading]] = {}
+        for done, (name, source) in enumerate(self.use_case.sources.items()):
+            progress(f"reading {name}", done, len(self.use_case.sources))
+            if by_night(source.connector):
+                found[name] = lambda night, name=name: self._read(name, one(night))  # type: ignore[misc]
+            else:
+                reading = self._read(name, nights)
+                found[name] = lambda _night, reading=reading: reading  # type: ignore[misc]
+        return found
+
+    def _read(self, name: str, nights: Nights) -> Reading:
+        return read_source(
+            name, self.use_case, nights, cache=self.cache / "sources", definitions=self.workspace.settings.definitions
+        )
+
+    def judged(self, night: Night, name: str, reading: Reading) -> Judged:
+        """Judge one source's night.
+
+        Raises:
+            EmptyNight: nothing arrived, and the source does not call that normal.
+        """
+        source, contract = self.use_case.sources[name], self.contracts[name]
+        arrival = reading.arrivals.get(night)
+        if arrival is None:
+            if not source.may_be_empty:
+                raise EmptyNight(
+                    f"source '{name}' has no record for the night {night}.",
+                    where=reading.origin,
+                    do="Wait for its delivery and run the night again; if it is normal, set may_be_empty in feature_defs/.",
+                )
+            arrival = no_arrival(night, source)
+            return Judged(
+                name,
+                arrival,
+                Judgement(arrival.rows, {}, (), (), tuple(rule.name for rule in contract.rules)),
+                SCHEMA.empty_table(),
+            )
+        numbers = parameters(night, self.use_case.time_zone, self.history[name], contract.rows_against_recent_nights)
+        judgement = judge(contract, arrival.rows, len(arrival.refused), numbers, self.cache / "verdicts")
+        return Judged(name, arrival, judgement, quarantined(name, source, arrival, judgement))
+
+    def publish(self, night: Night, judged: list[Judged]) -> list[Published]:
+        """Publish a night, or only its quarantine when it breaks a contract.
+
+        Raises:
+            ContractBroken: names source, night, rule, what was observed and expected.
+        """
+        self._check_cutoff(night, judged)
+        quarantine = pa.concat_tables([item.quarantine for item in judged])
+        broken = [item for item in judged if item.judgement.breaches]
+        for item in judged:
+            self._tell(night, item)
+        if broken:
+            self._commit(night, "quarantine", quarantine, {})
+            raise self._broken(night, broken)
+        published = [self._commit(night, f"raw_{item.source}", item.judgement.kept, item.details) for item in judged]
+        for item in judged:
+            self.history[item.source][night] = item.judgement.kept.num_rows
+        return [*published, self._commit(night, "quarantine", quarantine, {"quarantined": quarantine.num_rows})]
+
+    def _commit(self, night: Night, name: str, rows: pa.Table, details: dict[str, object]) -> Published:
+        commit = Commit(STAGE, self.use_case.use_case, definition_digest(self.use_case))
+        state = self.workspace.lake.publish(self._table(name), night, rows, commit)
+        return Published(
+            self.use_case.use_case, night, STAGE, self._table(name), state.version, state.rows, state.content_digest, details
+        )
+
+    def _check_cutoff(self, night: Night, judged: list[Judged]) -> None:
+        """Hold promise 4 at the door itself, whatever the connectors do."""
+        end = cutoff(night, self.use_case.time_zone)
+        for item in judged:
+            kept = item.judgement.kept
+            newest = max(kept.column("known_at").to_pylist(), default=None) if "known_at" in kept.column_names else None
+            if newest is not None and newest >= end:
+                raise AssertionError(f"raw_{item.source} of {night} holds a record known at {newest}, after the cut-off {end}")
+
+    def _tell(self, night: Night, item: Judged) -> None:
+        """Record what was set aside and what broke; the same finding is recorded once."""
+        found = counts(item.quarantine)
+        if found:
+            self._record("night_quarantined", night, item.source, {"records": sum(found.values()), "rules": found})
+        breaches = [vars(breach) for breach in item.judgement.breaches]
+        if breaches:
+            self._record("contract_broken", night, item.source, {"breaches": breaches})
+        warnings = [vars(breach) for breach in item.judgement.warnings]
+        if warnings:
+            self._record("contract_warned", night, item.source, {"breaches": warnings})
+
+    def _record(self, kind: str, night: Night, source: str, payload: dict[str, object]) -> None:
+        ledger = self.workspace.ledger
+        with ledger.exclusive():
+            standing = ledger.events(self.use_case.use_case, kind=kind, night=night, subject=source)
+            if not standing or standing[-1].payload != payload:
+                ledger.record(kind, self.use_case.use_case, night=night, subject=source, payload=payload)
+
+    def _broken(self, night: Night, broken: list[Judged]) -> ContractBroken:
+        said = [
+            f"source '{item.source}', night {night}, rule {breach.rule} ({breach.place}): "
+            f"observed {breach.observed}, expected {breach.expected}."
+            for item in broken
+            for breach in item.judgement.breaches
+        ]
+        return ContractBroken(
+            f"the night breaks its contract and is not published: {' '.join(said)}",
+            where=self.use_case.use_case,
+            do=f"Look at the night in the table {self._table('quarantine')}, mend the source and run the night again; "
+            "if the data is right, correct the rule.",
+        )

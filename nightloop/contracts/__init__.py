@@ -1,0 +1,7 @@
+"""Contracts: the Great Expectations suite of a source, and what to do with rows and nights that break it."""
+
+from nightloop.contracts.judging import Breach, Judgement, judge
+from nightloop.contracts.limits import parameters
+from nightloop.contracts.suite import Contract, Rule, load_contract
+
+__all__ = ["Breach", "Contract", "Judgement", "Rule", "judge", "load_contract", "parameters"]

@@ -1,0 +1,149 @@
+"""Run rules with Great Expectations, on its pandas engine, in this process.
+
+The library takes about five seconds to import and 0.1 s to judge a small night. It is imported at the first judgement a process
+really needs; docs/decisions/0032 has the figures and why the pandas engine.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+
+from nightloop.contracts.limits import Parameter
+from nightloop.contracts.suite import Rule
+from nightloop.errors import DefinitionError
+
+
+@dataclass(frozen=True)
+class Result:
+    """What Great Expectations found for one rule: positions of breaking rows (none for a rule about the whole table)."""
+
+    success: bool
+    rows: tuple[int, ...]
+    observed: str
+
+
+PASSED = Result(True, (), "")
+
+
+def run(rules: Sequence[Rule], table: pa.Table, numbers: Mapping[str, Parameter]) -> list[Result]:
+    """Judge a table by rules whose parameters are all in ``numbers``.
+
+    Raises:
+        DefinitionError: the library refuses a rule, or fails on it; shown at its line.
+    """
+    frame = _frame(table)
+    # Asking for yes or no first costs half: which rows break a rule is asked only where some may.
+    answers = _validate(rules, frame, numbers, "BOOLEAN_ONLY")
+    asked = [i for i, item in enumerate(answers) if not item.success or "mostly" in rules[i].kwargs]
+    details = _validate([rules[i] for i in asked], frame, numbers, "COMPLETE") if asked else []
+    found = {i: _result(item) for i, item in zip(asked, details, strict=True)}
+    return [found.get(i, PASSED) for i in range(len(rules))]
+
+
+def _validate(rules: Sequence[Rule], frame: Any, numbers: Mapping[str, Parameter], detail: str) -> list[Any]:
+    """Return the library's result for each rule, in order; one without a verdict is an error."""
+    import great_expectations as gx
+
+    configurations = [{"type": rule.type, "kwargs": rule.kwargs, "meta": {"position": i}} for i, rule in enumerate(rules)]
+    suite = gx.ExpectationSuite(name="judged", expectations=configurations)
+    batch = _batch_definition().get_batch({"dataframe": frame})
+    found = batch.validate(suite, result_format={"result_format": detail}, expectation_parameters=dict(numbers))
+    by_position = {item.expectation_config.meta["position"]: item for item in found.results}
+    for i, rule in enumerate(rules):
+        failure = _failure(by_position.get(i))
+        if failure is not None:
+            raise DefinitionError(
+                f"the rule {rule.name} cannot be judged: {failure}.", where=rule.place, do="Correct its arguments."
+            )
+    return [by_position[i] for i in range(len(rules))]
+
+
+def check(rule: Rule) -> None:
+    """Build one rule: it must exist, and take these arguments.
+
+    Raises:
+        DefinitionError: it does not; a suite drops such a rule without a word, so it is tried by itself first.
+    """
+    _batch_definition()
+    from great_expectations.exceptions import GreatExpectationsError
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    try:
+        ExpectationConfiguration(type=rule.type, kwargs=rule.kwargs).to_domain_obj()
+    except (GreatExpectationsError, ValueError, TypeError) as error:  # pydantic's ValidationError is a ValueError
+        problem = "; ".join(line.strip() for line in str(error).splitlines())
+        raise DefinitionError(
+            f"'{rule.type}' is refused: {problem}.",
+            where=rule.place,
+            do="See the gallery of Great Expectations for its name and arguments.",
+        ) from error
+
+
+def version() -> str:
+    """Return the installed version without importing the library."""
+    from importlib.metadata import version as installed
+
+    return f"{installed('great_expectations')}/{installed('pandas')}"
+
+
+@cache
+def _batch_definition() -> Any:
+    """Import the library, once a process, and open what it calls a context: in memory, nothing kept, nothing sent."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    collects = gc.isenabled()
+    gc.disable()  # a tenth of the import is the collector looking at classes that stay
+    try:
+        import great_expectations as gx
+    finally:
+        if collects:
+            gc.enable()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("nightloop").add_dataframe_asset("night")
+    return asset.add_batch_definition_whole_dataframe("whole")
+
+
+def _frame(table: pa.Table) -> Any:
+    """Convert to pandas with nullable types, so that an integer column with a gap stays one of integers."""
+    import pandas as pd
+
+    types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    return table.to_pandas(types_mapper=types.get, date_as_object=True)
+
+
+def _result(found: Any) -> Result:
+    rows = tuple(int(row) for row in found.result.get("unexpected_index_list") or ())
+    return Result(bool(found.success), rows, _observed(found.result, rows))
+
+
+def _failure(found: Any) -> str | None:
+    """Return why a rule gave no verdict; Great Expectations reports an exception as a result."""
+    if found is None:
+        return "Great Expectations gave no result"
+    information = dict(found.exception_info or {})
+    for item in [information, *(value for value in information.values() if isinstance(value, dict))]:
+        if item.get("raised_exception"):
+            return str(item.get("exception_message")).strip().rstrip(".")
+    return None
+
+
+def _observed(result: Mapping[str, Any], rows: Sequence[int]) -> str:
+    if "observed_value" in result:
+        return plain(result["observed_value"])
+    examples = ", ".join(dict.fromkeys(plain(value) for value in (result.get("partial_unexpected_list") or ())[:20]))
+    return f"{len(rows)} of {result.get('element_count')} rows{f' ({examples[:200]})' if examples else ''}"
+
+
+def plain(value: object) -> str:
+    """Write a value for people and for JSON, the same in every process."""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return value.isoformat() if isinstance(value, date) else str(value)
