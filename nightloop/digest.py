@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from nightloop.errors import UsageError
 
@@ -68,7 +69,7 @@ def _canonical(name: str, column: pa.ChunkedArray) -> tuple[str, Bits]:
         ("integer", is_.is_integer(of), lambda: _integers(column)),
         ("number", is_.is_floating(of), lambda: _floats(column)),
         ("date", is_.is_date(of), lambda: _integers(column.cast(pa.date32()).cast(pa.int32()))),
-        ("timestamp", is_.is_timestamp(of), lambda: _integers(column.cast(pa.timestamp("us", of.tz)).cast(pa.int64()))),
+        ("timestamp", is_.is_timestamp(of), lambda: _integers(_microseconds(column))),
         ("decimal", is_.is_decimal(of), lambda: _by_unique_value(column, _decimal_text)),
         ("string", _is_text(of), lambda: _by_unique_value(column, str)),
     )
@@ -76,6 +77,11 @@ def _canonical(name: str, column: pa.ChunkedArray) -> tuple[str, Bits]:
         if applies:
             return kind, bits()
     raise UsageError(f"column '{name}' is {of}: a table of the lake is flat.", do="Give each value a column of its own.")
+
+
+def _microseconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    whole = pc.CastOptions(pa.timestamp("us", column.type.tz), allow_time_truncate=True)
+    return column.cast(options=whole).cast(pa.int64())
 
 
 def _is_text(of: pa.DataType) -> bool:

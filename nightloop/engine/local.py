@@ -90,7 +90,7 @@ class LocalEngine:
             database.execute(
                 f"SET threads = {self._threads}; SET TimeZone = 'UTC'; SET temp_directory = {_text(str(self._spill))}; "
                 f"SET partitioned_write_max_open_files = {OPEN_NIGHTS}; SET autoinstall_known_extensions = false; "
-                "SET ieee_floating_point_ops = false"  # x / 0 is null, as on Spark
+                "SET ieee_floating_point_ops = false; SET error_on_division_by_zero = false"  # x / 0 is null, as on Spark
             )
             try:
                 for name, snapshot in inputs.items():

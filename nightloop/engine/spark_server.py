@@ -90,7 +90,7 @@ def find_java() -> Path:
         found.append(f"{java} is {f'Java {version}' if version else 'no Java that runs'}")
     raise SetupError(
         f"Spark needs Java {OLDEST_JAVA} or newer ({'; '.join(found) or 'there is none on the PATH'}).",
-        do="Install it (Debian: apt-get install openjdk-17-jre-headless) or name it in JAVA_HOME; or set NIGHTLOOP_ENGINE=local.",
+        do="Install it (apt-get install openjdk-17-jre-headless) or name it in JAVA_HOME. Or set NIGHTLOOP_ENGINE=local.",
     )
 
 

@@ -60,7 +60,7 @@ def check(url: str, error: Exception) -> None:
 
 def transport_errors() -> tuple[type[Exception], ...]:
     """Return the errors of the wire, beside PySpark's own."""
-    import grpc
+    import grpc  # type: ignore[import-untyped]
 
     return (grpc.RpcError,)
 
@@ -103,7 +103,7 @@ def _is_known(session: SparkSession) -> bool:
     from pyspark.errors import PySparkException
 
     try:
-        return session.conf.get("spark.sql.session.timeZone") == "UTC"
+        return bool(session.conf.get("spark.sql.session.timeZone") == "UTC")
     except (PySparkException, *transport_errors()):
         return False
 

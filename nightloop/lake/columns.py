@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from nightloop.errors import UsageError
 
@@ -47,9 +48,24 @@ def canonical_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def canonical(table: pa.Table) -> pa.Table:
-    """Return the same values in the lake's types, without metadata that a library left."""
+    """Return the same values in the lake's types, without metadata that a library left.
+
+    Raises:
+        UsageError: a column is nested or binary, or holds a number that 64 bits cannot.
+    """
     schema = canonical_schema(table.schema)
-    return table if table.schema.equals(schema, check_metadata=True) else table.cast(schema)
+    if table.schema.equals(schema, check_metadata=True):
+        return table
+    columns = []
+    for field, column in zip(schema, table.columns, strict=True):
+        options = pc.CastOptions(field.type, allow_time_truncate=True)  # the lake keeps microseconds
+        try:
+            columns.append(column if column.type == field.type else column.cast(options=options))
+        except pa.ArrowInvalid as error:
+            raise UsageError(
+                f"column '{field.name}' does not fit into {field.type} ({error}).", do="Store it as text."
+            ) from error
+    return pa.table(columns, schema=schema)
 
 
 def merged(table: str, stored: pa.Schema, given: pa.Schema) -> pa.Schema:
