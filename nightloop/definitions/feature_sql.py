@@ -8,13 +8,21 @@ so the cost follows the windows and not the length of history. Sums are of integ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from nightloop.definitions.expression_sql import double, identifier, quoted
 from nightloop.definitions.expressions import compile_expression
 from nightloop.definitions.feature_tables import Tile, lookups, outcome_nights, peers, rates, tile_of, tiles
 from nightloop.definitions.keys import ALL, key_sql
-from nightloop.definitions.use_case import ExpressionFeature, LookupFeature, PeersFeature, RateFeature, Source, UseCase
+from nightloop.definitions.use_case import (
+    ColumnType,
+    ExpressionFeature,
+    LookupFeature,
+    PeersFeature,
+    RateFeature,
+    Source,
+    UseCase,
+)
 from nightloop.nights import Nights
 
 _UNION = "\nunion all\n"
@@ -35,21 +43,39 @@ def _within(nights: Nights, column: str = "night") -> str:
 
 def tiles_sql(use_case: UseCase, nights: Nights) -> str:
     """Count records (n) and those that satisfy the condition (total), by night and key, and over all keys (key '')."""
-    return _UNION.join(_tile_sql(tile, use_case.sources[tile.source], nights) for tile in tiles(use_case))
+    by_source: dict[str, list[Tile]] = {}
+    for tile in tiles(use_case):
+        by_source.setdefault(tile.source, []).append(tile)
+    return _UNION.join(_tiles_of(use_case.sources[name], name, made, nights) for name, made in by_source.items())
 
 
-def _tile_sql(tile: Tile, source: Source, nights: Nights) -> str:
-    of = compile_expression(tile.of, source.types).sql()
-    records = (
-        f"select night, {key_sql(tile.by, source.types)} as key, case when {of} then 1 else 0 end as hit\n"
-        f"  from raw_{tile.source} where {_within(nights)}"
-    )
-    counts = "cast(count(*) as bigint) as n, cast(sum(hit) as bigint) as total"
-    name = quoted(tile.name)
-    return (
-        f"select night, {name} as tile, key, {counts} from (\n  {records}\n) where key is not null group by night, key{_UNION}"
-        f"select night, {name} as tile, {quoted(ALL)} as key, {counts} from (\n  {records}\n) group by night"
-    )
+def _tiles_of(source: Source, name: str, made: Sequence[Tile], nights: Nights) -> str:
+    """Read the source once: each record is counted under every tile, by its key and under all."""
+    conditions = list(dict.fromkeys(tile.of for tile in made))
+    keys = {f"k{i}": key_sql(tile.by, source.types) for i, tile in enumerate(made)}
+    hits = {f"h{i}": _hit(of, source) for i, of in enumerate(conditions)}
+    counted = [
+        (tile.name, f"r.h{conditions.index(tile.of)}", key) for i, tile in enumerate(made) for key in (f"r.k{i}", quoted(ALL))
+    ]
+    number = ", ".join(f"({i}, {quoted(tile)})" for i, (tile, _, _) in enumerate(counted))
+    return f"""select night, tile, key, cast(count(*) as bigint) as n, cast(sum(hit) as bigint) as total from (
+  select r.night, v.tile, {_pick(key for _, _, key in counted)} as key, {_pick(hit for _, hit, _ in counted)} as hit
+  from (select night, {_named({**keys, **hits})} from raw_{name} where {_within(nights)}) r
+  cross join (select * from (values {number}) as v(i, tile)) v
+) where key is not null group by night, tile, key"""
+
+
+def _hit(of: str, source: Source) -> str:
+    return f"case when {compile_expression(of, source.types).sql()} then 1 else 0 end"
+
+
+def _named(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{sql} as {name}" for name, sql in columns.items())
+
+
+def _pick(values: Iterable[str]) -> str:
+    """Return SQL of the value that belongs to the number v.i."""
+    return f"case v.i {' '.join(f'when {i} then {value}' for i, value in enumerate(values))} end"
 
 
 # --- aggregates --------------------------------------------------------------------------------------------------------
@@ -58,11 +84,12 @@ def _tile_sql(tile: Tile, source: Source, nights: Nights) -> str:
 def aggregates_sql(use_case: UseCase, nights: Nights) -> str:
     """One number per night, feature and key: windowed rates, peers, and values looked up."""
     parts = [_rates_sql(rates(use_case), nights)] if rates(use_case) else []
-    entity = use_case.entity.source
-    for name, feature in peers(use_case).items():
-        parts.append(_peers_sql(name, feature, entity, use_case.sources[entity], nights))
+    if peers(use_case):
+        parts.append(_peers_sql(peers(use_case), use_case.entity.source, use_case.sources[use_case.entity.source], nights))
+    groups: dict[tuple[object, ...], dict[str, LookupFeature]] = {}
     for name, lookup in lookups(use_case).items():
-        parts.append(_lookup_sql(name, lookup, use_case.sources[lookup.source], nights))
+        groups.setdefault((lookup.source, *lookup.by, lookup.latest_by), {})[name] = lookup
+    parts += [_lookups_sql(group, use_case, nights) for group in groups.values()]
     return _UNION.join(parts)
 
 
@@ -92,33 +119,42 @@ def _rates_sql(features: Mapping[str, RateFeature], nights: Nights) -> str:
     )
 
 
-def _peers_sql(name: str, feature: PeersFeature, entity: str, source: Source, nights: Nights) -> str:
-    key = key_sql(feature.by, source.types)
-    return (
-        f"select night, {quoted(name)} as feature, key, cast(count(*) as double) as value\n"
-        f"from (select night, {key} as key from raw_{entity} where {_within(nights)}) where key is not null group by night, key"
-    )
+def _peers_sql(features: Mapping[str, PeersFeature], entity: str, source: Source, nights: Nights) -> str:
+    keys = {f"k{i}": key_sql(feature.by, source.types) for i, feature in enumerate(features.values())}
+    return f"""select night, feature, key, cast(count(*) as double) as value from (
+  select r.night, v.feature, {_pick(f"r.{key}" for key in keys)} as key
+  from (select night, {_named(keys)} from raw_{entity} where {_within(nights)}) r cross join {_features(features)}
+) where key is not null group by night, feature, key"""
 
 
-def _lookup_sql(name: str, feature: LookupFeature, source: Source, nights: Nights) -> str:
-    expression = compile_expression(feature.expression, {**source.types, "night": "date"}).sql()
-    key = key_sql(list(feature.by), source.types)
-    latest = f", {identifier(feature.latest_by)} as latest" if feature.latest_by else ""
-    records = (
-        f"select night, {key} as key, cast({expression} as double) as value{latest} from raw_{feature.source} "
-        f"where {_within(nights)}"
-    )
-    if feature.latest_by:
-        # Records of one key at the same time: the larger value, so that the order of reading cannot show.
-        place = "row_number() over (partition by night, key order by latest desc nulls last, value desc nulls last)"
-        picked = (
-            f"select night, key, value from (select night, key, value, {place} as place from (\n  {records}\n)) where place = 1"
-        )
-    else:
-        picked = f"select night, key, max(value) as value from (\n  {records}\n) group by night, key"
-    return (
-        f"select night, {quoted(name)} as feature, key, value from (\n  {picked}\n) where key is not null and value is not null"
-    )
+def _lookups_sql(features: Mapping[str, LookupFeature], use_case: UseCase, nights: Nights) -> str:
+    """Features that look at the same record of a source: pick it once, and give each feature its value."""
+    first = next(iter(features.values()))
+    source = use_case.sources[first.source]
+    types: dict[str, ColumnType] = {**source.types, "night": "date"}
+    values = {
+        f"v{i}": f"cast({compile_expression(feature.expression, types).sql()} as double)"
+        for i, feature in enumerate(features.values())
+    }
+    latest = {"latest": identifier(first.latest_by)} if first.latest_by else {}
+    # Records of one key at the same time are told apart by their values, so that the order of reading cannot show.
+    order = ", ".join(f"{name} desc nulls last" for name in {**latest, **values})
+    place = f"row_number() over (partition by night, key order by {order})"
+    columns = {"key": key_sql(list(first.by), source.types), **values, **latest}
+    return f"""select night, feature, key, value from (
+  select r.night, v.feature, r.key, {_pick(f"r.{name}" for name in values)} as value
+  from (
+    select *, {place} as place from (
+      select night, {_named(columns)} from raw_{first.source} where {_within(nights)}
+    ) where key is not null
+  ) r cross join {_features(features)}
+  where r.place = 1
+) where value is not null"""
+
+
+def _features(names: Iterable[str]) -> str:
+    numbered = ", ".join(f"({i}, {quoted(name)})" for i, name in enumerate(names))
+    return f"(select * from (values {numbered}) as v(i, feature)) v"
 
 
 # --- features ----------------------------------------------------------------------------------------------------------
