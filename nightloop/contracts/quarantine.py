@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from nightloop.contracts.judging import Judgement
-from nightloop.definitions.keys import key_text
-from nightloop.definitions.use_case import Source
+from nightloop.contracts.library import plain
+from nightloop.definitions.keys import KEY_TYPES, key_text
+from nightloop.definitions.use_case import ColumnType, Source
 from nightloop.sources import Arrival
 
 SCHEMA = pa.schema(
@@ -46,12 +47,13 @@ def _keys(source: Source, rows: pa.Table) -> list[Any]:
     return [_key(list(values.values()), types) for values in rows.select(source.key).to_pylist()]
 
 
-def _key(values: Sequence[object], types: Sequence[Any]) -> str | None:
-    shown = [
-        value.isoformat() if kind == "timestamp" and value is not None else value
-        for value, kind in zip(values, types, strict=True)
-    ]  # type: ignore[attr-defined]
-    return key_text(shown, ["string" if kind in ("timestamp", "number") else kind for kind in types])
+def _key(values: Sequence[Any], types: Sequence[ColumnType]) -> str | None:
+    """Write a key; a kind that the key text does not know (an instant, a number) goes in as text."""
+    parts, kinds = list(values), list(types)
+    for i, kind in enumerate(types):
+        if kind not in KEY_TYPES and parts[i] is not None:
+            parts[i], kinds[i] = plain(parts[i]), "string"
+    return key_text(parts, kinds)
 
 
 def counts(table: pa.Table) -> dict[str, int]:

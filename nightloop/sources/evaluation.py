@@ -30,7 +30,7 @@ class Place:
 
 
 def evaluate(text: pa.Table | Path, source: Source, statement: str, place: Place) -> pa.Table:
-    """Return the source's columns, failure flags, ``=row`` and (by night) ``=night``, as a statement of statement.py gives them.
+    """Return the source's columns, failure flags, ``=row`` and (by night) ``=night``, as the statement gives them.
 
     Raises:
         SourceDamaged: the file lacks a column that an expression reads.
