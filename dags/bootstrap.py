@@ -3,7 +3,7 @@
 from airflow.sdk import DAG
 
 from plugins.house import dag_settings, midnight, night_field, reason_field, requested_by_field, use_cases
-from plugins.operators import StageOperator, form_range
+from plugins.operators import StageOperator, form_range, scored_range
 from plugins.training import FirstTrainingOperator
 
 WHY = """
@@ -14,13 +14,23 @@ It wakes no other DAG, and may be run again over the same nights: it publishes t
 If the first training passes no gate there is no champion, and this run ends red.
 """
 RANGES = {
-    "ingest_range": ("ingest", None, "Every source's slices of all the nights, held to their contracts."),
-    "tiles_range": ("features", "tiles", "Daily partial aggregates of all the nights."),
-    "aggregates_range": ("features", "aggregates", "Windows and look-ups as of every night."),
-    "features_range": ("features", "features", "One row per entity and night."),
-    "labels_range": ("features", "labels", "The outcomes that matured in the range."),
-    "score_range": ("score", None, "Score the nights that have an effective champion; the others are skipped, and named."),
-    "monitor_range": ("monitor", None, "Measure and judge the scored nights, in order."),
+    "ingest_range": ("ingest", None, form_range, "Every source's slices of all the nights, held to their contracts."),
+    "tiles_range": ("features", "tiles", form_range, "Daily partial aggregates of all the nights."),
+    "aggregates_range": (
+        "features",
+        "aggregates",
+        form_range,
+        "Sums of the windows and newest known look-up values, as of every night.",
+    ),
+    "features_range": ("features", "features", form_range, "One row per entity and night, from what was known at its cut-off."),
+    "labels_range": ("features", "labels", form_range, "The outcomes that matured by each night, joined to their entities."),
+    "score_range": (
+        "score",
+        None,
+        form_range,
+        "Score the nights that have an effective champion; the others are skipped, and named.",
+    ),
+    "monitor_range": ("monitor", None, scored_range, "Measure and judge the scored nights, in order."),
 }
 
 for use_case in use_cases():
@@ -39,10 +49,12 @@ for use_case in use_cases():
         },
     ):
         ingest, tiles, aggregates, features, labels, score, monitor = (
-            StageOperator(task_id=task, use_case=name, stage=stage, step=step, nights=form_range, doc_md=text)
-            for task, (stage, step, text) in RANGES.items()
+            StageOperator(task_id=task, use_case=name, stage=stage, step=step, nights=nights, doc_md=text)
+            for task, (stage, step, nights, text) in RANGES.items()
         )
-        train = FirstTrainingOperator(task_id="train", use_case=name, doc_md=f"Run `{name}.train` as of the last night, and wait for it.")
+        train = FirstTrainingOperator(
+            task_id="train", use_case=name, doc_md=f"Run `{name}.train` as of the last night, and wait for it."
+        )
         ingest >> tiles >> aggregates >> features >> train
         ingest >> labels >> train
         train >> score >> monitor

@@ -29,7 +29,14 @@ for use_case in use_cases():
     ):
         outlets = {"features": [asset(use_case, "features")]}
         tiles, aggregates, features, labels = (
-            StageOperator(task_id=step, use_case=use_case.use_case, stage="features", step=step, outlets=outlets.get(step, []), doc_md=text)
+            StageOperator(
+                task_id=step,
+                use_case=use_case.use_case,
+                stage="features",
+                step=step,
+                outlets=outlets.get(step, []),
+                doc_md=text,
+            )
             for step, text in STEPS.items()
         )
         tiles >> aggregates >> features

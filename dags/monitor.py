@@ -29,7 +29,9 @@ for use_case in use_cases():
             outlets=[asset(use_case, "verdicts")],
             doc_md="Publish the night's metrics and verdicts, and record the decision in the ledger.",
         )
-        decide = DecideOperator(task_id="decide", use_case=name, doc_md="Follow the decision that the ledger holds for the night.")
+        decide = DecideOperator(
+            task_id="decide", use_case=name, doc_md="Follow the decision that the ledger holds for the night."
+        )
         keep = KeepOperator(task_id="keep", doc_md="The champion stays; the reason is in the log of `decide`.")
         retrain = RetrainOperator(
             task_id="retrain",

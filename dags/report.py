@@ -21,4 +21,8 @@ for use_case in use_cases():
         schedule=PartitionedAssetTimetable(assets=asset(use_case, "verdicts"), default_partition_mapper=WEEK),
         start_date=midnight(use_case, use_case.first_night),
     ):
-        ReportOperator(task_id="report", use_case=use_case.use_case, doc_md="Read the week's rows of the metrics table, and write the page.")
+        ReportOperator(
+            task_id="report",
+            use_case=use_case.use_case,
+            doc_md="Read the week's rows of the metrics table, and write the page.",
+        )

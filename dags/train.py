@@ -36,9 +36,16 @@ for use_case in use_cases():
             "requested_by": requested_by_field(),
         },
     ):
-        assemble, fit, evaluate = (TrainOperator(task_id=step, use_case=name, step=step, doc_md=text) for step, text in STEPS.items())
-        gates = [TrainOperator(task_id=f"gate_{gate}", use_case=name, step="gate", gate=gate, doc_md=GATE_DOCS[gate]) for gate in GATES]
-        promote = TrainOperator(task_id="promote", use_case=name, step="promote", doc_md="Move the alias `champion`, and say from which night.")
+        assemble, fit, evaluate = (
+            TrainOperator(task_id=step, use_case=name, step=step, doc_md=text) for step, text in STEPS.items()
+        )
+        gates = [
+            TrainOperator(task_id=f"gate_{gate}", use_case=name, step="gate", gate=gate, doc_md=GATE_DOCS[gate])
+            for gate in GATES
+        ]
+        promote = TrainOperator(
+            task_id="promote", use_case=name, step="promote", doc_md="Move the alias `champion`, and say from which night."
+        )
         assemble >> fit >> evaluate >> gates
         if use_case.risk == "high":
             gates >> ApprovalByPerson(task_id="approval", use_case=name) >> promote

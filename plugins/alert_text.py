@@ -26,7 +26,12 @@ URGENCY: dict[Kind, str] = {
     "verdict_failed": "Look when you are at work: scores are still published.",
     "retrain_decided": "Nothing to do now: training runs by itself, and its gates decide.",
 }
-COLOUR: dict[Kind, str] = {"stage_failed": "#b42318", "gate_failed": "#b54708", "verdict_failed": "#b54708", "retrain_decided": "#175cd3"}
+COLOUR: dict[Kind, str] = {
+    "stage_failed": "#b42318",
+    "gate_failed": "#b54708",
+    "verdict_failed": "#b54708",
+    "retrain_decided": "#175cd3",
+}
 
 
 @dataclass(frozen=True)

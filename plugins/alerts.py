@@ -34,7 +34,14 @@ def raise_alert(alert: Alert, use_case: UseCase, ledger: Ledger) -> dict[str, st
     if not configured:
         reason = "nobody was told: " + "; ".join(absent)
         log.warning("%s. %s", alert.headline, reason)
-        ledger.record("alert_undelivered", alert.use_case, night=alert.night, subject=f"{alert.key}/none", payload={"reason": reason}, once=True)
+        ledger.record(
+            "alert_undelivered",
+            alert.use_case,
+            night=alert.night,
+            subject=f"{alert.key}/none",
+            payload={"reason": reason},
+            once=True,
+        )
         return {"none": reason}
     return {channel.name: _deliver(channel.name, channel.send, alert, ledger) for channel in configured}
 
@@ -69,7 +76,9 @@ def alert_on_failure(context: Mapping[str, Any]) -> None:
     stage = f"{family}.{task.task_id}"
     night = night_of(context)
     use_case, workspace = open_use_case(name)
-    workspace.ledger.record("stage_failed", name, night=night, subject=stage, payload={"what": what, "do": do, "run": str(task.run_id)})
+    workspace.ledger.record(
+        "stage_failed", name, night=night, subject=stage, payload={"what": what, "do": do, "run": str(task.run_id)}
+    )
     kind = "gate_failed" if isinstance(error, GateFailed) else "stage_failed"
     subject = str(task.task_id).removeprefix("gate_") if kind == "gate_failed" else stage
     command = f"python -m jobs {family} {name} {night}" if night and family != "bootstrap" else ""
@@ -86,7 +95,10 @@ def said(error: BaseException | None) -> tuple[str, str]:
             "The task's process ended without a word: it was killed, or the machine went down.",
             "Clear the task to run it again: it gives the same content.",
         )
-    return f"{type(error).__name__}: {error}", "Read the task's log: this error is not one that Nightloop foresaw. Then clear the task."
+    return (
+        f"{type(error).__name__}: {error}",
+        "Read the task's log: this error is not one that Nightloop foresaw. Then clear the task.",
+    )
 
 
 def night_of(context: Mapping[str, Any]) -> Night | None:

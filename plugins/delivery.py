@@ -65,7 +65,9 @@ def send_email(alert: Alert, alerts: Alerts) -> None:
     with SmtpHook(smtp_conn_id=alerts.smtp_connection) as hook:
         sender = hook.from_email or hook.smtp_user
         if not sender:
-            raise ValueError(f'connection {alerts.smtp_connection} has no sender: add {{"from_email": "nightloop@…"}} to its extra.')
+            raise ValueError(
+                f'connection {alerts.smtp_connection} has no sender: add {{"from_email": "nightloop@…"}} to its extra.'
+            )
         hook._smtp_client.send_message(email_message(alert, sender, alerts.email))
 
 

@@ -78,9 +78,17 @@ def night_field(use_case: UseCase, title: str, description: str) -> Param:
 
 def reason_field() -> Param:
     """Return the form field that asks why; the answer is kept in the ledger."""
-    return Param(type="string", minLength=10, maxLength=500, title="Reason", description="Why, in a sentence. Kept in the ledger.")
+    return Param(
+        type="string", minLength=10, maxLength=500, title="Reason", description="Why, in a sentence. Kept in the ledger."
+    )
 
 
 def requested_by_field() -> Param:
     """Return the form field that asks who; the answer is kept in the ledger."""
-    return Param(type="string", minLength=2, maxLength=100, title="Requested by", description="Who asks: your name or team. Kept in the ledger.")
+    return Param(
+        type="string",
+        minLength=2,
+        maxLength=100,
+        title="Requested by",
+        description="Who asks: your name or team. Kept in the ledger.",
+    )

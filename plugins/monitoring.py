@@ -133,7 +133,12 @@ class AlertOperator(BaseOperator):
         }
         if not told:
             self.log.info("nothing to tell: no verdict failed, no training was decided")
-        refused = [f"{channel}: {outcome}" for ways in told.values() for channel, outcome in ways.items() if not is_told(channel, outcome)]
+        refused = [
+            f"{channel}: {outcome}"
+            for ways in told.values()
+            for channel, outcome in ways.items()
+            if not is_told(channel, outcome)
+        ]
         if refused:
             raise StoreUnavailable(
                 f"an alert was not delivered ({'; '.join(refused)}).",
@@ -159,7 +164,11 @@ def decision_of(use_case: str, context: Mapping[str, Any]) -> dict[str, Any]:
     workspace.lake.require(f"{use_case}/decisions", nights)
     rows: list[dict[str, Any]] = workspace.lake.read(f"{use_case}/decisions", nights).to_pylist()
     if not rows:
-        raise NotReady(f"night {nights} holds no decision.", where=f"{use_case}/decisions", do=f"Run: python -m jobs monitor {use_case} {nights}")
+        raise NotReady(
+            f"night {nights} holds no decision.",
+            where=f"{use_case}/decisions",
+            do=f"Run: python -m jobs monitor {use_case} {nights}",
+        )
     return rows[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -51,6 +52,13 @@ def form_night(context: Mapping[str, Any]) -> Nights:
     return one(parse_night(context["params"]["as_of"]))
 
 
+def scored_range(context: Mapping[str, Any]) -> Nights | None:
+    """Return the nights that the task ``score_range`` of this run scored; None when no champion was effective on any."""
+    rows = context["ti"].xcom_pull(task_ids="score_range") or []
+    nights = sorted(str(row[key]) for row in rows for key in ("night", "first_night", "last_night") if key in row)
+    return Nights(parse_night(nights[0]), parse_night(nights[-1])) if nights else None
+
+
 def open_use_case(name: str) -> tuple[UseCase, Workspace]:
     """Load a use case and open the stores that the environment names; dear imports happen here, not at parse."""
     from nightloop.definitions import load_use_case
@@ -66,14 +74,20 @@ class StageOperator(BaseOperator):
     Args:
         use_case: name of the use case.
         stage: module below jobs/.
-        nights: where the nights come from: ``partition_night``, ``partition_week``, ``form_range``.
+        nights: where the nights come from: ``partition_night``, ``partition_week``, ``form_range``, ``scored_range``.
         step: one step of the stage only, where it has several.
     """
 
     ui_color = "#e6f0ff"
 
     def __init__(
-        self, *, use_case: str, stage: str, nights: Callable[[Mapping[str, Any]], Nights] = partition_night, step: str | None = None, **kwargs: Any
+        self,
+        *,
+        use_case: str,
+        stage: str,
+        nights: Callable[[Mapping[str, Any]], Nights | None] = partition_night,
+        step: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.use_case = use_case
@@ -84,13 +98,18 @@ class StageOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, object]]:
         """Publish the nights."""
         nights = self.nights(context)
+        if nights is None:
+            self.log.info("no night to work on: the task before published none")
+            return []
         use_case, workspace = open_use_case(self.use_case)
         run = importlib.import_module(f"jobs.{self.stage}").run
         step = {"step": self.step} if self.step else {}
         published: list[Published] = run(use_case, nights, workspace, progress=self._progress, **step)
         for line in summary(published):
             self.log.info(line)
-        return [partition.as_json() for partition in published] if len(nights) <= WEEK else totals(published)
+        rows = [partition.as_json() for partition in published] if len(nights) <= WEEK else totals(published)
+        plain: list[dict[str, object]] = json.loads(json.dumps(rows, default=str))
+        return plain
 
     def on_kill(self) -> None:
         """Stop what runs on Spark. Nothing is half published: a stage's commit is its last act."""
@@ -112,7 +131,8 @@ def summary(published: Sequence[Published]) -> list[str]:
     if len({partition.night for partition in published}) > WEEK:
         return [f"published {row['nights']} nights of {row['table']}: {row['rows']} rows" for row in totals(published)]
     return [
-        f"published {p.table} night={p.night}: {p.rows} rows, version {p.table_version}, digest {p.content_digest}" for p in published
+        f"published {p.table} night={p.night}: {p.rows} rows, version {p.table_version}, digest {p.content_digest}"
+        for p in published
     ] or ["published nothing"]
 
 
@@ -131,4 +151,3 @@ def totals(published: Sequence[Published]) -> list[dict[str, object]]:
         }
         for table, partitions in sorted(by_table.items())
     ]
-

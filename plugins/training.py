@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -98,5 +99,25 @@ class TrainOperator(BaseOperator):
         self.gate = gate
 
     def execute(self, context: Context) -> Any:
-        """Run the step and return what it tells."""
-        raise NotImplementedError
+        """Run the step and return what it tells.
+
+        Raises:
+            GateFailed: the gate did not pass, or gave no verdict.
+        """
+        night = form_night(context).last
+        use_case, workspace = open_use_case(self.use_case)
+        train = importlib.import_module("jobs.train")
+        if self.step == "assemble":
+            asked = {key: str(context["params"][key]) for key in ("reason", "requested_by")}
+            workspace.ledger.record("training_requested", self.use_case, night=night, payload=asked, once=True)
+            self.log.info("asked for by %s: %s", asked["requested_by"], asked["reason"])
+        gate = {"name": self.gate} if self.gate else {}
+        told = train.STEPS[self.step](use_case, night, workspace, **gate)
+        plain = json.loads(json.dumps(told, default=json_value))
+        self.log.info("%s as of %s: %s", self.task_id, night, plain)
+        return plain
+
+
+def json_value(value: object) -> object:
+    """Write what JSON does not know: a frozen dataclass by its fields, anything else as text."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)

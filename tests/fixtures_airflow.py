@@ -91,7 +91,7 @@ def airflow(
         yield running
 
 
-class start_airflow:  # noqa: N801 - read as a verb: with start_airflow(...) as running
+class start_airflow:
     """Start Airflow's processes, wait until every DAG is there, and end them all at the end."""
 
     def __init__(self, home: Path, database: Path, environment: Mapping[str, str]) -> None:
@@ -117,9 +117,7 @@ class start_airflow:  # noqa: N801 - read as a verb: with start_airflow(...) as 
             self.servers.wait_for(started[0], self.client.is_healthy, seconds=120)
             running = RunningAirflow(self.client, self.environment, self.home, self.home / "nightloop")
             dags = [file.stem for file in (Path(self.environment["AIRFLOW__CORE__DAGS_FOLDER"])).glob("[a-z]*.py")]
-            running.wait_until(
-                lambda: all(self.client.has_dag(f"flight_delay.{family}") for family in dags), "the DAGs", 60
-            )
+            running.wait_until(lambda: all(self.client.has_dag(f"flight_delay.{family}") for family in dags), "the DAGs", 60)
         except BaseException:
             self.servers.stop()
             raise

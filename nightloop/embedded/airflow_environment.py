@@ -94,6 +94,7 @@ def airflow_environment(
             "dag_processor_child_process_log_directory": str(home / "logs" / "dag_processor"),
             "worker_log_server_port": str(log_port),
             "logging_level": "INFO",
+            "namespace_levels": "great_expectations=WARNING alembic=WARNING mlflow=WARNING httpx=WARNING",
         },
         "usage_data_collection": {"enabled": "False"},
     }
@@ -113,8 +114,12 @@ def airflow_environment(
 
 
 def airflow_command(*arguments: str) -> list[str]:
-    """Return the command line of an Airflow command, run by this interpreter."""
-    return [sys.executable, "-m", "airflow", *arguments]
+    """Return the command line of an Airflow command, run by this interpreter.
+
+    The scheduler starts with the stages' libraries imported: its workers are forks of it, and so is every task.
+    """
+    start = ["-m", "plugins.warm_scheduler"] if arguments[:1] == ("scheduler",) else ["-m", "airflow"]
+    return [sys.executable, *start, *arguments]
 
 
 def _kept_secrets(home: Path) -> dict[str, str]:

@@ -1,0 +1,143 @@
+"""Every DAG file parses light, alike each time, and says what it does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from nightloop.settings import REPOSITORY
+from tests.dags.conftest import read_dags
+
+FAMILIES = {file.stem for file in (REPOSITORY / "dags").glob("[a-z]*.py")}
+
+
+def tasks(dag: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Task id -> serialized task."""
+    return {task["__var"]["task_id"]: task["__var"] for task in dag["tasks"]}
+
+
+def edges(dag: dict[str, Any]) -> set[tuple[str, str]]:
+    """Pairs (task, the task after it)."""
+    return {(name, after) for name, task in tasks(dag).items() for after in task.get("downstream_task_ids", [])}
+
+
+def test_dags_load_with_no_connection_no_variable_no_database_and_no_network(parsed):
+    assert parsed["errors"] == {}
+    assert parsed["dags"].keys() == {f"flight_delay.{family}" for family in FAMILIES}
+
+
+def test_parsing_imports_nothing_dear(parsed):
+    assert parsed["heavy"] == []
+
+
+def test_each_file_parses_well_under_a_second_once_the_first_has_imported_the_library(parsed):
+    # The first file read pays for pydantic and sqlglot; the measure is generous, for tests share their cores.
+    seconds = sorted(parsed["seconds"].values())
+    assert len(seconds) == len(FAMILIES)
+    assert seconds[-2] < 0.5, parsed["seconds"]
+
+
+def test_a_hundred_parses_give_one_version_of_each_dag(parsed):
+    assert set(parsed["versions"].values()) == {1}
+
+
+def test_two_processes_with_other_hash_seeds_parse_alike(tmp_path):
+    one = read_dags(tmp_path / "one", PYTHONHASHSEED="1")
+    two = read_dags(tmp_path / "two", PYTHONHASHSEED="2")
+    for dag_id, dag in one["dags"].items():
+        assert dag == two["dags"][dag_id]
+
+
+def test_every_dag_says_what_it_does_and_why_and_to_whom_it_belongs(dags):
+    for dag_id, dag in dags.items():
+        assert len(dag["description"]) > 30, dag_id
+        assert len(dag["doc_md"]) > 200, dag_id
+        assert {"nightloop", "flight_delay", dag_id.partition(".")[2]} <= set(dag["tags"]), dag_id
+        assert dag["default_args"]["__var"]["owner"] == "operations-analytics", dag_id
+
+
+def test_every_task_says_what_it_does_and_tells_of_its_failure(dags):
+    for dag_id, dag in dags.items():
+        for name, task in tasks(dag).items():
+            assert len(task.get("doc_md") or "") > 40, (dag_id, name)
+            assert task["has_on_failure_callback"], (dag_id, name)
+            assert task["has_retry_policy"], (dag_id, name)
+
+
+def test_the_graph_of_features_names_the_steps_and_sets_labels_beside(dags):
+    dag = dags["flight_delay.features"]
+    assert tasks(dag).keys() == {"tiles", "aggregates", "features", "labels"}
+    assert edges(dag) == {("tiles", "aggregates"), ("aggregates", "features")}
+
+
+def test_each_gate_is_a_task_and_only_all_of_them_lead_to_promotion(dags):
+    dag = dags["flight_delay.train"]
+    gates = {"gate_performance", "gate_calibration", "gate_fairness", "gate_bundle"}
+    expected = {("assemble", "fit"), ("fit", "evaluate")}
+    assert edges(dag) == expected | {("evaluate", gate) for gate in gates} | {(gate, "promote") for gate in gates}
+    assert "trigger_rule" not in tasks(dag)["promote"], "the default rule: every gate must be green"
+
+
+def test_a_use_case_of_high_risk_asks_a_person_between_the_gates_and_promotion(tmp_path):
+    definitions = tmp_path / "definitions"
+    definitions.mkdir()
+    text = (REPOSITORY / "feature_defs" / "flight_delay.yaml").read_text()
+    (definitions / "flight_delay.yaml").write_text(text.replace("risk: medium", "risk: high"))
+    dag = read_dags(tmp_path, NIGHTLOOP_DEFINITIONS=str(definitions))["dags"]["flight_delay.train"]
+    assert {before for before, after in edges(dag) if after == "promote"} == {"approval"}
+    assert len([before for before, after in edges(dag) if after == "approval"]) == 4
+    assert tasks(dag)["approval"].get("retries", 0) == 0
+
+
+def test_bootstrap_takes_ranges_in_order_and_trains_between(dags):
+    assert edges(dags["flight_delay.bootstrap"]) == {
+        ("ingest_range", "tiles_range"),
+        ("tiles_range", "aggregates_range"),
+        ("aggregates_range", "features_range"),
+        ("ingest_range", "labels_range"),
+        ("features_range", "train"),
+        ("labels_range", "train"),
+        ("train", "score_range"),
+        ("score_range", "monitor_range"),
+    }
+
+
+def test_the_monitor_decides_and_alerts(dags):
+    dag = dags["flight_delay.monitor"]
+    assert edges(dag) == {("monitor", "decide"), ("decide", "keep"), ("decide", "retrain"), ("monitor", "alert")}
+
+
+def test_each_family_is_woken_by_the_asset_of_the_one_before(dags):
+    woken_by = {"features": "raw", "score": "features", "monitor": "scores", "report": "verdicts"}
+    for family, table in woken_by.items():
+        timetable = dags[f"flight_delay.{family}"]["timetable"]
+        assert timetable["__type"].endswith("PartitionedAssetTimetable"), family
+        assert f"nightloop://flight_delay/{table}" in str(timetable), family
+
+
+def test_ingest_runs_at_the_hour_of_the_use_case_in_its_time_zone(dags):
+    timetable = dags["flight_delay.ingest"]["timetable"]
+    assert timetable["__type"].endswith("CronPartitionTimetable")
+    text = str(timetable)
+    assert "0 2 * * *" in text and "America/New_York" in text and "%Y-%m-%d" in text
+
+
+def test_forms_ask_for_dates_a_reason_and_a_name(dags):
+    forms = {"train": ["as_of"], "bootstrap": ["first_night", "last_night"]}
+    for family, nights in forms.items():
+        fields = {name: field["schema"]["__var"] for name, field in dags[f"flight_delay.{family}"]["params"]}
+        assert list(fields) == [*nights, "reason", "requested_by"]
+        assert all(fields[night]["format"] == "date" for night in nights)
+        assert fields["reason"]["minLength"] >= 10
+        assert fields["requested_by"]["minLength"] >= 2
+
+
+def test_the_page_about_airflow_has_a_row_for_every_family():
+    page = (REPOSITORY / "docs" / "airflow.md").read_text()
+    assert set(re.findall(r"^\| `<uc>\.(\w+)` \|", page, flags=re.MULTILINE)) == FAMILIES
+
+
+def test_files_of_dags_are_wiring_that_one_can_read_at_a_glance():
+    for file in (REPOSITORY / "dags").glob("[a-z]*.py"):
+        assert len(Path(file).read_text().splitlines()) <= 80, file.name

@@ -1,0 +1,34 @@
+"""The error tree decides whether a task is tried again."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.sdk import RetryAction
+
+from nightloop import errors
+from plugins.retries import PATIENCE, UNKNOWN_TRIES, WAIT, StageRetryPolicy
+
+
+def every(kind: type[errors.NightloopError]) -> list[type[errors.NightloopError]]:
+    """A class and all below it."""
+    return [kind, *(below for child in kind.__subclasses__() for below in every(child))]
+
+
+@pytest.mark.parametrize("kind", every(errors.TryAgain))
+def test_what_may_succeed_later_is_tried_again_soon(kind):
+    decision = StageRetryPolicy().evaluate(kind("not yet."), try_number=60, max_tries=PATIENCE)
+    assert decision.action is RetryAction.RETRY
+    assert decision.retry_delay == WAIT
+
+
+@pytest.mark.parametrize("kind", every(errors.Final))
+def test_what_a_person_must_mend_fails_at_once(kind):
+    decision = StageRetryPolicy().evaluate(kind("wrong."), try_number=1, max_tries=PATIENCE)
+    assert decision.action is RetryAction.FAIL
+
+
+def test_what_nobody_foresaw_is_tried_three_times():
+    actions = [
+        StageRetryPolicy().evaluate(OSError("?"), try_number=n, max_tries=PATIENCE).action for n in range(1, UNKNOWN_TRIES + 1)
+    ]
+    assert actions == [RetryAction.RETRY, RetryAction.RETRY, RetryAction.FAIL]
