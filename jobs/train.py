@@ -1,0 +1,232 @@
+"""Stage train: a candidate from what was known at a night's cut-off, judged by every gate, promoted if all of them pass.
+
+The steps, each a task of its own; each may be killed and run again, for what it made stands in the lake, the registry, the
+ledger, or HOME/training:
+
+    assemble    features joined with matured labels, snapshotted by DVC
+    fit         candidate, baseline, calibration; bundle and card; registered in MLflow, once per training
+    evaluate    candidate, baseline and champion on the same validation rows: table evaluation
+    gate        one of GATES; its verdict goes to the ledger, and anything but a pass raises
+    promote     every verdict stands as a pass: the champion changes, and the alias moves. Nowhere else.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jobs.published import Progress, Published, silent
+from jobs.train_gates import GATES, gate, promote
+from jobs.training_state import baseline_path, candidate_version, champion_before, manifest_of, predictor_of
+from nightloop.definitions import definition_digest
+from nightloop.definitions.use_case import UseCase
+from nightloop.digest import content_digest
+from nightloop.errors import GateFailed, UsageError
+from nightloop.lake import Commit, NightState
+from nightloop.model import candidate as candidates
+from nightloop.model import evaluation, plots, snapshot, training_set
+from nightloop.model.registry import RegisteredVersion
+from nightloop.model.snapshot import Manifest
+from nightloop.nights import Night, Nights
+from nightloop.workspace import Workspace
+
+__all__ = ["GATES", "STEPS", "assemble", "evaluate", "fit", "gate", "promote", "run"]
+
+STAGE = "train"
+Said = dict[str, Any]
+
+
+def run(
+    use_case: UseCase,
+    nights: Nights | Night,
+    workspace: Workspace,
+    *,
+    reason: str = "",
+    requested_by: str = "",
+    progress: Progress = silent,
+) -> list[Published]:
+    """Do all steps as of one night, judging every gate even when one has failed, and return the evaluation as published.
+
+    Args:
+        use_case: whose model.
+        nights: the night ``as_of``.
+        workspace: its stores.
+        reason: why it was asked for; recorded.
+        requested_by: who asked; recorded.
+        progress: told after each step.
+
+    Raises:
+        UsageError: more than one night.
+        NotReady, TrainingRefused: see ``assemble``.
+        GateFailed: not promoted; every gate's reason is in the message, and its verdict in the ledger.
+    """
+    as_of = _one(nights)
+    asked = {"reason": reason, "requested_by": requested_by}
+    workspace.ledger.record("training_requested", use_case.use_case, night=as_of, payload=asked, once=True)
+    total = 3 + len(GATES) + 1
+    for done, step in enumerate((assemble, fit, evaluate)):
+        progress(step.__name__, done, total)
+        step(use_case, as_of, workspace)
+    failed: list[str] = []
+    for done, name in enumerate(GATES, start=3):
+        progress(f"gate {name}", done, total)
+        try:
+            gate(use_case, as_of, workspace, name=name)
+        except GateFailed as error:
+            failed.append(error.what)
+    if failed:
+        raise GateFailed(" ".join(failed), where=f"{use_case.use_case}, as of {as_of}", do="The champion stays as it is.")
+    progress("promote", total - 1, total)
+    promoted = promote(use_case, as_of, workspace)
+    progress("promote", total, total)
+    state = workspace.lake.states(evaluation.table_name(use_case))[as_of]
+    return [_published(use_case, as_of, state, promoted)]
+
+
+def assemble(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Said:
+    """Join features and labels known by the night, snapshot them by DVC, and return what identifies the training.
+
+    Raises:
+        NotReady: a night of labels or features was never published; it is named.
+        TrainingRefused: too little data; the message counts it.
+        StoreUnavailable: the disk or DVC refuses.
+    """
+    progress("joining features and labels", 0, 2)
+    rows, versions = training_set.load(use_case, as_of, workspace.lake)
+    slices = training_set.divide(use_case, rows)
+    home = workspace.settings.home
+    progress("snapshotting by DVC", 1, 2)
+    path, md5 = snapshot.keep(home, use_case.use_case, as_of, rows)
+    manifest = Manifest(
+        use_case=use_case.use_case,
+        as_of=as_of,
+        path=str(path),
+        dvc_md5=md5,
+        rows=rows.table.num_rows,
+        content_digest=content_digest(rows.table),
+        table_versions=versions,
+        training_key=training_set.training_key(use_case, as_of, rows),
+    )
+    snapshot.write_manifest(home, manifest)
+    progress("snapshotting by DVC", 2, 2)
+    return {**manifest.as_json(), "nights": {name: str(getattr(slices, name)) for name in ("fit", "calibrate", "validate")}}
+
+
+def fit(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Said:
+    """Fit candidate and baseline, and register the candidate; a training that is registered already is not registered twice.
+
+    Raises:
+        NotReady: the training set is not assembled.
+        TrainingRefused, DefinitionError: nothing can be learned, or a parameter is refused.
+        StoreUnavailable: the registry does not answer.
+    """
+    manifest = manifest_of(use_case, as_of, workspace)
+    standing = workspace.registry.find(use_case.use_case, manifest.training_key)
+    kept = baseline_path(workspace, manifest)
+    if standing is None or not kept.exists():
+        progress("fitting", 0, 2)
+        rows = snapshot.read(manifest, tuple(use_case.features))
+        made = candidates.fit(use_case, manifest, rows)
+        snapshot.replace(kept, candidates.baseline_json(made))
+        progress("registering", 1, 2)
+        standing = standing or _register(use_case, manifest, workspace, rows=rows, made=made)
+    payload = {"training_key": manifest.training_key, "run_id": standing.run_id, "bundle_digest": standing.bundle_digest}
+    workspace.ledger.record(
+        "candidate_registered", use_case.use_case, night=as_of, subject=str(standing.version), payload=payload, once=True
+    )
+    progress("registering", 2, 2)
+    return {"version": standing.version, **payload}
+
+
+def _register(
+    use_case: UseCase,
+    manifest: Manifest,
+    workspace: Workspace,
+    *,
+    rows: training_set.TrainingSet,
+    made: candidates.Candidate,
+) -> RegisteredVersion:
+    declared = workspace.settings.definitions / f"{use_case.use_case}.yaml"
+    definition = declared.read_text(encoding="utf-8") if declared.exists() else use_case.model_dump_json(indent=1)
+    held = rows.of(made.slices.validate)
+    drawn = {"xgboost": made.trees.probability(held.matrix), "logistic_regression": made.baseline.probability(held.matrix)}
+    with tempfile.TemporaryDirectory(prefix="nightloop-train-") as temporary:
+        folder = candidates.write_bundle(Path(temporary) / "bundle", use_case, manifest, rows, made=made, definition=definition)
+        pictures = plots.draw(Path(temporary) / "plots", label=held.label, probabilities=drawn, model=made.trees.model)
+        return workspace.registry.log_candidate(
+            use_case.use_case,
+            folder,
+            params={
+                **{f"xgboost.{name}": value for name, value in use_case.model.xgboost.items()},
+                **{f"logistic_regression.{name}": value for name, value in use_case.model.logistic_regression.items()},
+                **{f"nights.{name}": str(getattr(made.slices, name)) for name in made.rows},
+                **{f"rows.{name}": count for name, count in made.rows.items()},
+            },
+            metrics=made.metrics,
+            figures={**pictures, "baseline.json": baseline_path(workspace, manifest)},
+            tags={"content_digest": manifest.content_digest, "dvc_md5": manifest.dvc_md5},
+        )
+
+
+def evaluate(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Said:
+    """Let candidate, baseline and champion answer the same validation rows, and publish them as table evaluation.
+
+    Raises:
+        NotReady: the candidate is not fitted.
+    """
+    manifest = manifest_of(use_case, as_of, workspace)
+    found = candidate_version(use_case, as_of, workspace)
+    progress("evaluating", 0, 1)
+    own = predictor_of(use_case, found.version, found.bundle_digest, workspace)
+    rows = snapshot.read(manifest, tuple(use_case.features)).of(own.spec.training.validate)
+    answers = own.predict(rows.matrix, reasons=False)
+    baseline = candidates.read_baseline(baseline_path(workspace, manifest).read_bytes())
+    rival = champion_before(use_case, found.version, workspace)
+    champion = None
+    if rival is not None:
+        judged = predictor_of(use_case, rival.version, rival.payload.get("bundle_digest"), workspace)
+        champion = evaluation.champion_answers(judged, rows)
+    table = evaluation.as_table(
+        rows,
+        list(use_case.entity.key),
+        version=found.version,
+        candidate=answers.probability,
+        decision=answers.decision,
+        baseline=baseline.probability(rows.matrix),
+        champion=champion,
+        champion_version=None if rival is None else rival.version,
+    )
+    commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), dict(manifest.table_versions))
+    state = workspace.lake.publish(evaluation.table_name(use_case), as_of, table, commit)
+    progress("evaluating", 1, 1)
+    against = None if rival is None else rival.version
+    return _published(use_case, as_of, state, {"version": found.version, "champion": against}).as_json()
+
+
+def _published(use_case: UseCase, as_of: Night, state: NightState, details: Mapping[str, object]) -> Published:
+    return Published(
+        use_case=use_case.use_case,
+        night=as_of,
+        stage=STAGE,
+        table=evaluation.table_name(use_case),
+        table_version=state.version,
+        rows=state.rows,
+        content_digest=state.content_digest,
+        details=details,
+    )
+
+
+def _one(nights: Nights | Night) -> Night:
+    if isinstance(nights, Night):
+        return nights
+    if len(nights) > 1:
+        raise UsageError(
+            f"a training is as of one night, {nights} are {len(nights)}.", do=f"Give the last of them: {nights.last}."
+        )
+    return nights.last
+
+
+STEPS = {"assemble": assemble, "fit": fit, "evaluate": evaluate, "gate": gate, "promote": promote}
+"""Every step by its name: ``(use_case, as_of, workspace, *, progress)``; ``gate`` takes ``name`` too."""

@@ -1,0 +1,181 @@
+"""The gates of a training, and the promotion behind them: no verdict, an error, too little data are no pass."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jobs.published import Progress, silent
+from jobs.training_state import candidate_version, champion_before, manifest_of
+from nightloop.definitions.use_case import UseCase
+from nightloop.errors import GateFailed, TryAgain, UsageError
+from nightloop.evidence import gates
+from nightloop.evidence.gates import GATES
+from nightloop.evidence.verdict import Figure, Verdict
+from nightloop.ledger import Event
+from nightloop.model import champions, clean_process, evaluation, snapshot
+from nightloop.model.registry import CHAMPION, RegisteredVersion
+from nightloop.nights import Night
+from nightloop.workspace import Workspace
+
+__all__ = ["GATES", "gate", "promote"]
+
+JUDGED, GRANTED, REFUSED = "gate_judged", "approval_granted", "approval_refused"
+SAMPLE = 500  # rows that the clean process answers: explaining a row costs more than answering it
+Said = dict[str, Any]
+
+
+def gate(use_case: UseCase, as_of: Night, workspace: Workspace, *, name: str, progress: Progress = silent) -> Said:
+    """Judge the candidate by one gate, record the verdict, and return it.
+
+    Raises:
+        GateFailed: anything but a pass, after the verdict is recorded; what broke while judging counts as a fail.
+        NotReady, StoreUnavailable: there is nothing to judge yet, or a store does not answer: no verdict is recorded.
+        UsageError: no such gate.
+    """
+    if name not in GATES:
+        raise UsageError(f"there is no gate '{name}'.", do=f"The gates are {', '.join(GATES)}.")
+    found = candidate_version(use_case, as_of, workspace)
+    progress(f"judging {name}", 0, 1)
+    broken: Exception | None = None
+    try:
+        verdict = _JUDGES[name](use_case, as_of, workspace, found)
+    except TryAgain:
+        raise
+    except Exception as error:  # whatever it is: a gate that could not judge is a gate that did not pass
+        broken = error
+        verdict = Verdict(name, "fail", f"The gate broke while judging: {type(error).__name__}: {error}")
+    _record(use_case, as_of, workspace, found=found, verdict=verdict)
+    progress(f"judging {name}", 1, 1)
+    if not verdict.passed:
+        raise GateFailed(
+            f"gate {name}, version {found.version}: {verdict.outcome.replace('_', ' ')}. {verdict.reason}",
+            where=f"{use_case.use_case}, as of {as_of}",
+            do="The champion stays as it is.",
+        ) from broken
+    return {"version": found.version, "gate": name, "outcome": verdict.outcome, "reason": verdict.reason}
+
+
+def promote(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Said:
+    """Make the candidate champion if every gate's verdict stands as a pass, and let the alias follow.
+
+    Raises:
+        GateFailed: a gate did not pass or gave no verdict on what stands, or a person's approval is missing.
+        NotReady: nothing is fitted or evaluated.
+    """
+    found = candidate_version(use_case, as_of, workspace)
+    name, ledger = use_case.use_case, workspace.ledger
+    progress("promoting", 0, 1)
+    with ledger.exclusive():
+        standing = [item for item in champions.history(ledger, name) if item.version == found.version]
+        verdicts = {} if standing else _all_passed(use_case, as_of, workspace, found)
+        payload = {
+            "run_id": found.run_id,
+            "training_key": found.training_key,
+            "bundle_digest": found.bundle_digest,
+            "verdicts": {gate: event.seq for gate, event in verdicts.items()},
+        }
+        promoted = champions.promote(ledger, name, found.version, as_of, payload)
+        newest = champions.history(ledger, name)[-1]
+    # The ledger decides, the alias follows: also after a kill between the two.
+    workspace.registry.set_alias(name, CHAMPION, newest.version)
+    progress("promoting", 1, 1)
+    return {"version": promoted.version, "promoted": True, "effective_from": str(promoted.effective_from)}
+
+
+def _all_passed(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> dict[str, Event]:
+    digest = workspace.lake.states(evaluation.table_name(use_case))[as_of].content_digest
+    problems, verdicts = [], {}
+    for name in GATES:
+        event = _last(use_case, workspace, found.version, name)
+        if event is None or event.payload["evaluation"] != digest:
+            problems.append(f"{name} gave no verdict")
+        elif event.payload["outcome"] != "pass":
+            problems.append(f"{name}: {event.payload['reason']}")
+        else:
+            verdicts[name] = event
+    if not problems and use_case.risk == "high" and not _approved(use_case, as_of, workspace, list(verdicts.values())):
+        problems.append("it waits for approval by a person, for the use case is of high risk")
+    if problems:
+        raise GateFailed(
+            f"version {found.version} is not promoted: {'; '.join(problems)}",
+            where=f"{use_case.use_case}, as of {as_of}",
+            do="The champion stays as it is.",
+        )
+    return verdicts
+
+
+def _approved(use_case: UseCase, as_of: Night, workspace: Workspace, verdicts: list[Event]) -> bool:
+    """Whether the last answer of a person since the last verdict was a yes."""
+    judged = max(event.seq for event in verdicts)
+    events = workspace.ledger.events(use_case.use_case, night=as_of)
+    answers = [event.kind for event in events if event.kind in (GRANTED, REFUSED) and event.seq > judged]
+    return answers[-1:] == [GRANTED]
+
+
+def _record(use_case: UseCase, as_of: Night, workspace: Workspace, *, found: RegisteredVersion, verdict: Verdict) -> None:
+    """Append the verdict, unless the last one says the same of the same evaluation."""
+    payload = {
+        "version": found.version,
+        "gate": verdict.gate,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "figures": [_plain(figure) for figure in verdict.figures],
+        "evaluation": workspace.lake.states(evaluation.table_name(use_case))[as_of].content_digest,
+    }
+    with workspace.ledger.exclusive() as ledger:
+        last = _last(use_case, workspace, found.version, verdict.gate)
+        if last is None or last.payload != payload:
+            ledger.record(JUDGED, use_case.use_case, night=as_of, subject=f"{found.version}/{verdict.gate}", payload=payload)
+
+
+def _plain(figure: Figure) -> dict[str, object]:
+    """Return a figure as JSON can hold it: what is not a number becomes null."""
+    return {
+        key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in asdict(figure).items()
+    }
+
+
+def _last(use_case: UseCase, workspace: Workspace, version: int, name: str) -> Event | None:
+    events = workspace.ledger.events(use_case.use_case, kind=JUDGED, subject=f"{version}/{name}")
+    return events[-1] if events else None
+
+
+def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
+    seen = evaluation.read(use_case, as_of, found.version, workspace.lake)
+    rival = champion_before(use_case, found.version, workspace)
+    if rival is not None and seen.champion is None:
+        reason = f"The evaluation lacks the champion, version {rival.version}: evaluate again."
+        return Verdict("performance", "not_enough_evidence", reason)
+    return gates.performance(seen, use_case.gates.performance)
+
+
+def _calibration(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
+    return gates.calibration(evaluation.read(use_case, as_of, found.version, workspace.lake), use_case.gates.calibration)
+
+
+def _fairness(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
+    return gates.fairness(evaluation.read(use_case, as_of, found.version, workspace.lake), use_case.gates.fairness)
+
+
+def _bundle(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
+    """Let the registered model answer rows of the evaluation in a clean process."""
+    rows = snapshot.read(manifest_of(use_case, as_of, workspace), tuple(use_case.features))
+    held, expected = evaluation.judged(use_case, as_of, found.version, workspace.lake, rows=rows)
+    spread = np.unique(np.linspace(0, len(expected) - 1, num=min(SAMPLE, len(expected))).astype(int))
+    with tempfile.TemporaryDirectory(prefix="nightloop-gate-") as temporary:
+        model = clean_process.download(workspace.registry, use_case.use_case, found.version, Path(temporary))
+        return gates.bundle(expected[spread], clean_process.probabilities(model, held.matrix[spread]))
+
+
+_JUDGES: dict[str, Callable[[UseCase, Night, Workspace, RegisteredVersion], Verdict]] = {
+    "performance": _performance,
+    "calibration": _calibration,
+    "fairness": _fairness,
+    "bundle": _bundle,
+}

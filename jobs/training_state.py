@@ -1,0 +1,62 @@
+"""What the steps of a training find of one another: by the night it is as of, in HOME/training, the registry and the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nightloop.definitions.use_case import UseCase
+from nightloop.errors import NotReady
+from nightloop.model import champions, snapshot
+from nightloop.model.champions import Champion
+from nightloop.model.predictor import Predictor
+from nightloop.model.registry import RegisteredVersion
+from nightloop.model.snapshot import Manifest
+from nightloop.nights import Night
+from nightloop.workspace import Workspace
+
+
+def manifest_of(use_case: UseCase, as_of: Night, workspace: Workspace) -> Manifest:
+    """Return what ``assemble`` snapshotted.
+
+    Raises:
+        NotReady: nothing yet.
+    """
+    return snapshot.read_manifest(workspace.settings.home, use_case.use_case, as_of)
+
+
+def baseline_path(workspace: Workspace, manifest: Manifest) -> Path:
+    """Return where the baseline of a training is kept, as plain numbers."""
+    folder = snapshot.folder(workspace.settings.home, manifest.use_case, manifest.as_of)
+    return folder / f"baseline-{manifest.training_key[:12]}.json"
+
+
+def candidate_version(use_case: UseCase, as_of: Night, workspace: Workspace) -> RegisteredVersion:
+    """Return the candidate that ``fit`` registered for the training set that stands.
+
+    Raises:
+        NotReady: it is not fitted, or its baseline is gone.
+    """
+    manifest = manifest_of(use_case, as_of, workspace)
+    found = workspace.registry.find(use_case.use_case, manifest.training_key)
+    if found is None or not baseline_path(workspace, manifest).exists():
+        raise NotReady(
+            f"the candidate of {use_case.use_case} as of {as_of} is not fitted.",
+            where=manifest.path,
+            do=f"Run the step 'fit', or all of it: python -m jobs train {use_case.use_case} {as_of}",
+        )
+    return found
+
+
+def champion_before(use_case: UseCase, version: int, workspace: Workspace) -> Champion | None:
+    """Return the newest champion, promoted before this version was: whom the candidate would replace."""
+    before: Champion | None = None
+    for champion in champions.history(workspace.ledger, use_case.use_case):
+        if champion.version == version:
+            break
+        before = champion
+    return before
+
+
+def predictor_of(use_case: UseCase, version: int, digest: str | None, workspace: Workspace) -> Predictor:
+    """Return a registered version, ready to answer; with the whole of XGBoost, for training needs scikit-learn beside it."""
+    return Predictor.load(workspace.registry.fetch(use_case.use_case, version, digest), light=False)

@@ -1,0 +1,116 @@
+"""The table evaluation: what candidate, baseline and champion said of the same validation rows, night by night of training.
+
+Partition: the night ``as_of`` of the training. Gates read it, so a gate can be run again without training again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from nightloop.definitions.use_case import UseCase
+from nightloop.errors import NotReady
+from nightloop.evidence.gates import Evaluation
+from nightloop.lake import Lake
+from nightloop.model.predictor import Predictor
+from nightloop.model.training_set import GROUP, LABEL, SCORED, TrainingSet
+from nightloop.nights import Night, Nights, one
+
+Floats = NDArray[np.float64]
+
+
+def table_name(use_case: UseCase) -> str:
+    """Return the name of the table."""
+    return f"{use_case.use_case}/evaluation"
+
+
+def champion_answers(champion: Predictor, rows: TrainingSet) -> Floats:
+    """Return the champion's probabilities (n,): NaN on nights it was fitted or calibrated on, and where it lacks a feature.
+
+    The rows carry the features of today's definition; a champion that needs others cannot answer them.
+    """
+    answers = np.full(len(rows.label), np.nan)
+    names = champion.spec.features
+    fresh = rows.night > np.datetime64(champion.spec.training.calibrate.last)
+    if set(names) <= set(rows.features) and fresh.any():
+        matrix = rows.matrix[:, [rows.features.index(name) for name in names]]
+        answers[fresh] = champion.predict(matrix[fresh], reasons=False).probability
+    return answers
+
+
+def as_table(
+    rows: TrainingSet,
+    key: list[str],
+    *,
+    version: int,
+    candidate: Floats,
+    decision: NDArray[np.bool_],
+    baseline: Floats,
+    champion: Floats | None,
+    champion_version: int | None,
+) -> pa.Table:
+    """Return one row per validation row: key, label, group, every model's probability, the candidate's decision."""
+    size = len(rows.label)
+    of_champion = np.full(size, np.nan) if champion is None else champion
+    columns = {
+        "candidate": pa.array(candidate),
+        "decision": pa.array(decision),
+        "baseline": pa.array(baseline),
+        "champion": pa.array(of_champion, from_pandas=True),
+        "version": pa.array([version] * size, pa.int64()),
+        "champion_version": pa.array([champion_version] * size, pa.int64()),
+    }
+    table = rows.table.select([SCORED, *key, LABEL, GROUP])
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    return table
+
+
+def read(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> Evaluation:
+    """Return the evaluation of a candidate.
+
+    Raises:
+        NotReady: there is none for this night, or it is of another candidate.
+    """
+    rows = _rows(use_case, as_of, version, lake)
+    answered = rows["champion_version"].null_count < rows.num_rows
+    return Evaluation(
+        night=rows[SCORED].to_numpy().astype("datetime64[D]"),
+        label=rows[LABEL].to_numpy().astype(np.bool_),
+        candidate=rows["candidate"].to_numpy(),
+        baseline=rows["baseline"].to_numpy(),
+        champion=rows["champion"].to_numpy() if answered else None,
+        group=np.array(rows[GROUP].to_pylist(), dtype=str),
+        decision=rows["decision"].to_numpy().astype(np.bool_),
+    )
+
+
+def judged(use_case: UseCase, as_of: Night, version: int, lake: Lake, *, rows: TrainingSet) -> tuple[TrainingSet, Floats]:
+    """Return the rows of the training set that were evaluated, and what the candidate said of each (n,).
+
+    Raises:
+        NotReady: there is no evaluation of this candidate, or it is of another training set.
+    """
+    found = _rows(use_case, as_of, version, lake)
+    columns = [SCORED, *use_case.entity.key]
+    ordered = found.sort_by([(column, "ascending") for column in columns])
+    nights = sorted(set(ordered[SCORED].to_pylist()))
+    held = rows.of(Nights(nights[0], nights[-1]))
+    if any(held.table[column].to_pylist() != ordered[column].to_pylist() for column in columns):
+        raise _stale(use_case, as_of, "of another training set")
+    return held, ordered["candidate"].to_numpy()
+
+
+def _rows(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> pa.Table:
+    name = table_name(use_case)
+    lake.require(name, one(as_of))
+    rows = lake.read(name, one(as_of))
+    found = set(rows["version"].to_pylist())
+    if found != {version}:
+        raise _stale(use_case, as_of, f"of version {sorted(found)}, not of {version}")
+    return rows
+
+
+def _stale(use_case: UseCase, as_of: Night, what: str) -> NotReady:
+    return NotReady(f"the evaluation as of {as_of} is {what}.", where=table_name(use_case), do="Run the step 'evaluate' again.")
