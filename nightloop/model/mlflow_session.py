@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,18 +88,32 @@ class Session:
         if mlflow.get_tracking_uri() != url or mlflow.get_registry_uri() != url:
             mlflow.set_tracking_uri(url)
             mlflow.set_registry_uri(url)
-        client = mlflow.MlflowClient(url, url)
         if not url.startswith("http"):
-            self._make_tables(client)
-        return client
+            _connect(url)
+            self._make_tables()
+        return mlflow.MlflowClient(url, url)
 
-    def _make_tables(self, client: MlflowClient) -> None:
+    def _make_tables(self) -> None:
         """Let one process at a time create and migrate MLflow's tables: a second one would find them half-made and fail."""
-        made = self.settings.home / "locks" / "mlflow-tables.made"
-        if made.exists() and made.read_text() == self.settings.mlflow_url:
+        import mlflow
+
+        url, made = self.settings.mlflow_url, self.settings.home / "locks" / "mlflow-tables.made"
+        if made.exists() and made.read_text() == url:
             return
         logging.getLogger("alembic").setLevel(logging.WARNING)
         with self.alone("tables"):
+            client = mlflow.MlflowClient(url, url)
             client.search_experiments(max_results=1)
             client.search_registered_models(max_results=1)
-        made.write_text(self.settings.mlflow_url)
+            made.write_text(url)
+
+
+@cache
+def _connect(url: str) -> None:
+    """Connect once, so that a database that is away is told at once: MLflow itself would try for minutes."""
+    import sqlalchemy
+
+    if not url.startswith("sqlite"):
+        engine = sqlalchemy.create_engine(url)
+        engine.connect().close()
+        engine.dispose()
