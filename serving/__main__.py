@@ -7,8 +7,14 @@ import logging
 import socket
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from nightloop.errors import NightloopError, SetupError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from nightloop.settings import Settings
 
 EPILOG = """settings come from the environment (docs/settings.md), above all:
   NIGHTLOOP_HOME           folder of the lake, the ledger and the registry (default: .nightloop)
@@ -92,25 +98,30 @@ def _whole(text: str) -> int:
 def _serve(options: argparse.Namespace) -> None:
     import uvicorn
 
-    from nightloop.definitions import load_use_case, use_case_names
     from nightloop.settings import load_settings
-    from nightloop.workspace import Workspace
     from serving.access import require_safe
-    from serving.app import Options, create_app
 
     settings = load_settings()
     require_safe(options.host, settings.service_token)
     listener = listen(options.host, options.port)
-    names = options.use_case or use_case_names(settings.definitions)
-    use_cases = [load_use_case(name, settings.definitions) for name in dict.fromkeys(names)]
-    choices = Options(settings.service_token, options.poll_seconds, options.max_rows, options.max_bytes)
-    app = create_app(Workspace.open(settings), use_cases, choices)
+    app = _application(options, settings)
     config = uvicorn.Config(
         app, log_level=options.log_level, access_log=options.access_log, server_header=False, timeout_graceful_shutdown=10
     )
     sys.stdout.write(f"Nightloop's service listens on http://{_address(listener)} (routes: /docs)\n")
     sys.stdout.flush()
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _application(options: argparse.Namespace, settings: Settings) -> FastAPI:
+    from nightloop.definitions import load_use_case, use_case_names
+    from nightloop.workspace import Workspace
+    from serving.app import Options, create_app
+
+    names = options.use_case or use_case_names(settings.definitions)
+    use_cases = [load_use_case(name, settings.definitions) for name in dict.fromkeys(names)]
+    choices = Options(settings.service_token, options.poll_seconds, options.max_rows, options.max_bytes)
+    return create_app(Workspace.open(settings), use_cases, choices)
 
 
 def listen(host: str, port: int) -> socket.socket:

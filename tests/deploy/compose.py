@@ -1,0 +1,43 @@
+"""docker-compose.yml as Compose reads it: anchors merged, ${VARIABLES} filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from nightloop.settings import REPOSITORY
+
+FILE = REPOSITORY / "docker-compose.yml"
+VARIABLE = re.compile(r"\$\{(\w+)([^}]*)\}")
+
+
+def document(values: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the file's content, variables filled in where values are given."""
+    text = FILE.read_text()
+    if values is not None:
+        text = VARIABLE.sub(lambda found: values[found[1]], text)
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded
+
+
+def services(values: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+    return document(values)["services"]
+
+
+def ours() -> dict[str, dict[str, Any]]:
+    """The services that run an image of our own."""
+    return {name: service for name, service in services().items() if "build" in service}
+
+
+def environment(name: str, values: Mapping[str, str], **replaced: str) -> dict[str, str]:
+    """Return a service's variables, with parts of their text replaced (addresses of containers by local ones)."""
+    result = {}
+    for key, value in services(values)[name].get("environment", {}).items():
+        text = str(value)
+        for old, new in replaced.items():
+            text = text.replace(old, new)
+        result[key] = text
+    return result
