@@ -37,7 +37,9 @@ def test_a_record_arrives_with_the_local_date_on_which_it_became_known(shop: Sho
 
 
 def test_the_night_of_a_clock_change_is_as_long_as_its_day(shop: Shop) -> None:
-    shop.orders(order("winter", "2024-03-10T04:59:59Z"), order("short", "2024-03-11T03:59:59Z"), order("summer", "2024-03-11T04:00:00Z"))
+    shop.orders(
+        order("winter", "2024-03-10T04:59:59Z"), order("short", "2024-03-11T03:59:59Z"), order("summer", "2024-03-11T04:00:00Z")
+    )
     assert ids(shop, "2024-03-09") == ["winter"]
     assert ids(shop, "2024-03-10") == ["short"]
     assert ids(shop, "2024-03-11") == ["summer"]
@@ -106,7 +108,10 @@ def test_a_declared_night_never_brings_in_what_was_known_after_its_cut_off(shop:
 
 def test_parquet_is_read_like_csv(shop: Shop) -> None:
     shop.define("data/clerks.csv", "data/clerks.parquet")
-    pq.write_table(pa.table({"clerk": ["zoë"], "name": [None]}, schema=pa.schema({"clerk": "string", "name": "string"})), shop.folder / "data/clerks.parquet")
+    pq.write_table(
+        pa.table({"clerk": ["zoë"], "name": [None]}, schema=pa.schema({"clerk": "string", "name": "string"})),
+        shop.folder / "data/clerks.parquet",
+    )
     assert shop.read("clerks", "2024-03-01").arrivals[date(2024, 3, 1)].rows.to_pylist() == [{"clerk": "zoë", "name": None}]
 
 
@@ -157,7 +162,10 @@ def test_a_wrong_expression_is_shown_at_its_line(shop: Shop, wrong: str) -> None
 
 
 def test_an_expression_cannot_read_other_files(shop: Shop) -> None:
-    shop.define("expression: clerk, description: Code", "expression: (select content from read_text('/etc/hostname')), description: Code")
+    shop.define(
+        "expression: clerk, description: Code",
+        "expression: (select content from read_text('/etc/hostname')), description: Code",
+    )
     with pytest.raises(DefinitionError):
         shop.read("clerks", "2024-03-01")
 
@@ -173,7 +181,7 @@ def test_the_parsed_copy_follows_the_file_and_can_be_deleted(shop: Shop) -> None
     assert len(list(cache.iterdir())) == 2
 
 
-LANDINGS = st.datetimes(datetime(2024, 3, 8), datetime(2024, 3, 13)).map(lambda at: at.replace(tzinfo=UTC))
+LANDINGS = st.datetimes(datetime(2024, 3, 8), datetime(2024, 3, 13), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
 RECORDS = st.lists(st.tuples(LANDINGS, st.integers(0, 10**6)), min_size=1, max_size=30)
 
 
@@ -218,7 +226,8 @@ def known(row: dict[str, str]) -> datetime:
 
 
 def flight_id(row: dict[str, str]) -> str:
-    return f"{row['year']}-{int(row['month']):02}-{int(row['day']):02}/{row['carrier']}{row['flight']}/{row['origin']}-{row['dest']}"
+    day = f"{row['year']}-{int(row['month']):02}-{int(row['day']):02}"
+    return f"{day}/{row['carrier']}{row['flight']}/{row['origin']}-{row['dest']}"
 
 
 def test_outcomes_of_a_night_are_those_known_in_it_by_plain_python(flights, flight_delay: UseCase, tmp_path: Path) -> None:
@@ -229,11 +238,17 @@ def test_outcomes_of_a_night_are_those_known_in_it_by_plain_python(flights, flig
         assert set(arrivals[night].rows.column("flight_id").to_pylist()) == expected
 
 
-def test_a_flight_in_the_air_at_the_cut_off_is_absent_that_night_and_there_the_next(flights, flight_delay: UseCase, tmp_path: Path) -> None:
+def test_a_flight_in_the_air_at_the_cut_off_is_absent_that_night_and_there_the_next(
+    flights, flight_delay: UseCase, tmp_path: Path
+) -> None:
     nights = parse_nights("2013-02-06..2013-02-07")
     arrivals = read_source("outcomes", flight_delay, nights, cache=tmp_path, definitions=REPOSITORY / "feature_defs").arrivals
     end = cutoff(nights.first, "America/New_York")
-    flying = [flight_id(row) for row in flights if row["day"] == "6" and row["dep_delay"] != "NA" and end <= known(row) < end + timedelta(hours=20)]
+    flying = [
+        flight_id(row)
+        for row in flights
+        if row["day"] == "6" and row["dep_delay"] != "NA" and end <= known(row) < end + timedelta(hours=20)
+    ]
     assert flying
     assert not set(flying) & set(arrivals[nights.first].rows.column("flight_id").to_pylist())
     assert set(flying) <= set(arrivals[nights.last].rows.column("flight_id").to_pylist())
@@ -241,7 +256,11 @@ def test_a_flight_in_the_air_at_the_cut_off_is_absent_that_night_and_there_the_n
 
 def test_the_schedule_of_a_night_is_the_next_day_s_and_landed_in_time(flight_delay: UseCase, tmp_path: Path) -> None:
     nights = parse_nights("2013-02-06")
-    rows = read_source("schedule", flight_delay, nights, cache=tmp_path, definitions=REPOSITORY / "feature_defs").arrivals[nights.first].rows
+    rows = (
+        read_source("schedule", flight_delay, nights, cache=tmp_path, definitions=REPOSITORY / "feature_defs")
+        .arrivals[nights.first]
+        .rows
+    )
     assert set(rows.column("flight_date").to_pylist()) == {date(2013, 2, 7)}
     assert max(rows.column("known_at").to_pylist()) < cutoff(nights.first, "America/New_York")
 
