@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from jobs.published import Progress, Published, silent
 from nightloop import metrics_table, night_metrics
-from nightloop.decisions import Decision, EarlierNight, decide
+from nightloop.decisions import Decision, EarlierNight, as_row, decide
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import ChampionMissing, NotReady
@@ -80,7 +80,7 @@ def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, html: boo
     judgement = judge(use_case, night, workspace, scores)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), judgement.inputs)
     metrics = workspace.lake.publish(f"{use_case.use_case}/metrics", night, judgement.metrics, commit)
-    decided = workspace.lake.publish(f"{use_case.use_case}/decisions", night, decision_table(judgement), commit)
+    decided = workspace.lake.publish(f"{use_case.use_case}/decisions", night, _decision_table(judgement), commit)
     wanted = use_case.monitoring.html
     page = None
     if html or wanted == "always" or (wanted == "when_drift" and judgement.drift.verdict.outcome == "fail"):
@@ -96,16 +96,17 @@ def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, html: boo
 def require_order(use_case: UseCase, night: Night, workspace: Workspace) -> None:
     """Check that the night before, if it was to be scored, has its decision: cool-downs and runs of drift build on it.
 
-    A night whose data was quarantined and that was never scored is stepped over.
+    A night that got no features because its data broke the contract or could not be taken in is stepped over: it may never
+    come, and a person has been told.
 
     Raises:
         NotReady: names the night that comes first.
     """
     name = use_case.use_case
     pinned = {event.night for event in workspace.ledger.events(name, kind=champions.PINNED) if event.night is not None}
-    quarantined = {event.night for event in workspace.ledger.events(name, kind="night_quarantined")}
+    lost = _lost_nights(name, workspace)
     first, before = min(pinned, default=night), night - timedelta(days=1)
-    while before > first and before not in pinned and before in quarantined:
+    while before > first and before in lost:
         before -= timedelta(days=1)
     if before >= first and before not in workspace.lake.states(f"{name}/decisions"):
         raise NotReady(
@@ -113,6 +114,13 @@ def require_order(use_case: UseCase, night: Night, workspace: Workspace) -> None
             where=f"{name}/decisions",
             do=f"Run: python -m jobs monitor {name} {before}",
         )
+
+
+def _lost_nights(name: str, workspace: Workspace) -> set[Night]:
+    failed = [event for event in workspace.ledger.events(name, kind="stage_failed") if event.subject.startswith("ingest")]
+    broken = workspace.ledger.events(name, kind="contract_broken")
+    nights = {event.night for event in (*failed, *broken) if event.night is not None}
+    return nights - workspace.lake.states(f"{name}/features").keys()
 
 
 def judge(use_case: UseCase, night: Night, workspace: Workspace, scores: Snapshot) -> Judgement:
@@ -162,19 +170,10 @@ def judge(use_case: UseCase, night: Night, workspace: Workspace, scores: Snapsho
     )
 
 
-def decision_table(judgement: Judgement) -> pa.Table:
-    """Return the one row of the night's decision."""
-    performance, drift = judgement.performance, judgement.drift.verdict
-    row = {
-        "decision": judgement.decision.decision,
-        "reason": judgement.decision.reason,
-        "drift_verdict": drift.outcome,
-        "drift_reason": drift.reason,
-        "performance_verdict": performance.outcome,
-        "performance_reason": performance.reason,
-        "champion_version": judgement.champion.version,
-        "champion_as_of": judgement.champion.as_of,
-    }
+def _decision_table(judgement: Judgement) -> pa.Table:
+    row = as_row(
+        judgement.decision, champion=judgement.champion, drift=judgement.drift.verdict, performance=judgement.performance
+    )
     return pa.Table.from_pylist([row])
 
 

@@ -41,6 +41,14 @@ class Decision:
     reason: str
 
 
+@dataclass(frozen=True)
+class Due:
+    """Why a retrain is due, and the figures behind it."""
+
+    why: str
+    detail: str = ""
+
+
 def decide(
     rules: Retrain,
     night: Night,
@@ -67,8 +75,22 @@ def decide(
     asked = _last_request(rules, night, earlier)
     if asked is not None:
         until = asked + timedelta(days=rules.cool_down_nights)
-        return Decision("keep", f"A retrain is due ({due}), but {asked} asked for one, and the cool-down lasts to {until}.")
-    return Decision("retrain", f"{due[0].upper()}{due[1:]}.")
+        return Decision("keep", f"A retrain is due ({due.why}), but {asked} asked for one, and the cool-down lasts to {until}.")
+    return Decision("retrain", f"{due.why[0].upper()}{due.why[1:]}{due.detail or '.'}")
+
+
+def as_row(decision: Decision, *, champion: Champion, drift: Verdict, performance: Verdict) -> dict[str, object]:
+    """Return the night's row of the decisions table: what was decided, why, and on which verdicts."""
+    return {
+        "decision": decision.decision,
+        "reason": decision.reason,
+        "drift_verdict": drift.outcome,
+        "drift_reason": drift.reason,
+        "performance_verdict": performance.outcome,
+        "performance_reason": performance.reason,
+        "champion_version": champion.version,
+        "champion_as_of": champion.as_of,
+    }
 
 
 def _due(
@@ -79,17 +101,19 @@ def _due(
     drift: Verdict,
     performance: Verdict,
     earlier: Sequence[EarlierNight],
-) -> str | None:
+) -> Due | None:
     """Say why a retrain is due, the gravest reason first."""
     if performance.outcome == "fail":
-        return f"realised performance failed: {performance.reason.rstrip('.')}"
+        return Due("realised performance failed", f": {performance.reason}")
     run = _drifted_in_a_row(night, champion, earlier) + 1 if drift.outcome == "fail" else 0
     if run >= rules.drifted_nights:
-        return f"features drifted {_nights(run)} in a row: {drift.reason.rstrip('.')}"
+        return Due(f"features drifted {_nights(run)} in a row", f": {drift.reason}")
     age = (night - champion.as_of).days
     if age >= rules.maximum_age_nights:
         most = rules.maximum_age_nights
-        return f"champion version {champion.version} was trained as of {champion.as_of}, {_nights(age)} ago (at most {most})"
+        return Due(
+            f"champion version {champion.version} was trained as of {champion.as_of}, {_nights(age)} ago (at most {most})"
+        )
     return None
 
 

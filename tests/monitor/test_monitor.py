@@ -138,14 +138,24 @@ def test_a_night_waits_for_the_decision_of_the_night_before(watched):
     assert after(2) not in watched.workspace.lake.states("loans/metrics")
 
 
-def test_a_quarantined_night_that_was_never_scored_is_stepped_over(watched):
+@pytest.mark.parametrize(("kind", "subject"), [("contract_broken", "accounts"), ("stage_failed", "ingest.ingest")])
+def test_a_night_that_was_lost_at_the_door_is_stepped_over(watched, kind, subject):
     watched.publish(FIRST)
     run(watched, one(FIRST))
     watched.publish(after(2))
     with pytest.raises(NotReady):
         run(watched, one(after(2)))
-    watched.workspace.ledger.record("night_quarantined", "loans", night=after(1), subject="accounts")
+    watched.workspace.ledger.record(kind, "loans", night=after(1), subject=subject)
     assert run(watched, one(after(2)))[-1].details["decision"] == "keep"
+
+
+def test_a_night_that_was_mended_since_is_waited_for(watched):
+    watched.publish(FIRST)
+    run(watched, one(FIRST))
+    watched.workspace.ledger.record("contract_broken", "loans", night=after(1), subject="accounts")
+    watched.publish_nights(Nights(after(1), after(2)))
+    with pytest.raises(NotReady):
+        run(watched, one(after(2)))
 
 
 def test_a_night_that_is_not_scored_is_not_ready(watched):

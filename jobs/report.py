@@ -1,0 +1,73 @@
+"""Write the page of each week: seven nights, Monday to Sunday, from the metrics and decisions tables."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import pyarrow as pa
+
+from jobs.published import Progress, Published, silent
+from nightloop.definitions import definition_digest
+from nightloop.definitions.use_case import UseCase
+from nightloop.lake import Commit
+from nightloop.nights import Nights
+from nightloop.reporting.week import read_week, week_of
+from nightloop.workspace import Workspace
+
+STAGE = "report"
+
+
+def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Progress = silent) -> list[Published]:
+    """Write HOME/reports/<use case>/week-<monday>.html for every week that holds one of the nights, and publish its digest.
+
+    Nights of the week that were not monitored are said to be missing on the page.
+
+    Raises:
+        NotReady: none of a week's nights was monitored.
+    """
+    weeks = sorted({week_of(night) for night in nights}, key=lambda week: week.first)
+    published = []
+    for done, week in enumerate(weeks, start=1):
+        published.append(_report(use_case, week, workspace))
+        progress(f"reporting {use_case.use_case}", done, len(weeks))
+    return published
+
+
+def _report(use_case: UseCase, nights: Nights, workspace: Workspace) -> Published:
+    from nightloop.reporting.week_page import render
+
+    name, lake = use_case.use_case, workspace.lake
+    week = read_week(use_case, nights, workspace)
+    page = render(week, use_case)
+    path = _write(workspace.reports / name / f"week-{nights.first}.html", page)
+    row = {
+        "week": nights.first,
+        "page": str(path.relative_to(workspace.reports)),
+        "page_digest": hashlib.sha256(page.encode()).hexdigest(),
+        "nights_monitored": len(week.monitored),
+    }
+    inputs = {table: lake.snapshot(table).version for table in (f"{name}/metrics", f"{name}/decisions")}
+    commit = Commit(STAGE, name, definition_digest(use_case), inputs)
+    state = lake.publish(f"{name}/reports", nights.last, pa.Table.from_pylist([row]), commit)
+    return Published(
+        use_case=name,
+        night=nights.last,
+        stage=STAGE,
+        table=f"{name}/reports",
+        table_version=state.version,
+        rows=state.rows,
+        content_digest=state.content_digest,
+        details={"page": str(path), "nights_monitored": len(week.monitored)},
+    )
+
+
+def _write(path: Path, page: str) -> Path:
+    """Put the page in place in one move: a reader sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as file:
+        file.write(page)
+    fresh = Path(file.name)
+    fresh.chmod(0o644)
+    return fresh.replace(path)

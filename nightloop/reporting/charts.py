@@ -1,0 +1,145 @@
+"""Small charts as inline SVG; the same numbers draw the same text.
+
+Colours are the page's, by class, so they follow light and dark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from nightloop.reporting.week import Value
+
+WIDTH, HEIGHT = 520, 250
+LEFT, RIGHT, TOP, BOTTOM = 46, 22, 16, 34
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A straight scale from values to pixels, with round ticks."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """Return the pixel of a value."""
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+    @property
+    def ticks(self) -> list[float]:
+        """Three to six round values within the scale."""
+        rough = (self.high - self.low) / 4
+        size = 10 ** math.floor(math.log10(rough))
+        step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough * 0.999)
+        first = math.ceil(self.low / step - 1e-9)
+        return [i * step for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+
+def interval_chart(
+    values: Sequence[Value | None], labels: Sequence[str], *, name: str, line: float | None, line_name: str
+) -> str:
+    """Draw one dot with its interval per label; a gap where there is no value; a dashed line to be above."""
+    known = [item for item in values if item is not None]
+    if not known:
+        return ""
+    ends = [end for item in known for end in (item.value, item.low, item.high, line) if end is not None]
+    pad = max((max(ends) - min(ends)) * 0.1, 0.01)
+    up = Axis(min(ends) - pad, max(ends) + pad, HEIGHT - BOTTOM, TOP)
+    marks = [_grid(up, lambda value: f"{value:.2f}"), _limit(up, line, line_name)]
+    for x, label, item in zip(_places(len(labels)), labels, values, strict=True):
+        marks.append(_label(x, label))
+        if item is None:
+            marks.append(f'<text class="quiet" x="{x:.1f}" y="{(TOP + HEIGHT - BOTTOM) / 2:.1f}" text-anchor="middle">–</text>')
+            continue
+        said = (
+            f"{label}: {item.value:.3f}"
+            + (f" ({item.low:.3f} to {item.high:.3f})" if item.low is not None else "")
+            + f", n = {item.n:,}"
+        )
+        if item.low is not None and item.high is not None:
+            marks.append(f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{up(item.low):.1f}" y2="{up(item.high):.1f}"/>')
+        marks.append(f'<circle class="dot" cx="{x:.1f}" cy="{up(item.value):.1f}" r="5"><title>{escape(said)}</title></circle>')
+    return _svg(name, marks)
+
+
+def bar_chart(
+    values: Sequence[float | None],
+    labels: Sequence[str],
+    *,
+    name: str,
+    say: Callable[[float], str],
+    line: float | None = None,
+    line_name: str = "",
+) -> str:
+    """Draw one bar from zero per label, its value above it; bars over the line stand out."""
+    top = max([item for item in values if item is not None] + [line or 0.0, 1e-9])
+    up = Axis(0.0, top * 1.15, HEIGHT - BOTTOM, TOP)
+    marks = [_grid(up, say)]
+    for x, label, item in zip(_places(len(labels)), labels, values, strict=True):
+        marks.append(_label(x, label))
+        if item is None:
+            marks.append(f'<text class="quiet" x="{x:.1f}" y="{HEIGHT - BOTTOM - 8}" text-anchor="middle">–</text>')
+            continue
+        kind = "bar over" if line is not None and item > line else "bar"
+        y = up(item)
+        marks.append(
+            f'<rect class="{kind}" x="{x - 18:.1f}" y="{y:.1f}" width="36" height="{HEIGHT - BOTTOM - y:.1f}" rx="3">'
+            f"<title>{escape(label)}: {escape(say(item))}</title></rect>"
+            f'<text class="value" x="{x:.1f}" y="{y - 5:.1f}" text-anchor="middle">{escape(say(item))}</text>'
+        )
+    return _svg(name, [*marks, _limit(up, line, line_name)])
+
+
+def calibration_chart(bins: Sequence[tuple[Value, Value]], *, name: str) -> str:
+    """Draw said against seen per bin: on the diagonal, a probability means what it says."""
+    if not bins:
+        return ""
+    ends = [end for said, seen in bins for end in (said.value, seen.value, seen.high) if end is not None]
+    top = min(1.0, max(ends) * 1.08 + 0.01)
+    across, up = Axis(0.0, top, LEFT, WIDTH - RIGHT), Axis(0.0, top, HEIGHT - BOTTOM, TOP)
+    marks = [_grid(up, lambda value: f"{value:.0%}")]
+    marks += [_label(across(tick), f"{tick:.0%}") for tick in across.ticks]
+    marks.append(f'<line class="limit" x1="{across(0):.1f}" y1="{up(0):.1f}" x2="{across(top):.1f}" y2="{up(top):.1f}"/>')
+    for said, seen in bins:
+        x = across(said.value)
+        if seen.low is not None and seen.high is not None:
+            marks.append(
+                f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{up(seen.low):.1f}" y2="{up(min(seen.high, top)):.1f}"/>'
+            )
+        told = f"said {said.value:.1%}, seen {seen.value:.1%}, n = {seen.n:,}"
+        marks.append(f'<circle class="dot" cx="{x:.1f}" cy="{up(seen.value):.1f}" r="4"><title>{told}</title></circle>')
+    return _svg(name, marks)
+
+
+def _places(count: int) -> list[float]:
+    width = (WIDTH - LEFT - RIGHT) / count
+    return [LEFT + width * (i + 0.5) for i in range(count)]
+
+
+def _grid(up: Axis, say: Callable[[float], str]) -> str:
+    return "".join(
+        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(tick):.1f}" y2="{up(tick):.1f}"/>'
+        f'<text class="tick" x="{LEFT - 7}" y="{up(tick) + 4:.1f}" text-anchor="end">{escape(say(tick))}</text>'
+        for tick in up.ticks
+    )
+
+
+def _limit(up: Axis, line: float | None, name: str) -> str:
+    if line is None:
+        return ""
+    return (
+        f'<line class="limit" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(line):.1f}" y2="{up(line):.1f}"/>'
+        f'<text class="limit-name" x="{WIDTH - RIGHT}" y="{up(line) - 5:.1f}" text-anchor="end">{escape(name)}</text>'
+    )
+
+
+def _label(x: float, label: str) -> str:
+    return f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 12}" text-anchor="middle">{escape(label)}</text>'
+
+
+def _svg(name: str, marks: Sequence[str]) -> str:
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(name)}">{"".join(marks)}</svg>'
