@@ -25,6 +25,8 @@ from nightloop.definitions.yaml_lines import Key
 from nightloop.errors import DefinitionError
 
 RESERVED = ("night", "event_at", "known_at")
+# An entity's key stands beside these in the tables labels and scores.
+BESIDE_THE_KEY = ("scored_night", "label", "probability", "decision", "model_version")
 _CRON = re.compile(r"\S+( \S+){4}")
 Path = Sequence[Key]
 
