@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from nightloop.definitions.use_case import UseCase
@@ -70,6 +71,13 @@ def tiny_rows(count: int = 400, seed: int = 7) -> np.ndarray:
     rows = random.normal(size=(count, len(NAMES)))
     rows[random.random(rows.shape) < 0.1] = np.nan
     return rows
+
+
+def tiny_features(night: date, rows: int = 300) -> pa.Table:
+    """Return a night's table of features: other rows every night, one value in ten missing."""
+    values = tiny_rows(rows, seed=night.toordinal())
+    columns = {name: pa.array(values[:, place], from_pandas=True) for place, name in enumerate(NAMES)}
+    return pa.table({"account": [f"{night}/{row}" for row in range(rows)], **columns})
 
 
 def tiny_trees(seed: int = 1):

@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from jobs import score
@@ -18,18 +17,11 @@ from nightloop.model import bundle, champions
 from nightloop.model.predictor import Predictor
 from nightloop.nights import Nights, one
 from nightloop.settings import REPOSITORY
-from tests.fixtures_models import NAMES, TINY_LINEAR, tiny_rows
+from tests.fixtures_models import NAMES, TINY_LINEAR, tiny_features, tiny_rows
 
 FIRST = date(2024, 3, 1)
 WEEK = Nights(FIRST, FIRST + timedelta(days=6))
 FEATURES = Commit("features", "tiny")
-
-
-def features_of(night: date, rows: int = 300) -> pa.Table:
-    """Return a night's features: other rows every night, the first without any missing mark in its key."""
-    values = tiny_rows(rows, seed=night.toordinal())
-    columns = {name: pa.array(values[:, place], from_pandas=True) for place, name in enumerate(NAMES)}
-    return pa.table({"account": [f"{night}/{row}" for row in range(rows)], **columns})
 
 
 def keep_bundle(workspace, folder: Path, version: int) -> str:
@@ -48,7 +40,7 @@ def promote(workspace, folder: Path, version: int, as_of: date) -> None:
 @pytest.fixture
 def ready(workspace, trees_bundle):
     """A week of features, and a champion from its first night on."""
-    workspace.lake.publish_nights("tiny/features", {night: features_of(night) for night in WEEK}, FEATURES)
+    workspace.lake.publish_nights("tiny/features", {night: tiny_features(night) for night in WEEK}, FEATURES)
     promote(workspace, trees_bundle, 1, FIRST)
     return workspace
 
@@ -59,7 +51,7 @@ def digests(published):
 
 def test_each_entity_gets_the_predictors_own_answer(ready, tiny, trees_bundle):
     [published] = score.run(tiny, one(FIRST), ready)
-    features, scores = features_of(FIRST), ready.lake.read("tiny/scores").sort_by("account")
+    features, scores = tiny_features(FIRST), ready.lake.read("tiny/scores").sort_by("account")
     predictor = Predictor.load(trees_bundle)
     order = np.argsort(features["account"].to_numpy(), kind="stable")
     found = predictor.predict(tiny_rows(300, seed=FIRST.toordinal())[order])
@@ -115,7 +107,7 @@ def test_a_promotion_leaves_nights_already_scored_as_they_are(ready, tiny, linea
 
 
 def test_a_night_before_any_champion_fails_alone_and_pins_nothing(workspace, tiny):
-    workspace.lake.publish("tiny/features", FIRST, features_of(FIRST), FEATURES)
+    workspace.lake.publish("tiny/features", FIRST, tiny_features(FIRST), FEATURES)
     with pytest.raises(ChampionMissing, match=f"tiny, night {FIRST}.*python -m jobs train tiny {FIRST}"):
         score.run(tiny, one(FIRST), workspace)
     assert not workspace.lake.exists("tiny/scores")
@@ -144,14 +136,14 @@ def test_features_not_published_yet_are_asked_for_and_nothing_is_pinned(workspac
 
 def test_a_night_without_entities_is_published_empty(ready, tiny):
     empty = FIRST + timedelta(days=7)
-    ready.lake.publish("tiny/features", empty, features_of(empty, rows=0), FEATURES)
+    ready.lake.publish("tiny/features", empty, tiny_features(empty, rows=0), FEATURES)
     [published] = score.run(tiny, one(empty), ready)
     assert published.rows == 0
     assert empty in ready.lake.states("tiny/scores")
 
 
 def test_a_feature_the_night_does_not_have_is_named_and_nothing_is_published(workspace, tiny, trees_bundle):
-    workspace.lake.publish("tiny/features", FIRST, features_of(FIRST).drop_columns(["visits"]), FEATURES)
+    workspace.lake.publish("tiny/features", FIRST, tiny_features(FIRST).drop_columns(["visits"]), FEATURES)
     promote(workspace, trees_bundle, 1, FIRST)
     with pytest.raises(DefinitionError, match=f"version 1 of 'tiny' needs visits, which night {FIRST}"):
         score.run(tiny, one(FIRST), workspace)
@@ -168,7 +160,7 @@ def test_several_files_and_row_groups_score_as_one(ready, tiny, tmp_path):
     import pyarrow.parquet as pq
 
     expected = digests(score.run(tiny, one(FIRST), ready))
-    rows = features_of(FIRST)
+    rows = tiny_features(FIRST)
     for name, part in (("a", rows.slice(0, 100)), ("b", rows.slice(100))):
         pq.write_table(part, tmp_path / f"{name}.parquet", row_group_size=37)
     ready.lake.adopt("tiny/features", FIRST, [str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")], FEATURES)
@@ -177,7 +169,7 @@ def test_several_files_and_row_groups_score_as_one(ready, tiny, tmp_path):
 
 def test_a_model_of_fewer_reasons_leaves_the_tables_other_reasons_empty(workspace, tiny, write_bundle, tmp_path):
     short = tiny.model_copy(update={"model": tiny.model.model_copy(update={"reasons": 1})})
-    workspace.lake.publish("tiny/features", FIRST, features_of(FIRST), FEATURES)
+    workspace.lake.publish("tiny/features", FIRST, tiny_features(FIRST), FEATURES)
     promote(workspace, write_bundle(tmp_path / "b", use_case=short, model=TINY_LINEAR), 1, FIRST)
     score.run(tiny, one(FIRST), workspace)
     scores = workspace.lake.read("tiny/scores")

@@ -1,0 +1,42 @@
+"""The same scores wherever they are computed and kept."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from jobs import score
+from nightloop.lake import Commit
+from nightloop.model import bundle, champions
+from nightloop.nights import Nights
+from nightloop.settings import load_settings
+from nightloop.workspace import Workspace
+from tests.fixtures_models import tiny_features
+
+FIRST = date(2024, 3, 1)
+NIGHTS = Nights(FIRST, FIRST + timedelta(days=3))
+
+
+def scored(home, tiny, folder, **settings) -> dict[date, str]:
+    """Score four nights in an installation of its own, and return the content digests."""
+    workspace = Workspace.open(load_settings(home=home, **settings))
+    features = {night: tiny_features(night, rows=250) for night in NIGHTS}
+    workspace.lake.publish_nights("tiny/features", features, Commit("features", "tiny"))
+    kept = home / "bundles" / "tiny" / "1"
+    kept.parent.mkdir(parents=True)
+    kept.symlink_to(folder)
+    champions.promote(workspace.ledger, "tiny", 1, FIRST, {"bundle_digest": bundle.digest(folder)})
+    return {item.night: item.content_digest for item in score.run(tiny, NIGHTS, workspace)}
+
+
+@pytest.fixture
+def expected(tmp_path, tiny, trees_bundle):
+    return scored(tmp_path / "local", tiny, trees_bundle, engine="local")
+
+
+def test_spark_and_local_score_the_same_content(expected, tmp_path, tiny, trees_bundle, spark_url):
+    found = scored(tmp_path / "spark", tiny, trees_bundle, engine="spark", spark_url=spark_url)
+    assert found == expected
+
+
+def test_a_lake_on_s3_holds_the_same_scores(expected, tmp_path, tiny, trees_bundle, s3_lake):
+    assert scored(tmp_path / "s3", tiny, trees_bundle, engine="local", lake_url=s3_lake) == expected
