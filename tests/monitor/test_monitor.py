@@ -1,5 +1,9 @@
 """A night is watched: what matured is measured, what drifted is found, and one decision falls, the same each time."""
 
+import signal
+import subprocess
+import sys
+import time
 from datetime import date, timedelta
 
 import numpy as np
@@ -9,7 +13,7 @@ import pytest
 from jobs import monitor
 from nightloop.errors import NotReady
 from nightloop.nights import Nights, one
-from nightloop.settings import load_settings
+from nightloop.settings import REPOSITORY, load_settings
 from nightloop.workspace import Workspace
 from tests.fixtures_watched import COMMIT, FIRST, ROWS, champion_in_force
 
@@ -207,3 +211,38 @@ def test_a_failed_drift_verdict_brings_a_page_for_people(tmp_path):
 def test_dates_of_the_fixture_are_what_the_tests_say():
     assert FIRST.weekday() == 0
     assert date(2024, 2, 4) + timedelta(days=1) == FIRST
+
+
+CHILD = """
+import sys
+from datetime import date
+from jobs import monitor
+from nightloop.definitions.use_case import UseCase
+from nightloop.nights import Nights
+from nightloop.settings import REPOSITORY, load_settings
+from nightloop.workspace import Workspace
+use_case = UseCase.model_validate_json(sys.argv[2])
+print("ready", flush=True)
+workspace = Workspace.open(load_settings(home=sys.argv[1], engine="local"))
+monitor.run(use_case, Nights(date(2024, 2, 5), date(2024, 2, 9)), workspace)
+"""
+
+
+def test_a_killed_run_started_again_gives_what_an_undisturbed_run_gives(tmp_path):
+    def home(name):
+        watched = champion_in_force(Workspace.open(load_settings(home=tmp_path / name, engine="local")))
+        watched.publish_nights(Nights(FIRST, after(4)))
+        return watched
+
+    expected = [item.content_digest for item in run(home("undisturbed"), Nights(FIRST, after(4)))]
+    watched = home("killed")
+    for delay in (0.05, 0.3, 0.6):
+        command = [sys.executable, "-c", CHILD, str(tmp_path / "killed"), watched.use_case.model_dump_json()]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) as child:
+            child.stdout.readline()
+            time.sleep(delay)
+            child.send_signal(signal.SIGKILL)
+    assert [item.content_digest for item in run(watched, Nights(FIRST, after(4)))] == expected
+    assert watched.workspace.lake.read("loans/decisions").num_rows == 5
+    assert len(watched.workspace.ledger.events("loans", kind="decision_made")) == 5
+    watched.workspace.ledger.verify()
