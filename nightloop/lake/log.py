@@ -7,11 +7,12 @@ import random
 import time
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-import pyarrow.fs as pafs
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
@@ -22,7 +23,11 @@ from nightloop.lake.commits import KEY, NightState, as_state
 from nightloop.lake.storage import delta_options, filesystem, store_errors
 from nightloop.nights import Night
 
+Action = dict[str, Any]
+
 ATTEMPTS = 40
+# Entries read one after the other; more are read by as many threads, for S3 answers slowly but to many.
+FEW = 8
 # Commits are the history of every night, so the log is kept whole; checkpoints keep opening it fast.
 CONFIGURATION = {
     "delta.enableExpiredLogCleanup": "false",
@@ -52,8 +57,9 @@ class TableLog:
     def commit(self, night: Night, schema: pa.Schema, adds: Sequence[AddAction], metadata: dict[str, str]) -> int:
         """Replace the night by the added files, and return the version that did.
 
-        Writers of other nights do not disturb each other. Of two writers of one night, the later replaces what the earlier
-        wrote: both carry the same transaction name, so the loser's commit fails, and it tries again on the new version.
+        Of two writers of one night, the later replaces what the earlier wrote: both carry the same transaction name, so the
+        loser's commit fails, and it tries again on the new version. A writer of another night may have to try again too,
+        where delta-rs cannot tell that the files it saw removed were not of its night.
 
         Raises:
             WriteConflict: others kept winning.
@@ -93,24 +99,31 @@ class TableLog:
         if known > version:
             known, states = -1, {}
         fresh = dict(states)
-        entries = delta.history(version - known) if version > known else []
-        for entry in reversed(entries):
-            if KEY in entry:
-                state = as_state(entry[KEY], entry["version"])
+        for at, actions in self._entries(range(known + 1, version + 1)):
+            said = commit_info(actions)
+            if KEY in said:
+                state = as_state(said[KEY], at)
                 fresh[state.night] = state
         self._states = (version, fresh)
         return dict(sorted(fresh.items()))
 
     def named_files(self) -> set[str]:
         """Return every file that any commit ever added, as paths below the table's folder."""
-        held_by, at = filesystem(f"{self.url}/_delta_log")
-        named = set()
-        for info in held_by.get_file_info(pafs.FileSelector(at, allow_not_found=True)):
-            if info.extension == "json":
-                with held_by.open_input_stream(info.path) as stream:
-                    actions = [json.loads(line) for line in stream.read().splitlines()]
-                named |= {unquote(action["add"]["path"]) for action in actions if "add" in action}
-        return named
+        delta = self.open()
+        entries = self._entries(range(delta.version() + 1)) if delta is not None else []
+        return {unquote(action["add"]["path"]) for _, actions in entries for action in actions if "add" in action}
+
+    def _entries(self, versions: range) -> list[tuple[int, list[Action]]]:
+        """Read log entries as they lie there; delta-rs's own history miscounts versions while others commit."""
+        if len(versions) <= FEW:
+            return [(version, self._entry(version)) for version in versions]
+        with ThreadPoolExecutor(max_workers=FEW) as threads:
+            return list(zip(versions, threads.map(self._entry, versions), strict=True))
+
+    def _entry(self, version: int) -> list[Action]:
+        held_by, at = filesystem(f"{self.url}/_delta_log/{version:020}.json")
+        with store_errors(at), held_by.open_input_stream(at) as stream:
+            return [json.loads(line) for line in stream.read().splitlines()]
 
     @cached_property
     def _options(self) -> dict[str, str] | None:
@@ -152,7 +165,12 @@ class TableLog:
         """Find the version our commit got: others may have committed in between, and after."""
         first = before.version()
         before.update_incremental()
-        for entry in before.history(before.version() - first):
-            if entry.get("commit") == mark:
-                return int(entry["version"])
+        for version, actions in self._entries(range(first + 1, before.version() + 1)):
+            if commit_info(actions).get("commit") == mark:
+                return version
         raise OSError(f"the commit {mark} is not in the log it was written to")
+
+
+def commit_info(actions: Sequence[Action]) -> Action:
+    """Return what a log entry says of the commit itself."""
+    return next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
