@@ -7,17 +7,19 @@ import sys
 
 
 def make(bucket: str) -> bool:
-    """Make the bucket; return whether it is new."""
+    """Make the bucket; return whether it is new. Any error but "it is not there" is raised."""
     import boto3
+    from botocore.exceptions import ClientError
 
     client = boto3.client("s3")
     try:
-        client.create_bucket(Bucket=bucket)
-    except (client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
-        # On a store of our own, "exists" can only be ours; head_bucket fails loudly if it is not.
         client.head_bucket(Bucket=bucket)
-        return False
-    return True
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
+            raise
+        client.create_bucket(Bucket=bucket)
+        return True
+    return False
 
 
 if __name__ == "__main__":
