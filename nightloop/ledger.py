@@ -103,7 +103,8 @@ class Ledger:
         """
         plain = _plain(kind, payload or {})
         with self.exclusive():
-            standing = self.events(use_case, kind=kind, night=night, subject=subject, of_no_night=True) if once else []
+            found = self.events(use_case, kind=kind, night=night, subject=subject) if once else []
+            standing = [event for event in found if event.night == night]
             return standing[-1] if standing else self._append(kind, use_case, night, subject, plain)
 
     def events(
@@ -113,12 +114,8 @@ class Ledger:
         kind: str | None = None,
         night: Night | None = None,
         subject: str | None = None,
-        of_no_night: bool = False,
     ) -> list[Event]:
-        """Return events in order, those that match every argument given.
-
-        ``of_no_night`` takes ``night=None`` at its word: only events that are about no night.
-        """
+        """Return events in order: those that match every argument that is not None."""
         table = events_table
         found = sa.select(table).order_by(table.c.seq)
         if use_case is not None:
@@ -129,8 +126,6 @@ class Ledger:
             found = found.where(table.c.subject == subject)
         if night is not None:
             found = found.where(table.c.night == str(night))
-        elif of_no_night:
-            found = found.where(table.c.night.is_(None))
         with self._connection() as connection:
             return [_as_event(row) for row in connection.execute(found)]
 
