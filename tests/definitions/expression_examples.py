@@ -10,14 +10,50 @@ from hypothesis import strategies as st
 
 from nightloop.definitions.expression_tree import Node
 
-TYPES = {"i": "integer", "j": "integer", "x": "number", "y": "number", "b": "boolean", "c": "boolean", "s": "string", "t": "string", "d": "date", "e": "date"}  # fmt: skip
+TYPES = {
+    **dict.fromkeys("ij", "integer"),
+    **dict.fromkeys("xy", "number"),
+    **dict.fromkeys("bc", "boolean"),
+    **dict.fromkeys("st", "string"),
+    **dict.fromkeys("de", "date"),
+}
 ARROW = {"integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(), "string": pa.string(), "date": pa.date32()}
 
 _integers = st.sampled_from([None, 0, 1, -1, 2, 3, 7, -12, 60, 2**53 + 1, 2**63 - 1, -(2**63)])
-_numbers = st.sampled_from([None, 0.0, -0.0, 0.1, -0.3, 1.5, -2.5, 3.0, 7.25, 1e16, 1e19, -1e19, 1e200, 1e308, -1e308, 5e-324, math.nan, math.inf, -math.inf])  # fmt: skip
+_numbers = st.sampled_from(
+    [
+        None,
+        0.0,
+        -0.0,
+        0.1,
+        -0.3,
+        1.5,
+        -2.5,
+        3.0,
+        7.25,
+        1e16,
+        1e19,
+        -1e19,
+        1e200,
+        1e308,
+        -1e308,
+        5e-324,
+        math.nan,
+        math.inf,
+        -math.inf,
+    ]
+)
 _texts = st.sampled_from([None, "", "a", "A", "b'c", "ü|%", "back\\slash", " a"])
-_dates = st.sampled_from([None, date(1900, 2, 28), date(1969, 12, 28), date(1970, 1, 1), date(2012, 2, 29), date(2013, 12, 30), date(2024, 12, 31)])  # fmt: skip
-_values = {"integer": _integers, "number": _numbers, "boolean": st.sampled_from([None, True, False]), "string": _texts, "date": _dates}
+_dates = st.sampled_from(
+    [None, date(1900, 2, 28), date(1969, 12, 28), date(1970, 1, 1), date(2012, 2, 29), date(2013, 12, 30), date(2024, 12, 31)]
+)
+_values = {
+    "integer": _integers,
+    "number": _numbers,
+    "boolean": st.sampled_from([None, True, False]),
+    "string": _texts,
+    "date": _dates,
+}
 rows = st.lists(st.fixed_dictionaries({name: _values[kind] for name, kind in TYPES.items()}), min_size=1, max_size=12)
 
 
@@ -25,7 +61,9 @@ def _number(deeper):
     two = st.tuples(deeper["number"], deeper["number"])
     return st.one_of(
         st.tuples(two, st.sampled_from("+-*/%")).map(lambda p: f"({p[0][0]} {p[1]} {p[0][1]})"),
-        st.tuples(st.sampled_from(["coalesce", "nullif", "least", "greatest"]), two).map(lambda p: f"{p[0]}({p[1][0]}, {p[1][1]})"),
+        st.tuples(st.sampled_from(["coalesce", "nullif", "least", "greatest"]), two).map(
+            lambda p: f"{p[0]}({p[1][0]}, {p[1][1]})"
+        ),
         st.tuples(st.sampled_from(["abs", "floor", "-"]), deeper["number"]).map(lambda p: f"{p[0]}({p[1]})"),
         st.tuples(st.sampled_from(["weekday", "year", "month", "day"]), deeper["date"]).map(lambda p: f"{p[0]}({p[1]})"),
         st.tuples(deeper["boolean"], two).map(lambda p: f"case when {p[0]} then {p[1][0]} else {p[1][1]} end"),
@@ -63,7 +101,9 @@ def _string(deeper):
 
 def _date(deeper):
     two = st.tuples(deeper["date"], deeper["date"])
-    return st.tuples(st.sampled_from(["coalesce", "nullif", "least", "greatest"]), two).map(lambda p: f"{p[0]}({p[1][0]}, {p[1][1]})")
+    return st.tuples(st.sampled_from(["coalesce", "nullif", "least", "greatest"]), two).map(
+        lambda p: f"{p[0]}({p[1][0]}, {p[1][1]})"
+    )
 
 
 _leaves = {
@@ -83,7 +123,7 @@ _deep = _level(_level(_level(_leaves)))
 expressions = _deep["number"] | _deep["boolean"]
 
 
-def plain(node: Node, row: dict) -> object:  # noqa: C901, PLR0911, PLR0912
+def plain(node: Node, row: dict) -> object:  # noqa: C901, PLR0911
     """The value of an expression for one row, in plain Python: None is null, numbers are floats."""
     if node.op in ("column", "integer_column"):
         value = row[node.value]

@@ -43,40 +43,121 @@ MISTAKES = {
     "a key twice": ("risk: medium", "risk: medium\nrisk: low", "risk: low", "'risk' is written twice"),
     "an unknown key": ("risk: medium", "risks: medium", "risks: medium", "unknown key 'risks' at the top. Did you mean 'risk'"),
     "an unknown key of a feature": ("smoothing: 20", "smoothing: 20, smothing: 3", "smothing", "Did you mean 'smoothing'"),
-    "an unknown kind": ("kind: rate", "kind: rat", "kind: rat,", "Did you mean 'rate'? Allowed kinds: expression, lookup, peers, rate."),
-    "a text for a number": ("nights: 7,", 'nights: "7",', 'nights: "7"', "'features > carrier_late_rate_7d > nights' reads '7'"),
+    "an unknown kind": (
+        "kind: rate",
+        "kind: rat",
+        "kind: rat,",
+        "Did you mean 'rate'? Allowed kinds: expression, lookup, peers, rate.",
+    ),
+    "a text for a number": (
+        "nights: 7,",
+        'nights: "7",',
+        'nights: "7"',
+        "'features > carrier_late_rate_7d > nights' reads '7'",
+    ),
     "a number out of bounds": ("nights: 7,", "nights: 0,", "nights: 0", "greater than or equal to 1"),
     "a name of the wrong form": ("  hour: {", "  Hour: {", "  Hour: {", "begin with a small letter"),
     "another file name": ("use_case: flight_delay", "use_case: flight", "use_case: flight", "the use case is named 'flight'"),
     "an unknown time zone": ("America/New_York", "America/NewYork", "America/NewYork", "is no time zone"),
     "a schedule of four fields": ('"0 2 * * *"', '"0 2 * *"', '"0 2 * *"', "is no cron line"),
-    "nights that end before they begin": ("last_night: 2013-12-30", "last_night: 2012-12-30", "last_night: 2012", "before first_night"),
-    "SQL of a source that is no SQL": ("expression: tailnum, desc", "expression: (tailnum, desc", "(tailnum", "cannot be read as SQL"),
+    "nights that end before they begin": (
+        "last_night: 2013-12-30",
+        "last_night: 2012-12-30",
+        "last_night: 2012",
+        "before first_night",
+    ),
+    "SQL of a source that is no SQL": (
+        "expression: tailnum, desc",
+        "expression: (tailnum, desc",
+        "(tailnum",
+        "cannot be read as SQL",
+    ),
     "a key that is no column": ("key: [flight_id]\n", "key: [flightid]\n", "key: [flightid]", "Did you mean 'flight_id'"),
-    "a column that the table takes": ("      tail_number: {", "      known_at: {", "      known_at: {", "is taken by the table"),
+    "a column that the table takes": (
+        "      tail_number: {",
+        "      known_at: {",
+        "      known_at: {",
+        "is taken by the table",
+    ),
     "an unknown source": ("source: weather", "source: wether", "source: wether", "Did you mean 'weather'"),
     "an unknown column": ("expression: temperature,", "expression: temprature,", "temprature", "Did you mean 'temperature'"),
-    "an expression that does not parse": ("weekday(flight_date)", "weekday(flight_date", "weekday(flight_date", "cannot be read"),
+    "an expression that does not parse": (
+        "weekday(flight_date)",
+        "weekday(flight_date",
+        "weekday(flight_date",
+        "cannot be read",
+    ),
     "an expression outside the subset": ("weekday(flight_date)", "week(flight_date)", "week(", "Did you mean 'weekday'"),
-    "a function of the wrong type": ("weekday(flight_date)", "weekday(carrier)", "weekday(c", "applied to a string. It takes a date"),
-    "a feature that is a text": ("expression: scheduled_hour,", "expression: carrier,", "expression: carrier, unit", "yields a string"),
-    "a rate of a number": ('of: "coalesce(arrival_delay >= 15, true)"', "of: arrival_delay", "of: arrival", "must yield a boolean"),
+    "a function of the wrong type": (
+        "weekday(flight_date)",
+        "weekday(carrier)",
+        "weekday(c",
+        "applied to a string. It takes a date",
+    ),
+    "a feature that is a text": (
+        "expression: scheduled_hour,",
+        "expression: carrier,",
+        "expression: carrier, unit",
+        "yields a string",
+    ),
+    "a rate of a number": (
+        'of: "coalesce(arrival_delay >= 15, true)"',
+        "of: arrival_delay",
+        "of: arrival",
+        "must yield a boolean",
+    ),
     "peers by no column": ("by: [origin, scheduled_hour]", "by: [origin, hour]", "by: [origin, hour]", "unknown column 'hour'"),
-    "a rate key that the entity lacks": ("by: [carrier], nights: 1", "by: [air_time], nights: 1", "by: [air", "Columns of the entity"),
-    "a rate key that the source lacks": ("by: [carrier], nights: 1", "by: [distance], nights: 1", "by: [dis", "Columns of outcomes"),
-    "a lookup key of another type": ("by: {tail_number: tail_number}", "by: {built_year: tail_number}", "{built_year:", "Declare both"),
+    "a rate key that the entity lacks": (
+        "by: [carrier], nights: 1",
+        "by: [air_time], nights: 1",
+        "by: [air",
+        "Columns of the entity",
+    ),
+    "a rate key that the source lacks": (
+        "by: [carrier], nights: 1",
+        "by: [distance], nights: 1",
+        "by: [dis",
+        "Columns of outcomes",
+    ),
+    "a lookup key of another type": (
+        "by: {tail_number: tail_number}",
+        "by: {built_year: tail_number}",
+        "{built_year:",
+        "Declare both",
+    ),
     "a key of a number": ("by: {origin: origin}", "by: {humidity: origin}", "{humidity:", "cannot be a key"),
     "a lookup that is not unique": (", latest_by: observed_at", "", "evening_temperature", "can have several records"),
-    "an unknown latest_by": ("latest_by: observed_at", "latest_by: observed", "latest_by: observed,", "Did you mean 'observed_at'"),
-    "a label that is no boolean": ("expression: coalesce(arrival_delay >= 15, true)", "expression: arrival_delay", None, "a boolean"),
-    "a label join to no column": ("join: {flight_id: flight_id}", "join: {flight_id: flight}", "flight_id: flight}", "unknown column"),
+    "an unknown latest_by": (
+        "latest_by: observed_at",
+        "latest_by: observed",
+        "latest_by: observed,",
+        "Did you mean 'observed_at'",
+    ),
+    "a label that is no boolean": (
+        "expression: coalesce(arrival_delay >= 15, true)",
+        "expression: arrival_delay",
+        None,
+        "a boolean",
+    ),
+    "a label join to no column": (
+        "join: {flight_id: flight_id}",
+        "join: {flight_id: flight}",
+        "flight_id: flight}",
+        "unknown column",
+    ),
     "a label never known": ("  source: outcomes\n  join", "  source: planes\n  join", "source: planes\n  join", "known_at"),
     "an unknown entity source": ("entity: {source: schedule", "entity: {source: shedule", "shedule", "Did you mean 'schedule'"),
-    "an unknown entity key": ("schedule, key: [flight_id]", "schedule, key: [flight]", "key: [flight]", "Columns of the entity"),
+    "an unknown entity key": (
+        "schedule, key: [flight_id]",
+        "schedule, key: [flight]",
+        "key: [flight]",
+        "Columns of the entity",
+    ),
     "a fairness group that is no column": ("group: origin", "group: orign", "group: orign", "Did you mean 'origin'"),
     "a feature named as a key": ("  hour: {", "  flight_id: {", "  flight_id: {kind", "is taken by a column"),
     "a range that ends before it begins": ("range: [0, 23]", "range: [23, 0]", "range: [23", "ends before it begins"),
 }
+
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_shown_at_its_line(mistake, flight_delay_text):
@@ -100,7 +181,9 @@ def test_a_missing_key_is_shown_at_what_lacks_it(flight_delay_text):
 
 
 def test_all_mistakes_are_told_at_once(flight_delay_text):
-    text = flight_delay_text.replace("expression: temperature,", "expression: temprature,").replace("group: origin", "group: orign")
+    text = flight_delay_text.replace("expression: temperature,", "expression: temprature,").replace(
+        "group: origin", "group: orign"
+    )
     with pytest.raises(DefinitionError) as error:
         parse_use_case(text, FILE, "flight_delay")
     assert "temprature" in str(error.value)

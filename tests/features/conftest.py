@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from datetime import date
 from importlib.metadata import distribution
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from jobs import features
 from nightloop.definitions import UseCase, load_use_case
 from nightloop.definitions.use_case import Source
 from nightloop.lake import Commit
@@ -77,3 +79,16 @@ def raw_home(tmp_path_factory: pytest.TempPathFactory, flight_delay: UseCase) ->
     home = tmp_path_factory.mktemp("raw")
     publish_raw(flight_delay, Workspace.open(load_settings(home=home, engine="local")), NIGHTS, tmp_path_factory.mktemp("csv"))
     return home
+
+
+def copy_of(home: Path, to: Path, **settings: str) -> Workspace:
+    shutil.copytree(home, to)
+    return Workspace.open(load_settings(home=to, **settings))
+
+
+@pytest.fixture(scope="session")
+def built(raw_home: Path, flight_delay: UseCase, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """All four tables of NIGHTS, made as one range on the local engine. Read only."""
+    workspace = copy_of(raw_home, tmp_path_factory.mktemp("built") / "home", engine="local")
+    features.run(flight_delay, NIGHTS, workspace)
+    return workspace
