@@ -205,6 +205,7 @@ def test_a_registry_that_does_not_answer_is_named_without_its_password(tmp_path)
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_two_processes_may_use_a_fresh_database_at_once(tmp_path):
     code = f"""
 import sys
