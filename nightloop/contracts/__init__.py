@@ -1,7 +1,8 @@
 """Contracts: the Great Expectations suite of a source, and what to do with rows and nights that break it."""
 
+from nightloop.contracts.checking import check_contracts
 from nightloop.contracts.judging import Breach, Judgement, judge
 from nightloop.contracts.limits import parameters
 from nightloop.contracts.suite import Contract, Rule, load_contract
 
-__all__ = ["Breach", "Contract", "Judgement", "Rule", "judge", "load_contract", "parameters"]
+__all__ = ["Breach", "Contract", "Judgement", "Rule", "check_contracts", "judge", "load_contract", "parameters"]

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightloop.contracts import Contract, judge, library, load_contract, parameters
+from nightloop.contracts import Contract, check_contracts, judge, load_contract, parameters
 from nightloop.contracts.limits import RECENT_NIGHTS, usual_rows
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.errors import DefinitionError
 from nightloop.settings import REPOSITORY
 from nightloop.sources import raw_schema
+from tests.fixtures_ingest import Shop
 
 COLUMNS = ["key", "part", "amount", "at"]
 NIGHT = date(2024, 3, 20)
@@ -56,11 +57,22 @@ def test_every_source_has_a_suite_and_every_suite_a_source() -> None:
 
 def test_every_rule_of_ours_is_one_that_great_expectations_knows() -> None:
     for name in use_case_names(REPOSITORY / "feature_defs"):
+        use_case = load_use_case(name, REPOSITORY / "feature_defs")
+        assert check_contracts(use_case, REPOSITORY / "great_expectations") >= 2 * len(use_case.sources)
+
+
+def test_every_source_s_key_is_guarded_as_unique() -> None:
+    for name in use_case_names(REPOSITORY / "feature_defs"):
         for source, declared in load_use_case(name, REPOSITORY / "feature_defs").sources.items():
             suite = load_contract(REPOSITORY / "great_expectations", name, source, raw_schema(declared).names)
-            for rule in suite.rules:
-                library.check(rule)
             assert any(set(rule.columns) == set(declared.key) and "unique" in rule.type for rule in suite.rules)
+
+
+def test_a_suite_without_a_source_is_a_mistake(shop: Shop) -> None:
+    assert check_contracts(shop.use_case, shop.settings.contracts) == 5
+    shop.write("great_expectations/shop/order.yaml", "name: order")
+    with pytest.raises(DefinitionError, match=r"order\.yaml.*guards no source of 'shop'.*Did you mean 'orders'"):
+        check_contracts(shop.use_case, shop.settings.contracts)
 
 
 def test_great_expectations_folder_holds_data_only() -> None:

@@ -1,0 +1,32 @@
+"""Check every contract of a use case without any data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nightloop.contracts import library
+from nightloop.contracts.suite import load_contract
+from nightloop.definitions.near_names import suggest
+from nightloop.definitions.use_case import UseCase
+from nightloop.errors import DefinitionError
+from nightloop.sources import raw_schema
+
+
+def check_contracts(use_case: UseCase, folder: Path) -> int:
+    """Return how many rules the use case's suites have, when all of them can be judged.
+
+    Imports Great Expectations, which takes seconds.
+
+    Raises:
+        DefinitionError: a source without a suite, a suite without a source, or a mistake in a suite; shown at its line.
+    """
+    for path in sorted((folder / use_case.use_case).glob("*")):
+        if path.suffix != ".yaml" or path.stem not in use_case.sources:
+            what = f"'{path.name}' guards no source of '{use_case.use_case}'."
+            raise DefinitionError(what, where=str(path), do=suggest(path.stem, use_case.sources, "Sources"))
+    rules = 0
+    for name, source in use_case.sources.items():
+        for rule in load_contract(folder, use_case.use_case, name, raw_schema(source).names).rules:
+            library.check(rule)
+            rules += 1
+    return rules
