@@ -67,11 +67,15 @@ def health_address(name: str, addresses: Mapping[str, str]) -> str:
 
 @contextlib.contextmanager
 def started(words: Sequence[str], env: Mapping[str, str], health: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a server, wait until its health check is content, and end it with all it started."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Start a server, wait until its health check is content, and end it with all it started.
+
+    It must leave its working folder as it was: in the image that folder is not its own.
+    """
+    working = folder / "working"
+    working.mkdir(parents=True)
     log = folder / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen(words, env=env, cwd=folder, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(words, env=env, cwd=working, stdout=output, stderr=output, start_new_session=True)
     try:
         give_up = time.monotonic() + START_SECONDS
         while problem := check_health.problem_of(health):
@@ -87,3 +91,4 @@ def started(words: Sequence[str], env: Mapping[str, str], health: str, folder: P
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+    assert [path.name for path in working.iterdir()] == []

@@ -161,7 +161,7 @@ def spark_cluster(secrets: dict[str, str], tmp_path_factory: pytest.TempPathFact
         "driver.host=spark-connect": f"driver.host={HERE}",
         "/opt/nightloop": str(REPOSITORY),
     }
-    small = {"SPARK_LOCAL_IP": HERE, "SPARK_DAEMON_MEMORY": "256m", "SPARK_WORKER_MEMORY": "1g", "TZ": "UTC"}
+    small = {"SPARK_LOCAL_IP": HERE, "SPARK_DAEMON_MEMORY": "512m", "SPARK_WORKER_MEMORY": "1g", "TZ": "UTC"}
 
     def server(name: str, health: str) -> AbstractContextManager[object]:
         env = environment(name, secrets, addresses) | small

@@ -156,3 +156,18 @@ def test_the_age_of_the_aggregates_is_counted_in_nights_of_the_use_case(clinic: 
     with running(create_app(clinic.workspace, [use_case], clock=lambda: three_days_later)) as client:
         wait_for(lambda: client.get("/readyz").status_code == 200)
         assert metric(client, "nightloop_aggregates_age_nights{") == 3
+
+
+def test_an_unexpected_failure_while_answering_is_a_problem_without_details(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("postgresql://user:secret@host")
+
+    with ready(clinic) as client:
+        monkeypatch.setattr("serving.editions.Edition.answers", fail)
+        answer = client.post(URL, json=clinic.rows(NIGHTS.last)[0])
+        assert (answer.status_code, set(answer.json())) == (500, {"what", "where", "do"})
+        assert "secret" not in answer.text
+        assert metric(client, 'nightloop_requests_total{route="/v1/clinic_visits/predict",status="500"}') == 1
+    assert "secret" in caplog.text
