@@ -49,7 +49,18 @@ def compare(metric: Metric, label: Bools, decision: Bools, *, group: NDArray[Any
         nights: (n,) the night of each row.
 
     A group without any row of the kind has the value NaN, and so has the difference.
+
+    Raises:
+        ArithmeticError: Fairlearn finds another difference, so neither may be believed.
     """
+    found = compare_rates(metric, label, decision, group=group, nights=nights)
+    if not math.isnan(found.difference.value):
+        _agree(metric, label, decision, group, found.difference.value)
+    return found
+
+
+def compare_rates(metric: Metric, label: Bools, decision: Bools, *, group: NDArray[Any], nights: Nights = None) -> Comparison:
+    """Measure as ``compare`` does, without asking Fairlearn, whose import takes seconds: for figures that decide nothing."""
     names = [str(name) for name in np.unique(group)]
     among = {name: (group == name) & _among(metric, label) for name in names}
     rates = {name: intervals.share(decision, rows) for name, rows in among.items()}
@@ -60,7 +71,6 @@ def compare(metric: Metric, label: Bools, decision: Bools, *, group: NDArray[Any
             figures, Figure(metric, math.nan, None, None, len(label)), (names[0], names[-1]) if names else ("", "")
         )
     difference, widest = _largest(metric, rates, nights, len(label))
-    _agree(metric, label, decision, group, difference.value)
     return Comparison(figures, difference, widest)
 
 
@@ -83,11 +93,7 @@ def _largest(metric: str, rates: dict[str, Estimate], nights: Nights, rows: int)
 
 
 def _agree(metric: Metric, label: Bools, decision: Bools, group: NDArray[Any], value: float) -> None:
-    """Hold our value against Fairlearn's: two routes to one number.
-
-    Raises:
-        ArithmeticError: they differ, so neither may be believed.
-    """
+    """Hold our value against Fairlearn's: two routes to one number."""
     from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
 
     rates = {

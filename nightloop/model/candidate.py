@@ -97,7 +97,7 @@ def fit(use_case: UseCase, manifest: Manifest, rows: TrainingSet) -> Candidate:
 
 
 def _calibrated(model: Booster | LinearModel, rows: TrainingSet) -> Fitted:
-    return Fitted(model, trainers.fit_shift(trainers.margins(model, rows.matrix), rows.label))
+    return Fitted(model, trainers.fit_shift(trainers.margins(model, rows.matrix), rows.label, rows.night))
 
 
 def _measure(use_case: UseCase, fitted: Mapping[str, Fitted], rate: float, held: TrainingSet) -> dict[str, tuple[Figure, ...]]:

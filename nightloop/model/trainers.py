@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,21 +85,40 @@ def fit_linear(features: Floats, label: Bools, *, parameters: Parameters, seed: 
     )
 
 
-def fit_shift(margin: Floats, label: Bools, steps: int = 50) -> Calibration:
-    """Fit the one number that, added to every margin, makes the mean probability equal to the share of positive rows.
+def fit_shift(margin: Floats, label: Bools, night: NDArray[Any]) -> Calibration:
+    """Fit the one number that is added to every margin, as far as the nights prove it: a Platt line whose slope stays 1.
 
-    A Platt line whose slope stays 1, by Newton's method. Log loss already makes trees honest in slope; the few nights of the
-    calibrate slice tell the level they are at, but not a slope: see docs/decisions/0051.
+    The shift makes the mean probability equal to the share of positive rows; it is then shrunk towards 0 by what nights
+    alone would make it vary (James and Stein 1961, positive part). A stormy week is no reason to expect storms; a level
+    that holds night after night is. Log loss makes trees honest in slope by itself, and few nights cannot tell a better
+    one: see docs/decisions/0051.
+
+    Args:
+        margin: (n,) log-odds of rows the model was not fitted on.
+        label: (n,) what happened.
+        night: (n,) the night of each row.
     """
+    shift = _balancing_shift(margin, label)
+    probability = sigmoid(margin + shift)
+    nights, place = np.unique(night, return_inverse=True)
+    surplus = np.bincount(place.reshape(-1), weights=label - probability)
+    if len(nights) < 2 or shift == 0.0:  # noqa: PLR2004 - one night proves nothing
+        return Calibration("platt", slope=1.0, intercept=0.0)
+    error = len(nights) / (len(nights) - 1) * float(np.sum(surplus**2)) / float(np.sum(probability * (1.0 - probability))) ** 2
+    return Calibration("platt", slope=1.0, intercept=shift * max(0.0, 1.0 - error / shift**2))
+
+
+def _balancing_shift(margin: Floats, label: Bools, steps: int = 50) -> float:
+    """Return the shift at which the mean probability is the share of positive rows, by Newton's method."""
     target, shift = float(np.mean(label)), 0.0
     for _ in range(steps):
         probability = sigmoid(margin + shift)
-        slope = float(np.mean(probability * (1.0 - probability)))
-        step = (target - float(np.mean(probability))) / max(slope, 1e-6)
-        shift += float(np.clip(step, -2.0, 2.0))
+        steepness = max(float(np.mean(probability * (1.0 - probability))), 1e-6)
+        step = float(np.clip((target - float(np.mean(probability))) / steepness, -2.0, 2.0))
+        shift += step
         if abs(step) < 1e-12:  # noqa: PLR2004 - converged
             break
-    return Calibration("platt", slope=1.0, intercept=shift)
+    return shift
 
 
 def margins(model: Booster | LinearModel, features: Floats) -> Floats:

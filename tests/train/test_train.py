@@ -1,0 +1,148 @@
+"""The stage train on real stores: lake, ledger, DVC, MLflow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from jobs import train
+from nightloop.errors import GateFailed, NotReady, TrainingRefused, UsageError
+from nightloop.model import bundle, champions
+from nightloop.nights import Nights
+
+from .conftest import AS_OF, FIRST, Loans
+
+
+def verdicts(loans: Loans) -> dict[str, str]:
+    events = loans.workspace.ledger.events(loans.use_case.use_case, kind="gate_judged")
+    return {event.payload["gate"]: event.payload["outcome"] for event in events}
+
+
+def run(loans: Loans):
+    return train.run(loans.use_case, Nights(AS_OF, AS_OF), loans.workspace, reason="a test", requested_by="pytest")
+
+
+@pytest.fixture
+def trained(loans: Loans) -> Loans:
+    run(loans)
+    return loans
+
+
+def test_an_honest_training_passes_every_gate_and_is_promoted(loans: Loans):
+    told: list[str] = []
+    (published,) = train.run(
+        loans.use_case, AS_OF, loans.workspace, progress=lambda doing, done, total: told.append(f"{done}/{total} {doing}")
+    )
+    assert published.details["promoted"] and published.details["version"] == 1
+    assert published.table == "accounts_late/evaluation" and published.night == AS_OF
+    assert verdicts(loans) == dict.fromkeys(train.GATES, "pass")
+    champion = champions.effective(loans.workspace.ledger, "accounts_late", AS_OF)
+    assert champion is not None and champion.version == 1 and champion.as_of == AS_OF
+    assert loans.workspace.registry.alias("accounts_late", "champion") == 1
+    assert told[0] == "0/8 assemble" and told[-1] == "8/8 promote"
+    assert champion.payload["bundle_digest"] == bundle.digest(loans.workspace.registry.fetch("accounts_late", 1))
+
+
+def test_run_twice_it_registers_and_promotes_once_and_the_ledger_stands_still(trained: Loans):
+    before = trained.workspace.ledger.events()
+    run(trained)
+    assert trained.workspace.ledger.events() == before
+    assert len(trained.workspace.registry.versions("accounts_late")) == 1
+
+
+def test_the_same_training_in_another_home_makes_the_same_bundle_to_the_byte(trained: Loans, tmp_path: Path):
+    from nightloop.settings import load_settings
+    from nightloop.workspace import Workspace
+
+    other = Loans(trained.use_case, Workspace.open(load_settings(home=tmp_path / "elsewhere", engine="local")))
+    other.publish()
+    for step in (train.assemble, train.fit):
+        step(other.use_case, AS_OF, other.workspace)
+    here, there = (item.workspace.registry.versions("accounts_late")[0] for item in (trained, other))
+    assert here.training_key == there.training_key
+    # The versions of the tables are part of the bundle and equal here, for both lakes were filled alike.
+    assert here.bundle_digest == there.bundle_digest
+
+
+def test_the_run_carries_parameters_metrics_plots_data_versions_and_the_card(trained: Loans):
+    import mlflow
+
+    version = trained.workspace.registry.versions("accounts_late")[0]
+    with trained.workspace.registry.session.reach("read the run") as client:
+        run = client.get_run(version.run_id)
+        names = {Path(item.path).name for item in client.list_artifacts(version.run_id, "figures")}
+    assert run.data.params["xgboost.max_depth"] == "3" and run.data.params["rows.validate"] == "1280"
+    assert {"xgboost.auc", "logistic_regression.auc", "base_rate.brier"} <= set(run.data.metrics)
+    assert {"roc.png", "calibration.png", "importance.png", "card.md", "baseline.json"} <= names
+    assert {"code_version", "data_version.labels", "data_version.dvc", "definition_digest"} <= set(run.data.tags)
+    assert mlflow.get_tracking_uri() == trained.workspace.settings.mlflow_url
+
+
+def test_labels_of_later_nights_do_not_enter(loans: Loans):
+    assembled = train.assemble(loans.use_case, AS_OF, loans.workspace)
+    loans.publish(Nights(FIRST, AS_OF + timedelta(days=3)))
+    again = train.assemble(loans.use_case, AS_OF, loans.workspace)
+    assert again["content_digest"] == assembled["content_digest"] and again["dvc_md5"] == assembled["dvc_md5"]
+    assert assembled["nights"]["validate"].endswith(str(AS_OF - timedelta(days=2)))
+
+
+def test_a_missing_night_of_labels_is_named(loans: Loans):
+    with pytest.raises(NotReady, match=str(AS_OF + timedelta(days=1))):
+        train.assemble(loans.use_case, AS_OF + timedelta(days=1), loans.workspace)
+
+
+def test_too_few_nights_are_refused_with_the_numbers(loans: Loans):
+    with pytest.raises(TrainingRefused, match=r"12 nights hold labelled rows.*22 are needed"):
+        train.assemble(loans.use_case, FIRST + timedelta(days=13), loans.workspace)
+    with pytest.raises(TrainingRefused, match="no label"):
+        train.assemble(loans.use_case, FIRST + timedelta(days=1), loans.workspace)
+
+
+def test_one_class_is_refused(loans: Loans):
+    loans.publish(labels=lambda label: label | True)
+    with pytest.raises(TrainingRefused, match="nothing to tell apart"):
+        train.assemble(loans.use_case, AS_OF, loans.workspace)
+
+
+def test_steps_out_of_order_say_which_step_is_missing(loans: Loans):
+    with pytest.raises(NotReady, match="assemble"):
+        train.fit(loans.use_case, AS_OF, loans.workspace)
+    train.assemble(loans.use_case, AS_OF, loans.workspace)
+    with pytest.raises(NotReady, match="'fit'"):
+        train.evaluate(loans.use_case, AS_OF, loans.workspace)
+    train.fit(loans.use_case, AS_OF, loans.workspace)
+    with pytest.raises(NotReady):
+        train.gate(loans.use_case, AS_OF, loans.workspace, name="calibration")
+    assert verdicts(loans) == {}
+
+
+def test_a_training_is_as_of_one_night_and_gates_have_names(loans: Loans):
+    with pytest.raises(UsageError, match="one night"):
+        train.run(loans.use_case, Nights(FIRST, AS_OF), loans.workspace)
+    with pytest.raises(UsageError, match="performance, calibration, fairness, bundle"):
+        train.gate(loans.use_case, AS_OF, loans.workspace, name="performnace")
+
+
+def test_a_second_training_is_compared_with_the_champion_and_replaces_it(trained: Loans):
+    later = AS_OF + timedelta(days=4)
+    trained.publish(Nights(FIRST, later))
+    (published,) = train.run(trained.use_case, later, trained.workspace)
+    assert published.details["version"] == 2
+    event = trained.workspace.ledger.events(kind="gate_judged", subject="2/performance")[-1]
+    assert {figure["metric"] for figure in event.payload["figures"]} >= {"champion_auc", "auc_over_champion"}
+    assert trained.workspace.registry.alias("accounts_late", "champion") == 2
+    first = champions.effective(trained.workspace.ledger, "accounts_late", AS_OF)
+    assert first is not None and first.version == 1
+
+
+def test_a_failed_gate_leaves_the_champion_and_says_why(trained: Loans):
+    strict = trained.with_(gates={**trained.use_case.gates.model_dump(), "calibration": {"maximum_error": 0.0001, "minimum_rows": 500}})
+    with pytest.raises(GateFailed, match="gate calibration, version 2: fail. Its calibration error") as failed:
+        run(strict)
+    assert failed.value.exit_code == 8
+    assert trained.workspace.registry.alias("accounts_late", "champion") == 1
+    assert verdicts(strict)["performance"] == "pass"  # the others were judged all the same
+    with pytest.raises(GateFailed, match="is not promoted: calibration: Its calibration error"):
+        train.promote(strict.use_case, AS_OF, strict.workspace)
