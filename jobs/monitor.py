@@ -218,10 +218,12 @@ def _record(use_case: UseCase, night: Night, workspace: Workspace, judgement: Ju
         "drift": judgement.drift.verdict.outcome,
         "performance": judgement.performance.outcome,
         "champion_version": judgement.champion.version,
-        "page": str(page.relative_to(workspace.reports)) if page else None,
     }
     decision = judgement.decision.decision
     workspace.ledger.record("decision_made", use_case.use_case, night=night, subject=decision, payload=payload, once=True)
+    if page:
+        where = str(page.relative_to(workspace.reports))
+        workspace.ledger.record("page_written", use_case.use_case, night=night, subject=where, once=True)
 
 
 def _details(judgement: Judgement, page: Path | None) -> dict[str, object]:

@@ -128,7 +128,7 @@ def read_week(use_case: UseCase, nights: Nights, workspace: Workspace) -> Week:
         )
     figures = _figures(lake.read(f"{name}/metrics", nights).to_pylist())
     events = [event for event in workspace.ledger.events(name) if event.night in nights]
-    pages = {event.night: event.payload.get("page") for event in events if event.kind == "decision_made"}
+    pages = {event.night: event.subject for event in events if event.kind == "page_written"}
     sources = [source for source, definition in use_case.sources.items() if not definition.is_snapshot] or list(
         use_case.sources
     )

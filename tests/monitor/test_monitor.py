@@ -205,7 +205,9 @@ def test_a_failed_drift_verdict_brings_a_page_for_people(tmp_path):
     assert loud.details["page"] == str(page)
     text = page.read_text()
     assert f"night {after(1)}: drift against champion version 1: fail" in text
-    assert watched.workspace.ledger.events("loans", kind="decision_made")[-1].payload["page"] == f"loans/{after(1)}/drift.html"
+    assert [event.subject for event in watched.workspace.ledger.events("loans", kind="page_written")] == [
+        f"loans/{after(1)}/drift.html"
+    ]
 
 
 def test_dates_of_the_fixture_are_what_the_tests_say():

@@ -116,6 +116,11 @@ def test_the_page_is_self_contained_and_well_formed(drifting):
     assert "svg" in tags.names
 
 
+def test_a_night_with_a_drift_page_links_to_it(drifting):
+    drifting.workspace.ledger.record("page_written", "loans", night=after(5), subject=f"loans/{after(5)}/drift.html")
+    assert Tags(page_of(drifting)).addresses == [f"../loans/{after(5)}/drift.html"]
+
+
 def test_text_from_data_and_ledger_is_escaped(drifting):
     bad = "<script>alert('x')</script>"
     drifting.workspace.ledger.record("alert_raised", "loans", night=FIRST, subject=bad, payload={"headline": bad})
