@@ -22,13 +22,13 @@ STEPS = {
 for use_case in use_cases():
     with DAG(
         **dag_settings(use_case, "features", weight=20),
-        description=f"Build {len(use_case.features)} features per entity, as known at the night's cut-off; and the matured labels.",
+        description=f"Build {len(use_case.features)} features per entity, as known at the cut-off; and the matured labels.",
         doc_md=f"### {use_case.description}\n{WHY}",
         schedule=PartitionedAssetTimetable(assets=asset(use_case, "raw")),
         start_date=midnight(use_case, use_case.first_night),
     ):
         outlets = {"features": [asset(use_case, "features")]}
-        tiles, aggregates, features, labels = (
+        tiles, aggregates, features, _labels = (
             StageOperator(
                 task_id=step,
                 use_case=use_case.use_case,
@@ -40,4 +40,4 @@ for use_case in use_cases():
             for step, text in STEPS.items()
         )
         tiles >> aggregates >> features
-        labels  # beside: an outcome needs no feature
+        # `labels` stands beside them: an outcome needs no feature.

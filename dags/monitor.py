@@ -36,12 +36,12 @@ for use_case in use_cases():
         retrain = RetrainOperator(
             task_id="retrain",
             use_case=name,
-            doc_md=f"Ask `{name}.train` for a training as of this night. Asked once: a night monitored again asks for nothing new.",
+            doc_md=f"Ask `{name}.train` for a training as of this night; a night monitored again asks for nothing new.",
         )
         alert = AlertOperator(
             task_id="alert",
             use_case=name,
-            doc_md="Tell people of a failed verdict or a decided training, by e-mail and Slack where connections exist; else say so.",
+            doc_md="Tell of a failed verdict or a decided training, by e-mail and Slack where connections exist; else say so.",
         )
         monitor >> decide >> [keep, retrain]
         monitor >> alert

@@ -1,4 +1,4 @@
-"""<uc>.train: asked for by a decision, the calendar or a person, train a candidate, judge it, and promote it if all gates pass."""
+"""<uc>.train: asked for by a decision or a person, train a candidate, judge it, and promote it if all gates pass."""
 
 from airflow.sdk import DAG
 

@@ -80,32 +80,32 @@ def plain(alert: Alert) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
+<body style="margin:0;padding:24px;background:#f2f4f7;color:#101828;font-family:system-ui,Segoe UI,Helvetica,Arial,sans-serif">
+<div style="max-width:600px;margin:0 auto;background:#ffffff;border-radius:8px;padding:24px;border-top:4px solid {colour}">
+<h1 style="margin:0 0 18px;font-size:18px;line-height:26px">{heading}</h1>
+{parts}
+</div></body></html>"""
+PART = """<p style="margin:0 0 4px;font-size:12px;color:#667085">{heading}</p>
+<p style="margin:0 0 18px;font-size:15px;line-height:22px;white-space:pre-wrap">{text}</p>"""
+BUTTON = """<p style="margin:0 0 18px"><a href="{link}" style="background:#101828;color:#ffffff;padding:10px 16px;
+border-radius:6px;text-decoration:none;font-size:14px">Look at the run</a></p>"""
+BY_HAND = """<p style="margin:0 0 4px;font-size:12px;color:#667085">The same by hand</p>
+<p style="margin:0"><code style="font-size:13px">{command}</code></p>"""
+
+
 def html(alert: Alert) -> str:
     """Write the alert as an e-mail page: no image, no script, no style sheet, for mail programs drop them."""
-    rows = "".join(
-        f'<p style="margin:0 0 4px;font-size:12px;color:#667085">{escape(heading)}</p>'
-        f'<p style="margin:0 0 18px;font-size:15px;line-height:22px;white-space:pre-wrap">{escape(text)}</p>'
-        for heading, text in alert.parts
-    )
-    button = (
-        f'<p style="margin:0 0 18px"><a href="{escape(alert.link, quote=True)}" style="background:#101828;color:#ffffff;padding:10px 16px;'
-        'border-radius:6px;text-decoration:none;font-size:14px">Look at the run</a></p>'
-        if alert.link
-        else ""
-    )
-    by_hand = (
-        '<p style="margin:0 0 4px;font-size:12px;color:#667085">The same by hand</p>'
-        f'<p style="margin:0"><code style="font-size:13px">{escape(alert.command)}</code></p>'
-        if alert.command
-        else ""
-    )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>' + escape(alert.headline) + "</title></head>"
-        '<body style="margin:0;padding:24px;background:#f2f4f7;font-family:system-ui,-apple-system,Segoe UI,Helvetica,Arial,sans-serif;color:#101828">'
-        '<div style="max-width:600px;margin:0 auto;background:#ffffff;border-radius:8px;padding:24px;'
-        f'border-top:4px solid {COLOUR[alert.kind]}">'
-        f'<h1 style="margin:0 0 18px;font-size:18px;line-height:26px">{escape(alert.headline.removeprefix("[nightloop] "))}</h1>'
-        f"{rows}{button}{by_hand}</div></body></html>"
+    parts = [PART.format(heading=escape(heading), text=escape(text)) for heading, text in alert.parts]
+    if alert.link:
+        parts.append(BUTTON.format(link=escape(alert.link, quote=True)))
+    if alert.command:
+        parts.append(BY_HAND.format(command=escape(alert.command)))
+    return PAGE.format(
+        title=escape(alert.headline),
+        heading=escape(alert.headline.removeprefix("[nightloop] ")),
+        colour=COLOUR[alert.kind],
+        parts="\n".join(parts),
     )
 
 

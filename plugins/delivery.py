@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from plugins.alert_text import Alert, html, plain, slack_blocks
 
 if TYPE_CHECKING:
+    import smtplib
+
     from nightloop.definitions.use_case import Alerts, UseCase
 
 SECONDS = 15
@@ -68,7 +70,8 @@ def send_email(alert: Alert, alerts: Alerts) -> None:
             raise ValueError(
                 f'connection {alerts.smtp_connection} has no sender: add {{"from_email": "nightloop@…"}} to its extra.'
             )
-        hook._smtp_client.send_message(email_message(alert, sender, alerts.email))
+        session = cast("smtplib.SMTP", hook._smtp_client)  # opened by entering the block
+        session.send_message(email_message(alert, sender, alerts.email))
 
 
 def email_message(alert: Alert, sender: str, recipients: list[str]) -> EmailMessage:

@@ -192,6 +192,6 @@ def alerts_of(use_case: str, row: Mapping[str, Any], link: str) -> list[Alert]:
         if key.endswith("_verdict") and value == "fail"
     ]
     if row["decision"] == "retrain":
-        do = f"Nothing, unless you object: {use_case}.train runs as of this night. Its gates decide whether the champion changes."
+        do = f"Nothing, unless you object: {use_case}.train runs as of this night, and its gates decide."
         found.append(Alert("retrain_decided", use_case, night, "retrain", reason, do, link=link, command=command))
     return found

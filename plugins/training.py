@@ -35,7 +35,7 @@ class ApprovalByPerson(ApprovalOperator):
             body="Every gate has passed. This use case is declared **high risk**, so a person decides.\n\n"
             "Read the logs of the gates, the model card and the figures of the candidate's MLflow run first.\n\n"
             "- Asked for by: {{ params.requested_by }}\n- Reason: {{ params.reason }}",
-            doc_md="Wait for a person's answer (*Required actions*). Rejected, or no answer: the champion stays and this run ends red.",
+            doc_md="Wait for a person's answer (*Required actions*). Rejected: the champion stays and this run ends red.",
             retries=0,
             **kwargs,
         )

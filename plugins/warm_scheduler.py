@@ -10,6 +10,7 @@ pool of threads, no connection, for those do not survive a fork.
 from __future__ import annotations
 
 import importlib
+import logging
 import runpy
 import sys
 
@@ -44,6 +45,7 @@ LIBRARIES = (
 
 def warm() -> list[str]:
     """Import the libraries and return those that could not be: the stage that needs one will say so itself."""
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of every class it registers
     absent: list[str] = []
     for name in LIBRARIES:
         try:

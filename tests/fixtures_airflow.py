@@ -32,7 +32,13 @@ class RunningAirflow:
     def command(self, *arguments: str) -> str:
         """Run ``airflow …`` and return what it printed."""
         done = subprocess.run(
-            airflow_command(*arguments), env=dict(self.environment), cwd=self.home, capture_output=True, text=True, timeout=120
+            airflow_command(*arguments),
+            env=dict(self.environment),
+            cwd=self.home,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -72,22 +78,25 @@ def airflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty, migrated metadata database, made once: a copy costs nothing, a migration ten seconds."""
     home = tmp_path_factory.mktemp("airflow_database")
     environment = airflow_environment(home, 1, nightloop_home=home / "nightloop", log_port=2)
-    done = subprocess.run(airflow_command("db", "migrate"), env=environment, cwd=home, capture_output=True, text=True)
+    done = subprocess.run(
+        airflow_command("db", "migrate"), env=environment, cwd=home, check=False, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return home / "airflow.db"
 
 
 @pytest.fixture(scope="module")
-def airflow(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, airflow_database: Path
-) -> Iterator[RunningAirflow]:
-    """An Airflow that runs, for the tests of one module.
+def airflow_settings() -> dict[str, str]:
+    """More environment of the Airflow of a module, for example NIGHTLOOP_DEFINITIONS; a module may say its own."""
+    return {}
 
-    A module sets more environment by a dict ``AIRFLOW_ENVIRONMENT`` (for example NIGHTLOOP_DEFINITIONS, or connections).
-    """
-    home = tmp_path_factory.mktemp("airflow")
-    more = getattr(request.module, "AIRFLOW_ENVIRONMENT", {})
-    with start_airflow(home, airflow_database, more) as running:
+
+@pytest.fixture(scope="module")
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, airflow_database: Path, airflow_settings: dict[str, str]
+) -> Iterator[RunningAirflow]:
+    """An Airflow that runs, for the tests of one module."""
+    with start_airflow(tmp_path_factory.mktemp("airflow"), airflow_database, airflow_settings) as running:
         yield running
 
 

@@ -1,0 +1,168 @@
+"""The loop through a real scheduler and API server: bootstrap, two nights by a backfill, and the same nights again.
+
+One Airflow serves the whole module; the tests build on one another in the order they stand.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pytest
+
+from nightloop.embedded.backfill import backfill_arguments
+from nightloop.errors import SetupError
+from nightloop.lake import Lake
+from nightloop.ledger import Ledger
+from nightloop.nights import Nights
+from nightloop.settings import REPOSITORY, load_settings
+from tests.fixtures_airflow import RunningAirflow
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
+HISTORY = Nights(date(2013, 1, 1), date(2013, 1, 14))
+NIGHTS = Nights(date(2013, 1, 15), date(2013, 1, 16))
+FORM = {"reason": "first champion of this test", "requested_by": "pytest"}
+TABLES = ("raw_schedule", "raw_outcomes", "tiles", "aggregates", "features", "labels", "scores", "metrics", "decisions")
+CASCADE = ("ingest", "features", "score", "monitor")
+
+
+@pytest.fixture(scope="module")
+def airflow_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """flight_delay with a few nights' training and gates that a few nights can pass."""
+    folder = tmp_path_factory.mktemp("definitions")
+    text = (REPOSITORY / "feature_defs" / "flight_delay.yaml").read_text()
+    for old, new in (
+        (
+            "validate_nights: 14, calibrate_nights: 7, minimum_fit_nights: 28",
+            "validate_nights: 5, calibrate_nights: 2, minimum_fit_nights: 3",
+        ),
+        ("n_estimators: 300, max_depth: 5", "n_estimators: 20, max_depth: 3"),
+        (
+            "over_baseline: 0.0, margin_to_champion: 0.02, minimum_rows: 2000",
+            "over_baseline: -1.0, margin_to_champion: 1.0, minimum_rows: 100",
+        ),
+        (
+            "maximum_error: 0.08, maximum_bias: 0.10, minimum_rows: 2000",
+            "maximum_error: 1.0, maximum_bias: 1.0, minimum_rows: 100",
+        ),
+        ("maximum: 0.35, minimum_group_rows: 500", "maximum: 1.0, minimum_group_rows: 50"),
+    ):
+        assert old in text, old
+        text = text.replace(old, new)
+    (folder / "flight_delay.yaml").write_text(text)
+    return {"NIGHTLOOP_DEFINITIONS": str(folder)}
+
+
+def lake_of(airflow: RunningAirflow) -> Lake:
+    """The lake that the tasks wrote to."""
+    return Lake.open(load_settings(home=airflow.nightloop_home))
+
+
+def digests(airflow: RunningAirflow) -> dict[tuple[str, date], tuple[str, int]]:
+    """(table, night) -> (content digest, rows as a reader counts them) of the backfilled nights."""
+    lake = lake_of(airflow)
+    return {
+        (table, night): (
+            lake.states(f"flight_delay/{table}")[night].content_digest,
+            lake.read(f"flight_delay/{table}", Nights(night, night)).num_rows,
+        )
+        for table in TABLES
+        for night in NIGHTS
+    }
+
+
+def finished(airflow: RunningAirflow, family: str, at_least: int) -> bool:
+    """Whether so many runs of the nights are done; a failed one ends the test at once."""
+    runs = [
+        run for run in airflow.client.runs(f"flight_delay.{family}") if run.partition_key in {str(night) for night in NIGHTS}
+    ]
+    assert not [run for run in runs if run.state == "failed"], airflow.report()
+    return sum(run.state == "success" for run in runs) >= at_least
+
+
+def backfill(airflow: RunningAirflow, monitored: int) -> None:
+    """Ask for the nights by the command line, and wait until so many runs of the monitor are done."""
+    airflow.command(*backfill_arguments("flight_delay.ingest", NIGHTS))
+    airflow.wait_until(lambda: finished(airflow, "monitor", monitored), "the cascade")
+
+
+def test_a_run_with_a_blank_key_fails_and_says_what_to_do(airflow):
+    run = airflow.wait_for_run("flight_delay.ingest", airflow.client.trigger("flight_delay.ingest", {}))
+    assert run.state == "failed"
+    log = airflow.task_log("flight_delay.ingest", run.run_id, "ingest")
+    assert "the partition key is blank" in log
+    assert "nobody was told" in log, "the alert had no channel, and the log must say so"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"as_of": "yesterday", **FORM},
+        {"as_of": "2013-01-12", **FORM, "reason": "short"},
+        {"as_of": "2013-01-12", "reason": FORM["reason"]},
+    ],
+    ids=["no date", "no real reason", "nobody asks"],
+)
+def test_a_form_that_is_not_filled_in_well_is_refused(airflow, form):
+    with pytest.raises(SetupError, match="400"):
+        airflow.client.trigger("flight_delay.train", form)
+
+
+def test_bootstrap_takes_a_range_through_every_stage_and_makes_the_first_champion(airflow):
+    form = {"first_night": str(HISTORY.first), "last_night": str(HISTORY.last), **FORM}
+    run = airflow.wait_for_run("flight_delay.bootstrap", airflow.client.trigger("flight_delay.bootstrap", form), seconds=240)
+    assert run.state == "success", airflow.report()
+    (promoted,) = Ledger.open(load_settings(home=airflow.nightloop_home)).events("flight_delay", kind="champion_promoted")
+    assert promoted.night == HISTORY.last
+    states = lake_of(airflow).states("flight_delay/features")
+    assert sorted(states) == list(HISTORY)
+
+
+def test_two_nights_cascade_from_one_backfill_and_again_change_nothing(airflow):
+    backfill(airflow, monitored=2)
+    before = digests(airflow)
+    assert all(rows > 0 for (table, _), (_, rows) in before.items() if table != "quarantine")
+    ledger = Ledger.open(load_settings(home=airflow.nightloop_home))
+    decided = [event.digest for event in ledger.events("flight_delay", kind="decision_made")]
+    versions = {table: lake_of(airflow).states(f"flight_delay/{table}")[NIGHTS.last].version for table in TABLES}
+
+    backfill(airflow, monitored=4)
+    assert digests(airflow) == before
+    assert [event.digest for event in ledger.events("flight_delay", kind="decision_made")] == decided
+    again = {table: lake_of(airflow).states(f"flight_delay/{table}")[NIGHTS.last].version for table in TABLES}
+    assert all(again[table] >= versions[table] for table in TABLES)
+    assert ledger.verify() > 0
+
+
+def test_pages_are_shown_to_those_who_have_signed_in_and_to_nobody_else(airflow):
+    page = airflow.nightloop_home / "reports" / "flight_delay" / "page.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text("<html>drift</html>")
+    (airflow.nightloop_home / "reports" / "secret.txt").write_text("not a page")
+    address = f"{airflow.client.url}/nightloop/reports"
+    assert httpx.get(f"{address}/flight_delay/page.html").status_code == 401
+    token = httpx.post(
+        f"{airflow.client.url}/auth/token", json={"username": "tester", "password": "only-for-this-test"}
+    ).json()["access_token"]
+    signed_in = {"Authorization": f"Bearer {token}"}
+    shown = httpx.get(f"{address}/flight_delay/page.html", headers=signed_in)
+    assert (shown.status_code, shown.text) == (200, "<html>drift</html>")
+    assert shown.headers["content-security-policy"].startswith("sandbox")
+    for outside in ("secret.txt", "..%2fledger.db", "%2e%2e/ledger.db", "flight_delay"):
+        assert httpx.get(f"{address}/{outside}", headers=signed_in).status_code == 404, outside
+
+
+def test_parses_never_gave_a_second_version_of_a_dag(airflow):
+    for family in CASCADE:
+        found = airflow.client._send("GET", f"/api/v2/dags/flight_delay.{family}/dagVersions")
+        assert found["total_entries"] == 1, family
+    errors = airflow.client._send("GET", "/api/v2/importErrors")
+    assert errors["total_entries"] == 0, json.dumps(errors)
+
+
+def test_the_home_of_airflow_holds_no_password_that_others_may_read(airflow):
+    for name in ("passwords.json", "secrets.json"):
+        assert Path(airflow.home / name).stat().st_mode & 0o077 == 0, name
