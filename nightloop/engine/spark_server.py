@@ -14,13 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from nightloop.embedded.processes import Server, Servers
+from nightloop.embedded.processes import Servers
 from nightloop.errors import SetupError
 from nightloop.settings import REPOSITORY
 
 HOST = "127.0.0.1"
 OLDEST_JAVA = 17
-READY_SECONDS = 90.0
+READY_SECONDS = 180.0
 MEMORY = "2g"
 
 
@@ -30,6 +30,7 @@ class SparkServer:
 
     url: str
     log: Path
+    process: subprocess.Popen[bytes]
     _servers: Servers
 
     @classmethod
@@ -55,12 +56,7 @@ class SparkServer:
         except BaseException:
             servers.stop()
             raise
-        return cls(f"sc://{HOST}:{port}", server.log, servers)
-
-    @property
-    def process(self) -> Server:
-        """The running child."""
-        return self._servers._running[0]
+        return cls(f"sc://{HOST}:{port}", server.log, server.process, servers)
 
     def stop(self) -> None:
         """End the server and its workers."""
