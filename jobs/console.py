@@ -10,10 +10,12 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-output = Console(soft_wrap=True, highlight=False)
-errors = Console(stderr=True, soft_wrap=True, highlight=False)
-
+WIDE = 200
+"""Columns where nobody's terminal sets a limit: a file or a pipe gets whole lines."""
 SECONDS_BETWEEN_LINES = 5.0
+
+output = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
+errors = Console(stderr=True, soft_wrap=True, highlight=False, width=None if sys.stderr.isatty() else WIDE)
 
 
 class Bars:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,10 +26,14 @@ ADMIN = "admin"
 
 @dataclass
 class Installation:
-    """The servers of one home. Use with ``Servers`` as a block, so that none outlives the command."""
+    """The servers of one home. Use with ``Servers`` as a block, so that none outlives the command.
+
+    ``extra`` is added to the environment of every child.
+    """
 
     settings: Settings
     servers: Servers
+    extra: Mapping[str, str] = field(default_factory=dict)
     ports: Ports = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +54,7 @@ class Installation:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DVC_NO_ANALYTICS": "1",
             "MPLBACKEND": "Agg",
+            **self.extra,
         }
 
     @property
