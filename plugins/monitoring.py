@@ -118,7 +118,7 @@ class AlertOperator(BaseOperator):
     ui_color = "#fff1e6"
 
     def __init__(self, *, use_case: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(retries=3, **kwargs)  # each refusal is an event of the ledger: a few say enough
         self.use_case = use_case
 
     def execute(self, context: Context) -> dict[str, dict[str, str]]:
