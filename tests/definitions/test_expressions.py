@@ -34,7 +34,7 @@ def by_numpy(expression, sample: list[dict]) -> list:
     return [value if present else None for value, present in zip(found.values.tolist(), found.present.tolist(), strict=True)]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=expressions, sample=rows)
 def test_duckdb_and_numpy_and_plain_python_agree_to_the_last_bit(text, sample):
     try:
