@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -56,6 +58,17 @@ def check(url: str, error: Exception) -> None:
         _open.pop((url, os.getpid()), None)
         raise _unavailable(url, "stopped answering while it worked") from error
     _knock(url)
+
+
+@atexit.register
+def close() -> None:
+    """Release this process's sessions, so that the server need not keep them for an hour; done at the process's end too."""
+    for url, process in list(_open):
+        session = _open.pop((url, process))
+        with suppress(EngineUnavailable):  # a server that is gone keeps no session
+            if process == os.getpid():
+                _knock(url)
+                session.stop()
 
 
 def transport_errors() -> tuple[type[Exception], ...]:

@@ -14,7 +14,7 @@ from nightloop.digest import content_digest
 from nightloop.errors import WriteConflict
 from nightloop.lake import Lake, log
 from nightloop.settings import REPOSITORY
-from tests.lake.rows import COMMIT, FIRST, TABLE, flights
+from tests.lake.rows import COMMIT, FIRST, SECOND, TABLE, flights
 
 TURNS = 5
 
@@ -64,6 +64,22 @@ def test_writers_of_different_nights_all_land_even_on_a_table_not_made_yet(tmp_p
 def test_on_s3_too(s3_lake: str, tmp_path: Path) -> None:
     told = run_together(s3_lake, [(str(FIRST), 0), (str(FIRST), 100)], turns=3)
     assert_one_winner(Lake(s3_lake, tmp_path), told)
+
+
+def test_two_first_writers_of_a_night_never_both_land(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rival commits between our look at the table, which shows no such night, and our commit."""
+    lake, rival = (Lake(str(tmp_path / "lake"), tmp_path / "staging") for _ in range(2))
+    rival.publish(TABLE, SECOND, flights(2), COMMIT)
+    replace, rivals = log.TableLog._replace, iter([5])
+
+    def too_late(self: log.TableLog, *arguments: object) -> None:
+        for rows in rivals if self is lake._log(TABLE) else ():
+            rival.publish(TABLE, FIRST, flights(rows), COMMIT)
+        replace(self, *arguments)
+
+    monkeypatch.setattr(log.TableLog, "_replace", too_late)
+    state = lake.publish(TABLE, FIRST, flights(9), COMMIT)
+    assert (lake.read(TABLE).num_rows, state.version) == (9 + 2, 3) and lake.states(TABLE)[FIRST] == state
 
 
 def test_a_writer_that_keeps_losing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
