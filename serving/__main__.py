@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NightloopError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except KeyboardInterrupt:
+        pass  # Ctrl-C: uvicorn has answered what was under way, and passes the signal on
     return 0
 
 
@@ -110,6 +113,8 @@ def _serve(options: argparse.Namespace) -> None:
     )
     sys.stdout.write(f"Nightloop's service listens on http://{_address(listener)} (routes: /docs)\n")
     sys.stdout.flush()
+    # uvicorn passes the signal on once all is answered: an ordered stop is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -113,4 +113,6 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     request.scope["nightloop_error"] = "unexpected"
     log.error("unexpected error while answering %s", request.url.path, exc_info=error)
     do = "Tell the operators: the service's log has the details at this time."
-    return _respond(500, Problem(what="the service failed while answering.", where=request.url.path, do=do))
+    problem = Problem(what="the service failed while answering.", where=request.url.path, do=do)
+    # The server closes the connection after an error that reaches it; say so, that no caller sends its next request into it.
+    return _respond(500, problem, {"Connection": "close"})

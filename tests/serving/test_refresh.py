@@ -137,7 +137,7 @@ def test_a_use_case_that_cannot_be_loaded_makes_the_service_unready(clinic: Clin
 
     monkeypatch.setattr("nightloop.model.registry.Registry.fetch", unreachable)
     with serve(clinic) as client:
-        wait_for(lambda: details(client)["problem"] is not None)
+        wait_for(lambda: details(client)["checked_at"] is not None)
         assert client.get("/readyz").status_code == 503
         assert "http://mlflow:5000" in str(details(client)["problem"])
 
@@ -145,7 +145,7 @@ def test_a_use_case_that_cannot_be_loaded_makes_the_service_unready(clinic: Clin
 def test_a_model_whose_features_are_no_longer_declared_is_not_served(clinic: Clinic) -> None:
     fewer = {name: feature for name, feature in clinic.use_case.features.items() if name != "distance"}
     with serve(Clinic(clinic.settings, clinic.use_case.model_copy(update={"features": fewer}))) as client:
-        wait_for(lambda: details(client)["problem"] is not None)
+        wait_for(lambda: details(client)["checked_at"] is not None)
         assert "no longer has: distance" in str(details(client)["problem"])
         assert client.get("/readyz").status_code == 503
 
