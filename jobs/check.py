@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobs.console import errors, output
+from nightloop.contracts import check_contracts
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.errors import NightloopError
 from nightloop.settings import load_settings
@@ -15,9 +16,10 @@ def show(name: str | None) -> int:
     for item in [name] if name else use_case_names(settings.definitions):
         try:
             use_case = load_use_case(item, settings.definitions)
+            rules = check_contracts(use_case, settings.contracts)
         except NightloopError as error:
             errors.print(str(error), markup=False)
             code = code or error.exit_code
         else:
-            output.print(f"{item}: {len(use_case.sources)} sources, {len(use_case.features)} features, no mistake found")
+            output.print(f"{item}: {len(use_case.sources)} sources, {len(use_case.features)} features, {rules} contract rules, no mistake found")
     return code
