@@ -31,6 +31,8 @@ LIBRARIES = (
     "jobs.features",
     "jobs.score",
     "jobs.monitor",
+    "jobs.train",
+    "jobs.report",
     "numpy",
     "pandas",
     "pyarrow.parquet",
@@ -40,6 +42,12 @@ LIBRARIES = (
     "pyspark.sql.connect.session",
     "great_expectations",
     "xgboost",
+    "sklearn.linear_model",
+    "sklearn.isotonic",
+    "mlflow",
+    "fairlearn.metrics",
+    "matplotlib.figure",
+    "dvc.repo",
 )
 
 

@@ -110,6 +110,10 @@ def airflow_environment(
         "NO_PROXY": ",".join(filter(None, ["127.0.0.1,localhost", start.get("NO_PROXY", "")])),
         "SCARF_ANALYTICS": "false",
         "DO_NOT_TRACK": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DVC_NO_ANALYTICS": "1",
+        "MPLBACKEND": "Agg",
     }
 
 
