@@ -37,7 +37,7 @@ def page_address(page: Path, reports: Path) -> str:
     from airflow.sdk.configuration import conf
 
     base = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
-    return f"{base}{PAGES}/{quote(str(page.resolve().relative_to(reports.resolve())))}"
+    return f"{base}{PAGES}/{quote(str((reports / page).resolve().relative_to(reports.resolve())))}"
 
 
 class PagedStageOperator(StageOperator):

@@ -137,6 +137,20 @@ def test_two_nights_cascade_from_one_backfill_and_again_change_nothing(airflow):
     assert ledger.verify() > 0
 
 
+def test_the_seventh_judged_night_of_a_week_wakes_the_report_of_its_monday(airflow):
+    found = airflow.client._send("GET", "/api/v2/assets", params={"uri_pattern": "nightloop://flight_delay/verdicts"})
+    (verdicts,) = found["assets"]
+    week = Nights(date(2013, 2, 4), date(2013, 2, 10))
+    for night in week:
+        assert not airflow.client.runs("flight_delay.report"), "a week is whole, or it is not told"
+        event = {"asset_id": verdicts["id"], "partition_key": str(night)}
+        airflow.client._send("POST", "/api/v2/assets/events", json=event)
+    airflow.wait_until(lambda: bool(airflow.client.runs("flight_delay.report")), "the weekly report", 30)
+    (run,) = airflow.client.runs("flight_delay.report")
+    airflow.client.give_up(run)  # no night of this week was monitored: its task would wait for them
+    assert run.partition_key == str(week.first)
+
+
 def test_pages_are_shown_to_those_who_have_signed_in_and_to_nobody_else(airflow):
     page = airflow.nightloop_home / "reports" / "flight_delay" / "page.html"
     page.parent.mkdir(parents=True, exist_ok=True)
