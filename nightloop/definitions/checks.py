@@ -52,6 +52,8 @@ class _Check:
             self.names(
                 [self.use_case.gates.fairness.group], self.entity, ("gates", "fairness", "group"), "Columns of the entity"
             )
+            needed = self.use_case.model.fit_where_known
+            self.names(needed, self.entity, ("model", "fit_where_known"), "Columns of the entity")
             for name, feature in self.use_case.features.items():
                 self.feature(name, feature)
             self.label()

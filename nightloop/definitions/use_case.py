@@ -178,8 +178,16 @@ class Model(Strict):
     task: Literal["binary"]
     split: Split = Split()
     window_nights: int | None = Field(None, ge=1, description="Train on the newest so many nights only; absent: all.")
-    xgboost: dict[str, float | int | str] = Field(default_factory=dict, description="Parameters over the defaults.")
+    xgboost: dict[str, float | int | str] = Field(
+        default_factory=dict,
+        description="Parameters over the defaults. increasing_in: features with which the probability only rises.",
+    )
     logistic_regression: dict[str, float | int | str] = Field(default_factory=dict)
+    fit_where_known: list[Name] = Field(
+        default_factory=list,
+        description="Entity columns without which a row is scored and judged, but not learned from: what is missing because of "
+        "the outcome would tell it.",
+    )
     decision_threshold: float = Field(0.5, gt=0, lt=1)
     reasons: int = Field(3, ge=0, le=3)
 

@@ -81,7 +81,8 @@ def fit(use_case: UseCase, manifest: Manifest, rows: TrainingSet) -> Candidate:
     """Fit candidate and baseline on the oldest nights, calibrate on the next, measure on the newest."""
     slices = divide(use_case, rows)
     parts = {name: rows.of(getattr(slices, name)) for name in ("fit", "calibrate", "validate")}
-    seed, learn = trainers.seed_of(use_case.use_case, manifest.as_of), parts["fit"]
+    parts["fit"] = learn = parts["fit"].to_learn
+    seed = trainers.seed_of(use_case.use_case, manifest.as_of)
     trees = trainers.fit_trees(learn.matrix, learn.label, names=rows.features, parameters=use_case.model.xgboost, seed=seed)
     linear = trainers.fit_linear(learn.matrix, learn.label, parameters=use_case.model.logistic_regression, seed=seed)
     fitted = {CANDIDATE: _calibrated(trees, parts["calibrate"]), BASELINE: _calibrated(linear, parts["calibrate"])}
@@ -114,7 +115,7 @@ def _measure(use_case: UseCase, fitted: Mapping[str, Fitted], rate: float, held:
 def write_bundle(
     folder: Path, use_case: UseCase, manifest: Manifest, rows: TrainingSet, *, made: Candidate, definition: str
 ) -> Path:
-    """Write the candidate as a bundle, with its card and the profile of the rows it was fitted on."""
+    """Write the candidate as a bundle, with its card and the profile of the nights it was fitted on."""
     training = Training(
         as_of=manifest.as_of,
         fit=made.slices.fit,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,7 @@ Bools = NDArray[np.bool_]
 Parameters = Mapping[str, float | int | str]
 
 THREADS = 2
-ROUNDS = "n_estimators"
+ROUNDS, INCREASING = "n_estimators", "increasing_in"
 DEFAULTS: Parameters = {ROUNDS: 200, "max_depth": 4, "learning_rate": 0.05}
 FIXED: Parameters = {"objective": "binary:logistic", "tree_method": "hist", "nthread": THREADS, "verbosity": 0}
 
@@ -42,22 +43,36 @@ def fit_trees(features: Floats, label: Bools, *, names: Sequence[str], parameter
     Args:
         features, label: the rows of the fit slice.
         names: the k features in order; the model keeps them.
-        parameters: XGBoost's, over ``DEFAULTS``; ``n_estimators`` is the number of trees.
+        parameters: XGBoost's, over ``DEFAULTS``; ``n_estimators`` is the number of trees, ``increasing_in`` names the
+            features (patterns, separated by commas) with which the probability may rise, but not fall.
         seed: of the sampling of rows and columns.
 
     Raises:
-        DefinitionError: XGBoost refuses a parameter.
+        DefinitionError: XGBoost refuses a parameter, or a pattern names no feature.
     """
     import xgboost
 
     chosen = {**DEFAULTS, **parameters}
     rounds = int(chosen.pop(ROUNDS))
+    chosen.update(_constraints(str(chosen.pop(INCREASING, "")), names))
     data = xgboost.DMatrix(features, label=label.astype(np.float64), feature_names=list(names), nthread=THREADS)
     try:
         return xgboost.train({**chosen, **FIXED, "seed": seed}, data, num_boost_round=rounds)
     except xgboost.core.XGBoostError as error:
         said = str(error).strip().splitlines()[0]
         raise DefinitionError(f"XGBoost refuses model.xgboost: {said}", do="Correct the parameter.") from error
+
+
+def _constraints(patterns: str, names: Sequence[str]) -> dict[str, str]:
+    """Return XGBoost's monotone constraints for ``increasing_in``."""
+    asked = [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]
+    for pattern in asked:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise DefinitionError(
+                f"model.xgboost.increasing_in: '{pattern}' names no feature.", do=f"Features are {', '.join(names)}."
+            )
+    signs = ["1" if any(fnmatchcase(name, pattern) for pattern in asked) else "0" for name in names]
+    return {"monotone_constraints": f"({','.join(signs)})"} if asked else {}
 
 
 def fit_linear(features: Floats, label: Bools, *, parameters: Parameters, seed: int) -> LinearModel:

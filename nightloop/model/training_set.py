@@ -1,7 +1,8 @@
 """Join features with the labels that were known, in one order, and divide them by time.
 
 One row per entity of a scored night whose outcome was known at the cut-off of ``as_of``. The columns: ``scored_night``, the
-entity's key, ``label``, ``group`` (of the fairness gate), and the features in the order of the use case.
+entity's key, ``label``, ``group`` (of the fairness gate), ``learn`` (whether it may be learned from), and the features in the
+order of the use case.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.digest import content_digest
 from nightloop.errors import StoreDamaged, TrainingRefused
-from nightloop.lake import Lake
+from nightloop.lake import Lake, Snapshot
 from nightloop.nights import Night, Nights
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,7 @@ Bools = NDArray[np.bool_]
 
 FORMAT = 1  # of trainings: raise it when the same data and definition shall give another model
 LIBRARIES = ("numpy", "scikit-learn", "xgboost")
-SCORED, LABEL, GROUP = "scored_night", "label", "group"
+SCORED, LABEL, GROUP, LEARN = "scored_night", "label", "group", "learn"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ class TrainingSet:
     def group(self) -> NDArray[Any]:
         """The fairness group of each row (n,), as text."""
         return np.array(self.table[GROUP].to_pylist(), dtype=str)
+
+    @property
+    def to_learn(self) -> TrainingSet:
+        """The rows that may be learned from: see ``fit_where_known`` of the use case."""
+        return TrainingSet(self.table.filter(self.table[LEARN]), self.features)
 
     def of(self, nights: Nights) -> TrainingSet:
         """Return the rows of these scored nights."""
@@ -108,15 +114,24 @@ def load(use_case: UseCase, as_of: Night, lake: Lake) -> tuple[TrainingSet, dict
     labels, features, entities = (found[table] for table in names)
     key = list(use_case.entity.key)
     label = labels.read([SCORED, *key, LABEL]).filter(pc.field(SCORED) >= nights.first)
-    group = use_case.gates.fairness.group
-    grouped = entities.read(list(dict.fromkeys(["night", *key, group]))).rename_columns({"night": SCORED})
-    grouped = grouped.select([SCORED, *key]).append_column(GROUP, pc.fill_null(pc.cast(grouped[group], pa.string()), "unknown"))
+    grouped = _entities(use_case, entities)
     measured = features.read(["night", *key, *use_case.features]).rename_columns({"night": SCORED})
     rows = label.join(grouped, [SCORED, *key], join_type="inner").join(measured, [SCORED, *key], join_type="inner")
     _all_joined(name, label, rows)
     ordered = rows.sort_by([(column, "ascending") for column in (SCORED, *key)])
-    columns = [SCORED, *key, LABEL, GROUP, *use_case.features]
+    columns = [SCORED, *key, LABEL, GROUP, LEARN, *use_case.features]
     return TrainingSet(ordered.select(columns).combine_chunks(), tuple(use_case.features)), versions
+
+
+def _entities(use_case: UseCase, entities: Snapshot) -> pa.Table:
+    """Return of each entity its key, its group, and whether it may be learned from."""
+    key, group, needed = use_case.entity.key, use_case.gates.fairness.group, use_case.model.fit_where_known
+    rows = entities.read(list(dict.fromkeys(["night", *key, group, *needed]))).rename_columns({"night": SCORED})
+    learn = pa.array(np.ones(rows.num_rows, dtype=np.bool_))
+    for column in needed:
+        learn = pc.and_(learn, pc.is_valid(rows[column]))
+    named = pc.fill_null(pc.cast(rows[group], pa.string()), "unknown")
+    return rows.select([SCORED, *key]).append_column(GROUP, named).append_column(LEARN, learn)
 
 
 def _first(use_case: UseCase, last: Night) -> Night:
@@ -157,7 +172,8 @@ def divide(use_case: UseCase, rows: TrainingSet) -> Slices:
         Nights(nights[calibrate], nights[validate - 1]),
         Nights(nights[validate], nights[-1]),
     )
-    for part in (slices.fit, slices.calibrate, slices.validate):
+    _two_classes(use_case, rows.of(slices.fit).to_learn, slices.fit)
+    for part in (slices.calibrate, slices.validate):
         _two_classes(use_case, rows.of(part), part)
     return slices
 
