@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from fairlearn.metrics import MetricFrame, true_positive_rate
 
 from nightloop.evidence import fairness
 
@@ -21,6 +20,8 @@ def decided(seed: int, nights: int = 14, rows: int = 200, rates=RATES):
 
 
 def test_the_difference_is_fairlearns_and_names_the_groups_that_lie_farthest_apart():
+    from fairlearn.metrics import MetricFrame, true_positive_rate
+
     label, decision, group, night = decided(1)
     found = fairness.compare("true_positive_rate_difference", label, decision, group=group, nights=night)
     frame = MetricFrame(metrics=true_positive_rate, y_true=label, y_pred=decision, sensitive_features=group)

@@ -67,12 +67,13 @@ def test_without_a_champion_the_first_training_passes_and_says_so():
 )
 def test_the_performance_gate_stops(fault, words):
     seen = honest()
-    random = np.random.default_rng(9)
+    random, rows = np.random.default_rng(9), len(seen.label)
+    constant = np.full(rows, 0.4)
     faulty = {
         "shuffled labels": lambda: replace(seen, label=random.permutation(seen.label)),
-        "leaked label": lambda: replace(seen, candidate=np.where(seen.label, 0.9, 0.1) + 0.05 * random.random(len(seen.label))),
-        "constant probability": lambda: replace(seen, candidate=np.full(len(seen.label), 0.4)),
-        "worse than the champion": lambda: replace(seen, candidate=seen.baseline, baseline=np.full(len(seen.label), 0.4), champion=seen.candidate),
+        "leaked label": lambda: replace(seen, candidate=np.where(seen.label, 0.9, 0.1) + 0.05 * random.random(rows)),
+        "constant probability": lambda: replace(seen, candidate=constant),
+        "worse than the champion": lambda: replace(seen, candidate=seen.baseline, baseline=constant, champion=seen.candidate),
         "no lead over the baseline": lambda: replace(seen, baseline=seen.candidate),
         "answers that are no numbers": lambda: replace(seen, candidate=np.where(seen.label, np.nan, 0.2)),
     }[fault]()
@@ -163,7 +164,8 @@ def test_a_candidate_worse_than_the_champion_by_the_margin_passes_in_about_one_c
     for seed in range(1, trials + 1):
         night, label, signal, noise = night_world(seed, 14)
         champion, candidate = sigmoid(signal), sigmoid(signal + 0.6 * noise)
-        seen = Evaluation(night, label, candidate, np.full(len(label), 0.4), champion, np.full(len(label), "a"), candidate > 0.5)
+        constant, group = np.full(len(label), 0.4), np.full(len(label), "a")
+        seen = Evaluation(night, label, candidate, constant, champion, group, candidate > 0.5)
         passed += gates.performance(seen, limits).passed
     assert margin > 0.02
     assert passed / trials <= 0.045

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from nightloop.evidence import intervals, metrics
 
@@ -22,6 +21,8 @@ def worlds(seed: int, nights: int, rows: int, spread: float = 0.8, model_noise: 
 
 
 def test_values_agree_with_scikit_learn_ties_included():
+    from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
     label, probability, night = worlds(1, 20, 50)
     probability = np.round(probability, 1)
     assert metrics.auc(label, probability, night).value == pytest.approx(roc_auc_score(label, probability), abs=1e-12)

@@ -13,6 +13,7 @@ import pytest
 from nightloop.definitions.use_case import UseCase
 from nightloop.lake import Commit
 from nightloop.nights import Nights
+from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
 FIRST, NIGHTS, ROWS, MATURES = date(2024, 1, 1), 26, 160, 2
@@ -118,6 +119,15 @@ def _night(night: date) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     values[random.random(values.shape) < 0.05] = np.nan
     key = np.array([f"{night}/{i}" for i in range(ROWS)])
     return key, random.choice(["north", "south"], ROWS), values, label
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Loans:
+    """Published nights shared by the tests of a module, which leave them as they are."""
+    settings = load_settings(home=tmp_path_factory.mktemp("shared") / "home", engine="local")
+    found = Loans(UseCase.model_validate(definition()), Workspace.open(settings))
+    found.publish()
+    return found
 
 
 @pytest.fixture

@@ -24,25 +24,26 @@ def run(loans: Loans):
     return train.run(loans.use_case, Nights(AS_OF, AS_OF), loans.workspace, reason="a test", requested_by="pytest")
 
 
-@pytest.fixture
-def trained(loans: Loans) -> Loans:
-    run(loans)
-    return loans
+@pytest.fixture(scope="module")
+def trained(shared: Loans) -> Loans:
+    """Trained and promoted once; the tests that change what stands come last and say so."""
+    run(shared)
+    return shared
 
 
-def test_an_honest_training_passes_every_gate_and_is_promoted(loans: Loans):
+def test_an_honest_training_passes_every_gate_and_is_promoted(shared: Loans):
     told: list[str] = []
     (published,) = train.run(
-        loans.use_case, AS_OF, loans.workspace, progress=lambda doing, done, total: told.append(f"{done}/{total} {doing}")
+        shared.use_case, AS_OF, shared.workspace, progress=lambda doing, done, total: told.append(f"{done}/{total} {doing}")
     )
     assert published.details["promoted"] and published.details["version"] == 1
     assert published.table == "accounts_late/evaluation" and published.night == AS_OF
-    assert verdicts(loans) == dict.fromkeys(train.GATES, "pass")
-    champion = champions.effective(loans.workspace.ledger, "accounts_late", AS_OF)
+    assert verdicts(shared) == dict.fromkeys(train.GATES, "pass")
+    champion = champions.effective(shared.workspace.ledger, "accounts_late", AS_OF)
     assert champion is not None and champion.version == 1 and champion.as_of == AS_OF
-    assert loans.workspace.registry.alias("accounts_late", "champion") == 1
+    assert shared.workspace.registry.alias("accounts_late", "champion") == 1
     assert told[0] == "0/8 assemble" and told[-1] == "8/8 promote"
-    assert champion.payload["bundle_digest"] == bundle.digest(loans.workspace.registry.fetch("accounts_late", 1))
+    assert champion.payload["bundle_digest"] == bundle.digest(shared.workspace.registry.fetch("accounts_late", 1))
 
 
 def test_run_twice_it_registers_and_promotes_once_and_the_ledger_stands_still(trained: Loans):
@@ -125,24 +126,26 @@ def test_a_training_is_as_of_one_night_and_gates_have_names(loans: Loans):
         train.gate(loans.use_case, AS_OF, loans.workspace, name="performnace")
 
 
-def test_a_second_training_is_compared_with_the_champion_and_replaces_it(trained: Loans):
-    later = AS_OF + timedelta(days=4)
-    trained.publish(Nights(FIRST, later))
-    (published,) = train.run(trained.use_case, later, trained.workspace)
-    assert published.details["version"] == 2
-    event = trained.workspace.ledger.events(kind="gate_judged", subject="2/performance")[-1]
-    assert {figure["metric"] for figure in event.payload["figures"]} >= {"champion_auc", "auc_over_champion"}
-    assert trained.workspace.registry.alias("accounts_late", "champion") == 2
-    first = champions.effective(trained.workspace.ledger, "accounts_late", AS_OF)
-    assert first is not None and first.version == 1
-
-
 def test_a_failed_gate_leaves_the_champion_and_says_why(trained: Loans):
-    strict = trained.with_(gates={**trained.use_case.gates.model_dump(), "calibration": {"maximum_error": 0.0001, "minimum_rows": 500}})
-    with pytest.raises(GateFailed, match="gate calibration, version 2: fail. Its calibration error") as failed:
+    strict = trained.with_(
+        gates={**trained.use_case.gates.model_dump(), "calibration": {"maximum_error": 0.0001, "minimum_rows": 500}}
+    )
+    with pytest.raises(GateFailed, match=r"gate calibration, version 2: fail\. Its calibration error") as failed:
         run(strict)
     assert failed.value.exit_code == 8
     assert trained.workspace.registry.alias("accounts_late", "champion") == 1
     assert verdicts(strict)["performance"] == "pass"  # the others were judged all the same
     with pytest.raises(GateFailed, match="is not promoted: calibration: Its calibration error"):
         train.promote(strict.use_case, AS_OF, strict.workspace)
+
+
+def test_a_second_training_is_compared_with_the_champion_and_replaces_it(trained: Loans):
+    later = AS_OF + timedelta(days=4)
+    trained.publish(Nights(FIRST, later))
+    (published,) = train.run(trained.use_case, later, trained.workspace)
+    assert published.details["version"] == 3
+    event = trained.workspace.ledger.events(kind="gate_judged", subject="3/performance")[-1]
+    assert {figure["metric"] for figure in event.payload["figures"]} >= {"champion_auc", "auc_over_champion"}
+    assert trained.workspace.registry.alias("accounts_late", "champion") == 3
+    first = champions.effective(trained.workspace.ledger, "accounts_late", AS_OF)
+    assert first is not None and first.version == 1
