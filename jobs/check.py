@@ -21,5 +21,7 @@ def show(name: str | None) -> int:
             errors.print(str(error), markup=False)
             code = code or error.exit_code
         else:
-            output.print(f"{item}: {len(use_case.sources)} sources, {len(use_case.features)} features, {rules} contract rules, no mistake found")
+            output.print(
+                f"{item}: {len(use_case.sources)} sources, {len(use_case.features)} features, {rules} contract rules, no mistake found"
+            )
     return code

@@ -119,10 +119,8 @@ def _print_published(item: Published, *, as_json: bool) -> None:
         print(json.dumps(item.as_json(), default=str))  # noqa: T201 - the command's answer
         return
     details = "  ".join(f"{key}={value}" for key, value in item.details.items() if isinstance(value, str | int | float))
-    output.print(
-        f"{item.night}  {item.table:<32} version {item.table_version:<5} {item.rows:>8,} rows  {item.content_digest[:12]}  {details}",
-        markup=False,
-    )
+    line = f"{item.night}  {item.table:<32} version {item.table_version:<5} {item.rows:>8,} rows  {item.content_digest[:12]}"
+    output.print(f"{line}  {details}", markup=False)
 
 
 def _run_status(options: argparse.Namespace) -> int:

@@ -176,6 +176,8 @@ class MainJob:
             time.sleep(POLL_SECONDS)
 
     def _stop_at_failure(self) -> None:
+        if broken := self.airflow.import_errors():
+            raise SetupError(f"Airflow cannot read {'; '.join(broken)}.", do="Mend the file and start again.")
         for family in ("ingest", "features", "score", "monitor", "report"):
             for item in self.airflow.runs(f"{USE_CASE}.{family}"):
                 if item.state == "failed" and item.run_id not in self._known_failures:

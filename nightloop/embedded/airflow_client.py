@@ -75,6 +75,11 @@ class AirflowClient:
         found = self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
         return [TaskState(item["task_id"], item["state"]) for item in found["task_instances"]]
 
+    def import_errors(self) -> list[str]:
+        """Return what keeps DAG files from being read, a line each."""
+        found = self._send("GET", "/api/v2/importErrors")
+        return [f"{item['filename']}: {item['stack_trace'].strip().splitlines()[-1]}" for item in found["import_errors"]]
+
     def give_up(self, run: DagRun) -> None:
         """Mark a run failed, for example one that an interrupted command left behind."""
         self._send("PATCH", f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}", json={"state": "failed"})

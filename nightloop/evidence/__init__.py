@@ -1,0 +1,1 @@
+"""Pure statistics on arrays: figures with intervals in, verdicts out."""
