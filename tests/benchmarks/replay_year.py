@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from jobs import features, ingest, train
 from nightloop.definitions import load_use_case
@@ -25,6 +26,7 @@ from nightloop.lake import Lake
 from nightloop.model import candidate, champions, snapshot, training_set
 from nightloop.model.candidate import Fitted
 from nightloop.model.predictor import Predictor
+from nightloop.model.training_set import TrainingSet
 from nightloop.nights import Night, Nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
@@ -34,13 +36,15 @@ TITLE = "A replayed year: flight_delay, 2013, monthly retraining behind the gate
 AS_OF = [date(2013, month + 1, 1) - timedelta(days=1) for month in range(2, 12)]  # month's ends, February to November
 LAST = date(2013, 12, 30)
 PLANE = ("plane_age", "plane_seats")
+DECLARED, BASELINES, NEVER = "as declared", "logistic regression", "as declared, never retrained"
+CARELESS, WITHOUT = "learning from rows without a tail number too", "without the plane's features"
 
 
 @dataclass(frozen=True)
 class Year:
     """Every labelled row of the year, scored from the night before its flight on."""
 
-    rows: training_set.TrainingSet
+    rows: TrainingSet
     has_tail: np.ndarray
     cancelled_without_tail: int
 
@@ -62,7 +66,7 @@ def measure() -> str:
         seconds = _publish(use_case, workspace)
         year = _year(use_case, workspace.lake)
         said, trainings = _loop(use_case, workspace, year)
-        variants = _variants(use_case, workspace, year)
+        variants = _variants(use_case, year)
     return "\n\n".join([_worth(year, said, variants), _trainings(trainings), _tail_numbers(year, variants), seconds])
 
 
@@ -113,37 +117,38 @@ def _loop(use_case: UseCase, workspace: Workspace, year: Year) -> tuple[np.ndarr
     return said, told
 
 
-def _variants(use_case: UseCase, workspace: Workspace, year: Year) -> dict[str, np.ndarray]:
+def _variants(use_case: UseCase, year: Year) -> dict[str, np.ndarray]:
     """Score the same months by every candidate, promoted or not, made in other ways."""
     plain = {name: feature for name, feature in use_case.features.items() if name not in PLANE}
     careless = use_case.model.model_copy(update={"fit_where_known": []})
-    ways = {
-        "as declared": (use_case, candidate.CANDIDATE),
-        "logistic regression": (use_case, candidate.BASELINE),
-        "learning from rows without a tail number too": (use_case.model_copy(update={"model": careless}), candidate.CANDIDATE),
-        "without the plane's features": (use_case.model_copy(update={"features": plain}), candidate.CANDIDATE),
-    }
-    said = {name: _candidates(case, model, workspace, year) for name, (case, model) in ways.items()}
-    said["as declared, never retrained"] = _candidates(use_case, candidate.CANDIDATE, workspace, year, retrain=False)
+    everything = TrainingSet(_learn_all(year.rows.table), year.rows.features)
+    said = _candidates(use_case, year.rows, year)
+    for name, case, rows in (
+        (CARELESS, use_case.model_copy(update={"model": careless}), everything),
+        (WITHOUT, use_case.model_copy(update={"features": plain}), TrainingSet(everything.table, tuple(plain))),
+    ):
+        said[name] = _candidates(case, rows, year)[DECLARED]
     return said
 
 
-def _candidates(use_case: UseCase, model: str, workspace: Workspace, year: Year, *, retrain: bool = True) -> np.ndarray:
-    said, fitted = np.full(len(year.rows.label), np.nan), None
-    columns = [year.rows.features.index(name) for name in use_case.features]
+def _learn_all(table: pa.Table) -> pa.Table:
+    place = table.schema.get_field_index(training_set.LEARN)
+    return table.set_column(place, training_set.LEARN, pa.array(np.ones(table.num_rows, dtype=np.bool_)))
+
+
+def _candidates(use_case: UseCase, rows: TrainingSet, year: Year) -> dict[str, np.ndarray]:
+    """Return what the candidates, the baselines, and the first candidate for ever say of the year's rows."""
+    said = {name: np.full(len(rows.label), np.nan) for name in (DECLARED, BASELINES, NEVER)}
+    first: Fitted | None = None
     for as_of, until in zip(AS_OF, [*AS_OF[1:], LAST], strict=True):
-        if fitted is None or retrain:
-            fitted = _fit(use_case, model, as_of, workspace)
-        rows = year.between(as_of, until)
-        said[rows] = fitted.probability(year.rows.matrix[rows][:, columns])
+        # What was known at the cut-off of as_of: labels mature a fixed number of nights after they were scored.
+        known = Nights(use_case.first_night, as_of - timedelta(days=use_case.label.matures_after))
+        made = candidate.fit(use_case, snapshot.Manifest(use_case.use_case, as_of, "", "", 0, "", {}, ""), rows.of(known))
+        first = first or made.trees
+        scored = year.between(as_of, until)
+        for name, model in ((DECLARED, made.trees), (BASELINES, made.baseline), (NEVER, first)):
+            said[name][scored] = model.probability(rows.matrix[scored])
     return said
-
-
-def _fit(use_case: UseCase, model: str, as_of: Night, workspace: Workspace) -> Fitted:
-    rows, versions = training_set.load(use_case, as_of, workspace.lake)
-    manifest = snapshot.Manifest(use_case.use_case, as_of, "", "", len(rows.label), "", versions, "")
-    made = candidate.fit(use_case, manifest, rows)
-    return made.trees if model == candidate.CANDIDATE else made.baseline
 
 
 def _worth(year: Year, said: np.ndarray, variants: Mapping[str, np.ndarray]) -> str:
@@ -177,7 +182,7 @@ def _trainings(told: list[list[object]]) -> str:
 
 
 def _tail_numbers(year: Year, variants: Mapping[str, np.ndarray]) -> str:
-    names = ("as declared", "learning from rows without a tail number too", "without the plane's features")
+    names = (DECLARED, CARELESS, WITHOUT)
     rows = []
     for name in names:
         probability = variants[name]
