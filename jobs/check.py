@@ -21,7 +21,6 @@ def show(name: str | None) -> int:
             errors.print(str(error), markup=False)
             code = code or error.exit_code
         else:
-            output.print(
-                f"{item}: {len(use_case.sources)} sources, {len(use_case.features)} features, {rules} contract rules, no mistake found"
-            )
+            counts = f"{len(use_case.sources)} sources, {len(use_case.features)} features, {rules} contract rules"
+            output.print(f"{item}: {counts}, no mistake found")
     return code

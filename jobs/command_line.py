@@ -142,9 +142,9 @@ def _run_loop(options: argparse.Namespace) -> int:  # noqa: ARG001 - one form fo
 
 
 def _run_ui(options: argparse.Namespace) -> int:  # noqa: ARG001 - one form for all commands
-    from jobs import loop
+    from jobs import ui
 
-    return loop.keep_up()
+    return ui.keep_up()
 
 
 def _tell(error: NightloopError, *, as_json: bool) -> None:

@@ -1,0 +1,50 @@
+"""Keep every server of the embedded set-up up, and say where they are."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from jobs.console import errors, output
+from jobs.main_job import start_main_job
+from nightloop.embedded.installation import Installation
+from nightloop.embedded.processes import Servers
+from nightloop.errors import SetupError
+from nightloop.settings import load_settings
+
+
+def keep_up() -> int:
+    """Keep every server up until Ctrl-C, and return the exit code."""
+    settings = load_settings()
+    with Servers(settings.home / "logs") as servers:
+        installation = Installation(settings, servers)
+        installation.ports.require_free()
+        job = start_main_job(installation)
+        try:
+            errors.print("starting MLflow and the service …")
+            installation.start_mlflow()
+            installation.start_service()
+            _print_addresses(installation)
+            _wait_until_stopped(servers)
+        finally:
+            job.stop_spark()
+    output.print("stopped")
+    return 0
+
+
+def _print_addresses(installation: Installation) -> None:
+    output.print(
+        f"Airflow   {installation.airflow_address}   user admin, password {installation.airflow_password}", markup=False
+    )
+    output.print(f"MLflow    {installation.mlflow_address}", markup=False)
+    output.print(f"service   {installation.service_address}/docs", markup=False)
+    output.print("Ctrl-C stops them all. Other ports: NIGHTLOOP_PORT_OFFSET=1000 make ui")
+
+
+def _wait_until_stopped(servers: Servers) -> None:
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    while not stopped.wait(1.0):
+        if fallen := servers.fallen():
+            raise SetupError(f"{fallen.name} ended with exit code {fallen.process.returncode}.", do=f"Read {fallen.log}.")
