@@ -92,7 +92,13 @@ def test_a_use_case_of_high_risk_waits_for_a_person_and_a_refusal_stands(ready: 
         promote()
     ledger.record("approval_granted", NAME, night=AS_OF, subject="run 1", payload={"by": "Ada"})
     assert set(promote()) == set(train.GATES)
-    ledger.record("approval_refused", NAME, night=AS_OF, subject="run 2", payload={"by": "Grace"})
+    # A verdict after the approval: the person has not seen it.
+    ledger.record("gate_judged", NAME, night=AS_OF, subject="1/fairness", payload=last_verdict(ready, "fairness"))
+    with pytest.raises(GateFailed, match="waits for approval"):
+        promote()
+    ledger.record("approval_granted", NAME, night=AS_OF, subject="run 2", payload={"by": "Ada"})
+    assert set(promote()) == set(train.GATES)
+    ledger.record("approval_refused", NAME, night=AS_OF, subject="run 3", payload={"by": "Grace"})
     with pytest.raises(GateFailed, match="waits for approval"):
         promote()
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from jobs import train
 from nightloop.errors import GateFailed, NotReady, TrainingRefused, UsageError
-from nightloop.model import bundle, champions
+from nightloop.lake import Commit
+from nightloop.model import bundle, candidate, champions, snapshot, training_set
 from nightloop.nights import Nights
 
-from .conftest import AS_OF, FIRST, Loans
+from .conftest import AS_OF, FIRST, Loans, definition
 
 
 def verdicts(loans: Loans) -> dict[str, str]:
@@ -87,6 +89,28 @@ def test_labels_of_later_nights_do_not_enter(loans: Loans):
     again = train.assemble(loans.use_case, AS_OF, loans.workspace)
     assert again["content_digest"] == assembled["content_digest"] and again["dvc_md5"] == assembled["dvc_md5"]
     assert assembled["nights"]["validate"].endswith(str(AS_OF - timedelta(days=2)))
+
+
+def test_rows_without_a_needed_column_are_judged_but_not_learned_from(loans: Loans):
+    careful = loans.with_(model={**definition()["model"], "fit_where_known": ["region"]})
+    lake, name = loans.workspace.lake, "accounts_late/raw_accounts"
+    rows = lake.read(name, Nights(FIRST, FIRST)).drop_columns(["night"])
+    without = pa.array([None] * 30 + rows["region"].to_pylist()[30:], pa.string())
+    lake.publish(
+        name, FIRST, rows.set_column(rows.column_names.index("region"), "region", without), Commit("test", "accounts_late")
+    )
+    found, _ = training_set.load(careful.use_case, AS_OF, lake)
+    assert len(found.to_learn.label) == len(found.label) - 30
+    assert set(found.group) == {"north", "south", "unknown"}
+    train.assemble(careful.use_case, AS_OF, careful.workspace)
+    manifest = snapshot.read_manifest(loans.workspace.settings.home, "accounts_late", AS_OF)
+    assert candidate.fit(careful.use_case, manifest, found).rows["fit"] == len(
+        found.to_learn.of(divided(careful, found).fit).label
+    )
+
+
+def divided(loans: Loans, rows: training_set.TrainingSet) -> training_set.Slices:
+    return training_set.divide(loans.use_case, rows)
 
 
 def test_a_missing_night_of_labels_is_named(loans: Loans):
