@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import HTTPBearer
+from fastapi_offline import FastAPIOffline
 from pydantic import SecretStr
 
 from nightloop import __version__
@@ -64,7 +65,8 @@ def create_app(
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-    app = FastAPI(title="Nightloop", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    # The pages of /docs bring their own script: a browser that asks us asks nobody else.
+    app = FastAPIOffline(title="Nightloop", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     app.add_middleware(Observed, measures=measures)
     problems.install(app)
     _add_open_routes(app, list(shelves.values()), measures, clock)

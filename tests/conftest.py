@@ -22,9 +22,7 @@ os.environ.update(
 for name in [name for name in os.environ if name.startswith("NIGHTLOOP_")]:
     del os.environ[name]
 
-pytest_plugins = [
-    f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("fixtures_*.py"))
-]
+pytest_plugins = [f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("fixtures_*.py"))]
 
 from nightloop.settings import Settings, load_settings  # noqa: E402
 from nightloop.workspace import Workspace  # noqa: E402
