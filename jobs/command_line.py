@@ -94,6 +94,13 @@ def _add_others(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
     loop = commands.add_parser("loop", help="the main job (make run): everything once on the embedded set-up, then stop")
     loop.set_defaults(run=_run_loop)
+    airflow = commands.add_parser(
+        "airflow",
+        help="Airflow's own command line in the environment of the embedded set-up, for example: airflow backfill create …",
+        add_help=False,
+    )
+    airflow.add_argument("arguments", nargs=argparse.REMAINDER, help="what follows 'airflow'")
+    airflow.set_defaults(run=_run_airflow)
     ui = commands.add_parser("ui", help="keep Airflow, MLflow, Spark and the service up (make ui) until Ctrl-C")
     ui.set_defaults(run=_run_ui)
 
@@ -145,6 +152,14 @@ def _run_ui(options: argparse.Namespace) -> int:  # noqa: ARG001 - one form for 
     from jobs import ui
 
     return ui.keep_up()
+
+
+def _run_airflow(options: argparse.Namespace) -> int:
+    from nightloop.embedded.installation import Installation
+    from nightloop.embedded.processes import Servers
+
+    settings = load_settings()
+    return Installation(settings, Servers(settings.home / "logs")).airflow(options.arguments)
 
 
 def _tell(error: NightloopError, *, as_json: bool) -> None:

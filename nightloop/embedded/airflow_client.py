@@ -84,12 +84,15 @@ class AirflowClient:
         """Mark a run failed, for example one that an interrupted command left behind."""
         self._send("PATCH", f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}", json={"state": "failed"})
 
+    def running_backfills(self, dag_id: str) -> list[int]:
+        """Return the backfills of a DAG that count as running; Airflow notices the end of one up to half a minute late."""
+        found = self._send("GET", "/api/v2/backfills", params={"dag_id": dag_id})
+        return [backfill["id"] for backfill in found["backfills"] if backfill["completed_at"] is None]
+
     def cancel_backfills(self, dag_id: str) -> None:
         """Cancel the backfills of a DAG that still count as running; a new one cannot begin beside them."""
-        found = self._send("GET", "/api/v2/backfills", params={"dag_id": dag_id})
-        for backfill in found["backfills"]:
-            if backfill["completed_at"] is None:
-                self._send("PUT", f"/api/v2/backfills/{backfill['id']}/cancel")
+        for backfill in self.running_backfills(dag_id):
+            self._send("PUT", f"/api/v2/backfills/{backfill}/cancel")
 
     def _send(self, method: str, path: str, *, missing_is_fine: bool = False, **more: Any) -> Any:
         answer = self._try(method, path, **more)

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,6 +99,11 @@ class Installation:
             log_port=self.ports.log,
             base=self.environment,
         )
+
+    def airflow(self, arguments: Sequence[str]) -> int:
+        """Run a command of Airflow's own command line here, and return its exit code."""
+        command, environment = airflow_command(*arguments), self.airflow_environment()
+        return subprocess.run(command, env=environment, cwd=self.airflow_home, check=False).returncode  # noqa: S603 - asked for
 
     @property
     def airflow_password(self) -> str:

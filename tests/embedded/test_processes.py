@@ -56,10 +56,11 @@ def test_a_server_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) 
 
 
 def test_a_killed_command_takes_its_children_with_it(tmp_path: Path) -> None:
+    start = f"servers.start('sleeper', {SLEEPER!r}, os.environ, folder)"
     code = (
         "import os, pathlib, time\nfrom nightloop.embedded.processes import Servers\n"
-        f"servers = Servers(pathlib.Path({str(tmp_path)!r}))\n"
-        f"print(servers.start('sleeper', {SLEEPER!r}, os.environ, pathlib.Path({str(tmp_path)!r})).process.pid, flush=True)\ntime.sleep(600)"
+        f"folder = pathlib.Path({str(tmp_path)!r})\nservers = Servers(folder)\n"
+        f"print({start}.process.pid, flush=True)\ntime.sleep(600)"
     )
     command = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}

@@ -73,6 +73,7 @@ def finished(airflow: RunningAirflow, family: str, at_least: int) -> bool:
 
 def backfill(airflow: RunningAirflow, monitored: int) -> None:
     """Ask for the nights by the command line, and wait until so many runs of the monitor are done."""
+    airflow.wait_until(lambda: not airflow.client.running_backfills("flight_delay.ingest"), "the end of the backfill before")
     airflow.command(*backfill_arguments("flight_delay.ingest", NIGHTS))
     airflow.wait_until(lambda: finished(airflow, "monitor", monitored), "the cascade")
 
