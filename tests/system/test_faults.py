@@ -76,7 +76,7 @@ FAULTS = (
         "source that lost a column",
         INGEST,
         4,
-        ("weather.csv", "'weather'", "column"),
+        ("weather.csv", "no column 'temp'"),
         lambda home: (
             (home / "data").mkdir(),
             (home / "data" / "weather.csv").write_text("origin,time_hour\nEWR,2013-01-02T06:00:00Z\n"),
@@ -118,7 +118,7 @@ FAULTS = (
     ),
     Fault(
         "store out of reach",
-        INGEST,
+        ("score", "flight_delay", "2013-01-02"),
         78,
         ("127.0.0.1",),
         lambda home: {"NIGHTLOOP_LEDGER_URL": "postgresql+psycopg2://nightloop:hidden-password@127.0.0.1:9/none"},
