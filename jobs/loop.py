@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 from types import FrameType
 
 from jobs import status
@@ -47,10 +48,15 @@ def _tell_end(workspace: Workspace, use_case: UseCase, *, seconds: float) -> Non
     output.print(status.table(status.collect(use_case, workspace, NIGHTS)))
     output.print()
     for page in sorted((workspace.reports / USE_CASE).rglob("*.html")):
-        output.print(f"report: {page}", markup=False)
+        output.print(f"report: {_near(page)}", markup=False)
     for training in trainings(workspace):
         output.print(training, markup=False)
     output.print(f"done in {seconds // 60:.0f} min {seconds % 60:.0f} s; nothing is left running. Look around with: make ui")
+
+
+def _near(page: Path) -> Path:
+    """Name a file as a person in this folder would."""
+    return page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page
 
 
 def _end_cleanly_on_sigterm() -> None:
