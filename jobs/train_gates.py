@@ -81,16 +81,23 @@ def promote(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: 
             "verdicts": {gate: event.seq for gate, event in verdicts.items()},
         }
         promoted = champions.promote(ledger, name, found.version, as_of, payload)
-        newest = champions.history(ledger, name)[-1]
-    # The ledger decides, the alias follows: also after a kill between the two.
-    workspace.registry.set_alias(name, CHAMPION, newest.version)
+    _follow(name, workspace)
     progress("promoting", 1, 1)
     return {"version": promoted.version, "promoted": True, "effective_from": str(promoted.effective_from)}
 
 
+def _follow(name: str, workspace: Workspace) -> None:
+    """Let the alias follow the ledger, which decides: after a kill between the two, and when another promotes meanwhile."""
+    moved = None
+    while moved != (newest := champions.history(workspace.ledger, name)[-1].version):
+        workspace.registry.set_alias(name, CHAMPION, newest)
+        moved = newest
+
+
 def _all_passed(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> dict[str, Event]:
+    outdated = _outdated(use_case, as_of, workspace, found)
     digest = workspace.lake.states(evaluation.table_name(use_case))[as_of].content_digest
-    problems, verdicts = [], {}
+    problems, verdicts = [outdated] if outdated else [], {}
     for name in GATES:
         event = _last(use_case, workspace, found.version, name)
         if event is None or event.payload["evaluation"] != digest:
@@ -108,6 +115,17 @@ def _all_passed(use_case: UseCase, as_of: Night, workspace: Workspace, found: Re
             do="The champion stays as it is.",
         )
     return verdicts
+
+
+def _outdated(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> str | None:
+    """Return what is wrong when the candidate was not compared with the champion it would replace; None when it was."""
+    against = evaluation.champion_judged(use_case, as_of, found.version, workspace.lake)
+    rival = champion_before(use_case, found.version, workspace)
+    if against == (rival.version if rival else None):
+        return None
+    words = f"version {against}" if against is not None else "no champion"
+    now = f"version {rival.version} is champion now" if rival else "there is none now"
+    return f"it was judged against {words}, but {now}: evaluate again, then judge again"
 
 
 def _approved(use_case: UseCase, as_of: Night, workspace: Workspace, verdicts: list[Event]) -> bool:
@@ -148,10 +166,8 @@ def _last(use_case: UseCase, workspace: Workspace, version: int, name: str) -> E
 
 def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
     seen = evaluation.read(use_case, as_of, found.version, workspace.lake)
-    rival = champion_before(use_case, found.version, workspace)
-    if rival is not None and seen.champion is None:
-        reason = f"The evaluation lacks the champion, version {rival.version}: evaluate again."
-        return Verdict("performance", "not_enough_evidence", reason)
+    if outdated := _outdated(use_case, as_of, workspace, found):
+        return Verdict("performance", "not_enough_evidence", f"{outdated[0].upper()}{outdated[1:]}.")
     return gates.performance(seen, use_case.gates.performance)
 
 

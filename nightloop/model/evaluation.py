@@ -86,6 +86,16 @@ def read(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> Evaluatio
     )
 
 
+def champion_judged(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> int | None:
+    """Return the version that the candidate was compared with, None when there was no champion.
+
+    Raises:
+        NotReady: there is no evaluation of this candidate.
+    """
+    found: int | None = _rows(use_case, as_of, version, lake)["champion_version"][0].as_py()
+    return found
+
+
 def judged(use_case: UseCase, as_of: Night, version: int, lake: Lake, *, rows: TrainingSet) -> tuple[TrainingSet, Floats]:
     """Return the rows of the training set that were evaluated, and what the candidate said of each (n,).
 
