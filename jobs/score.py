@@ -21,7 +21,7 @@ from nightloop.errors import ChampionMissing
 from nightloop.lake import Commit, Snapshot, filesystem
 from nightloop.model import bundle, champions
 from nightloop.model.champions import Champion
-from nightloop.model.scoring import score_schema
+from nightloop.model.scoring import check_features, score_schema
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
@@ -43,6 +43,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     scored = _nights_with_champion(use_case, nights, workspace)
     features = workspace.lake.require(f"{use_case.use_case}/features", scored)
     features.check_files()
+    _check_columns(use_case, scored, features, workspace)
     pinned = {night: champions.pin(workspace.ledger, use_case.use_case, night) for night in scored}
     table = f"{use_case.use_case}/scores"
     jobs = _jobs(use_case, pinned, features, workspace, folder=workspace.lake.new_folder(table))
@@ -83,6 +84,23 @@ def _nights_with_champion(use_case: UseCase, nights: Nights, workspace: Workspac
     return Nights(nights.last, nights.last)  # promoted just now
 
 
+def _check_columns(use_case: UseCase, nights: Nights, features: Snapshot, workspace: Workspace) -> None:
+    """Check that each night has what its champion needs, before any is pinned: a night pinned to a champion that can never
+    score it could not be scored by a later one either.
+
+    Raises:
+        DefinitionError: names the night and what it lacks.
+    """
+    for night in nights:
+        champion = champions.effective(workspace.ledger, use_case.use_case, night)
+        if champion is None:
+            continue
+        spec = bundle.read_spec(_folder(use_case, champion, workspace))
+        for path in features.files.get(night, ()):
+            held_by, at = filesystem(path)
+            check_features(spec, pq.read_schema(at, filesystem=held_by), champion.version, str(night), where=path)
+
+
 def _left_out(nights: Nights, scored: Nights) -> dict[str, object]:
     count = (scored.first - nights.first).days
     return {"nights_without_champion": f"{count} nights from {nights.first} on"} if count else {}
@@ -106,7 +124,7 @@ def _jobs(
 def _bundle(use_case: UseCase, champion: Champion, workspace: Workspace) -> dict[str, str]:
     """Return what every job of this champion shares."""
     digest: Any = champion.payload.get("bundle_digest")
-    folder: Path = workspace.registry.fetch(use_case.use_case, champion.version, digest)
+    folder = _folder(use_case, champion, workspace)
     return {
         "bundle": str(folder),
         "bundle_digest": digest or bundle.digest(folder),
@@ -114,6 +132,11 @@ def _bundle(use_case: UseCase, champion: Champion, workspace: Workspace) -> dict
         "key": json.dumps(use_case.entity.key),
         "reasons": str(use_case.model.reasons),
     }
+
+
+def _folder(use_case: UseCase, champion: Champion, workspace: Workspace) -> Path:
+    digest: Any = champion.payload.get("bundle_digest")
+    return workspace.registry.fetch(use_case.use_case, champion.version, digest)
 
 
 def _row_groups(paths: Sequence[str]) -> Iterator[tuple[str, int]]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nightloop.errors import DefinitionError
 from nightloop.lake import filesystem
 from nightloop.model.predictor import Predictions, Predictor
+from nightloop.model.spec import Spec
 
 ROWS_AT_ONCE = 65_536
 
@@ -51,7 +52,7 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
     rows = 0
     with held_by.open_input_file(path) as opened:
         file = pq.ParquetFile(opened)
-        _check_features(job, file.schema_arrow, predictor)
+        check_features(predictor.spec, file.schema_arrow, version, job["night"], where=job["source"])
         schema = score_schema(pa.schema([file.schema_arrow.field(name) for name in key]), reasons)
         columns = list(dict.fromkeys([*key, *predictor.spec.features]))
         batches = file.iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns)
@@ -68,13 +69,17 @@ def _predictor(folder: str, digest: str) -> Predictor:  # noqa: ARG001 - a bundl
     return Predictor.load(folder)
 
 
-def _check_features(job: Mapping[str, str], schema: pa.Schema, predictor: Predictor) -> None:
-    missing = [name for name in predictor.spec.features if name not in schema.names]
+def check_features(spec: Spec, schema: pa.Schema, version: int, night: str, *, where: str) -> None:
+    """Check that a features file of the night has every column that the version needs.
+
+    Raises:
+        DefinitionError: names those it lacks.
+    """
+    missing = [name for name in spec.features if name not in schema.names]
     if missing:
         raise DefinitionError(
-            f"version {job['model_version']} of '{predictor.spec.use_case}' needs {', '.join(missing)}, "
-            f"which night {job['night']} does not have.",
-            where=job["source"],
+            f"version {version} of '{spec.use_case}' needs {', '.join(missing)}, which night {night} does not have.",
+            where=where,
             do="Build the features of the night with the definition the model was trained on, or train a new champion.",
         )
 

@@ -14,6 +14,8 @@ from jobs import score
 from nightloop.errors import ChampionMissing, DefinitionError, NotReady, StoreDamaged
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
+from nightloop.model.calibration import Calibration
+from nightloop.model.linear import LinearModel
 from nightloop.model.predictor import Predictor
 from nightloop.nights import Nights, one
 from nightloop.settings import REPOSITORY
@@ -148,6 +150,34 @@ def test_a_feature_the_night_does_not_have_is_named_and_nothing_is_published(wor
     with pytest.raises(DefinitionError, match=f"version 1 of 'tiny' needs visits, which night {FIRST}"):
         score.run(tiny, one(FIRST), workspace)
     assert not workspace.lake.exists("tiny/scores")
+
+
+def test_a_night_its_champion_cannot_score_is_not_pinned_and_a_new_champion_scores_it(workspace, tiny, trees_bundle):
+    """The remedy that the message names, training a new champion, must reach the night that asked for it."""
+    workspace.lake.publish("tiny/features", FIRST, tiny_features(FIRST).drop_columns(["visits"]), FEATURES)
+    promote(workspace, trees_bundle, 1, FIRST)
+    with pytest.raises(DefinitionError, match="needs visits"):
+        score.run(tiny, one(FIRST), workspace)
+    assert workspace.ledger.events("tiny", kind=champions.PINNED) == []
+    promote(workspace, linear_without_visits(workspace, tiny), 2, FIRST)
+    [published] = score.run(tiny, one(FIRST), workspace)
+    assert published.details["model_version"] == 2
+
+
+def linear_without_visits(workspace, tiny):
+    """Write a bundle of a model that was trained after the feature was dropped."""
+    kept = {name: feature for name, feature in tiny.features.items() if name != "visits"}
+    k = len(kept)
+    return bundle.write(
+        workspace.settings.home / "fresh",
+        use_case=tiny.model_copy(update={"features": kept}),
+        model=LinearModel(0.0, (1.0,) * k, (0.0,) * k, (1.0,) * k, (0.0,) * k),
+        calibration=Calibration("none"),
+        training=bundle.Training(FIRST, WEEK, WEEK, WEEK, "digest", "code", {}, "key"),
+        definition="use_case: tiny\n",
+        reference={},
+        card="# Card\n",
+    )
 
 
 def test_a_features_file_gone_from_the_lake_is_named(ready, tiny):
