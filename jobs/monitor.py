@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -187,7 +188,8 @@ def _earlier(use_case: UseCase, night: Night, workspace: Workspace) -> list[Earl
 
 
 def _drift(use_case: UseCase, workspace: Workspace, champion: Champion, features: Snapshot) -> NightDrift:
-    folder = workspace.registry.fetch(use_case.use_case, champion.version)
+    digest: Any = champion.payload.get("bundle_digest")
+    folder = workspace.registry.fetch(use_case.use_case, champion.version, digest)
     profile = Profile.from_json(bundle.reference_profile(folder))
     names = [feature.name for feature in profile.features]
     # Sums of floats depend on the order of the rows: the key gives it, not the files.
@@ -212,7 +214,7 @@ def _write_page(use_case: UseCase, night: Night, workspace: Workspace, judgement
 
 
 def _record(use_case: UseCase, night: Night, workspace: Workspace, judgement: Judgement, page: Path | None) -> None:
-    """Log the decision once: a night monitored again adds nothing unless it decides otherwise."""
+    """Log the decision: a night monitored again adds nothing, unless it decides otherwise or for another reason."""
     payload = {
         "reason": judgement.decision.reason,
         "drift": judgement.drift.verdict.outcome,
@@ -220,7 +222,10 @@ def _record(use_case: UseCase, night: Night, workspace: Workspace, judgement: Ju
         "champion_version": judgement.champion.version,
     }
     decision = judgement.decision.decision
-    workspace.ledger.record("decision_made", use_case.use_case, night=night, subject=decision, payload=payload, once=True)
+    with workspace.ledger.exclusive() as ledger:
+        standing = ledger.events(use_case.use_case, kind="decision_made", night=night)
+        if not standing or (standing[-1].subject, standing[-1].payload) != (decision, payload):
+            ledger.record("decision_made", use_case.use_case, night=night, subject=decision, payload=payload)
     if page:
         where = str(page.relative_to(workspace.reports))
         workspace.ledger.record("page_written", use_case.use_case, night=night, subject=where, once=True)

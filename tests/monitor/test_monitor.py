@@ -1,5 +1,6 @@
 """A night is watched: what matured is measured, what drifted is found, and one decision falls, the same each time."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 
 from jobs import monitor
 from nightloop.errors import NotReady
+from nightloop.model import bundle, champions
+from nightloop.model.registry import Registry
 from nightloop.nights import Nights, one
 from nightloop.settings import REPOSITORY, load_settings
 from nightloop.workspace import Workspace
@@ -121,6 +124,35 @@ def test_a_night_monitored_again_gives_the_same_digests_and_adds_no_event(watche
     assert [item.content_digest for item in again[:10]] == before
     assert [item.content_digest for item in again[10:]] == before[4:6]
     assert len(watched.workspace.ledger.events("loans", kind="decision_made")) == events == 5
+
+
+def test_the_ledger_ends_with_the_decision_that_stands(watched):
+    """Decided, decided otherwise when the data was mended, and mended back: the log tells all three, in order."""
+    watched.publish_nights(Nights(FIRST, after(1)))
+    watched.publish_nights(Nights(after(2), after(4)), shift=4.0)
+    run(watched, Nights(FIRST, after(4)))
+    for shift in (0.0, 4.0):
+        watched.publish(after(4), shift=shift)
+        run(watched, one(after(4)))
+    events = watched.workspace.ledger.events("loans", kind="decision_made", night=after(4))
+    assert [event.subject for event in events] == ["retrain", "keep", "retrain"]
+    assert decision(watched, after(4))["decision"] == "retrain"
+
+
+def test_the_reference_is_the_one_of_the_bundle_that_was_promoted(watched, monkeypatch):
+    kept = watched.workspace.settings.home / "bundles" / "loans"
+    champions.promote(
+        watched.workspace.ledger, "loans", 2, FIRST - timedelta(days=1), {"bundle_digest": bundle.digest(kept / "1")}
+    )
+    shutil.copytree(kept / "1", kept / "2")
+    (kept / "2" / bundle.REFERENCE).write_text("{}")  # what was kept at hand was changed since
+    monkeypatch.setattr(
+        Registry, "_download", lambda _self, _name, _version, into: shutil.copytree(kept / "1", into / "bundle")
+    )
+    watched.publish(FIRST)
+    run(watched, one(FIRST))
+    assert decision(watched, FIRST)["champion_version"] == 2
+    assert bundle.digest(kept / "2") == bundle.digest(kept / "1")
 
 
 def test_the_layout_of_files_does_not_change_a_digest(watched):
