@@ -82,6 +82,7 @@ def fit_linear(features: Floats, label: Bools, *, parameters: Parameters, seed: 
         DefinitionError: scikit-learn refuses a parameter.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     there = ~np.isnan(features)
     medians = [np.median(column[known]) if known.any() else 0.0 for column, known in zip(features.T, there.T, strict=True)]
@@ -90,7 +91,8 @@ def fit_linear(features: Floats, label: Bools, *, parameters: Parameters, seed: 
     scales = np.where(spread > 0, spread, 1.0)
     try:
         model = LogisticRegression(**{"max_iter": 1000, **parameters, "random_state": seed})
-        model.fit((filled - means) / scales, label)
+        with threadpool_limits(1, user_api="blas"):  # it orders its sums by the number of its threads
+            model.fit((filled - means) / scales, label)
     except (TypeError, ValueError) as error:
         raise DefinitionError(
             f"scikit-learn refuses model.logistic_regression: {error}", do="Correct the parameter."

@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from nightloop.errors import DefinitionError
 from nightloop.model import trainers
@@ -31,6 +32,17 @@ def test_the_same_rows_and_seed_give_the_same_trees_to_the_byte_and_another_seed
 
     assert trees(1) == trees(1)
     assert trees(1) != trees(2)
+
+
+def test_the_baseline_does_not_depend_on_how_many_threads_the_machine_gives():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(27_000, 30))
+    label = random.random(len(features)) < sigmoid(features[:, 0])
+    found = []
+    for threads in (1, 2, 3):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(trainers.fit_linear(features, label, parameters={}, seed=1))
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_seed_belongs_to_the_use_case_and_the_night():
