@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import logging
 import os
 from collections.abc import Iterator
@@ -98,14 +99,15 @@ class Session:
         import mlflow
 
         url, made = self.settings.mlflow_url, self.settings.home / "locks" / "mlflow-tables.made"
-        if made.exists() and made.read_text() == url:
+        mark = hashlib.sha256(url.encode()).hexdigest()  # the address itself may hold a password
+        if made.exists() and made.read_text() == mark:
             return
         logging.getLogger("alembic").setLevel(logging.WARNING)
         with self.alone("tables"):
             client = mlflow.MlflowClient(url, url)
             client.search_experiments(max_results=1)
             client.search_registered_models(max_results=1)
-            made.write_text(url)
+            made.write_text(mark)
 
 
 @cache

@@ -91,10 +91,11 @@ class Registry:
         return next((version for version in self.versions(use_case) if version.training_key == training_key), None)
 
     def versions(self, use_case: str) -> list[RegisteredVersion]:
-        """Return all versions, oldest first."""
+        """Return all versions that a training registered, oldest first; what people register by hand is left alone."""
         with self.session.reach(f"list the versions of {use_case}") as client:
             found = client.search_model_versions(f"name = '{use_case}'")
-            return sorted((_as_version(version) for version in found), key=lambda version: version.version)
+            trained = (_as_version(version) for version in found if "training_key" in version.tags)
+            return sorted(trained, key=lambda version: version.version)
 
     def fetch(self, use_case: str, version: int, digest: str | None = None) -> Path:
         """Return the folder of a version's bundle, downloaded once and kept in HOME/bundles.

@@ -205,6 +205,18 @@ def test_a_registry_that_does_not_answer_is_named_without_its_password(tmp_path)
     assert "hush" not in str(caught.value)
 
 
+def test_the_password_of_the_registry_is_written_nowhere(tmp_path):
+    settings = load_settings(home=tmp_path / "home", mlflow_url=f"sqlite:///{tmp_path / 'hush.db'}")
+    Registry.open(settings).versions("tiny")
+    assert [path for path in settings.home.rglob("*") if path.is_file() and b"hush" in path.read_bytes()] == []
+
+
+def test_a_version_that_a_person_registered_by_hand_is_left_alone(first, registry, shared):
+    before = registry.versions("tiny")
+    client_of(shared).create_model_version("tiny", source="file:///nowhere")
+    assert registry.versions("tiny") == before
+
+
 @pytest.mark.slow
 def test_two_processes_may_use_a_fresh_database_at_once(tmp_path):
     code = f"""
