@@ -32,7 +32,7 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     if getattr(options, "engine", None):
         os.environ["NIGHTLOOP_ENGINE"] = options.engine
     try:
@@ -46,20 +46,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line."""
+    whole = argparse.ArgumentParser(
         prog="python -m jobs",
         description="Nightloop's stages and what goes with them. Every stage is a function of a use case and a night: "
         "run it again, in any order, and the same content is published.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"nightloop {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    whole.add_argument("--version", action="version", version=f"nightloop {__version__}")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for stage in STAGES:
         _add_stage(commands, stage)
     _add_others(commands)
-    return parser
+    return whole
 
 
 def _add_stage(commands: argparse._SubParsersAction[argparse.ArgumentParser], stage: Stage) -> None:
