@@ -102,6 +102,8 @@ def _all_passed(use_case: UseCase, as_of: Night, workspace: Workspace, found: Re
         event = _last(use_case, workspace, found.version, name)
         if event is None or event.payload["evaluation"] != digest:
             problems.append(f"{name} gave no verdict")
+        elif event.payload.get("limits") != _limits(use_case, name):
+            problems.append(f"{name} gave its verdict by other limits than those of today: judge again")
         elif event.payload["outcome"] != "pass":
             problems.append(f"{name}: {event.payload['reason']}")
         else:
@@ -144,12 +146,19 @@ def _record(use_case: UseCase, as_of: Night, workspace: Workspace, *, found: Reg
         "outcome": verdict.outcome,
         "reason": verdict.reason,
         "figures": [_plain(figure) for figure in verdict.figures],
+        "limits": _limits(use_case, verdict.gate),
         "evaluation": workspace.lake.states(evaluation.table_name(use_case))[as_of].content_digest,
     }
     with workspace.ledger.exclusive() as ledger:
         last = _last(use_case, workspace, found.version, verdict.gate)
         if last is None or last.payload != payload:
             ledger.record(JUDGED, use_case.use_case, night=as_of, subject=f"{found.version}/{verdict.gate}", payload=payload)
+
+
+def _limits(use_case: UseCase, gate: str) -> dict[str, Any]:
+    """Return what the use case declares for the gate; a gate without limits has none."""
+    declared = getattr(use_case.gates, gate, None)
+    return {} if declared is None else dict(declared.model_dump(mode="json"))
 
 
 def _plain(figure: Figure) -> dict[str, object]:

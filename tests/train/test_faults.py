@@ -78,6 +78,16 @@ def test_a_verdict_on_another_evaluation_does_not_count_and_a_later_pass_does(re
     assert last_verdict(ready, "performance")["evaluation"] == digest
 
 
+def test_a_verdict_by_other_limits_than_todays_does_not_count(ready: Loans):
+    """The limit was tightened after the gate had passed; the candidate is found as above."""
+    gates = ready.use_case.gates
+    strict = gates.model_copy(update={"calibration": gates.calibration.model_copy(update={"maximum_error": 0.0001})})
+    found = train_gates.candidate_version(ready.use_case, AS_OF, ready.workspace)
+    assert set(train_gates._all_passed(ready.use_case, AS_OF, ready.workspace, found)) == set(train.GATES)
+    with pytest.raises(GateFailed, match="calibration gave its verdict by other limits"):
+        train_gates._all_passed(ready.use_case.model_copy(update={"gates": strict}), AS_OF, ready.workspace, found)
+
+
 def test_a_use_case_of_high_risk_waits_for_a_person_and_a_refusal_stands(ready: Loans):
     """The risk is not part of what is trained here: the same candidate, judged above, under another rule."""
     high = ready.use_case.model_copy(update={"risk": "high"})
