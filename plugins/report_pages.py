@@ -22,8 +22,11 @@ SHOWN = {".html": "text/html", ".png": "image/png", ".svg": "image/svg+xml", ".m
 
 def find_page(folder: Path, name: str) -> Path | None:
     """Return the file of that name below the folder, if it is one that may be shown."""
-    file = (folder / name).resolve()
-    return file if file.is_relative_to(folder.resolve()) and file.is_file() and file.suffix in SHOWN else None
+    try:
+        file = (folder / name).resolve()
+        return file if file.is_relative_to(folder.resolve()) and file.is_file() and file.suffix in SHOWN else None
+    except (OSError, ValueError):  # no file can have such a name: too long, or with a zero byte in it
+        return None
 
 
 def pages() -> FastAPI:
