@@ -1,0 +1,86 @@
+"""A training killed at any point and run again ends like an undisturbed one: one version, same bytes, same verdicts."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import shutil
+import time
+from contextlib import suppress
+from datetime import date
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import pytest
+
+from nightloop.definitions.use_case import UseCase
+from nightloop.errors import GateFailed
+from nightloop.settings import load_settings
+from nightloop.workspace import Workspace
+
+AS_OF = date(2013, 3, 5)
+POINTS = 4
+
+
+def train(use_case: UseCase, home: Path) -> None:
+    """Train in this process; a candidate that is refused is an end like any other."""
+    from jobs import train
+
+    with suppress(GateFailed):
+        train.run(
+            use_case, AS_OF, Workspace.open(load_settings(home=home, engine="local")), reason="tests", requested_by="tests"
+        )
+
+
+def run_child(children: ForkServerContext, use_case: UseCase, home: Path, kill_after: float | None = None) -> bool:
+    """Train in a child, kill it after some seconds if told, and tell whether it ended by itself."""
+    process = children.Process(target=train, args=(use_case, home))
+    process.start()
+    process.join(kill_after)
+    finished = process.exitcode is not None
+    process.kill()
+    process.join()
+    assert not finished or process.exitcode == 0
+    return finished
+
+
+def what_stands(home: Path) -> dict[str, object]:
+    """Everything a training leaves: versions with their bytes, the evaluation, verdicts, champion."""
+    workspace = Workspace.open(load_settings(home=home, engine="local"))
+    judged = {}
+    for event in workspace.ledger.events("flight_delay", kind="gate_judged"):
+        judged[event.payload["version"], event.payload["gate"]] = (event.payload["outcome"], event.payload["reason"])
+    versions = {found.version: (found.as_of, found.bundle_digest) for found in workspace.registry.versions("flight_delay")}
+    states = workspace.lake.states("flight_delay/evaluation")
+    return {
+        "versions": versions,
+        "evaluation": {night: (state.content_digest, state.rows) for night, state in states.items()},
+        "verdicts": judged,
+        "champion": workspace.registry.alias("flight_delay", "champion"),
+        "promoted": [event.payload["version"] for event in workspace.ledger.events("flight_delay", kind="champion_promoted")],
+    }
+
+
+@pytest.mark.slow
+def test_a_killed_training_run_again_ends_like_an_undisturbed_one(
+    turned_home: Path, tmp_path: Path, flight_delay: UseCase
+) -> None:
+    children = multiprocessing.get_context("forkserver")
+    calm = tmp_path / "calm"
+    shutil.copytree(turned_home, calm, symlinks=True)
+    began = time.monotonic()
+    assert run_child(children, flight_delay, calm)
+    seconds = time.monotonic() - began
+    wanted = what_stands(calm)
+    assert len(wanted["versions"]) == 2
+    assert len(wanted["verdicts"]) == 8
+
+    seed = random.Random("training killed")
+    killed = 0
+    for point in range(POINTS):
+        home = tmp_path / f"killed-{point}"
+        shutil.copytree(turned_home, home, symlinks=True)
+        killed += not run_child(children, flight_delay, home, kill_after=seconds * (point + seed.random()) / POINTS)
+        assert run_child(children, flight_delay, home)
+        assert what_stands(home) == wanted
+    assert killed, "no run was hit: the test has proven nothing"
