@@ -7,17 +7,19 @@ A range of nights is one engine job per table, and one commit per night.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
+
+import pyarrow.parquet as pq
 
 from jobs.published import Progress, Published, silent
 from nightloop.definitions.feature_sql import build_sql
 from nightloop.definitions.feature_tables import inputs, tables
 from nightloop.definitions.loading import definition_digest
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import BadNight
-from nightloop.lake import Commit, Lake, NightState, Snapshot
-from nightloop.nights import Nights
+from nightloop.errors import BadNight, ContractBroken
+from nightloop.lake import Commit, Lake, NightState, Snapshot, filesystem
+from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
 STAGE = "features"
@@ -33,6 +35,7 @@ def run(
     Raises:
         BadNight: a night before the use case's first.
         NotReady: an input night is not published yet; the message names it and the command that makes it.
+        ContractBroken: records of the entity's source share a key, or lack one.
         EngineUnavailable, StoreUnavailable, WriteConflict: the same call may succeed later.
     """
     if nights.first < use_case.first_night:
@@ -77,10 +80,36 @@ def _publish(
     if snapshots:
         files = workspace.engine(use_case).write(build_sql(use_case, table, nights), snapshots, lake.new_folder(name))
     for night in nights:
+        if table == "features" and snapshots:
+            _one_row_each(use_case, night, files.get(night, ()), snapshots)
         if night in files:
             yield lake.adopt(name, night, files[night], commit)
         else:
             yield lake.publish(name, night, tables(use_case)[table].empty_table(), commit)
+
+
+def _one_row_each(use_case: UseCase, night: Night, made: Sequence[str], snapshots: Mapping[str, Snapshot]) -> None:
+    """Check that each record of the entity's source became one row: records that share a key, or lack one, would be mixed.
+
+    Raises:
+        ContractBroken: they did not; the contract lets repeated or missing keys through.
+    """
+    source, key = use_case.entity.source, ", ".join(use_case.entity.key)
+    records, rows = _rows(snapshots[f"raw_{source}"].files.get(night, ())), _rows(made)
+    if records != rows:
+        raise ContractBroken(
+            f"{records} records of source '{source}' make {rows} rows: keys ({key}) are repeated or missing.",
+            where=f"{use_case.use_case}, night {night}",
+            do=f"Let the contract of '{source}' set them aside (expect the key unique and not null), then ingest it again.",
+        )
+
+
+def _rows(paths: Sequence[str]) -> int:
+    count = 0
+    for path in paths:
+        held_by, at = filesystem(path)
+        count += pq.read_metadata(at, filesystem=held_by).num_rows
+    return count
 
 
 def _published(use_case: UseCase, table: Step, state: NightState) -> Published:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from jobs import features
 from nightloop.definitions.online import OnlineFeatures
-from nightloop.errors import BadNight, NotReady, UsageError
+from nightloop.errors import BadNight, ContractBroken, NotReady, UsageError
+from nightloop.lake import Commit
 from nightloop.nights import Nights, one
 from nightloop.workspace import Workspace
 from tests.features.conftest import NIGHTS, copy_of
@@ -128,3 +130,18 @@ def test_commits_name_their_inputs_and_definition(built):
     state = built.lake.states("flight_delay/aggregates")[NIGHTS.last]
     assert set(state.inputs) == {f"flight_delay/{name}" for name in ("tiles", "raw_schedule", "raw_weather", "raw_planes")}
     assert len(state.definition_digest) == 64
+
+
+@pytest.mark.parametrize("kind", ["repeated", "missing"])
+def test_records_that_a_key_cannot_tell_apart_are_not_mixed_into_one_row(fresh, flight_delay, kind):
+    """Where the contract lets them through: better no night than a row made of two flights."""
+    night = NIGHTS.first
+    rows = fresh.lake.read("flight_delay/raw_schedule", one(night)).drop_columns(["night"])
+    keys = rows["flight_id"].to_pylist()
+    spoiled = pa.array([keys[0] if kind == "repeated" else None] * 2 + keys[2:], pa.string())
+    table = rows.set_column(rows.column_names.index("flight_id"), "flight_id", spoiled)
+    fresh.lake.publish("flight_delay/raw_schedule", night, table, Commit("ingest", "flight_delay"))
+    made = rf"{len(keys)} records of source 'schedule' make {len(keys) - 1} rows: keys \(flight_id\) are repeated or missing"
+    with pytest.raises(ContractBroken, match=made):
+        features.run(flight_delay, one(night), fresh)
+    assert not fresh.lake.exists("flight_delay/features")
