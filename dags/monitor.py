@@ -11,7 +11,7 @@ against the champion's reference, and decides: **keep** or **retrain**. The grap
 skipped. Too little data is a verdict of its own, never a pass.
 
 Nights go in order: what a night decides depends on the nights before it, so a night waits for the one before.
-The button *Report* on the task `monitor` opens the drift page, on the nights that have one.
+The button *Report* (tab *Details* of the task `monitor`) opens the drift page, on the nights that have one.
 """
 
 for use_case in use_cases():

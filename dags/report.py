@@ -9,7 +9,7 @@ WHY = """
 One page for the week, Monday to Sunday: what was scored, how good it was when the outcomes were known, what drifted, what was
 decided. Every figure on it is a row of the metrics table. The run's partition key is the Monday.
 
-It runs by itself when the last of the seven nights is judged. The button *Report* on the task opens the page.
+It runs by itself when the last of the seven nights is judged. The button *Report* (tab *Details* of the task) opens the page.
 """
 WEEK = RollupMapper(upstream_mapper=StartOfWeekMapper(input_format="%Y-%m-%d", output_format="%Y-%m-%d"), window=WeekWindow())
 

@@ -81,8 +81,12 @@ def pictures(settings: Settings, installation: Installation, airflow: AirflowCli
         runs = [run for run in airflow.runs(f"{USE_CASE}.{family}") if run.state in {"success", "failed"}]
         if runs:
             yield Picture(f"airflow-{family}", f"{ui}/dags/{USE_CASE}.{family}/runs/{quote(runs[0].run_id)}")
-    yield Picture("airflow-form", f"{ui}/dags/{USE_CASE}.bootstrap", height=1000, clicks=("button:has-text('Trigger')",))
-    yield Picture("mlflow-model", f"{installation.mlflow_address}/#/models/{USE_CASE}")
+    yield Picture("airflow-why", f"{ui}/dags/{USE_CASE}.train", clicks=("button[aria-label='Dag Docs']",))
+    yield Picture(
+        "airflow-form", f"{ui}/dags/{USE_CASE}.bootstrap", height=1000, clicks=("[data-testid='trigger-dag-button']",)
+    )
+    aside = "[data-component-id='mlflow.assistant.chat_panel.close']"
+    yield Picture("mlflow-model", f"{installation.mlflow_address}/#/models/{USE_CASE}", clicks=(aside,))
     yield Picture("service-docs", f"{installation.service_address}/docs", 1300, 1000)
     reports = settings.home / "reports" / USE_CASE
     for name, found in (

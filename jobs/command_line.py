@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from jobs.console import Bars, errors, output
+from jobs.console import Bars, errors, output, tell_error
 from jobs.published import Published
 from jobs.stages import STAGES, Option, Stage, stage_named
 from nightloop import __version__
@@ -17,11 +17,15 @@ from nightloop.nights import parse_nights
 from nightloop.settings import load_settings
 
 EPILOG = """exit codes:
-  0 done   2 wrong argument or setting   3 mistake in a definition or contract   4 source unreadable or empty
-  5 contract broken   6 no champion   7 training refused   8 gate failed   9 set-up (port, Java, program)
+  0 done
+  2 wrong argument or setting         3 mistake in a definition or contract
+  4 source unreadable or empty        5 contract broken
+  6 no champion                       7 training refused
+  8 gate failed                       9 set-up (port, Java, program)
   10 stored data damaged
-  75 to 79 try again later: 76 an earlier night is missing, 77 Spark does not answer, 78 a store does not answer,
-  79 writers collided
+  75 to 79 try again later:
+  76 an earlier night is missing      77 Spark does not answer
+  78 a store does not answer          79 writers collided
 
 examples:
   python -m jobs ingest flight_delay 2013-01-01..2013-03-31
@@ -50,8 +54,8 @@ def parser() -> argparse.ArgumentParser:
     """Build the parser of the whole command line."""
     whole = argparse.ArgumentParser(
         prog="python -m jobs",
-        description="Nightloop's stages and what goes with them. Every stage is a function of a use case and a night: "
-        "run it again, in any order, and the same content is published.",
+        description="Nightloop's stages and what goes with them. Every stage is a function of a\n"
+        "use case and a night: run it again, in any order, and the same content is\npublished.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -115,7 +119,7 @@ def _run_stage(options: argparse.Namespace) -> int:
     workspace = Workspace.open(load_settings())
     use_case = load_use_case(options.use_case, workspace.settings.definitions)
     extra = {option.name: getattr(options, option.name) for option in stage.options}
-    with Bars() as bars:
+    with Bars(in_turn=True) as bars:
         published = stage.load()(use_case, nights, workspace, progress=bars, **extra)
     for item in published:
         _print_published(item, as_json=options.json)
@@ -127,8 +131,8 @@ def _print_published(item: Published, *, as_json: bool) -> None:
         print(json.dumps(item.as_json(), default=str))  # noqa: T201 - the command's answer
         return
     details = "  ".join(f"{key}={value}" for key, value in item.details.items() if isinstance(value, str | int | float))
-    line = f"{item.night}  {item.table:<32} version {item.table_version:<5} {item.rows:>8,} rows  {item.content_digest[:12]}"
-    output.print(f"{line}  {details}", markup=False)
+    line = f"{item.night}  {item.table:<26} v{item.table_version:<5} {item.rows:>8,} rows  {item.content_digest[:12]}"
+    output.print(f"{line}  {details}", markup=False, soft_wrap=not output.is_terminal)
 
 
 def _run_status(options: argparse.Namespace) -> int:
@@ -174,5 +178,4 @@ def _tell(error: NightloopError, *, as_json: bool) -> None:
         }
         print(json.dumps({**told, "exit_code": error.exit_code}), file=sys.stderr)  # noqa: T201 - the command's answer
     else:
-        errors.print(f"[bold red]{type(error).__name__}[/bold red]", end=": ")
-        errors.print(str(error), markup=False)
+        tell_error(type(error).__name__, str(error))

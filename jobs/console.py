@@ -9,6 +9,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 WIDE = 200
 """Columns where nobody's terminal sets a limit: a file or a pipe gets whole lines."""
@@ -20,14 +21,19 @@ errors = Console(stderr=True, soft_wrap=True, highlight=False, width=None if sys
 
 
 class Bars:
-    """Progress of long work: bars on a terminal, a line now and then elsewhere."""
+    """Progress of long work: bars on a terminal, a line now and then elsewhere.
 
-    def __init__(self) -> None:
+    ``in_turn``: the steps follow one another, and share a bar until their count begins anew; else each has its own.
+    """
+
+    def __init__(self, *, in_turn: bool = False) -> None:
+        self._in_turn = in_turn
+        self._newest: tuple[TaskID, int, int] | None = None
         self._last_line = 0.0
         self._last_told = ""
         self._tasks: dict[str, TaskID] = {}
-        columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bars = Progress(*columns, console=errors, transient=True) if sys.stderr.isatty() else None
+        columns = (TextColumn("{task.description:<32}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bars = Progress(*columns, console=errors, transient=True) if errors.is_terminal else None
 
     def __enter__(self) -> Self:
         if self._bars:
@@ -41,11 +47,27 @@ class Bars:
     def __call__(self, doing: str, done: int, total: int) -> None:
         """Show that ``done`` of ``total`` steps of ``doing`` are finished."""
         if self._bars:
-            if doing not in self._tasks:
-                self._tasks[doing] = self._bars.add_task(doing, total=total)
-            self._bars.update(self._tasks[doing], completed=done, total=total)
+            self._bars.update(self._bar(self._bars, doing, done, total), description=doing, completed=done, total=total)
             return
         told, waited = f"{doing}: {done} of {total}", time.monotonic() - self._last_line
         if waited > (SECONDS_BETWEEN_SAME_LINES if told == self._last_told else SECONDS_BETWEEN_LINES):
             self._last_line, self._last_told = time.monotonic(), told
             errors.print(told)
+
+    def _bar(self, bars: Progress, doing: str, done: int, total: int) -> TaskID:
+        """Return the bar to move: the newest, or one of its own for what is done beside or after it."""
+        if not self._in_turn:
+            if doing not in self._tasks:
+                self._tasks[doing] = bars.add_task(doing, total=total)
+            return self._tasks[doing]
+        if self._newest and (self._newest[2] != total or done < self._newest[1]):
+            bars.update(self._newest[0], completed=self._newest[2])
+            self._newest = None
+        bar = self._newest[0] if self._newest else bars.add_task(doing, total=total)
+        self._newest = (bar, done, total)
+        return bar
+
+
+def tell_error(name: str, message: str) -> None:
+    """Print an error: broken between words on a terminal, in whole lines elsewhere."""
+    errors.print(Text.assemble((name, "bold red"), ": ", message), soft_wrap=not errors.is_terminal)

@@ -5,18 +5,16 @@ It can be stopped at any moment and started again: what was published stays, and
 
 from __future__ import annotations
 
-import signal
 import time
 from pathlib import Path
-from types import FrameType
 
 from jobs import status
-from jobs.console import output
+from jobs.console import errors, output
 from jobs.main_job import NIGHTS, USE_CASE, start_main_job, trainings
 from jobs.proof import ask_service
 from nightloop.definitions.use_case import UseCase
 from nightloop.embedded.installation import Installation
-from nightloop.embedded.processes import Servers
+from nightloop.embedded.processes import Servers, end_cleanly_on_sigterm
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
@@ -26,7 +24,7 @@ def run() -> int:
     started = time.monotonic()
     settings = load_settings()
     with Servers(settings.home / "logs") as servers:
-        _end_cleanly_on_sigterm()
+        end_cleanly_on_sigterm()
         installation = Installation(settings, servers)
         installation.ports.require_free("airflow", "spark", "service", "log")
         job = start_main_job(installation)
@@ -37,6 +35,9 @@ def run() -> int:
             job.wait_for_reports()
             installation.start_service()
             output.print(ask_service(job.workspace, job.use_case, NIGHTS.last, installation.service_address), markup=False)
+        except KeyboardInterrupt:
+            errors.print("stopping …")
+            raise
         finally:
             job.stop_spark()
     _tell_end(job.workspace, job.use_case, seconds=time.monotonic() - started)
@@ -57,12 +58,3 @@ def _tell_end(workspace: Workspace, use_case: UseCase, *, seconds: float) -> Non
 def _near(page: Path) -> Path:
     """Name a file as a person in this folder would."""
     return page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page
-
-
-def _end_cleanly_on_sigterm() -> None:
-    """Turn SIGTERM into the same way out as Ctrl-C, so that no server is left."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from rich.table import Table
+from rich.text import Text
 
 from jobs.console import output
 from nightloop.definitions import load_use_case
@@ -17,6 +18,8 @@ from nightloop.model import champions
 from nightloop.nights import Night, Nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
+
+STYLES = {"fail": "red", "retrain": "bold", "missing": "yellow"}
 
 
 @dataclass(frozen=True)
@@ -91,21 +94,31 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
 
 
 def table(found: Sequence[NightStatus]) -> Table:
-    """Lay the nights out for a terminal."""
-    shown = Table(box=None, header_style="bold", pad_edge=False)
-    for heading, justify in (
-        ("night", "left"), ("rows in", "right"), ("quarantined", "right"), ("scored", "right"), ("champion", "right"),
-        ("realised AUC", "right"), ("drift", "left"), ("decision", "left"), ("missing", "left"),
-    ):  # fmt: skip
-        shown.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=True)
+    """Lay the nights out for a terminal, 80 columns of it or more: only the last two columns may take a second line."""
+    shown = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    shown.add_column("night", no_wrap=True)
+    for heading in ("rows in", "quaran-\ntined", "scored", "cham-\npion", "realised\nAUC"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    shown.add_column("drift")
+    shown.add_column("decision")
     for item in found:
         shown.add_row(
             str(item.night), _count(item.rows_in), _count(item.quarantined), _count(item.scored),
             f"v{item.champion_version}" if item.champion_version else "-",
             f"{item.realised_auc:.3f}" if item.realised_auc is not None else "-",
-            (item.drift_verdict or "-").replace("_", " "), item.decision or "-", ", ".join(item.missing) or "",
+            Text((item.drift_verdict or "-").replace("_", " "), style=STYLES.get(item.drift_verdict or "", "")),
+            _decision(item),
         )  # fmt: skip
     return shown
+
+
+def _decision(item: NightStatus) -> Text:
+    """The decision, or which stages have yet to publish the night."""
+    decision = Text(item.decision or "", style=STYLES.get(item.decision or "", ""))
+    if not item.missing:
+        return decision if item.decision else Text("-")
+    missing = Text(f"missing: {', '.join(item.missing)}", style=STYLES["missing"])
+    return Text("; ").join([decision, missing]) if item.decision else missing
 
 
 def _realised_auc(workspace: Workspace, use_case: UseCase) -> dict[Night, float]:

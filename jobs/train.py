@@ -32,7 +32,7 @@ from nightloop.model.snapshot import Manifest
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
-__all__ = ["GATES", "STEPS", "assemble", "evaluate", "fit", "gate", "promote", "run"]
+__all__ = ["GATES", "STEPS", "assemble", "evaluate", "fit", "gate", "promote", "record_request", "run"]
 
 STAGE = "train"
 Said = dict[str, Any]
@@ -63,8 +63,7 @@ def run(
         GateFailed: not promoted; every gate's reason is in the message, and its verdict in the ledger.
     """
     as_of = _one(nights)
-    asked = {"reason": reason, "requested_by": requested_by}
-    workspace.ledger.record("training_requested", use_case.use_case, night=as_of, payload=asked, once=True)
+    record_request(use_case, as_of, workspace, reason=reason, requested_by=requested_by)
     total = 3 + len(GATES) + 1
     for done, step in enumerate((assemble, fit, evaluate)):
         progress(step.__name__, done, total)
@@ -83,6 +82,15 @@ def run(
     progress("promote", total, total)
     state = workspace.lake.states(evaluation.table_name(use_case))[as_of]
     return [_published(use_case, as_of, state, promoted)]
+
+
+def record_request(use_case: UseCase, as_of: Night, workspace: Workspace, *, reason: str, requested_by: str) -> None:
+    """Keep who asked for a training and why: each request once, however often its task is tried."""
+    asked = {"reason": reason, "requested_by": requested_by}
+    kind, name = "training_requested", use_case.use_case
+    standing = workspace.ledger.events(name, kind=kind, night=as_of, subject=requested_by)
+    if not any(event.payload == asked for event in standing):
+        workspace.ledger.record(kind, name, night=as_of, subject=requested_by, payload=asked)
 
 
 def assemble(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Said:

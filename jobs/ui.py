@@ -8,7 +8,7 @@ import threading
 from jobs.console import errors, output
 from jobs.main_job import start_main_job
 from nightloop.embedded.installation import Installation
-from nightloop.embedded.processes import Servers
+from nightloop.embedded.processes import Servers, end_cleanly_on_sigterm
 from nightloop.errors import SetupError
 from nightloop.settings import load_settings
 
@@ -17,6 +17,7 @@ def keep_up() -> int:
     """Keep every server up until Ctrl-C, and return the exit code."""
     settings = load_settings()
     with Servers(settings.home / "logs") as servers:
+        end_cleanly_on_sigterm()
         installation = Installation(settings, servers)
         installation.ports.require_free()
         job = start_main_job(installation)
@@ -26,6 +27,7 @@ def keep_up() -> int:
             installation.start_service()
             _print_addresses(installation)
             _wait_until_stopped(servers)
+            errors.print("stopping …")
         finally:
             job.stop_spark()
     output.print("stopped")

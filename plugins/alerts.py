@@ -81,7 +81,8 @@ def alert_on_failure(context: Mapping[str, Any]) -> None:
     )
     kind = "gate_failed" if isinstance(error, GateFailed) else "stage_failed"
     subject = str(task.task_id).removeprefix("gate_") if kind == "gate_failed" else stage
-    command = f"python -m jobs {family} {name} {night}" if night and family != "bootstrap" else ""
+    by_hand = night and family != "bootstrap" and task.task_id != "approval"  # no command speaks for a person
+    command = f"python -m jobs {family} {name} {night}" if by_hand else ""
     alert = Alert(kind, name, night, subject, what, do, link=run_link(task), command=command)  # type: ignore[arg-type]
     raise_alert(alert, use_case, workspace.ledger)
 

@@ -79,7 +79,11 @@ def night_field(use_case: UseCase, title: str, description: str) -> Param:
 def reason_field() -> Param:
     """Return the form field that asks why; the answer is kept in the ledger."""
     return Param(
-        type="string", minLength=10, maxLength=500, title="Reason", description="Why, in a sentence. Kept in the ledger."
+        type="string",
+        minLength=10,
+        maxLength=500,
+        title="Reason",
+        description="Why, in a sentence of 10 to 500 characters. Kept in the ledger.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -33,7 +33,7 @@ class ReportLink(BaseOperatorLink):
 
 
 def page_address(page: Path, reports: Path) -> str:
-    """Return where the API server shows a file of the reports folder."""
+    """Return where the API server shows a file of the reports folder now, as ``[api] base_url`` says."""
     from airflow.sdk.configuration import conf
 
     base = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
@@ -52,8 +52,9 @@ class PagedStageOperator(StageOperator):
         _, workspace = open_use_case(self.use_case)
         pages = [Path(str(item["page"])) for item in published if item.get("page")]
         if pages:
-            self.page = page_address(pages[-1], workspace.reports)
-            self.log.info("page for people: %s", self.page)
+            address = page_address(pages[-1], workspace.reports)
+            self.page = urlsplit(address).path  # kept by Airflow, whose server may move to another host or port
+            self.log.info("page for people: %s", address)
         return published
 
 

@@ -109,7 +109,7 @@ class TrainOperator(BaseOperator):
         train = importlib.import_module("jobs.train")
         if self.step == "assemble":
             asked = {key: str(context["params"][key]) for key in ("reason", "requested_by")}
-            workspace.ledger.record("training_requested", self.use_case, night=night, payload=asked, once=True)
+            train.record_request(use_case, night, workspace, **asked)
             self.log.info("asked for by %s: %s", asked["requested_by"], asked["reason"])
         gate = {"name": self.gate} if self.gate else {}
         told = train.STEPS[self.step](use_case, night, workspace, **gate)

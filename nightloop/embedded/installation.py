@@ -52,6 +52,7 @@ class Installation:
             "DO_NOT_TRACK": "1",
             "GX_ANALYTICS_ENABLED": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # seven processes for jobs that nobody here asks of MLflow
             "DVC_NO_ANALYTICS": "1",
             "MPLBACKEND": "Agg",
             **self.extra,

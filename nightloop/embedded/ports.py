@@ -35,7 +35,8 @@ class Ports:
         if taken:
             raise SetupError(
                 f"port {', '.join(taken)} on {LOOPBACK} is in use by another program.",
-                do="Stop that program, or choose other ports for all servers: NIGHTLOOP_PORT_OFFSET=1000 make run.",
+                do="Stop that program (another make ui or make run?), or choose other ports for all servers: "
+                "NIGHTLOOP_PORT_OFFSET=1000 make run.",
             )
 
 

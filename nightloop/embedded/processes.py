@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 from nightloop.errors import SetupError
@@ -104,6 +104,15 @@ def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> No
         os.killpg(process.pid, number)
     except ProcessLookupError:
         return
+
+
+def end_cleanly_on_sigterm() -> None:
+    """Turn SIGTERM into the same way out as Ctrl-C, so that no server is left."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def tail(log: Path, lines: int = 12) -> str:

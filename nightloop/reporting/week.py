@@ -22,6 +22,8 @@ TOLD = {
     "candidate_registered": "candidate registered",
     "champion_promoted": "champion promoted",
     "training_requested": "training requested",
+    "approval_granted": "approval granted",
+    "approval_refused": "approval refused",
     "decision_made": "decision",
     "alert_raised": "alert",
     "alert_undelivered": "alert not delivered",
@@ -192,5 +194,5 @@ def _happenings(events: Iterable[Event]) -> Iterable[Happening]:
     for event in sorted(told, key=lambda event: (event.night, event.seq)):
         assert event.night is not None  # noqa: S101 - the caller took events of the week
         said = event.payload
-        text = next((str(said[key]) for key in ("reason", "headline", "what", "outcome", "version") if said.get(key)), "")
+        text = next((str(said[key]) for key in ("reason", "headline", "what", "outcome", "version", "by") if said.get(key)), "")
         yield Happening(event.night, TOLD[event.kind], event.subject, text)

@@ -171,6 +171,14 @@ def test_a_gate_that_did_not_pass_is_told_as_such(installation, ledger):
     assert raised.payload["headline"] == "[nightloop] flight_delay: gate performance did not pass, night 2013-04-03"
 
 
+@pytest.mark.parametrize(("task_id", "by_hand"), [("gate_bundle", True), ("approval", False)])
+def test_no_command_is_offered_in_place_of_a_persons_approval(installation, monkeypatch, task_id, by_hand):
+    told: list[Alert] = []
+    monkeypatch.setattr("plugins.alerts.raise_alert", lambda alert, *_: told.append(alert))
+    alert_on_failure(failure(GateFailed("no."), task_id=task_id, dag_id="flight_delay.train"))
+    assert bool(told[0].command) is by_hand
+
+
 def test_a_process_that_was_killed_is_told_without_an_error_to_quote():
     what, do = said(None)
     assert "killed" in what

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -32,9 +33,10 @@ CASCADE = ("ingest", "features", "score", "monitor")
 
 @pytest.fixture(scope="module")
 def airflow_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """flight_delay with a month of training, and gates that a month can pass."""
+    """flight_delay with a month of training, gates that a month can pass, and a risk that asks for a person's approval."""
     folder = tmp_path_factory.mktemp("definitions")
     declared = yaml.safe_load((REPOSITORY / "feature_defs" / "flight_delay.yaml").read_text())
+    declared["risk"] = "high"
     declared["model"]["split"] = {"validate_nights": 10, "calibrate_nights": 3, "minimum_fit_nights": 3}
     declared["model"]["xgboost"] |= {"n_estimators": 40, "min_child_weight": 20}
     declared["gates"]["performance"] |= {"over_baseline": -1.0, "margin_to_champion": 1.0, "minimum_rows": 100}
@@ -78,6 +80,15 @@ def backfill(airflow: RunningAirflow, monitored: int) -> None:
     airflow.wait_until(lambda: finished(airflow, "monitor", monitored), "the cascade")
 
 
+def answer_approval(airflow: RunningAirflow, run_id: str, answer: str) -> None:
+    """Wait until the run asks for approval, and answer as a person would in the web UI."""
+    train = "flight_delay.train"
+    airflow.wait_until(lambda: airflow.task_states(train, run_id).get("approval") == "awaiting_input", "the question", 60)
+    assert airflow.task_states(train, run_id)["promote"] is None, "nothing is promoted before the answer"
+    task = f"/api/v2/dags/{train}/dagRuns/{quote(run_id)}/taskInstances/approval/-1/hitlDetails"
+    airflow.client._send("PATCH", task, json={"chosen_options": [answer]})
+
+
 def test_a_run_with_a_blank_key_fails_and_says_what_to_do(airflow):
     run = airflow.wait_for_run("flight_delay.ingest", airflow.client.trigger("flight_delay.ingest", {}))
     assert run.state == "failed"
@@ -102,10 +113,16 @@ def test_a_form_that_is_not_filled_in_well_is_refused(airflow, form):
 
 def test_bootstrap_takes_a_range_through_every_stage_and_makes_the_first_champion(airflow):
     form = {"first_night": str(HISTORY.first), "last_night": str(HISTORY.last), **FORM}
-    run = airflow.wait_for_run("flight_delay.bootstrap", airflow.client.trigger("flight_delay.bootstrap", form), seconds=240)
+    run_id = airflow.client.trigger("flight_delay.bootstrap", form)
+    airflow.wait_until(lambda: bool(airflow.client.runs("flight_delay.train")), "the first training", 240)
+    (training,) = airflow.client.runs("flight_delay.train")
+    answer_approval(airflow, training.run_id, "Approve")
+    run = airflow.wait_for_run("flight_delay.bootstrap", run_id, seconds=240)
     assert run.state == "success", airflow.report()
     (promoted,) = Ledger.open(load_settings(home=airflow.nightloop_home)).events("flight_delay", kind="champion_promoted")
     assert promoted.night == HISTORY.last
+    (granted,) = Ledger.open(load_settings(home=airflow.nightloop_home)).events("flight_delay", kind="approval_granted")
+    assert granted.payload == {"by": "tester", "answer": "Approve"}
     states = lake_of(airflow).states("flight_delay/features")
     assert sorted(states) == list(HISTORY)
 
@@ -124,6 +141,16 @@ def test_two_nights_cascade_from_one_backfill_and_again_change_nothing(airflow):
     again = {table: lake_of(airflow).states(f"flight_delay/{table}")[NIGHTS.last].version for table in TABLES}
     assert all(again[table] >= versions[table] for table in TABLES)
     assert ledger.verify() > 0
+
+
+def test_a_candidate_that_a_person_refuses_is_not_promoted_and_its_run_ends_red(airflow):
+    run_id = airflow.client.trigger("flight_delay.train", {"as_of": str(NIGHTS.last), **FORM})
+    answer_approval(airflow, run_id, "Reject")
+    assert airflow.wait_for_run("flight_delay.train", run_id).state == "failed"
+    ledger = Ledger.open(load_settings(home=airflow.nightloop_home))
+    (refused,) = ledger.events("flight_delay", kind="approval_refused")
+    assert (refused.night, refused.payload["by"]) == (NIGHTS.last, "tester")
+    assert [event.night for event in ledger.events("flight_delay", kind="champion_promoted")] == [HISTORY.last]
 
 
 def test_the_seventh_judged_night_of_a_week_wakes_the_report_of_its_monday(airflow):

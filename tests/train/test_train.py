@@ -55,6 +55,18 @@ def test_run_twice_it_registers_and_promotes_once_and_the_ledger_stands_still(tr
     assert len(trained.workspace.registry.versions("accounts_late")) == 1
 
 
+def test_each_request_for_a_training_is_kept_once(trained: Loans):
+    who = {"reason": "asked for by hand", "requested_by": "Ada"}
+    for asked in (who, who, {**who, "reason": "asked for another reason"}, {**who, "requested_by": "Grace"}):
+        train.record_request(trained.use_case, FIRST, trained.workspace, **asked)
+    kept = trained.workspace.ledger.events("accounts_late", kind="training_requested", night=FIRST)
+    assert [(event.payload["requested_by"], event.payload["reason"]) for event in kept] == [
+        ("Ada", "asked for by hand"),
+        ("Ada", "asked for another reason"),
+        ("Grace", "asked for by hand"),
+    ]
+
+
 def test_the_same_training_in_another_home_makes_the_same_bundle_to_the_byte(trained: Loans, tmp_path: Path):
     from nightloop.settings import load_settings
     from nightloop.workspace import Workspace
