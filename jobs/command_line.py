@@ -23,9 +23,10 @@ EPILOG = """exit codes:
   6 no champion                       7 training refused
   8 gate failed                       9 set-up (port, Java, program)
   10 stored data damaged
-  75 to 79 try again later:
+  75 to 80 try again later:
   76 an earlier night is missing      77 Spark does not answer
   78 a store does not answer          79 writers collided
+  80 a source does not answer
 
 examples:
   python -m jobs ingest flight_delay 2013-01-01..2013-03-31

@@ -6,7 +6,7 @@ as they were. Nights go in order, for a night's usual number of rows comes from 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -32,6 +32,7 @@ class Judged:
     arrival: Arrival
     judgement: Judgement
     quarantine: pa.Table
+    inputs: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def details(self) -> dict[str, object]:
@@ -110,7 +111,12 @@ class _Ingest:
 
     def _read(self, name: str, nights: Nights) -> Reading:
         return read_source(
-            name, self.use_case, nights, cache=self.cache / "sources", definitions=self.workspace.settings.definitions
+            name,
+            self.use_case,
+            nights,
+            cache=self.cache / "sources",
+            definitions=self.workspace.settings.definitions,
+            lake=self.workspace.lake,
         )
 
     def judged(self, night: Night, name: str, reading: Reading) -> Judged:
@@ -137,7 +143,7 @@ class _Ingest:
             )
         numbers = parameters(night, self.use_case.time_zone, self.history[name], contract.rows_against_recent_nights)
         judgement = judge(contract, arrival.rows, len(arrival.refused), numbers, self.cache / "verdicts")
-        return Judged(name, arrival, judgement, quarantined(name, source, arrival, judgement))
+        return Judged(name, arrival, judgement, quarantined(name, source, arrival, judgement), reading.inputs)
 
     def publish(self, night: Night, judged: list[Judged]) -> list[Published]:
         """Publish a night, or only its quarantine when it breaks a contract.
@@ -151,15 +157,19 @@ class _Ingest:
         for item in judged:
             self._tell(night, item)
         if broken:
-            self._commit(night, "quarantine", quarantine, {})
+            self._commit(night, "quarantine", quarantine, {}, {})
             raise self._broken(night, broken)
-        published = [self._commit(night, f"raw_{item.source}", item.judgement.kept, item.details) for item in judged]
+        published = [
+            self._commit(night, f"raw_{item.source}", item.judgement.kept, item.details, item.inputs) for item in judged
+        ]
         for item in judged:
             self.history[item.source][night] = item.judgement.kept.num_rows
-        return [*published, self._commit(night, "quarantine", quarantine, {"quarantined": quarantine.num_rows})]
+        return [*published, self._commit(night, "quarantine", quarantine, {"quarantined": quarantine.num_rows}, {})]
 
-    def _commit(self, night: Night, name: str, rows: pa.Table, details: dict[str, object]) -> Published:
-        commit = Commit(STAGE, self.use_case.use_case, definition_digest(self.use_case))
+    def _commit(
+        self, night: Night, name: str, rows: pa.Table, details: dict[str, object], inputs: Mapping[str, int]
+    ) -> Published:
+        commit = Commit(STAGE, self.use_case.use_case, definition_digest(self.use_case), inputs)
         state = self.workspace.lake.publish(self._table(name), night, rows, commit)
         return Published(
             self.use_case.use_case, night, STAGE, self._table(name), state.version, state.rows, state.content_digest, details

@@ -5,6 +5,7 @@
     │   ├── NotReady                an input night is not published yet
     │   ├── EngineUnavailable       the Spark server does not answer
     │   ├── StoreUnavailable        lake, ledger or registry cannot be reached
+    │   ├── SourceUnavailable       a source's database or object store does not answer
     │   └── WriteConflict           another writer of the same night kept winning
     └── Final                       trying again changes nothing: a person must act
         ├── UsageError              a wrong argument, setting or partition key
@@ -79,6 +80,12 @@ class WriteConflict(TryAgain):
     """Another writer of the same night kept winning."""
 
     exit_code = 79
+
+
+class SourceUnavailable(TryAgain):
+    """A source's database or object store does not answer."""
+
+    exit_code = 80
 
 
 class Final(NightloopError):

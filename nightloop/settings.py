@@ -5,6 +5,7 @@ Every setting is an environment variable with the prefix ``NIGHTLOOP_``; docs/se
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -64,3 +65,19 @@ def load_settings(**overrides: object) -> Settings:
         raise UsageError(
             f"the settings are wrong: {problems}.", do="Correct the environment variable and try again."
         ) from error
+
+
+def connection(name: str) -> SecretStr:
+    """Return the address of a named connection of the sources, as NIGHTLOOP_CONNECTION_<NAME> holds it.
+
+    Raises:
+        UsageError: the variable is not set.
+    """
+    variable = f"NIGHTLOOP_CONNECTION_{name.upper()}"
+    address = os.environ.get(variable, "")
+    if not address:
+        raise UsageError(
+            f"the connection '{name}' has no address: {variable} is not set.",
+            do=f"Set {variable}, for example to postgresql+psycopg2://reader:password@host/database.",
+        )
+    return SecretStr(address)

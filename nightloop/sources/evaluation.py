@@ -12,9 +12,9 @@ import pyarrow as pa
 from nightloop.definitions.use_case import Source
 from nightloop.definitions.yaml_lines import read_yaml
 from nightloop.errors import DefinitionError, NightloopError, SourceDamaged
-from nightloop.sources.located import Located
+from nightloop.sources.connector import Delivery
 from nightloop.sources.statement import attempt, expressions
-from nightloop.sources.text_table import ROW
+from nightloop.sources.text_table import OURS
 
 _MISSING = re.compile(r'Referenced column "([^"]+)" not found')
 
@@ -26,17 +26,17 @@ class Place:
     definitions: Path
     use_case: str
     source: str
-    file: Located
+    delivery: Delivery
 
 
-def evaluate(text: pa.Table | Path, source: Source, statement: str, place: Place) -> pa.Table:
-    """Return the source's columns, failure flags, ``=row`` and (by night) ``=night``, as the statement gives them.
+def evaluate(source: Source, statement: str, place: Place) -> pa.Table:
+    """Return the source's columns, failure flags, ``=row``, ``=flaw`` and (by night) ``=night``, as the statement gives them.
 
     Raises:
         SourceDamaged: the file lacks a column that an expression reads.
         DefinitionError: an expression does not parse, or calls what does not exist; shown at its line.
     """
-    with _session(text) as session:
+    with _session(place.delivery.text) as session:
         try:
             return session.sql(statement).to_arrow_table()
         except duckdb.Error as error:
@@ -65,17 +65,17 @@ def _explain(session: duckdb.DuckDBPyConnection, source: Source, place: Place, e
         except duckdb.Error as fault:
             missing = _MISSING.search(str(fault))
             if missing:
-                return _column_missing(session, missing[1], name, place.file)
+                return _column_missing(session, missing[1], name, place.delivery)
             return _wrong(place, path, f"the expression of '{name}' is wrong: {_first_line(fault)}")
     return _wrong(place, (), f"the source cannot be evaluated: {_first_line(error)}")
 
 
-def _column_missing(session: duckdb.DuckDBPyConnection, column: str, name: str, located: Located) -> SourceDamaged:
-    there = [row[0] for row in session.sql("DESCRIBE text").fetchall() if row[0] != ROW]
+def _column_missing(session: duckdb.DuckDBPyConnection, column: str, name: str, delivery: Delivery) -> SourceDamaged:
+    there = [row[0] for row in session.sql("DESCRIBE text").fetchall() if row[0] not in OURS]
     return SourceDamaged(
         f"the file has no column '{column}', which '{name}' is computed from; its columns: {', '.join(there)}.",
-        where=str(located.path),
-        do=f"{located.remedy} If the file is as it should be, correct the expression of '{name}' in feature_defs/.",
+        where=delivery.origin,
+        do=f"{delivery.remedy} If the file is as it should be, correct the expression of '{name}' in feature_defs/.",
     )
 
 

@@ -6,8 +6,8 @@ A record that cannot be turned into the declared columns is refused with the rea
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +15,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import SecretStr
 
+from nightloop.definitions.connectors import Connector as Declared
 from nightloop.definitions.use_case import ColumnType, Source, UseCase
+from nightloop.lake import Lake
 from nightloop.nights import Night, Nights, cutoff
+from nightloop.settings import connection
+from nightloop.sources.connector import Connector, Delivery, Surroundings
 from nightloop.sources.evaluation import Place, evaluate
-from nightloop.sources.located import Located, by_night, locate
+from nightloop.sources.opening import open_connector
 from nightloop.sources.statement import FAILED, NIGHT, nightly_statement, snapshot_statement
-from nightloop.sources.text_table import ROW, cached_text, read_text
+from nightloop.sources.text_table import FLAW, OURS, ROW
 
 _TYPES: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),
@@ -42,7 +47,7 @@ class Texts:
     @cached_property
     def _table(self) -> pa.Table:
         table = self.held if isinstance(self.held, pa.Table) else pq.read_table(self.held)
-        return table.drop_columns([ROW])
+        return table.drop_columns(list(OURS))
 
     def records(self, rows: Sequence[int]) -> list[str]:
         """Return records as JSON texts, columns in the order of the file."""
@@ -82,6 +87,12 @@ class Reading:
     source: str
     origin: str
     arrivals: Mapping[Night, Arrival]
+    inputs: Mapping[str, int] = field(default_factory=dict)  # tables of the lake that were read, with their versions
+
+
+def by_night(connector: Declared) -> bool:
+    """Whether every night is read on its own, and brings no record of another night."""
+    return connector.each_night
 
 
 def raw_schema(source: Source) -> pa.Schema:
@@ -96,11 +107,20 @@ def raw_schema(source: Source) -> pa.Schema:
 
 def no_arrival(night: Night, source: Source) -> Arrival:
     """Return what a silent night brings: no rows, in the raw table's columns."""
-    return Arrival(night, raw_schema(source).empty_table(), pa.array([], pa.int64()), (), Texts(pa.table({ROW: []})))
+    return Arrival(night, raw_schema(source).empty_table(), pa.array([], pa.int64()), (), Texts(pa.table({ROW: [], FLAW: []})))
 
 
-def read_source(name: str, use_case: UseCase, nights: Nights, *, cache: Path, definitions: Path) -> Reading:
-    """Read one source for a range of nights; a file that holds them all is read and evaluated once.
+def read_source(
+    name: str,
+    use_case: UseCase,
+    nights: Nights,
+    *,
+    cache: Path,
+    definitions: Path,
+    lake: Lake | None = None,
+    connection: Callable[[str], SecretStr] = connection,
+) -> Reading:
+    """Read one source for a range of nights; a source that does not tell nights apart is read and evaluated once.
 
     Args:
         name: of the source in the use case.
@@ -108,20 +128,22 @@ def read_source(name: str, use_case: UseCase, nights: Nights, *, cache: Path, de
         nights: which nights to read.
         cache: folder for parsed copies; safe to delete.
         definitions: folder of the use case's file; relative file patterns start at its parent.
+        lake: where other use cases' tables are; needed by a source of kind table.
+        connection: returns the address of a named connection.
 
     Raises:
-        SourceDamaged: the file is not readable as declared.
+        SourceDamaged: what is there is not readable as declared.
+        SourceUnavailable: a database or object store does not answer.
+        NotReady: another use case's table has not got the night yet.
         DefinitionError: an expression is wrong; shown at its line.
     """
     source = use_case.sources[name]
+    around = Surroundings(definitions, use_case.use_case, use_case.first_night, use_case.time_zone, cache, lake, connection)
+    connector = open_connector(source.connector, around)
     reader = _Reader(name, source, use_case, definitions)
     if by_night(source.connector):
-        arrivals = dict(reader.night_files(nights))
-        return Reading(name, source.connector.pattern, arrivals)  # type: ignore[union-attr]
-    located = locate(source.connector, definitions.resolve().parent)
-    assert located is not None  # noqa: S101 - only a night's own file may be absent
-    text = cached_text(located, cache)
-    return Reading(name, str(located.path), reader.whole(located, text, nights))
+        return reader.own_nights(connector, nights)
+    return reader.whole(connector, nights)
 
 
 @dataclass(frozen=True)
@@ -131,39 +153,49 @@ class _Reader:
     use_case: UseCase
     definitions: Path
 
-    def whole(self, located: Located, text: Path, nights: Nights) -> dict[Night, Arrival]:
-        """Split one file by night; a snapshot's nights share one and the same table."""
-        texts = Texts(text)
-        if self.source.is_snapshot:
-            table = self._evaluate(located, text, "")
-            arrival = self._arrival(nights.first, table, texts) if table.num_rows else None
-            return {
-                night: Arrival(night, arrival.rows, arrival.positions, arrival.refused, texts) for night in nights if arrival
-            }
+    def whole(self, connector: Connector, nights: Nights) -> Reading:
+        """Split what was delivered by night; a snapshot's nights share one and the same table."""
+        delivery = connector.read(None)
+        if delivery is None:
+            return Reading(self.name, connector.origin, {})
+        split = self._snapshot if self.source.is_snapshot else self._split
+        return Reading(self.name, delivery.origin, split(delivery, nights), delivery.inputs)
+
+    def _snapshot(self, delivery: Delivery, nights: Nights) -> dict[Night, Arrival]:
+        texts = Texts(delivery.text)
+        table = self._evaluate(delivery, "")
+        arrival = self._arrival(nights.first, table, texts) if table.num_rows else None
+        return {night: Arrival(night, arrival.rows, arrival.positions, arrival.refused, texts) for night in nights if arrival}
+
+    def _split(self, delivery: Delivery, nights: Nights) -> dict[Night, Arrival]:
+        texts = Texts(delivery.text)
         within = f"\"=dated\".v BETWEEN DATE '{nights.first}' AND DATE '{nights.last}'"
         if self.use_case.first_night in nights:  # records of no night are set aside once, on the first
             within = f'({within}) OR "=dated" IS NULL OR "=dated".v IS NULL'
-        table = self._evaluate(located, text, within)
+        table = self._evaluate(delivery, within)
         night_of = table.column(NIGHT).fill_null(self.use_case.first_night).combine_chunks()
         slices = ((night, table.filter(pc.equal(night_of, pa.scalar(night, pa.date32())))) for night in _present(night_of))
         return {night: self._arrival(night, rows, texts) for night, rows in slices}
 
-    def night_files(self, nights: Nights) -> Iterator[tuple[Night, Arrival]]:
-        """Read a file per night; a record that belongs to another night is refused."""
+    def own_nights(self, connector: Connector, nights: Nights) -> Reading:
+        """Read every night on its own; a record that belongs to another night is refused."""
+        arrivals: dict[Night, Arrival] = {}
+        inputs: dict[str, int] = {}
         for night in nights:
-            located = locate(self.source.connector, self.definitions.resolve().parent, night)
-            if located is None:
+            delivery = connector.read(night)
+            if delivery is None:
                 continue
-            text = read_text(located)
-            table = self._evaluate(located, text, "true")
+            table = self._evaluate(delivery, "true")
             if table.num_rows:
-                yield night, self._arrival(night, table, Texts(text))
+                arrivals[night] = self._arrival(night, table, Texts(delivery.text))
+                inputs |= delivery.inputs
+        return Reading(self.name, connector.origin, arrivals, inputs)
 
-    def _evaluate(self, located: Located, text: pa.Table | Path, where: str) -> pa.Table:
-        place = Place(self.definitions, self.use_case.use_case, self.name, located)
+    def _evaluate(self, delivery: Delivery, where: str) -> pa.Table:
+        place = Place(self.definitions, self.use_case.use_case, self.name, delivery)
         zone = self.use_case.time_zone
         statement = snapshot_statement(self.source) if self.source.is_snapshot else nightly_statement(self.source, zone, where)
-        return evaluate(text, self.source, statement, place)
+        return evaluate(self.source, statement, place)
 
     def _arrival(self, night: Night, table: pa.Table, texts: Texts) -> Arrival:
         """Part the records in the declared form from those that are not."""
@@ -173,7 +205,8 @@ class _Reader:
         return Arrival(night, self._typed(night, good), good.column(ROW).combine_chunks(), refused, texts)
 
     def _refused(self, night: Night, table: pa.Table) -> tuple[Refused, ...]:
-        found: dict[int, Refused] = {}
+        flawed = table.filter(table.column(FLAW).is_valid()).select([ROW, FLAW]).to_pylist()
+        found = {record[ROW]: Refused(record[ROW], "record:size", record[FLAW]) for record in flawed}
         for name in (column for column in table.column_names if column.startswith(FAILED)):
             for row in table.filter(table.column(name)).column(ROW).to_pylist():
                 reason = f"'{name[1:]}' cannot be computed from this record."

@@ -9,7 +9,7 @@ The text put together here is the use case's own (declared names match [a-z0-9_]
 from __future__ import annotations
 
 from nightloop.definitions.use_case import ColumnType, Source
-from nightloop.sources.text_table import ROW
+from nightloop.sources.text_table import FLAW, ROW
 
 NIGHT = "=night"
 FAILED = "!"  # prefix of the flag that a column's expression failed; no declared name begins with it
@@ -51,7 +51,7 @@ def attempt(sql: str, kind: str) -> str:
 def snapshot_statement(source: Source) -> str:
     """Return SQL for all records of ``text``: the declared columns and a failure flag for each."""
     tried, shown = _columns(source, skip=())
-    return f'SELECT "{ROW}"{shown} FROM (SELECT "{ROW}"{tried} FROM text) ORDER BY "{ROW}"'  # noqa: S608 - see above
+    return f'SELECT "{ROW}", "{FLAW}"{shown} FROM (SELECT "{ROW}", "{FLAW}"{tried} FROM text) ORDER BY "{ROW}"'  # noqa: S608 - see above
 
 
 def nightly_statement(source: Source, time_zone: str, where: str) -> str:
@@ -70,8 +70,8 @@ def nightly_statement(source: Source, time_zone: str, where: str) -> str:
     return f"""
         WITH landed AS (SELECT *{inner} FROM text),
         dated AS (SELECT *, {night} AS "{DATED}" FROM landed),
-        tried AS (SELECT "{ROW}", "{DATED}"{kept}{tried} FROM dated WHERE {where})
-        SELECT "{ROW}", "{DATED}".v AS "{NIGHT}"{shown}{known} FROM tried ORDER BY "{NIGHT}" NULLS FIRST, "{ROW}"
+        tried AS (SELECT "{ROW}", "{FLAW}", "{DATED}"{kept}{tried} FROM dated WHERE {where})
+        SELECT "{ROW}", "{FLAW}", "{DATED}".v AS "{NIGHT}"{shown}{known} FROM tried ORDER BY "{NIGHT}" NULLS FIRST, "{ROW}"
     """  # noqa: S608 - see above
 
 

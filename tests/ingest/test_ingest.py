@@ -19,7 +19,7 @@ import pytest
 from jobs import ingest
 from jobs.published import Published
 from nightloop.definitions import UseCase
-from nightloop.definitions.use_case import FilesConnector
+from nightloop.definitions.connectors import FilesConnector
 from nightloop.errors import BadNight, ContractBroken, EmptyNight, SourceDamaged
 from nightloop.nights import Nights, cutoff, parse_nights
 from nightloop.settings import REPOSITORY, load_settings
@@ -205,7 +205,7 @@ def from_folder(use_case: UseCase, folder: Path) -> UseCase:
     sources = {}
     for name, source in use_case.sources.items():
         file = Path(source.connector.file).name.removesuffix(".zip")
-        connector = FilesConnector(kind="files", pattern=str(folder / file), null="NA")
+        connector = FilesConnector(kind="files", pattern=str(folder / file), null="NA", absolute=True)
         sources[name] = source.model_copy(update={"connector": connector})
     return use_case.model_copy(update={"sources": sources})
 

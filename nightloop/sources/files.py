@@ -1,0 +1,103 @@
+"""The connector to files in a folder or a bucket, found by a pattern: ``data/{night}/orders-*.csv``.
+
+A pattern leads nowhere but below the folder that holds feature_defs/, through links neither, unless the use case declares it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.fs as pafs
+
+from nightloop.definitions.connectors import FilesConnector
+from nightloop.definitions.patterns import S3, fault_of
+from nightloop.errors import DefinitionError, SourceDamaged
+from nightloop.lake import filesystem
+from nightloop.nights import Night
+from nightloop.sources.connector import Delivery
+from nightloop.sources.delivered import Files, cached, read, source_errors
+from nightloop.sources.text_table import damaged
+
+REMEDY = "Deliver the file again."
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Files by pattern; a night may come in several, in the order of their names."""
+
+    declared: FilesConnector
+    base: Path
+    cache: Path
+
+    @property
+    def origin(self) -> str:
+        """The pattern."""
+        return self.declared.pattern
+
+    def read(self, night: Night | None) -> Delivery | None:
+        """Return the records of the night's files, or of all files.
+
+        Raises:
+            DefinitionError: the pattern leads out of its folder.
+            SourceDamaged: a file is not readable, or not there although it should be.
+        """
+        if fault := fault_of(self.declared):
+            raise DefinitionError(fault[0], where="connector.pattern", do=fault[1])
+        pattern = self.declared.pattern.replace("{night}", str(night))
+        start = pattern if pattern.startswith(S3) else str(self.base / pattern)
+        paths = tuple(self._found(start))
+        if not paths and night is None:
+            raise SourceDamaged(
+                "the file of the source does not exist.",
+                where=start,
+                do="Put it there, or correct connector.pattern in feature_defs/.",
+            )
+        if not paths:
+            return None
+        sized = (self.declared.maximum_bytes, self.declared.maximum_cell_bytes)
+        files = Files(paths, self.declared.null, REMEDY, *sized)
+        return Delivery(cached(files, self.cache) if night is None else read(files), files.origin, REMEDY)
+
+    def _found(self, pattern: str) -> Iterator[str]:
+        held_by, at = filesystem(pattern)
+        scheme = S3 if pattern.startswith(S3) else ""
+        first, *parts = at.split("/")
+        with source_errors(pattern, REMEDY):
+            found = sorted(info.path for info in _matching(held_by, first, parts) if info.type == pafs.FileType.File)
+        for path in found:
+            if not scheme:
+                self._check_inside(Path(path))
+            yield f"{scheme}{path}"
+
+    def _check_inside(self, path: Path) -> None:
+        """Refuse a link that leads out of the folder: whoever delivers files must not choose what else is read."""
+        if not self.declared.absolute and not path.resolve().is_relative_to(self.base.resolve()):
+            raise damaged(str(path), f"it is a link out of {self.base}", "Deliver the file itself, or declare absolute: true.")
+
+
+def _matching(held_by: pafs.FileSystem, folder: str, parts: list[str]) -> Iterator[pafs.FileInfo]:
+    """Follow a pattern part by part; only a part with a wildcard lists its folder."""
+    fixed = 0
+    while fixed < len(parts) and not set(parts[fixed]) & set("*?"):
+        fixed += 1
+    folder = "/".join([folder, *parts[:fixed]])
+    if fixed == len(parts):
+        yield held_by.get_file_info(folder)
+        return
+    name, rest = _as_expression(parts[fixed]), parts[fixed + 1 :]
+    wanted = pafs.FileType.Directory if rest else pafs.FileType.File
+    for info in held_by.get_file_info(pafs.FileSelector(folder or "/", allow_not_found=True)):
+        if info.type == wanted and name.fullmatch(info.base_name):
+            if rest:
+                yield from _matching(held_by, info.path, rest)
+            else:
+                yield info
+
+
+def _as_expression(part: str) -> re.Pattern[str]:
+    """Translate a part: * is any run and ? any one character, neither at the start of a hidden name."""
+    hidden = "" if part.startswith(".") else r"(?!\.)"
+    return re.compile(hidden + re.escape(part).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)

@@ -1,0 +1,138 @@
+"""Read the bytes of one file into text columns, exactly as they were written; what is unreadable is said, never guessed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from nightloop.errors import SourceDamaged
+from nightloop.sources.json_lines import NotJsonLines, json_lines
+from nightloop.sources.parquet_text import parquet_text
+from nightloop.sources.text_table import check_names, damaged
+from nightloop.sources.unpacking import Allowance, NotUnpacked, TooLarge, gunzipped, unzipped
+
+# Read as UTF-8. A quoted value ends before a comma or the end of a line; anything else swallows records that follow.
+_QUOTED = re.compile(rb'(?:\A(?:\xef\xbb\xbf)?|[,\r\n])"(?:[^"]++|"")*+(?:"(?=[,\r\n]|\Z)(?P<closed>))?')
+_STRADDLING = "straddling"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one file is read, and what to say of it."""
+
+    origin: str
+    null: str
+    remedy: str
+    allowance: Allowance
+
+    def damaged(self, what: str) -> SourceDamaged:
+        """Return the error that names the file."""
+        return damaged(self.origin, what, self.remedy)
+
+
+def text_of(content: bytes, reading: Reading) -> pa.Table:
+    """Return the records of a file as text columns.
+
+    Raises:
+        SourceDamaged: not readable as what its name says, or larger than allowed.
+    """
+    name = reading.origin.lower()
+    ending = next((kind for kind in KINDS if name.endswith(kind)), "")
+    if not ending:
+        raise reading.damaged(f"the file is of an unknown kind; known are {', '.join(KINDS)}")
+    try:
+        plain = _unpacked(content, ending, reading)
+        table = _PARSERS[ending.removesuffix(".gz").removesuffix(".zip")](plain, reading)
+    except (NotUnpacked, TooLarge) as error:
+        raise reading.damaged(str(error)) from error
+    check_names(table.column_names, reading.origin, reading.remedy)
+    return table
+
+
+def _unpacked(content: bytes, ending: str, reading: Reading) -> bytes:
+    if ending.endswith(".gz"):
+        return gunzipped(content, reading.allowance)
+    if ending.endswith(".zip"):
+        return unzipped(content, ending.removesuffix(".zip"), reading.allowance)
+    reading.allowance.take(len(content))
+    return content
+
+
+def _from_csv(content: bytes, reading: Reading) -> pa.Table:
+    names = _header(content, reading)
+    check_names(names, reading.origin, reading.remedy)
+    _check_quotes(content, reading)
+    try:
+        try:
+            return _parse_csv(content, names, reading.null, None)
+        except pa.ArrowInvalid as error:
+            if _STRADDLING not in str(error):
+                raise
+            return _parse_csv(content, names, reading.null, len(content))  # a record longer than a block
+    except pa.ArrowInvalid as error:
+        raise reading.damaged(f"expected a CSV in UTF-8 with {len(names)} columns ({str(error).strip()[:300]})") from error
+
+
+def _parse_csv(content: bytes, names: list[str], null: str, block_size: int | None) -> pa.Table:
+    return pa_csv.read_csv(
+        pa.BufferReader(content),
+        read_options=pa_csv.ReadOptions(block_size=block_size),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            null_values=[null],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+
+
+def _check_quotes(content: bytes, reading: Reading) -> None:
+    if b'"' not in content:
+        return
+    for found in _QUOTED.finditer(content):
+        if found["closed"] is None:
+            line = content.count(b"\n", 0, found.start() + 1) + 1
+            raise reading.damaged(f"a quoted value begins in line {line} and does not end before a comma or an end of line")
+
+
+def _header(content: bytes, reading: Reading) -> list[str]:
+    """Read the first record: the names of the columns, which may hold quotes and line ends as any value."""
+    text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", errors="surrogateescape", newline="")
+    try:
+        names = next(csv.reader(text), [])
+        "".join(names).encode()
+    except (csv.Error, UnicodeEncodeError) as error:
+        raise reading.damaged("expected a CSV in UTF-8, and its first line is not") from error
+    if not any(names):
+        raise reading.damaged("expected a first line with the names of the columns, and it is empty")
+    return names
+
+
+def _from_json_lines(content: bytes, reading: Reading) -> pa.Table:
+    try:
+        return json_lines(content)
+    except NotJsonLines as error:
+        raise reading.damaged(f"expected JSON Lines in UTF-8 ({error})") from error
+
+
+def _from_parquet(content: bytes, reading: Reading) -> pa.Table:
+    try:
+        return parquet_text(content, lambda names: check_names(names, reading.origin, reading.remedy), reading.allowance)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise reading.damaged(f"expected Parquet with flat columns ({str(error).strip()[:300]})") from error
+
+
+_PARSERS: dict[str, Callable[[bytes, Reading], pa.Table]] = {
+    ".csv": _from_csv,
+    ".jsonl": _from_json_lines,
+    ".ndjson": _from_json_lines,
+    ".parquet": _from_parquet,
+}
+KINDS = (*_PARSERS, *(f"{ending}.gz" for ending in _PARSERS), ".csv.zip")

@@ -1,0 +1,112 @@
+"""Connections that can only read: to a SQLite file or a PostgreSQL server, named in the environment.
+
+The password of an address is in no message.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from pydantic import SecretStr
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from nightloop.errors import SetupError, SourceDamaged, SourceUnavailable, UsageError
+
+SECONDS = 10
+
+
+@contextmanager
+def reading(name: str, address: SecretStr) -> Iterator[sa.Connection]:
+    """Open a connection that sees one state of the database and cannot change it.
+
+    Args:
+        name: of the connection, for messages.
+        address: SQLAlchemy address, with its password.
+
+    Raises:
+        UsageError: the address cannot be read, or names another database than SQLite or PostgreSQL.
+        SourceUnavailable: the database does not answer.
+        SourceDamaged: it answers with an error.
+    """
+    url = _parsed(name, address)
+    with _database_errors(name, url):
+        engine = _sqlite(name, url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+        with engine.connect() as connection:
+            yield connection
+
+
+def _parsed(name: str, address: SecretStr) -> sa.URL:
+    try:
+        url = sa.make_url(address.get_secret_value())
+        backend = url.get_backend_name()
+    except (ArgumentError, ValueError):
+        backend = "not an address"
+    if backend not in ("sqlite", "postgresql"):
+        raise UsageError(
+            f"NIGHTLOOP_CONNECTION_{name.upper()} names {backend}; a source is on SQLite or PostgreSQL.",
+            do="Write it as sqlite:////folder/shop.db or postgresql+psycopg2://reader:password@host/database.",
+        )
+    return url
+
+
+def _sqlite(name: str, url: sa.URL) -> sa.Engine:
+    """Open the file itself as read-only; a file that is not there is not made."""
+    path = Path(url.database or "").absolute()
+    if not path.is_file():
+        raise SourceDamaged(
+            f"the database of the connection '{name}' does not exist.",
+            where=str(path),
+            do=f"Put it there, or correct NIGHTLOOP_CONNECTION_{name.upper()}.",
+        )
+
+    def connect() -> sqlite3.Connection:
+        opened = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=SECONDS, isolation_level=None)
+        opened.execute("PRAGMA query_only = ON")
+        return opened
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def _postgresql(url: sa.URL) -> sa.Engine:
+    """Make every transaction of the session read-only, of one state, in UTC."""
+    options = (
+        "-c default_transaction_read_only=on -c timezone=UTC -c datestyle=ISO -c bytea_output=hex -c intervalstyle=iso_8601"
+    )
+    try:
+        engine = sa.create_engine(
+            url,
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args={"connect_timeout": SECONDS, "options": options, "client_encoding": "utf8"},
+        )
+    except (ImportError, NoSuchModuleError) as error:
+        raise SetupError(f"the database driver is missing ({error}).", do="Install psycopg2-binary.") from error
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+@contextmanager
+def _database_errors(name: str, url: sa.URL) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        said = " ".join(str(error.orig).split())[:300]
+        if url.password:
+            said = said.replace(str(url.password), "***")
+        where = url.render_as_string(hide_password=True)
+        if isinstance(error, OperationalError) and "decode" not in said:
+            raise SourceUnavailable(
+                f"the database does not answer ({said}).",
+                where=where,
+                do=f"Check NIGHTLOOP_CONNECTION_{name.upper()} and that the database runs, then run the stage again.",
+            ) from None
+        raise SourceDamaged(
+            f"the database refuses to read ({said}).", where=where, do="Check the rights of the account and the table."
+        ) from None
