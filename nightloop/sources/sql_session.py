@@ -101,7 +101,8 @@ def _database_errors(name: str, url: sa.URL) -> Iterator[None]:
         if url.password:
             said = said.replace(str(url.password), "***")
         where = url.render_as_string(hide_password=True)
-        if isinstance(error, OperationalError) and "decode" not in said:
+        silent = "locked" in said if url.get_backend_name() == "sqlite" else isinstance(error, OperationalError)
+        if silent:
             raise SourceUnavailable(
                 f"the database does not answer ({said}).",
                 where=where,
