@@ -44,9 +44,9 @@ def _record(line: bytes, number: int) -> dict[str, str | None]:
             raise ValueError("it is no object")
         nested = any(isinstance(value, dict | list) for value in found.values())
         exact = json.loads(text) if nested else {}
-        record = {name: _text(value, exact.get(name)) for name, value in found.items()}
-        for each in (*record, *record.values()):
-            (each or "").encode()  # half of a surrogate pair is no text
+        record = {name: value if type(value) is str else _text(value, exact.get(name)) for name, value in found.items()}
+        if b"\\u" in line:  # half of a surrogate pair is no text
+            "".join(each or "" for each in (*record, *record.values())).encode()
         return record
     except (ValueError, RecursionError) as error:
         raise NotJsonLines(f"line {number}: {error}") from error
