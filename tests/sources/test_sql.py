@@ -216,6 +216,15 @@ def test_a_value_that_is_too_large_is_quarantined(shop: Shop, warehouse: Warehou
     assert (arrival.rows.column("order_id").to_pylist(), [item.rule for item in arrival.refused]) == (["fine"], ["record:size"])
 
 
+def test_the_file_of_sqlite_is_opened_so_that_no_pragma_makes_it_writable(sqlite_url: str) -> None:
+    warehouse = Warehouse(sqlite_url, "TEXT")
+    with pytest.raises(SourceDamaged, match="readonly"), reading("warehouse", SecretStr(sqlite_url)) as connection:
+        connection.exec_driver_sql("PRAGMA query_only = OFF")
+        connection.exec_driver_sql("INSERT INTO orders (order_id) VALUES ('x')")
+        connection.commit()
+    assert warehouse.numbers() == []
+
+
 # --- one database only -------------------------------------------------------------------------------------------------
 
 
