@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from nightloop.definitions.online import OnlineFeatures
 from numpy.typing import NDArray
 
 from nightloop.definitions import UseCase
+from nightloop.definitions.online import OnlineFeatures
 from nightloop.errors import ChampionMissing, DefinitionError, NotReady
 from nightloop.model import champions
 from nightloop.model.champions import Champion
