@@ -59,7 +59,7 @@ def _make(use_case: UseCase, table: Step, nights: Nights, workspace: Workspace, 
     progress(f"computing {table}", 0, len(nights))
     for done, state in enumerate(_publish(use_case, table, nights, workspace, snapshots=snapshots, commit=commit), start=1):
         progress(f"publishing {table}", done, len(nights))
-        yield _published(use_case, table, state)
+        yield Published.of(use_case.use_case, f"{use_case.use_case}/{table}", state)
 
 
 def _read(use_case: UseCase, table: Step, nights: Nights, lake: Lake) -> dict[str, Snapshot]:
@@ -110,15 +110,3 @@ def _rows(paths: Sequence[str]) -> int:
         held_by, at = filesystem(path)
         count += pq.read_metadata(at, filesystem=held_by).num_rows
     return count
-
-
-def _published(use_case: UseCase, table: Step, state: NightState) -> Published:
-    return Published(
-        use_case=use_case.use_case,
-        night=state.night,
-        stage=STAGE,
-        table=f"{use_case.use_case}/{table}",
-        table_version=state.version,
-        rows=state.rows,
-        content_digest=state.content_digest,
-    )

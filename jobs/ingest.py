@@ -171,9 +171,7 @@ class _Ingest:
     ) -> Published:
         commit = Commit(STAGE, self.use_case.use_case, definition_digest(self.use_case), inputs)
         state = self.workspace.lake.publish(self._table(name), night, rows, commit)
-        return Published(
-            self.use_case.use_case, night, STAGE, self._table(name), state.version, state.rows, state.content_digest, details
-        )
+        return Published.of(self.use_case.use_case, self._table(name), state, details)
 
     def _check_cutoff(self, night: Night, judged: list[Judged]) -> None:
         """Hold promise 4 at the door itself, whatever the connectors do."""

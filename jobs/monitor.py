@@ -26,7 +26,7 @@ from nightloop.evidence.drift import NightDrift, night_drift
 from nightloop.evidence.profile import Profile
 from nightloop.evidence.realised import performance_verdict, realised_figures
 from nightloop.evidence.verdict import Verdict
-from nightloop.lake import Commit, NightState, Snapshot
+from nightloop.lake import Commit, Snapshot
 from nightloop.matured import matured_nights, read_matured
 from nightloop.metrics_table import Sourced
 from nightloop.model import bundle, champions
@@ -76,12 +76,13 @@ def run(
 
 
 def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, html: bool) -> list[Published]:
-    scores = workspace.lake.require(f"{use_case.use_case}/scores", one(night))
+    name, lake = use_case.use_case, workspace.lake
+    scores = lake.require(f"{name}/scores", one(night))
     require_order(use_case, night, workspace)
     judgement = judge(use_case, night, workspace, scores)
-    commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), judgement.inputs)
-    metrics = workspace.lake.publish(f"{use_case.use_case}/metrics", night, judgement.metrics, commit)
-    decided = workspace.lake.publish(f"{use_case.use_case}/decisions", night, _decision_table(judgement), commit)
+    commit = Commit(STAGE, name, definition_digest(use_case), judgement.inputs)
+    metrics = lake.publish(f"{name}/metrics", night, judgement.metrics, commit)
+    decided = lake.publish(f"{name}/decisions", night, _decision_table(judgement), commit)
     wanted = use_case.monitoring.html
     page = None
     if html or wanted == "always" or (wanted == "when_drift" and judgement.drift.verdict.outcome == "fail"):
@@ -89,8 +90,8 @@ def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, html: boo
     _record(use_case, night, workspace, judgement, page)
     details = _details(judgement, page)
     return [
-        _published(use_case, "metrics", metrics, {}),
-        _published(use_case, "decisions", decided, details),
+        Published.of(name, f"{name}/metrics", metrics),
+        Published.of(name, f"{name}/decisions", decided, details),
     ]
 
 
@@ -241,16 +242,3 @@ def _details(judgement: Judgement, page: Path | None) -> dict[str, object]:
         "reason": judgement.decision.reason,
     }
     return {**said, "page": str(page)} if page else said
-
-
-def _published(use_case: UseCase, kind: str, state: NightState, details: Mapping[str, object]) -> Published:
-    return Published(
-        use_case=use_case.use_case,
-        night=state.night,
-        stage=STAGE,
-        table=f"{use_case.use_case}/{kind}",
-        table_version=state.version,
-        rows=state.rows,
-        content_digest=state.content_digest,
-        details=details,
-    )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from nightloop.nights import Night
+
+if TYPE_CHECKING:
+    from nightloop.lake import NightState
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,20 @@ class Published:
     rows: int
     content_digest: str
     details: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, use_case: str, table: str, state: NightState, details: Mapping[str, object] | None = None) -> Self:
+        """Tell of a night as the lake has committed it."""
+        return cls(
+            use_case=use_case,
+            night=state.night,
+            stage=state.stage,
+            table=table,
+            table_version=state.version,
+            rows=state.rows,
+            content_digest=state.content_digest,
+            details=details or {},
+        )
 
     def as_json(self) -> dict[str, object]:
         """Return plain values for ``--json``; details join the top level and never hide a field."""

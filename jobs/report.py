@@ -51,16 +51,7 @@ def _report(use_case: UseCase, nights: Nights, workspace: Workspace) -> Publishe
     inputs = {table: lake.snapshot(table).version for table in (f"{name}/metrics", f"{name}/decisions")}
     commit = Commit(STAGE, name, definition_digest(use_case), inputs)
     state = lake.publish(f"{name}/reports", nights.last, pa.Table.from_pylist([row]), commit)
-    return Published(
-        use_case=name,
-        night=nights.last,
-        stage=STAGE,
-        table=f"{name}/reports",
-        table_version=state.version,
-        rows=state.rows,
-        content_digest=state.content_digest,
-        details={"page": str(path), "nights_monitored": len(week.monitored)},
-    )
+    return Published.of(name, f"{name}/reports", state, {"page": str(path), "nights_monitored": len(week.monitored)})
 
 
 def _write(path: Path, page: str) -> Path:

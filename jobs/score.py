@@ -55,18 +55,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     for night, champion in pinned.items():
         state = workspace.lake.adopt(table, night, files.get(night, []), commit, schema=schema)
         details = {"model_version": champion.version, "model_as_of": str(champion.as_of), **_left_out(nights, scored)}
-        published.append(
-            Published(
-                use_case=use_case.use_case,
-                night=night,
-                stage=STAGE,
-                table=table,
-                table_version=state.version,
-                rows=state.rows,
-                content_digest=state.content_digest,
-                details=details,
-            )
-        )
+        published.append(Published.of(use_case.use_case, table, state, details))
         progress(f"publishing {table}", len(published), len(pinned))
     return published
 

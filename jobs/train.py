@@ -13,7 +13,6 @@ ledger, or HOME/training:
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.digest import content_digest
 from nightloop.errors import GateFailed, UsageError
-from nightloop.lake import Commit, NightState
+from nightloop.lake import Commit
 from nightloop.model import candidate as candidates
 from nightloop.model import evaluation, plots, snapshot, training_set
 from nightloop.model.registry import RegisteredVersion
@@ -81,7 +80,7 @@ def run(
     promoted = promote(use_case, as_of, workspace)
     progress("promote", total, total)
     state = workspace.lake.states(evaluation.table_name(use_case))[as_of]
-    return [_published(use_case, as_of, state, promoted)]
+    return [Published.of(use_case.use_case, evaluation.table_name(use_case), state, promoted)]
 
 
 def record_request(use_case: UseCase, as_of: Night, workspace: Workspace, *, reason: str, requested_by: str) -> None:
@@ -210,20 +209,8 @@ def evaluate(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
     state = workspace.lake.publish(evaluation.table_name(use_case), as_of, table, commit)
     progress("evaluating", 1, 1)
     against = None if rival is None else rival.version
-    return _published(use_case, as_of, state, {"version": found.version, "champion": against}).as_json()
-
-
-def _published(use_case: UseCase, as_of: Night, state: NightState, details: Mapping[str, object]) -> Published:
-    return Published(
-        use_case=use_case.use_case,
-        night=as_of,
-        stage=STAGE,
-        table=evaluation.table_name(use_case),
-        table_version=state.version,
-        rows=state.rows,
-        content_digest=state.content_digest,
-        details=details,
-    )
+    details = {"version": found.version, "champion": against}
+    return Published.of(use_case.use_case, evaluation.table_name(use_case), state, details).as_json()
 
 
 def _one(nights: Nights | Night) -> Night:

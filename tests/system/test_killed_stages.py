@@ -17,6 +17,7 @@ from nightloop.digest import content_digest
 from nightloop.nights import Night, one
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
+from tests.system.killed import ends_by_itself
 
 NIGHT = date(2013, 3, 6)
 POINTS_A_STAGE = 5
@@ -47,18 +48,6 @@ def children() -> ForkServerContext:
     first.start()
     first.join()
     return context
-
-
-def run_child(children: ForkServerContext, stage: str, use_case: UseCase, home: Path, kill_after: float | None = None) -> bool:
-    """Run a stage in a child, kill it after some seconds if told, and tell whether it ended by itself."""
-    process = children.Process(target=call, args=(stage, use_case, home, NIGHTS[stage]))
-    process.start()
-    process.join(kill_after)
-    finished = process.exitcode is not None
-    process.kill()
-    process.join()
-    assert not finished or process.exitcode == 0
-    return finished
 
 
 def digests(home: Path, counted: Night) -> dict[tuple[str, Night], tuple[str, int]]:
@@ -98,7 +87,7 @@ def test_a_killed_stage_run_again_publishes_the_same(
     calm = tmp_path / "calm"
     shutil.copytree(start, calm, symlinks=True)
     began = time.monotonic()
-    assert run_child(children, stage, flight_delay, calm)
+    assert ends_by_itself(children, call, (stage, flight_delay, calm, NIGHTS[stage]))
     seconds = time.monotonic() - began
     wanted = digests(calm, NIGHTS[stage])
     assert any(table in TABLES[stage] and night == NIGHTS[stage] for table, night in wanted)
@@ -108,9 +97,10 @@ def test_a_killed_stage_run_again_publishes_the_same(
     for point in range(POINTS_A_STAGE):
         home = tmp_path / f"killed-{point}"
         shutil.copytree(start, home, symlinks=True)
-        killed += not run_child(children, stage, flight_delay, home, kill_after=seed.uniform(0, seconds))
+        arguments = (stage, flight_delay, home, NIGHTS[stage])
+        killed += not ends_by_itself(children, call, arguments, kill_after=seed.uniform(0, seconds))
         digests(home, NIGHTS[stage])  # whatever is visible after the kill is whole
-        assert run_child(children, stage, flight_delay, home)
+        assert ends_by_itself(children, call, arguments)
         assert digests(home, NIGHTS[stage]) == wanted
         shutil.rmtree(home)
     assert killed, "no run was hit: the test has proven nothing"

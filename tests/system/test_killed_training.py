@@ -8,7 +8,6 @@ import shutil
 import time
 from contextlib import suppress
 from datetime import date
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
+from tests.system.killed import ends_by_itself
 
 AS_OF = date(2013, 3, 5)
 POINTS = 4
@@ -30,18 +30,6 @@ def train(use_case: UseCase, home: Path) -> None:
         train.run(
             use_case, AS_OF, Workspace.open(load_settings(home=home, engine="local")), reason="tests", requested_by="tests"
         )
-
-
-def run_child(children: ForkServerContext, use_case: UseCase, home: Path, kill_after: float | None = None) -> bool:
-    """Train in a child, kill it after some seconds if told, and tell whether it ended by itself."""
-    process = children.Process(target=train, args=(use_case, home))
-    process.start()
-    process.join(kill_after)
-    finished = process.exitcode is not None
-    process.kill()
-    process.join()
-    assert not finished or process.exitcode == 0
-    return finished
 
 
 def what_stands(home: Path) -> dict[str, object]:
@@ -69,7 +57,7 @@ def test_a_killed_training_run_again_ends_like_an_undisturbed_one(
     calm = tmp_path / "calm"
     shutil.copytree(turned_home, calm, symlinks=True)
     began = time.monotonic()
-    assert run_child(children, flight_delay, calm)
+    assert ends_by_itself(children, train, (flight_delay, calm))
     seconds = time.monotonic() - began
     wanted = what_stands(calm)
     assert len(wanted["versions"]) == 2
@@ -80,7 +68,9 @@ def test_a_killed_training_run_again_ends_like_an_undisturbed_one(
     for point in range(POINTS):
         home = tmp_path / f"killed-{point}"
         shutil.copytree(turned_home, home, symlinks=True)
-        killed += not run_child(children, flight_delay, home, kill_after=seconds * (point + seed.random()) / POINTS)
-        assert run_child(children, flight_delay, home)
+        killed += not ends_by_itself(
+            children, train, (flight_delay, home), kill_after=seconds * (point + seed.random()) / POINTS
+        )
+        assert ends_by_itself(children, train, (flight_delay, home))
         assert what_stands(home) == wanted
     assert killed, "no run was hit: the test has proven nothing"
