@@ -64,6 +64,15 @@ class RunningAirflow:
         folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
         return "\n".join(file.read_text() for file in sorted(folder.rglob("attempt=*.log")))
 
+    def scheduler_has_seen_end_of(self, run_id: str, task_id: str) -> bool:
+        """Whether the scheduler has handled the end of a task's process, which its state in the API does not tell."""
+        seen = (
+            line
+            for line in (self.home / "server_logs" / "scheduler.log").read_text().splitlines()
+            if "TaskInstance Finished" in line
+        )
+        return any(f"task_id={task_id}, run_id={run_id}" in line for line in seen)
+
     def report(self) -> str:
         """Say how every run of ours stands, for a message of a failed test."""
         lines = []

@@ -81,9 +81,14 @@ def backfill(airflow: RunningAirflow, monitored: int) -> None:
 
 
 def answer_approval(airflow: RunningAirflow, run_id: str, answer: str) -> None:
-    """Wait until the run asks for approval, and answer as a person would in the web UI."""
+    """Wait until the run asks for approval, and answer as a person would in the web UI.
+
+    No person is as quick as a test: Airflow 3.3 fails the task when the answer comes in the instant between the question
+    and the scheduler's notice that its process has ended. So the scheduler's word is waited for too.
+    """
     train = "flight_delay.train"
     airflow.wait_until(lambda: airflow.task_states(train, run_id).get("approval") == "awaiting_input", "the question", 60)
+    airflow.wait_until(lambda: airflow.scheduler_has_seen_end_of(run_id, "approval"), "the scheduler's notice", 60)
     assert airflow.task_states(train, run_id)["promote"] is None, "nothing is promoted before the answer"
     task = f"/api/v2/dags/{train}/dagRuns/{quote(run_id)}/taskInstances/approval/-1/hitlDetails"
     airflow.client._send("PATCH", task, json={"chosen_options": [answer]})
