@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from nightloop.definitions.expression_sql import double, identifier, quoted
 from nightloop.definitions.expressions import compile_expression
 from nightloop.definitions.feature_tables import lookups, peers, rates, tile_of
+from nightloop.definitions.features import LookupFeature, PeersFeature, RateFeature
 from nightloop.definitions.keys import ALL, key_sql
 from nightloop.definitions.statement_parts import UNION, named, pick, within
-from nightloop.definitions.use_case import ColumnType, LookupFeature, PeersFeature, RateFeature, Source, UseCase
+from nightloop.definitions.use_case import ColumnType, Source, UseCase
 from nightloop.nights import Nights
 
 

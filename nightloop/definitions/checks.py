@@ -13,15 +13,8 @@ from nightloop.definitions.keys import KEY_TYPES
 from nightloop.definitions.near_names import suggest
 from nightloop.definitions.patterns import fault_of
 from nightloop.definitions.problems import Problems
-from nightloop.definitions.use_case import (
-    ColumnType,
-    ExpressionFeature,
-    Feature,
-    LookupFeature,
-    PeersFeature,
-    RateFeature,
-    Source,
-    UseCase,
+from nightloop.definitions.features import ExpressionFeature, Feature, LookupFeature, PeersFeature, RateFeature
+from nightloop.definitions.use_case import ColumnType, Source, UseCase
 )
 from nightloop.definitions.yaml_lines import Key
 from nightloop.errors import DefinitionError

@@ -13,9 +13,10 @@ from nightloop.definitions.aggregate_sql import aggregates_sql
 from nightloop.definitions.expression_sql import identifier, quoted
 from nightloop.definitions.expressions import compile_expression
 from nightloop.definitions.feature_tables import Tile, outcome_nights, tiles
+from nightloop.definitions.features import ExpressionFeature, Feature, LookupFeature, PeersFeature, RateFeature
 from nightloop.definitions.keys import ALL, key_sql
 from nightloop.definitions.statement_parts import UNION, named, pick, within
-from nightloop.definitions.use_case import ExpressionFeature, Feature, LookupFeature, PeersFeature, RateFeature, Source, UseCase
+from nightloop.definitions.use_case import Source, UseCase
 from nightloop.nights import Nights
 
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from nightloop.definitions.use_case import LookupFeature, PeersFeature, RateFeature, UseCase
+from nightloop.definitions.features import LookupFeature, PeersFeature, RateFeature
+from nightloop.definitions.use_case import UseCase
 from nightloop.nights import Night, Nights
 
 ARROW_TYPES: Mapping[str, pa.DataType] = {

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from nightloop.definitions.expression_numpy import Column
 from nightloop.definitions.expressions import Expression, compile_expression
 from nightloop.definitions.feature_sql import entity_columns
+from nightloop.definitions.features import ExpressionFeature, Feature, RateFeature
 from nightloop.definitions.keys import ALL, key_text
 from nightloop.definitions.near_names import suggest
-from nightloop.definitions.use_case import ColumnType, ExpressionFeature, Feature, RateFeature, UseCase
+from nightloop.definitions.use_case import ColumnType, UseCase
 from nightloop.errors import UsageError
 
 Row = Mapping[str, Any]

@@ -7,13 +7,13 @@ engine, the service, the reports, the documentation) works from these objects.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from nightloop.definitions.connectors import Connector, Name, Strict
+from nightloop.definitions.features import Expression, Feature
 
-Expression = Annotated[str, Field(min_length=1, description="SQL expression in the documented subset.")]
 ColumnType = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
 
 
@@ -46,6 +46,16 @@ class Source(Strict):
         None, description="Night a record arrives with (date). Default: the local date of known_at. Snapshots: every night."
     )
     may_be_empty: bool = Field(False, description="Whether a night without a record is normal.")
+    revised_within: int = Field(
+        0,
+        ge=0,
+        le=366,
+        description="Nights after its event in which a record may come late, be corrected (the same key again) or withdrawn. "
+        "0: each record comes once and counts on the night it was known.",
+    )
+    withdrawn: Expression | None = Field(
+        None, description="DuckDB SQL, boolean: the record says that its key is withdrawn. Needs revised_within."
+    )
 
     @property
     def types(self) -> dict[str, ColumnType]:
@@ -56,67 +66,6 @@ class Source(Strict):
     def is_snapshot(self) -> bool:
         """Whether every night carries the whole table."""
         return self.known_at is None and self.night is None
-
-
-# --- features ----------------------------------------------------------------------------------------------------------
-
-
-class FeatureBase(Strict):
-    """What every feature says of itself."""
-
-    description: str
-    unit: str | None = None
-    owner: str | None = None
-    range: tuple[float, float] | None = None
-    personal: bool = False
-    calendar: bool = Field(False, description="Moves with the calendar by construction: left out of drift verdicts.")
-
-
-class ExpressionFeature(FeatureBase):
-    """A value computed from the entity's own row."""
-
-    kind: Literal["expression"]
-    expression: Expression
-
-
-class PeersFeature(FeatureBase):
-    """How many entities of the night share these keys."""
-
-    kind: Literal["peers"]
-    by: list[Name] = Field(min_length=1)
-
-
-class RateFeature(FeatureBase):
-    """Share of the source's records that satisfy a condition, over the last N nights, by key, smoothed.
-
-    ``(positives + smoothing * overall) / (records + smoothing)``, where ``overall`` is the rate of all keys in the same window;
-    a key never seen gets ``overall``.
-    """
-
-    kind: Literal["rate"]
-    source: Name
-    of: Expression
-    by: list[Name] = Field(min_length=1)
-    nights: int = Field(ge=1, le=3660)
-    smoothing: float = Field(ge=0)
-
-
-class LookupFeature(FeatureBase):
-    """A value of another source's newest record for the key, as known at the cut-off.
-
-    ``expression`` is over the source's columns; the night itself is available as the date column ``night``.
-    """
-
-    kind: Literal["lookup"]
-    source: Name
-    by: dict[Name, Name] = Field(min_length=1, max_length=3, description="Source column -> entity column.")
-    expression: Expression
-    latest_by: Name | None = Field(
-        None, description="Column that orders records of one key within the night; absent when unique."
-    )
-
-
-Feature = Annotated[ExpressionFeature | PeersFeature | RateFeature | LookupFeature, Field(discriminator="kind")]
 
 
 # --- the rest of the loop ----------------------------------------------------------------------------------------------
