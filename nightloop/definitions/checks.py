@@ -15,7 +15,6 @@ from nightloop.definitions.patterns import fault_of
 from nightloop.definitions.problems import Problems
 from nightloop.definitions.features import ExpressionFeature, Feature, LookupFeature, PeersFeature, RateFeature
 from nightloop.definitions.use_case import ColumnType, Source, UseCase
-)
 from nightloop.definitions.yaml_lines import Key
 from nightloop.errors import DefinitionError
 
