@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 from nightloop.definitions.connectors import Connector, FilesConnector, TableConnector
 from nightloop.definitions.expression_tree import ValueType
 from nightloop.definitions.expressions import compile_expression
+from nightloop.definitions.features import ExpressionFeature, Feature, LookupFeature, PeersFeature, RateFeature
 from nightloop.definitions.keys import KEY_TYPES
 from nightloop.definitions.near_names import suggest
 from nightloop.definitions.patterns import fault_of
 from nightloop.definitions.problems import Problems
-from nightloop.definitions.features import ExpressionFeature, Feature, LookupFeature, PeersFeature, RateFeature
 from nightloop.definitions.use_case import ColumnType, Source, UseCase
 from nightloop.definitions.yaml_lines import Key
 from nightloop.errors import DefinitionError
