@@ -74,7 +74,7 @@ def _add_stage(commands: argparse._SubParsersAction[argparse.ArgumentParser], st
     command.add_argument("nights", metavar="NIGHT", help="a night YYYY-MM-DD, or a range FIRST..LAST (both included)")
     for option in stage.options:
         _add_option(command, option)
-    command.add_argument("--engine", choices=("spark", "local"), help="engine over the use case's choice (NIGHTLOOP_ENGINE)")
+    command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice (NIGHTLOOP_ENGINE)")
     command.add_argument("--json", action="store_true", help="print one JSON object per published partition, one a line")
     command.set_defaults(run=_run_stage, stage=stage.name)
 

@@ -29,7 +29,10 @@ class Settings(BaseSettings):
     artifacts_url: str = Field(
         "", description="Where MLflow keeps artifacts when HOME/mlflow.db is used. Default: HOME/artifacts."
     )
-    engine: Literal["spark", "local", ""] = Field("", description="Engine over the use case's own choice.")
+    engine: Literal["spark", "local", "auto", ""] = Field("", description="Engine over the use case's own choice.")
+    local_up_to: int = Field(
+        2 * 2**30, ge=0, description="Bytes of input files up to which the engine 'auto' is local; above, it is spark."
+    )
     spark_url: str = Field("sc://127.0.0.1:15002", description="Address of the Spark Connect server.")
     service_url: str = Field("http://127.0.0.1:8000", description="Address of the prediction service.")
     service_token: SecretStr | None = Field(

@@ -59,6 +59,18 @@ class FilesConnector(Bounded):
         "s3://bucket/prefix/{night}.csv.",
     )
     null: str = Field("", description="How a CSV writes a missing value.")
+    arrives_by: str | None = Field(
+        None,
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$",
+        description="Time (HH:MM, in the use case's time zone) of the morning after the night by which its files are there: "
+        "Airflow waits for them until then, and fails after it. Absent: they are there when the night is taken in.",
+    )
+    complete_when: str | None = Field(
+        None,
+        min_length=1,
+        description="Path of a file, with {night}, that the sender writes last, for example data/{night}/_SUCCESS. Absent: a "
+        "file is whole when it has not grown for a while.",
+    )
     absolute: bool = Field(False, description="Whether the pattern may lead out of the folder that holds feature_defs/.")
 
     @property

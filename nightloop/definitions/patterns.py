@@ -11,13 +11,26 @@ _BRACES = re.compile(r"\{[^}]*\}?|\}")
 
 
 def fault_of(connector: FilesConnector) -> tuple[str, str] | None:
-    """Return (what was read, what is allowed) for a pattern that is refused; None for one that is not."""
-    pattern = connector.pattern
+    """Return (what was read, what is allowed) for a connector whose paths are refused; None for one whose are not."""
+    pattern, marker = connector.pattern, connector.complete_when
+    if (connector.arrives_by or marker) and not connector.each_night:
+        return (
+            f"arrives_by and complete_when speak of a night's own files, and the pattern '{pattern}' has no {{night}}.",
+            "Write {night} where the files' names say it, or leave both out.",
+        )
+    if marker is not None and ("{night}" not in marker or set("*?") & set(marker)):
+        return f"complete_when: '{marker}' does not name one file a night.", "Write its path, with {night} and without * and ?."
+    faults = (fault_of_path(path, connector.absolute) for path in (pattern, marker) if path is not None)
+    return next((fault for fault in faults if fault), None)
+
+
+def fault_of_path(pattern: str, absolute: bool) -> tuple[str, str] | None:
+    """Return (what was read, what is allowed) for a path that is refused; None for one that is not."""
     parts = pattern.removeprefix(S3).split("/")
     braces = [found for found in _BRACES.findall(pattern) if found != "{night}"]
     if ".." in parts:
         return f"the pattern '{pattern}' climbs out of its folder with '..'.", "Write the path without '..'."
-    if pattern.startswith(("/", "~")) and not connector.absolute:
+    if pattern.startswith(("/", "~")) and not absolute:
         return (
             f"the pattern '{pattern}' leads out of the folder that holds feature_defs/.",
             "Write it from that folder on, or declare absolute: true.",

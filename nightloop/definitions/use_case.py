@@ -189,7 +189,9 @@ class UseCase(Strict):
     last_night: date | None = Field(None, description="Last night with data; absent for a living source.")
     schedule: str = Field("0 2 * * *", description="Cron line, in the time zone; it takes in the night before.")
     risk: Literal["low", "medium", "high"] = "low"
-    engine: Literal["spark", "local"] = "spark"
+    engine: Literal["spark", "local", "auto"] = Field(
+        "spark", description="Where set-based work runs; auto: local for small inputs, spark for large ones."
+    )
     sources: dict[Name, Source]
     entity: Entity
     label: Label
