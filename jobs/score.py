@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from jobs.published import Progress, Published, silent
 from nightloop.definitions.loading import definition_digest
 from nightloop.definitions.use_case import UseCase
+from nightloop.engine import Engine
 from nightloop.errors import ChampionMissing
 from nightloop.lake import Commit, Snapshot, filesystem
 from nightloop.model import bundle, champions
@@ -47,14 +48,16 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     pinned = {night: champions.pin(workspace.ledger, use_case.use_case, night) for night in scored}
     table = f"{use_case.use_case}/scores"
     jobs = _jobs(use_case, pinned, features, workspace, folder=workspace.lake.new_folder(table))
-    files = _score(use_case, jobs, workspace, progress)
+    engine = workspace.engine(use_case, [features])
+    files = _score(jobs, engine, progress)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), {features.table: features.version})
     key = pa.schema([features.schema.field(name) for name in use_case.entity.key])
     schema = score_schema(key, use_case.model.reasons)
     published = []
     for night, champion in pinned.items():
         state = workspace.lake.adopt(table, night, files.get(night, []), commit, schema=schema)
-        details = {"model_version": champion.version, "model_as_of": str(champion.as_of), **_left_out(nights, scored)}
+        model = {"model_version": champion.version, "model_as_of": str(champion.as_of)}
+        details = {**model, "engine": engine.name, **_left_out(nights, scored)}
         published.append(Published.of(use_case.use_case, table, state, details))
         progress(f"publishing {table}", len(published), len(pinned))
     return published
@@ -135,12 +138,11 @@ def _row_groups(paths: Sequence[str]) -> Iterator[tuple[str, int]]:
             yield path, number
 
 
-def _score(use_case: UseCase, jobs: Jobs, workspace: Workspace, progress: Progress) -> dict[Night, list[str]]:
+def _score(jobs: Jobs, engine: Engine, progress: Progress) -> dict[Night, list[str]]:
     files: dict[Night, list[str]] = {}
     if not jobs:
         return files
     progress("scoring", 0, len(jobs))
-    engine = workspace.engine(use_case)
     for answer in engine.map_files(WORKER, jobs, lambda done, total: progress("scoring", done, total)):
         files.setdefault(Night.fromisoformat(answer["night"]), []).append(answer["file"])
     return files

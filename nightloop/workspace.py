@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from nightloop.settings import Settings, load_settings
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
     from nightloop.engine import Engine
+    from nightloop.lake import Snapshot
     from nightloop.model.registry import Registry
 
 
@@ -45,11 +47,18 @@ class Workspace:
 
         return Registry.open(self.settings)
 
-    def engine(self, use_case: UseCase) -> Engine:
-        """Return the engine the use case asks for, unless the settings say otherwise."""
-        from nightloop.engine import open_engine
+    def engine(self, use_case: UseCase, inputs: Iterable[Snapshot] = ()) -> Engine:
+        """Return the engine the use case asks for, unless the settings say otherwise.
 
-        return open_engine(self.settings.engine or use_case.engine, self.settings)
+        Args:
+            use_case: says spark, local, or auto.
+            inputs: what the engine will read; auto chooses by the bytes of their files, so the same inputs always get the
+                same engine. Its ``name`` says which.
+        """
+        from nightloop.engine import chosen, open_engine
+
+        asked = self.settings.engine or use_case.engine
+        return open_engine(chosen(asked, inputs, self.settings.local_up_to), self.settings)
 
     @property
     def reports(self) -> Path:

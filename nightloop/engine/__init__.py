@@ -8,9 +8,25 @@ from nightloop.engine.protocol import Engine
 from nightloop.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nightloop.lake import Snapshot
     from nightloop.settings import Settings
 
-__all__ = ["Engine", "open_engine"]
+__all__ = ["Engine", "chosen", "open_engine"]
+
+
+def chosen(asked: str, inputs: Iterable[Snapshot], local_up_to: int) -> str:
+    """Return the name of the engine that "auto" means for these inputs; any other name is what was asked for.
+
+    Args:
+        asked: name of an engine, or "auto".
+        inputs: what the engine will read.
+        local_up_to: bytes of their files together up to which the work is done in this process.
+    """
+    if asked != "auto":
+        return asked
+    return "local" if sum(snapshot.size for snapshot in inputs) <= local_up_to else "spark"
 
 
 def open_engine(name: str, settings: Settings) -> Engine:
@@ -27,4 +43,4 @@ def open_engine(name: str, settings: Settings) -> Engine:
         from nightloop.engine.spark import SparkEngine
 
         return SparkEngine.open(settings)
-    raise UsageError(f"there is no engine '{name}'.", do="Engines are: spark, local.")
+    raise UsageError(f"there is no engine '{name}'.", do="Engines are: spark, local; auto chooses by the inputs.")

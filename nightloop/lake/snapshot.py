@@ -26,6 +26,7 @@ class Snapshot:
         schema: columns without ``night``, which is a column of no file: it is the folder's name.
         files: absolute paths or s3 addresses, by night.
         root: folder (or s3 address) of the table; every file is at ``root/night=YYYY-MM-DD/…``.
+        size: bytes of the files together, as the log tells them.
     """
 
     table: str
@@ -33,6 +34,7 @@ class Snapshot:
     schema: pa.Schema
     files: Mapping[Night, tuple[str, ...]]
     root: str
+    size: int = 0
 
     @property
     def columns(self) -> pa.Schema:

@@ -189,12 +189,14 @@ class Lake:
 
     def _snapshot(self, table: str, delta: DeltaTable, nights: Nights | None) -> Snapshot:
         files: dict[Night, list[str]] = {}
-        for add in pa.table(delta.get_add_actions(flatten=True)).select(["path", "partition.night"]).to_pylist():
+        size = 0
+        for add in pa.table(delta.get_add_actions(flatten=True)).select(["path", "size_bytes", "partition.night"]).to_pylist():
             night = add["partition.night"]
             if nights is None or night in nights:
                 files.setdefault(night, []).append(f"{self._url(table)}/{add['path']}")
+                size += add["size_bytes"]
         by_night = {night: tuple(sorted(files[night])) for night in sorted(files)}
-        return Snapshot(table, delta.version(), self._log(table).schema_of(delta), by_night, self._url(table))
+        return Snapshot(table, delta.version(), self._log(table).schema_of(delta), by_night, self._url(table), size)
 
     def _no_rows(self, table: str, schema: pa.Schema | None) -> pa.Table:
         if schema is not None:
