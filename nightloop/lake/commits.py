@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import nightloop
 from nightloop.nights import Night
@@ -17,12 +18,16 @@ KEY = "nightloop"
 
 @dataclass(frozen=True)
 class Commit:
-    """Why a night is published: the stage, its definition, and the versions of the tables it read."""
+    """Why a night is published: the stage, its definition, the versions of the tables it read, and a summary of the rows.
+
+    ``summary`` is what later nights look at without reading the rows again: plain values that JSON can hold.
+    """
 
     stage: str
     use_case: str
     definition_digest: str = ""
     inputs: Mapping[str, int] = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class NightState:
     code_version: str
     definition_digest: str
     inputs: Mapping[str, int]
+    summary: Mapping[str, Any] = field(default_factory=dict)
 
 
 def as_metadata(night: Night, rows: int, content_digest: str, commit: Commit) -> dict[str, str]:
@@ -51,6 +57,8 @@ def as_metadata(night: Night, rows: int, content_digest: str, commit: Commit) ->
         "definition_digest": commit.definition_digest,
         "inputs": dict(commit.inputs),
     }
+    if commit.summary:
+        said["summary"] = dict(commit.summary)
     return {KEY: json.dumps(said, sort_keys=True)}
 
 
@@ -66,6 +74,7 @@ def as_state(metadata: str, version: int) -> NightState:
         code_version=said["code_version"],
         definition_digest=said["definition_digest"],
         inputs=said["inputs"],
+        summary=said.get("summary", {}),
     )
 
 

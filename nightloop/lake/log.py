@@ -42,7 +42,7 @@ class TableLog:
     def __init__(self, table: str, url: str) -> None:
         self.table = table
         self.url = url
-        self._states: tuple[int, dict[Night, NightState]] = (-1, {})
+        self._known: tuple[int, tuple[NightState, ...]] = (-1, ())
 
     def open(self, version: int | None = None) -> DeltaTable | None:
         """Return the table at a version (default: the newest), or None if it was never made."""
@@ -90,22 +90,21 @@ class TableLog:
         return pa.schema(plain)
 
     def states(self, delta: DeltaTable) -> dict[Night, NightState]:
-        """Return the newest commit of each night up to the version that is open.
+        """Return the newest commit of each night up to the version that is open."""
+        return dict(sorted({state.night: state for state in self.history(delta)}.items()))
+
+    def history(self, delta: DeltaTable) -> tuple[NightState, ...]:
+        """Return every commit up to the version that is open, in order.
 
         What was read stays in memory, so that asking again costs only the commits made since.
         """
-        known, states = self._states
+        known, states = self._known
         version = delta.version()
         if known > version:
-            known, states = -1, {}
-        fresh = dict(states)
-        for at, actions in self._entries(range(known + 1, version + 1)):
-            said = commit_info(actions)
-            if KEY in said:
-                state = as_state(said[KEY], at)
-                fresh[state.night] = state
-        self._states = (version, fresh)
-        return dict(sorted(fresh.items()))
+            known, states = -1, ()
+        entries = ((at, commit_info(actions)) for at, actions in self._entries(range(known + 1, version + 1)))
+        self._known = (version, (*states, *(as_state(said[KEY], at) for at, said in entries if KEY in said)))
+        return self._known[1]
 
     def named_files(self) -> set[str]:
         """Return every file that any commit ever added, as paths below the table's folder."""

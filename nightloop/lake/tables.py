@@ -159,6 +159,11 @@ class Lake:
         delta = self._log(table).open()
         return {} if delta is None else self._log(table).states(delta)
 
+    def history(self, table: str) -> tuple[NightState, ...]:
+        """Return what every commit of the table says, in order: a night that was published again is there again."""
+        delta = self._log(table).open()
+        return () if delta is None else self._log(table).history(delta)
+
     def sweep(self, table: str, older_than: timedelta = timedelta(days=1)) -> int:
         """Remove files of commits that never happened, and return how many.
 
