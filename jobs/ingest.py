@@ -91,7 +91,7 @@ class _Ingest:
         self.contracts: dict[str, Contract] = {}
         for name, source in self.use_case.sources.items():
             columns = raw_schema(source).names
-            self.contracts[name] = load_contract(settings.contracts, self.use_case.use_case, name, columns)
+            self.contracts[name] = load_contract(settings.contracts, self.use_case.contracts_of, name, columns)
             self.history[name] = {night: state.rows for night, state in lake.states(self._table(f"raw_{name}")).items()}
 
     def _table(self, name: str) -> str:

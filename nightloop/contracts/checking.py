@@ -20,13 +20,13 @@ def check_contracts(use_case: UseCase, folder: Path) -> int:
     Raises:
         DefinitionError: a source without a suite, a suite without a source, or a mistake in a suite; shown at its line.
     """
-    for path in sorted((folder / use_case.use_case).glob("*")):
+    for path in sorted((folder / use_case.contracts_of).glob("*")):
         if path.suffix != ".yaml" or path.stem not in use_case.sources:
             what = f"'{path.name}' guards no source of '{use_case.use_case}'."
             raise DefinitionError(what, where=str(path), do=suggest(path.stem, use_case.sources, "Sources"))
     rules = 0
     for name, source in use_case.sources.items():
-        for rule in load_contract(folder, use_case.use_case, name, raw_schema(source).names).rules:
+        for rule in load_contract(folder, use_case.contracts_of, name, raw_schema(source).names).rules:
             library.check(rule)
             rules += 1
     return rules

@@ -65,8 +65,10 @@ def parse_use_case(text: str, file: str, name: str) -> UseCase:
     if use_case.use_case != name:
         problems.add(("use_case",), f"the use case is named '{use_case.use_case}'.", f"A file {name}.yaml declares '{name}'.")
     from nightloop.definitions.checks import check_use_case
+    from nightloop.definitions.task_checks import check_task
 
     check_use_case(use_case, problems)
+    check_task(use_case, problems)
     problems.raise_if_any()
     return use_case
 

@@ -102,9 +102,11 @@ def _said(item: Any, path: Sequence[Key], keys: list[str]) -> tuple[str, str]:
             return f"the key '{name}' is missing {place}.", "Add it; docs/definitions.md says what it means."
         case "union_tag_invalid":
             allowed = item["ctx"]["expected_tags"].replace("'", "").split(", ")
-            return f"unknown kind '{item['ctx']['tag']}' of {at}.", suggest(item["ctx"]["tag"], allowed, "Allowed kinds")
+            word = item["ctx"]["discriminator"].strip("'")
+            return f"unknown {word} '{item['ctx']['tag']}' of {at}.", suggest(item["ctx"]["tag"], allowed, f"Allowed {word}s")
         case "union_tag_not_found":
-            return f"the key 'kind' is missing in {at}.", "Say which kind it is."
+            word = item["ctx"]["discriminator"].strip("'")
+            return f"the key '{word}' is missing in {at}.", f"Say which {word} it is."
         case "string_pattern_mismatch":
             return (
                 f"{at} is named {_shown(item['input'])}.",

@@ -13,6 +13,10 @@ from pydantic import Field
 
 from nightloop.definitions.connectors import Connector, Name, Strict
 from nightloop.definitions.features import Expression, Feature
+from nightloop.definitions.limits import CalibrationGate, FairnessGate, Gates, Monitoring, PerformanceGate
+from nightloop.definitions.model import Model, Split
+
+__all__ = ["CalibrationGate", "FairnessGate", "Gates", "Monitoring", "PerformanceGate", "Retrain", "Split", "UseCase"]
 
 ColumnType = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
 
@@ -84,82 +88,11 @@ class Label(Strict):
     description: str
     source: Name
     join: dict[Name, Name] = Field(min_length=1, description="Label source column -> entity column.")
-    expression: Expression = Field(description="Boolean over the label source's columns; never null.")
+    expression: Expression = Field(
+        description="Over the label source's columns: a boolean for binary, a number for regression, one of the classes' texts "
+        "for multiclass. Where it is null, there is no label."
+    )
     matures_after: int = Field(ge=0, description="Nights after which the labels of a night are matured.")
-
-
-class Split(Strict):
-    """How the labelled nights are divided by time, newest last: fit | calibrate | validate."""
-
-    validate_nights: int = Field(14, ge=1)
-    calibrate_nights: int = Field(7, ge=1)
-    minimum_fit_nights: int = Field(28, ge=1)
-
-
-class Model(Strict):
-    """How candidates are made."""
-
-    task: Literal["binary"]
-    split: Split = Split()
-    window_nights: int | None = Field(None, ge=1, description="Train on the newest so many nights only; absent: all.")
-    xgboost: dict[str, float | int | str] = Field(
-        default_factory=dict,
-        description="Parameters over the defaults. increasing_in: features with which the probability only rises.",
-    )
-    logistic_regression: dict[str, float | int | str] = Field(default_factory=dict)
-    fit_where_known: list[Name] = Field(
-        default_factory=list,
-        description="Entity columns without which a row is scored and judged, but not learned from: what is missing because of "
-        "the outcome would tell it.",
-    )
-    decision_threshold: float = Field(0.5, gt=0, lt=1)
-    reasons: int = Field(3, ge=0, le=3)
-
-
-class PerformanceGate(Strict):
-    """The candidate must beat the baseline, and not be worse than the champion on the same rows."""
-
-    metric: Literal["auc"] = "auc"
-    over_baseline: float = Field(0.0, description="Lower bound of (candidate - baseline) must exceed this.")
-    margin_to_champion: float = Field(0.01, ge=0, description="Lower bound of (candidate - champion) must exceed minus this.")
-    minimum_rows: int = Field(500, ge=1)
-    suspicious_above: float = Field(0.95, description="A figure above this means a leak, and fails.")
-
-
-class CalibrationGate(Strict):
-    """Probabilities must mean what they say."""
-
-    maximum_error: float = Field(0.05, gt=0, description="Expected calibration error over ten equal-count bins.")
-    maximum_bias: float = Field(0.05, gt=0, description="|mean probability - mean label|.")
-    minimum_rows: int = Field(500, ge=1)
-
-
-class FairnessGate(Strict):
-    """Groups must be treated alike, within declared limits."""
-
-    group: Name = Field(description="Entity column that names the group.")
-    metric: Literal["selection_rate_difference", "true_positive_rate_difference", "false_positive_rate_difference"]
-    maximum: float = Field(gt=0, le=1, description="Largest difference between groups; the interval's upper end counts.")
-    minimum_group_rows: int = Field(100, ge=1)
-
-
-class Gates(Strict):
-    """What a candidate must pass, all of it, to become champion."""
-
-    performance: PerformanceGate = PerformanceGate()
-    calibration: CalibrationGate = CalibrationGate()
-    fairness: FairnessGate
-
-
-class Monitoring(Strict):
-    """What is watched each night, and with which limits."""
-
-    psi_limit: float = Field(0.25, gt=0, description="Population stability index above which a feature has drifted.")
-    drifted_share_limit: float = Field(0.3, gt=0, le=1, description="Share of drifted features above which the night fails.")
-    minimum_rows: int = Field(200, ge=1)
-    auc_floor: float = Field(0.5, ge=0, le=1, description="Upper end of the realised AUC's interval below this is a failure.")
-    performance_nights: int = Field(7, ge=1, description="Nights of matured labels that a performance verdict looks at.")
-    html: Literal["always", "when_drift", "never"] = "when_drift"
 
 
 class Retrain(Strict):
@@ -201,3 +134,14 @@ class UseCase(Strict):
     monitoring: Monitoring = Monitoring()
     retrain: Retrain = Retrain()
     alerts: Alerts = Alerts()
+    # Left out of what is dumped where it is absent: the digests of definitions without it stay as they are.
+    contracts: Name | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="Use case whose suites guard these sources, where two use cases read the same ones; absent: its own.",
+    )
+
+    @property
+    def contracts_of(self) -> str:
+        """Name of the folder of great_expectations/ that guards the sources."""
+        return self.contracts or self.use_case

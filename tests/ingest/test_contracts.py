@@ -50,9 +50,9 @@ ROWS = "expect_table_row_count_to_be_between | {min_value: {$PARAMETER: rows_low
 
 def test_every_source_has_a_suite_and_every_suite_a_source() -> None:
     for name in use_case_names(REPOSITORY / "feature_defs"):
-        sources = load_use_case(name, REPOSITORY / "feature_defs").sources
-        suites = {path.stem for path in (REPOSITORY / "great_expectations" / name).iterdir()}
-        assert suites == set(sources)
+        use_case = load_use_case(name, REPOSITORY / "feature_defs")
+        suites = {path.stem for path in (REPOSITORY / "great_expectations" / use_case.contracts_of).iterdir()}
+        assert suites == set(use_case.sources)
 
 
 def test_every_rule_of_ours_is_one_that_great_expectations_knows() -> None:
@@ -63,8 +63,10 @@ def test_every_rule_of_ours_is_one_that_great_expectations_knows() -> None:
 
 def test_every_source_s_key_is_guarded_as_unique() -> None:
     for name in use_case_names(REPOSITORY / "feature_defs"):
-        for source, declared in load_use_case(name, REPOSITORY / "feature_defs").sources.items():
-            suite = load_contract(REPOSITORY / "great_expectations", name, source, raw_schema(declared).names)
+        use_case = load_use_case(name, REPOSITORY / "feature_defs")
+        for source, declared in use_case.sources.items():
+            columns = raw_schema(declared).names
+            suite = load_contract(REPOSITORY / "great_expectations", use_case.contracts_of, source, columns)
             assert any(set(rule.columns) == set(declared.key) and "unique" in rule.type for rule in suite.rules)
 
 

@@ -1,0 +1,97 @@
+"""What a candidate must pass and what is watched, with the limits. A limit is in the unit of the figure it bounds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from nightloop.definitions.connectors import Name, Strict
+from nightloop.definitions.model import ClassName
+
+PerformanceMetric = Literal["auc", "mae", "log_loss"]
+FairnessMetric = Literal[
+    "selection_rate_difference",
+    "true_positive_rate_difference",
+    "false_positive_rate_difference",
+    "mae_difference",
+    "mean_prediction_difference",
+    "accuracy_difference",
+]
+
+
+def _absent(value: object) -> bool:
+    """Say whether a field is left out of what is dumped: the digests of definitions without it stay as they are."""
+    return value is None
+
+
+class PerformanceGate(Strict):
+    """The candidate must beat the baseline, and not be worse than the champion on the same rows.
+
+    The metric follows the task: auc (binary, higher is better), mae (regression) and log_loss (multiclass), lower is better. A
+    lead is positive where the candidate is better, whichever way the metric points.
+    """
+
+    metric: PerformanceMetric = "auc"
+    over_baseline: float = Field(0.0, description="Lower bound of the lead over the baseline must exceed this.")
+    margin_to_champion: float = Field(
+        0.01, ge=0, description="Lower bound of the lead over the champion must exceed minus this."
+    )
+    minimum_rows: int = Field(500, ge=1)
+    suspicious_above: float = Field(0.95, description="An auc above this means a leak, and fails.")
+    suspicious_below: float | None = Field(
+        None, gt=0, exclude_if=_absent, description="An mae or log_loss below this means a leak, and fails."
+    )
+
+
+class CalibrationGate(Strict):
+    """Answers must mean what they say: a probability, that of the most probable class, or a mean.
+
+    Regression has no limit that fits every unit: declare both.
+    """
+
+    maximum_error: float = Field(0.05, gt=0, description="Expected calibration error over ten equal-count bins.")
+    maximum_bias: float = Field(0.05, gt=0, description="|mean answer - mean outcome|.")
+    minimum_rows: int = Field(500, ge=1)
+
+
+class FairnessGate(Strict):
+    """Groups must be treated alike, within declared limits."""
+
+    group: Name = Field(description="Entity column that names the group.")
+    metric: FairnessMetric = Field(
+        description="Binary: the rates. Regression: mae or mean_prediction, and selection_rate where a decision_threshold is "
+        "declared. Multiclass: accuracy, and the rates of one class."
+    )
+    of_class: ClassName | None = Field(
+        None, exclude_if=_absent, description="Multiclass: the class whose rates are compared; being told it is being selected."
+    )
+    maximum: float = Field(gt=0, description="Largest difference between groups; the interval's upper end counts.")
+    minimum_group_rows: int = Field(100, ge=1)
+
+
+class Gates(Strict):
+    """What a candidate must pass, all of it, to become champion."""
+
+    performance: PerformanceGate = PerformanceGate()
+    calibration: CalibrationGate = CalibrationGate()
+    fairness: FairnessGate
+
+
+class Monitoring(Strict):
+    """What is watched each night, and with which limits."""
+
+    psi_limit: float = Field(0.25, gt=0, description="Population stability index above which a feature has drifted.")
+    drifted_share_limit: float = Field(0.3, gt=0, le=1, description="Share of drifted features above which the night fails.")
+    minimum_rows: int = Field(200, ge=1)
+    auc_floor: float = Field(
+        0.5, ge=0, le=1, description="Binary: upper end of the realised AUC's interval below this is a failure."
+    )
+    error_ceiling: float | None = Field(
+        None,
+        gt=0,
+        exclude_if=_absent,
+        description="Regression, multiclass: lower end of the interval of the realised mae (log loss) above this is a failure.",
+    )
+    performance_nights: int = Field(7, ge=1, description="Nights of matured labels that a performance verdict looks at.")
+    html: Literal["always", "when_drift", "never"] = "when_drift"

@@ -1,0 +1,110 @@
+"""How a use case's models are made: one class a task. Each has only what its task can mean."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nightloop.definitions.connectors import Name, Strict
+
+Task = Literal["binary", "regression", "multiclass"]
+Parameters = dict[str, float | int | str]
+# A class is part of column names (probability_<class>), and engines do not tell capitals apart there.
+ClassName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,48}$")]
+FitWhereKnown = Annotated[
+    list[Name],
+    Field(
+        default_factory=list,
+        description="Entity columns without which a row is scored and judged, but not learned from: what is missing because of "
+        "the outcome would tell it.",
+    ),
+]
+Reasons = Annotated[int, Field(ge=0, le=3)]
+
+
+class Split(Strict):
+    """How the labelled nights are divided by time, newest last: fit | calibrate | validate."""
+
+    validate_nights: int = Field(14, ge=1)
+    calibrate_nights: int = Field(7, ge=1)
+    minimum_fit_nights: int = Field(28, ge=1)
+
+
+class ModelOfAnyTask(Strict):
+    """What every task declares."""
+
+    task: Task
+    split: Split = Split()
+    window_nights: int | None = Field(None, ge=1, description="Train on the newest so many nights only; absent: all.")
+    xgboost: Parameters = Field(
+        default_factory=dict,
+        description="Parameters over the defaults. increasing_in: features with which the answer only rises.",
+    )
+
+
+class BinaryModel(ModelOfAnyTask):
+    """The label is true or false; the model says the probability that it is true."""
+
+    task: Literal["binary"]
+    logistic_regression: Parameters = Field(default_factory=dict, description="Parameters of the baseline.")
+    fit_where_known: FitWhereKnown
+    decision_threshold: float = Field(0.5, gt=0, lt=1)
+    reasons: Reasons = 3
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """No classes are named: there is true and false."""
+        return ()
+
+    @property
+    def baseline(self) -> tuple[str, Parameters]:
+        """Name and parameters of what the candidate must beat."""
+        return "logistic_regression", self.logistic_regression
+
+
+class RegressionModel(ModelOfAnyTask):
+    """The label is a number; the model says its mean."""
+
+    task: Literal["regression"]
+    ridge: Parameters = Field(default_factory=dict, description="Parameters of the baseline.")
+    fit_where_known: FitWhereKnown
+    decision_threshold: float | None = Field(
+        None, description="A prediction at or above it is a positive decision; absent: nothing is decided."
+    )
+    reasons: Reasons = 3
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """There are none."""
+        return ()
+
+    @property
+    def baseline(self) -> tuple[str, Parameters]:
+        """Name and parameters of what the candidate must beat."""
+        return "ridge", self.ridge
+
+
+class MulticlassModel(ModelOfAnyTask):
+    """The label is one of several texts; the model says the probability of each."""
+
+    task: Literal["multiclass"]
+    classes: tuple[ClassName, ...] = Field(
+        min_length=2, max_length=50, description="All values of the label, in the order they are told in."
+    )
+    logistic_regression: Parameters = Field(default_factory=dict, description="Parameters of the baseline.")
+    fit_where_known: FitWhereKnown
+    reasons: Reasons = 3
+
+    @property
+    def decision_threshold(self) -> float | None:
+        """Nothing is decided by a threshold: the most probable class is told."""
+        return None
+
+    @property
+    def baseline(self) -> tuple[str, Parameters]:
+        """Name and parameters of what the candidate must beat."""
+        return "logistic_regression", self.logistic_regression
+
+
+Model = Annotated[BinaryModel | RegressionModel | MulticlassModel, Field(discriminator="task")]

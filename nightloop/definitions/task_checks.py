@@ -1,0 +1,117 @@
+"""Check that gates, limits and names suit the task of the model: what one task is judged by means nothing for another."""
+
+from __future__ import annotations
+
+from nightloop.definitions.limits import FairnessMetric, PerformanceMetric
+from nightloop.definitions.model import MulticlassModel, Task
+from nightloop.definitions.near_names import suggest
+from nightloop.definitions.problems import Problems
+from nightloop.definitions.use_case import UseCase
+
+JUDGED_BY: dict[Task, PerformanceMetric] = {"binary": "auc", "regression": "mae", "multiclass": "log_loss"}
+RATES: tuple[FairnessMetric, ...] = (
+    "selection_rate_difference",
+    "true_positive_rate_difference",
+    "false_positive_rate_difference",
+)
+COMPARED_BY: dict[Task, tuple[FairnessMetric, ...]] = {
+    "binary": RATES,
+    "regression": ("mae_difference", "mean_prediction_difference", "selection_rate_difference"),
+    "multiclass": ("accuracy_difference", *RATES),
+}
+# What stands beside the entity's key in the table scores.
+ANSWERED: dict[Task, tuple[str, ...]] = {
+    "binary": ("probability", "decision"),
+    "regression": ("prediction", "decision"),
+    "multiclass": ("predicted_class", "probability"),
+}
+
+
+def check_task(use_case: UseCase, problems: Problems) -> None:
+    """Note every mistake in ``problems``."""
+    _performance(use_case, problems)
+    _fairness(use_case, problems)
+    _monitoring(use_case, problems)
+    _names(use_case, problems)
+    if use_case.model.task == "regression" and (
+        absent := {"maximum_error", "maximum_bias"} - use_case.gates.calibration.model_fields_set
+    ):
+        problems.add(
+            ("gates", "calibration"),
+            f"a regression needs limits of its own: {', '.join(sorted(absent))}.",
+            "Give them in the label's unit.",
+        )
+    if isinstance(use_case.model, MulticlassModel):
+        _classes(use_case.model, problems)
+
+
+def _performance(use_case: UseCase, problems: Problems) -> None:
+    gate, task = use_case.gates.performance, use_case.model.task
+    metric = JUDGED_BY[task]
+    if gate.metric != metric:
+        problems.add(
+            ("gates", "performance", "metric") if "metric" in gate.model_fields_set else ("gates",),
+            f"a {task} model is not judged by {gate.metric}.",
+            f"Write metric: {metric} in gates > performance.",
+        )
+    limit, other = "suspicious_above", "suspicious_below"
+    if metric != "auc":
+        limit, other = other, limit
+    if other in gate.model_fields_set:
+        problems.add(("gates", "performance", other), f"{other} means nothing for {metric}.", f"Write {limit}.")
+
+
+def _fairness(use_case: UseCase, problems: Problems) -> None:
+    gate, model, path = use_case.gates.fairness, use_case.model, ("gates", "fairness")
+    allowed = COMPARED_BY[model.task]
+    if gate.metric not in allowed:
+        problems.add(
+            (*path, "metric"),
+            f"groups of a {model.task} model are not compared by {gate.metric}.",
+            f"Use {', '.join(allowed)}.",
+        )
+        return
+    if model.task == "regression" and gate.metric in RATES and model.decision_threshold is None:
+        problems.add((*path, "metric"), "nothing is decided, so nobody is selected.", "Declare model.decision_threshold.")
+    if gate.metric in (*RATES, "accuracy_difference") and gate.maximum > 1:
+        problems.add((*path, "maximum"), f"a difference of rates is at most 1, not {gate.maximum:g}.", "Write a share.")
+    of_rates = model.task == "multiclass" and gate.metric in RATES
+    if of_rates and gate.of_class not in model.classes:
+        given = f"'{gate.of_class}' is none of the classes." if gate.of_class else "of which class is not said."
+        problems.add(
+            (*path, "of_class") if gate.of_class else path, given, suggest(gate.of_class or "", model.classes, "Classes")
+        )
+    if not of_rates and gate.of_class is not None:
+        problems.add((*path, "of_class"), "of_class belongs to rates of a multiclass model.", "Leave it out.")
+
+
+def _monitoring(use_case: UseCase, problems: Problems) -> None:
+    limits, task = use_case.monitoring, use_case.model.task
+    if task == "binary":
+        if limits.error_ceiling is not None:
+            problems.add(("monitoring", "error_ceiling"), "a binary model has no error_ceiling.", "Write auc_floor.")
+        return
+    if "auc_floor" in limits.model_fields_set:
+        problems.add(("monitoring", "auc_floor"), f"a {task} model has no auc_floor.", "Write error_ceiling.")
+    if limits.error_ceiling is None:
+        problems.add(("monitoring",), f"the key 'error_ceiling' is missing: the highest {JUDGED_BY[task]} to bear.", "Add it.")
+
+
+def _names(use_case: UseCase, problems: Problems) -> None:
+    taken = {*ANSWERED[use_case.model.task], *(f"probability_{name}" for name in use_case.model.classes)}
+    for name in use_case.entity.key:
+        if name in taken:
+            problems.add(
+                ("entity", "key"), f"the key column '{name}' is taken by a column of the table scores.", "Choose another name."
+            )
+
+
+def _classes(model: MulticlassModel, problems: Problems) -> None:
+    if len(set(model.classes)) < len(model.classes):
+        problems.add(("model", "classes"), "a class is named twice.", "Name each once.")
+    if "increasing_in" in model.xgboost:
+        problems.add(
+            ("model", "xgboost", "increasing_in"),
+            "several probabilities cannot all rise with a feature.",
+            "Leave it out of a multiclass model.",
+        )
