@@ -7,18 +7,26 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+from nightloop.definitions.simulation import SimulatorConnector
+from nightloop.definitions.strict import Name, Strict
+
+__all__ = [
+    "MAXIMUM_BYTES",
+    "MAXIMUM_CELL_BYTES",
+    "Connector",
+    "FilesConnector",
+    "Name",
+    "PackageConnector",
+    "SimulatorConnector",
+    "SqlConnector",
+    "Strict",
+    "TableConnector",
+]
 
 MAXIMUM_BYTES = 2**30
 MAXIMUM_CELL_BYTES = 2**20
-
-
-class Strict(BaseModel):
-    """Unknown keys are mistakes, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Bounded(Strict):
@@ -119,6 +127,6 @@ class TableConnector(Strict):
 
 
 Connector = Annotated[
-    PackageConnector | FilesConnector | SqlConnector | TableConnector,
+    PackageConnector | FilesConnector | SqlConnector | TableConnector | SimulatorConnector,
     Field(discriminator="kind"),
 ]

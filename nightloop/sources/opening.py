@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightloop.definitions.connectors import Connector as Declared
-from nightloop.definitions.connectors import FilesConnector, PackageConnector, SqlConnector, TableConnector
+from nightloop.definitions.connectors import FilesConnector, PackageConnector, SimulatorConnector, SqlConnector, TableConnector
 from nightloop.sources.connector import Connector, Surroundings
 from nightloop.sources.files import Folder
 from nightloop.sources.package import Package
@@ -25,3 +25,7 @@ def open_connector(declared: Declared, around: Surroundings) -> Connector:
 
             assert around.lake is not None  # noqa: S101 - a stage always has one
             return Table(declared, around, around.lake)
+        case SimulatorConnector():
+            from nightloop.sources.simulator import Simulator
+
+            return Simulator(declared, around)
