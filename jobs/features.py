@@ -1,40 +1,59 @@
 """Stage features: from raw records to the feature rows and the matured labels of a night.
 
-Four tables, each made from the one before: tiles (counts of a night's records), aggregates (windows over tiles, peers,
-lookups: what the service reads too), features (one row per entity), labels (entities whose outcome is known by now).
-A range of nights is one engine job per table, and one commit per night.
+Four tables, each made from the one before: tiles (partial aggregates of what a night's records touch), aggregates (windows over
+tiles, peers, lags, lookups: what the service reads too), features (one row per entity), labels (entities whose outcome is known
+by now). A range of nights is one engine job per table, and one commit per night.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-import pyarrow.parquet as pq
-
+from jobs.feature_checks import check_tiles, one_row_each, out_of_range
 from jobs.published import Progress, Published, silent
 from nightloop.definitions.feature_sql import build_sql
 from nightloop.definitions.feature_tables import inputs, tables
 from nightloop.definitions.loading import definition_digest
+from nightloop.definitions.tiles import tiles_digest
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import BadNight, ContractBroken
-from nightloop.lake import Commit, Lake, NightState, Snapshot, filesystem
-from nightloop.nights import Night, Nights
+from nightloop.errors import BadNight, UsageError
+from nightloop.lake import Commit, NightState, Snapshot
+from nightloop.nights import Night, Nights, parse_night
 from nightloop.workspace import Workspace
 
 STAGE = "features"
 Step = Literal["tiles", "aggregates", "features", "labels"]
 STEPS: tuple[Step, ...] = ("tiles", "aggregates", "features", "labels")
+OF_TWO_CLOCKS: tuple[Step, ...] = ("aggregates", "features", "labels")
 
 
 def run(
-    use_case: UseCase, nights: Nights, workspace: Workspace, *, step: Step | None = None, progress: Progress = silent
+    use_case: UseCase,
+    nights: Nights,
+    workspace: Workspace,
+    *,
+    step: Step | None = None,
+    as_known_at: str | Night | None = None,
+    progress: Progress = silent,
 ) -> list[Published]:
     """Make the four tables (or the one named by ``step``) for these nights, and return what was published.
 
+    Args:
+        use_case: declares the features.
+        nights: to make; a range is one job a table.
+        workspace: lake and engine.
+        step: only this table.
+        as_known_at: a night not before the last of ``nights``: make aggregates, features and labels with what was known at its
+            cut-off, late records and corrections among it, and store them apart, as ``features_known_YYYY-MM-DD``. Default:
+            each night with what was known at its own.
+        progress: told as nights are published.
+
     Raises:
-        BadNight: a night before the use case's first.
-        NotReady: an input night is not published yet; the message names it and the command that makes it.
+        BadNight: a night before the use case's first, or after ``as_known_at``.
+        NotReady: an input night is not published yet, or by another definition; the message names it and what makes it.
         ContractBroken: records of the entity's source share a key, or lack one.
         EngineUnavailable, StoreUnavailable, WriteConflict: the same call may succeed later.
     """
@@ -43,70 +62,80 @@ def run(
             f"{nights.first} is before the first night of {use_case.use_case}, {use_case.first_night}.",
             do=f"Ask for {use_case.first_night} or later.",
         )
-    steps = STEPS if step is None else (step,)
-    return [published for table in steps for published in _make(use_case, table, nights, workspace, progress)]
+    known = _known(nights, as_known_at, step)
+    steps = (step,) if step else (OF_TWO_CLOCKS if known else STEPS)
+    makers = (_Maker(use_case, table, nights, workspace, known) for table in steps)
+    return [published for maker in makers for published in maker.make(progress)]
 
 
-def _make(use_case: UseCase, table: Step, nights: Nights, workspace: Workspace, progress: Progress) -> Iterator[Published]:
-    lake = workspace.lake
-    snapshots = _read(use_case, table, nights, lake)
-    commit = Commit(
-        stage=STAGE,
-        use_case=use_case.use_case,
-        definition_digest=definition_digest(use_case),
-        inputs={snapshot.table: snapshot.version for snapshot in snapshots.values()},
-    )
-    progress(f"computing {table}", 0, len(nights))
-    for done, state in enumerate(_publish(use_case, table, nights, workspace, snapshots=snapshots, commit=commit), start=1):
-        progress(f"publishing {table}", done, len(nights))
-        yield Published.of(use_case.use_case, f"{use_case.use_case}/{table}", state)
+def _known(nights: Nights, as_known_at: str | Night | None, step: Step | None) -> Night | None:
+    known = parse_night(as_known_at) if isinstance(as_known_at, str) else as_known_at
+    if known and known < nights.last:
+        raise BadNight(f"as known at {known}, the night {nights.last} is not over.", do=f"Ask for {nights.last} or later.")
+    if known and step == "tiles":
+        raise UsageError("tiles are kept in every version that was known.", do="Leave out --step, or ask for another table.")
+    return known
 
 
-def _read(use_case: UseCase, table: Step, nights: Nights, lake: Lake) -> dict[str, Snapshot]:
-    """Return the input tables by name, all their nights published; none when there can be no input at all."""
-    wanted = inputs(use_case, table, nights)
-    required = {name: span for name, span in wanted.items() if span is not None}
-    if len(required) < len(wanted):
-        return {}
-    return {name: lake.require(f"{use_case.use_case}/{name}", span) for name, span in required.items()}
+@dataclass(frozen=True)
+class _Maker:
+    """Makes one table for some nights."""
 
+    use_case: UseCase
+    table: Step
+    nights: Nights
+    workspace: Workspace
+    known: Night | None
 
-def _publish(
-    use_case: UseCase, table: Step, nights: Nights, workspace: Workspace, *, snapshots: dict[str, Snapshot], commit: Commit
-) -> Iterator[NightState]:
-    """Run one engine job for all nights, then commit them one by one; a night without rows is published as empty."""
-    lake, name = workspace.lake, f"{use_case.use_case}/{table}"
-    files = {}
-    if snapshots:
-        files = workspace.engine(use_case).write(build_sql(use_case, table, nights), snapshots, lake.new_folder(name))
-    for night in nights:
-        if table == "features" and snapshots:
-            _one_row_each(use_case, night, files.get(night, ()), snapshots)
+    @property
+    def name(self) -> str:
+        return self._stored(self.table)
+
+    def _stored(self, table: str) -> str:
+        apart = f"_known_{self.known}" if self.known and table in OF_TWO_CLOCKS else ""
+        return f"{self.use_case.use_case}/{table}{apart}"
+
+    @cached_property
+    def snapshots(self) -> dict[str, Snapshot]:
+        """The input tables by name, all their nights published; none when there can be no input at all."""
+        wanted = inputs(self.use_case, self.table, self.nights, self.known)
+        required = {name: span for name, span in wanted.items() if span is not None}
+        if len(required) < len(wanted):
+            return {}
+        lake = self.workspace.lake
+        if span := required.get("tiles"):
+            check_tiles(self.use_case, span, lake)
+        return {name: lake.require(self._stored(name), span) for name, span in required.items()}
+
+    def make(self, progress: Progress) -> Iterator[Published]:
+        """Run one engine job for all nights, then commit them one by one."""
+        engine = self.workspace.engine(self.use_case, self.snapshots.values())
+        progress(f"computing {self.table}", 0, len(self.nights))
+        files: dict[Night, list[str]] = {}
+        if self.snapshots:
+            sql = build_sql(self.use_case, self.table, self.nights, self.known)
+            files = engine.write(sql, self.snapshots, self.workspace.lake.new_folder(self.name))
+        for done, night in enumerate(self.nights, start=1):
+            state, details = self._publish(night, files)
+            progress(f"publishing {self.table}", done, len(self.nights))
+            yield Published.of(self.use_case.use_case, self.name, state, {"engine": engine.name, **details})
+
+    def _publish(self, night: Night, files: Mapping[Night, list[str]]) -> tuple[NightState, dict[str, object]]:
+        """Commit one night; one without rows is published as empty."""
+        lake, details = self.workspace.lake, dict[str, object]()
+        if self.table == "features" and self.snapshots:
+            one_row_each(self.use_case, night, files.get(night, ()), self.snapshots)
+            details = out_of_range(self.use_case, night, files.get(night, ()), self.workspace.ledger)
         if night in files:
-            yield lake.adopt(name, night, files[night], commit)
-        else:
-            yield lake.publish(name, night, tables(use_case)[table].empty_table(), commit)
+            return lake.adopt(self.name, night, files[night], self._commit), details
+        return lake.publish(self.name, night, tables(self.use_case)[self.table].empty_table(), self._commit), details
 
-
-def _one_row_each(use_case: UseCase, night: Night, made: Sequence[str], snapshots: Mapping[str, Snapshot]) -> None:
-    """Check that each record of the entity's source became one row: records that share a key, or lack one, would be mixed.
-
-    Raises:
-        ContractBroken: they did not; the contract lets repeated or missing keys through.
-    """
-    source, key = use_case.entity.source, ", ".join(use_case.entity.key)
-    records, rows = _rows(snapshots[f"raw_{source}"].files.get(night, ())), _rows(made)
-    if records != rows:
-        raise ContractBroken(
-            f"{records} records of source '{source}' make {rows} rows: keys ({key}) are repeated or missing.",
-            where=f"{use_case.use_case}, night {night}",
-            do=f"Let the contract of '{source}' set them aside (expect the key unique and not null), then ingest it again.",
+    @cached_property
+    def _commit(self) -> Commit:
+        return Commit(
+            stage=STAGE,
+            use_case=self.use_case.use_case,
+            definition_digest=definition_digest(self.use_case),
+            inputs={snapshot.table: snapshot.version for snapshot in self.snapshots.values()},
+            summary={"tiles": tiles_digest(self.use_case)} if self.table == "tiles" else {},
         )
-
-
-def _rows(paths: Sequence[str]) -> int:
-    count = 0
-    for path in paths:
-        held_by, at = filesystem(path)
-        count += pq.read_metadata(at, filesystem=held_by).num_rows
-    return count

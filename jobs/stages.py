@@ -48,7 +48,10 @@ STAGES: tuple[Stage, ...] = (
         "build the nights' features (and tiles, aggregates and labels) from what was known at each cut-off",
         "Publishes four tables per night: tiles (daily partial aggregates), aggregates (what batch and service look up), "
         "features (one row an entity) and labels (outcomes matured by the night). A range is one job per table on the engine.",
-        (Option("step", "only this step (default: all four, in order)", ("tiles", "aggregates", "features", "labels")),),
+        (
+            Option("step", "only this step (default: all four, in order)", ("tiles", "aggregates", "features", "labels")),
+            Option("as_known_at", "a later night YYYY-MM-DD: with what was known at its cut-off, stored apart"),
+        ),
     ),
     Stage(
         "score",

@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.definitions import UseCase
-from nightloop.definitions.online import OnlineFeatures
+from nightloop.definitions.online import Aggregates, OnlineFeatures
 from nightloop.errors import ChampionMissing, DefinitionError, NotReady
 from nightloop.model import champions
 from nightloop.model.champions import Champion
 from nightloop.model.predictor import Predictions, Predictor
 from nightloop.nights import Night, one
 from nightloop.workspace import Workspace
-
-Aggregates = Mapping[tuple[str, str], float]
 
 
 @dataclass(frozen=True)
@@ -125,8 +123,5 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
 
 
 def read_aggregates(workspace: Workspace, use_case: UseCase, night: Night) -> Aggregates:
-    """Read the night's aggregates, by feature and key."""
-    table = workspace.lake.read(f"{use_case.use_case}/aggregates", one(night), columns=["feature", "key", "value"])
-    features, keys = table["feature"].to_pylist(), table["key"].to_pylist()
-    values = table["value"].to_numpy().tolist()  # null becomes NaN: missing
-    return dict(zip(zip(features, keys, strict=True), values, strict=True))
+    """Read the night's aggregates, ready to be looked up."""
+    return Aggregates.of(use_case, workspace.lake.read(f"{use_case.use_case}/aggregates", one(night)))

@@ -1,95 +1,115 @@
-"""SQL (DuckDB dialect) of the table aggregates: one number per night, feature and key, for batch and service alike.
+"""SQL (DuckDB dialect) of the table aggregates: one row per night, way to a key and key, for batch and service alike.
 
-Windows are equi-joins: a tile of night d is sent to the nights d, d + 1, … that look back at it, so the cost follows the
-windows and not the length of history. Sums are of integers, so no order of adding can show.
+A way (column ``by``) is the entity's columns that make the key, joined by ``+``; the row without a way carries what a key never
+seen falls back to. A feature is a column, null in the rows of other ways.
 """
 # ruff: noqa: S608 - every name matches the pattern of names, every text is quoted, every expression was parsed and rebuilt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from nightloop.definitions.expression_sql import double, identifier, quoted
-from nightloop.definitions.expressions import compile_expression
-from nightloop.definitions.feature_tables import lookups, peers, rates, tile_of
-from nightloop.definitions.features import LookupFeature, PeersFeature, RateFeature
+from nightloop.definitions.expression_sql import identifier, quoted
+from nightloop.definitions.feature_tables import keyed, way_of
+from nightloop.definitions.features import LagFeature, LookupFeature, PeersFeature, RateFeature, RecordFeature
 from nightloop.definitions.keys import ALL, key_sql
-from nightloop.definitions.statement_parts import UNION, named, pick, within
-from nightloop.definitions.use_case import ColumnType, Source, UseCase
-from nightloop.nights import Nights
+from nightloop.definitions.lookup_sql import lags_sql, lookups_sql
+from nightloop.definitions.statement_parts import UNION, within
+from nightloop.definitions.tiles import over_records
+from nightloop.definitions.use_case import UseCase
+from nightloop.definitions.window_sql import by_family, priors_sql, smoothed, windows_sql
+from nightloop.nights import Night, Nights
 
 
-def aggregates_sql(use_case: UseCase, nights: Nights) -> str:
-    """One number per night, feature and key: windowed rates, peers, and values looked up."""
-    parts = [_rates_sql(rates(use_case), nights)] if rates(use_case) else []
-    if peers(use_case):
-        parts.append(_peers_sql(peers(use_case), use_case.entity.source, use_case.sources[use_case.entity.source], nights))
-    groups: dict[tuple[object, ...], dict[str, LookupFeature]] = {}
-    for name, lookup in lookups(use_case).items():
-        groups.setdefault((lookup.source, *lookup.by, lookup.latest_by), {})[name] = lookup
-    parts += [_lookups_sql(group, use_case, nights) for group in groups.values()]
-    return UNION.join(parts)
+@dataclass(frozen=True)
+class Part:
+    """A statement that yields night, key, and some features of one way."""
+
+    way: str
+    features: tuple[str, ...]
+    sql: str
 
 
-def _rates_sql(features: Mapping[str, RateFeature], nights: Nights) -> str:
-    windows = ", ".join(
-        f"({quoted(name)}, {quoted(tile_of(feature).name)}, {feature.nights}, {double(feature.smoothing)})"
-        for name, feature in features.items()
+def aggregates_sql(use_case: UseCase, nights: Nights, known: Night | None = None) -> str:
+    """One row per night, way and key: windows, peers, lags, and values looked up.
+
+    Args:
+        use_case: whose features.
+        nights: to make.
+        known: the night whose knowledge counts; None: each night's own.
+    """
+    ways: dict[str, list[Part]] = {}
+    for part in _parts(use_case, nights, known):
+        ways.setdefault(part.way, []).append(part)
+    features = list(keyed(use_case))
+    return UNION.join(_way_sql(way, parts, features) for way, parts in ways.items())
+
+
+def _parts(use_case: UseCase, nights: Nights, known: Night | None) -> Iterator[Part]:
+    yield from _windows(use_case, nights, known)
+    peers: dict[str, dict[str, PeersFeature]] = {}
+    lookups: dict[tuple[object, ...], dict[str, LookupFeature]] = {}
+    lags: dict[int, dict[str, LagFeature]] = {}
+    for name, feature in use_case.features.items():
+        match feature:
+            case PeersFeature():
+                peers.setdefault(way_of(use_case, feature), {})[name] = feature
+            case LookupFeature():
+                same = (feature.source, *feature.by.items(), feature.latest_by, feature.within)
+                lookups.setdefault(same, {})[name] = feature
+            case LagFeature():
+                lags.setdefault(feature.nights, {})[name] = feature
+    for way, own in peers.items():
+        yield Part(way, tuple(own), _peers_sql(use_case, next(iter(own.values())), list(own), nights))
+    for found in lookups.values():
+        way = way_of(use_case, next(iter(found.values())))
+        yield Part(way, tuple(found), lookups_sql(use_case, found, nights, known))
+    for back, of_entity in lags.items():
+        way = way_of(use_case, next(iter(of_entity.values())))
+        yield Part(way, tuple(of_entity), lags_sql(use_case, of_entity, nights, back))
+
+
+def _windows(use_case: UseCase, nights: Nights, known: Night | None) -> Iterator[Part]:
+    for family, features in by_family(over_records(use_case)).items():
+        rates = {name: feature for name, feature in features.items() if isinstance(feature, RateFeature)}
+        found = windows_sql(use_case, family, features, nights, known)
+        if rates:
+            priors = priors_sql(use_case, family.source, rates, nights, known)
+            chosen = ", ".join(f"{_with_prior(name, feature)} as {identifier(name)}" for name, feature in features.items())
+            yield Part(ALL, tuple(rates), priors)
+            found = f"select s.night, s.key, {chosen} from ({found}) s join ({priors}) p on p.night = s.night"
+        yield Part(way_of(use_case, next(iter(features.values()))), tuple(features), found)
+
+
+def _with_prior(name: str, feature: RecordFeature) -> str:
+    column = identifier(name, "s")
+    return smoothed(feature, column, identifier(name, "p")) if isinstance(feature, RateFeature) else column
+
+
+def _way_sql(way: str, parts: Sequence[Part], features: Sequence[str]) -> str:
+    """Bring the parts of one way together, a column a feature; a key may be in some of them only."""
+    if len(parts) == 1:
+        held, rows = set(parts[0].features), parts[0].sql
+    else:
+        held = {name for part in parts for name in part.features}
+        united = UNION.join(f"select night, key, {_columns(part.features, features, held)} from ({part.sql})" for part in parts)
+        highest = ", ".join(f"max({identifier(name)}) as {identifier(name)}" for name in features if name in held)
+        rows = f"select night, key, {highest} from (\n{united}\n) group by night, key"
+    return f"select night, {quoted(way)} as {identifier('by')}, key, {_columns(held, features)} from (\n{rows}\n)"
+
+
+def _columns(held: Sequence[str] | set[str], features: Sequence[str], among: set[str] | None = None) -> str:
+    """Return the features as columns, null where this statement has none."""
+    return ", ".join(
+        f"{identifier(name) if name in held else 'cast(null as double)'} as {identifier(name)}"
+        for name in features
+        if among is None or name in among
     )
-    longest = max(feature.nights for feature in features.values())
-    offsets = ", ".join(f"({back})" for back in range(longest))
-    sums = f"""
-  select t.night + w.back as night, w.feature, w.smoothing, t.key, sum(t.n) as n, sum(t.total) as total
-  from tiles t
-  join (
-    select w.feature, w.tile, w.smoothing, o.back
-    from (select * from (values {windows}) as v(feature, tile, nights, smoothing)) w
-    join (select * from (values {offsets}) as v(back)) o on o.back < w.nights
-  ) w on t.tile = w.tile
-  where {within(nights, "t.night + w.back")}
-  group by t.night + w.back, w.feature, w.smoothing, t.key"""
-    # Of key '' the formula gives the overall rate itself only up to rounding: it is published exactly as the others use it.
-    overall = "(cast(p.total as double) / cast(p.n as double))"
-    smoothed = f"(cast(s.total as double) + s.smoothing * {overall}) / (cast(s.n as double) + s.smoothing)"
-    return (
-        f"select s.night, s.feature, s.key, case when s.key = {quoted(ALL)} then {overall} else {smoothed} end as value\n"
-        f"from ({sums}\n) s join ({sums}\n) p on p.night = s.night and p.feature = s.feature and p.key = {quoted(ALL)}"
-    )
 
 
-def _peers_sql(features: Mapping[str, PeersFeature], entity: str, source: Source, nights: Nights) -> str:
-    keys = {f"k{i}": key_sql(feature.by, source.types) for i, feature in enumerate(features.values())}
-    return f"""select night, feature, key, cast(count(*) as double) as value from (
-  select r.night, v.feature, {pick(f"r.{key}" for key in keys)} as key
-  from (select night, {named(keys)} from raw_{entity} where {within(nights)}) r cross join {_features(features)}
-) where key is not null group by night, feature, key"""
-
-
-def _lookups_sql(features: Mapping[str, LookupFeature], use_case: UseCase, nights: Nights) -> str:
-    """Features that look at the same record of a source: pick it once, and give each feature its value."""
-    first = next(iter(features.values()))
-    source = use_case.sources[first.source]
-    types: dict[str, ColumnType] = {**source.types, "night": "date"}
-    values = {
-        f"v{i}": f"cast({compile_expression(feature.expression, types).sql()} as double)"
-        for i, feature in enumerate(features.values())
-    }
-    latest = {"latest": identifier(first.latest_by)} if first.latest_by else {}
-    # Records of one key at the same time are told apart by their values, so that the order of reading cannot show.
-    order = ", ".join(f"{name} desc nulls last" for name in {**latest, **values})
-    place = f"row_number() over (partition by night, key order by {order})"
-    columns = {"key": key_sql(list(first.by), source.types), **values, **latest}
-    return f"""select night, feature, key, value from (
-  select r.night, v.feature, r.key, {pick(f"r.{name}" for name in values)} as value
-  from (
-    select *, {place} as place from (
-      select night, {named(columns)} from raw_{first.source} where {within(nights)}
-    ) where key is not null
-  ) r cross join {_features(features)}
-  where r.place = 1
-) where value is not null"""
-
-
-def _features(names: Iterable[str]) -> str:
-    numbered = ", ".join(f"({i}, {quoted(name)})" for i, name in enumerate(names))
-    return f"(select * from (values {numbered}) as v(i, feature)) v"
+def _peers_sql(use_case: UseCase, feature: PeersFeature, names: Sequence[str], nights: Nights) -> str:
+    source = use_case.sources[use_case.entity.source]
+    counted = ", ".join(f"cast(count(*) as double) as {identifier(name)}" for name in names)
+    rows = f"select night, {key_sql(feature.by, source.types)} as key from raw_{use_case.entity.source} where {within(nights)}"
+    return f"select night, key, {counted} from ({rows}) where key is not null group by night, key"

@@ -7,152 +7,138 @@ columns of its table. No statement looks outside the nights it is given, and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from nightloop.definitions.aggregate_sql import aggregates_sql
-from nightloop.definitions.expression_sql import identifier, quoted
+from nightloop.definitions.expression_sql import double, identifier, quoted
 from nightloop.definitions.expressions import compile_expression
-from nightloop.definitions.feature_tables import Tile, outcome_nights, tiles
-from nightloop.definitions.features import ExpressionFeature, Feature, LookupFeature, PeersFeature, RateFeature
+from nightloop.definitions.feature_tables import key_columns, outcome_nights, ways
+from nightloop.definitions.features import CrossFeature, ExpressionFeature, Feature, RateFeature, WindowFeature
 from nightloop.definitions.keys import ALL, key_sql
-from nightloop.definitions.statement_parts import UNION, named, pick, within
+from nightloop.definitions.statement_parts import days_before, named, night_literal, within
+from nightloop.definitions.tile_sql import tiles_sql
 from nightloop.definitions.use_case import Source, UseCase
-from nightloop.nights import Nights
+from nightloop.nights import Night, Nights
+
+HEXADECIMAL = "0123456789abcdef"
+CROSS_DIGITS = 8
+COUNTED = ("count", "distinct")  # a key never seen has none
 
 
-def build_sql(use_case: UseCase, table: str, nights: Nights) -> str:
-    """Return the statement that makes these nights of tiles, aggregates, features or labels."""
-    makers = {"tiles": tiles_sql, "aggregates": aggregates_sql, "features": features_sql, "labels": labels_sql}
-    return makers[table](use_case, nights)
+def build_sql(use_case: UseCase, table: str, nights: Nights, known: Night | None = None) -> str:
+    """Return the statement that makes these nights of tiles, aggregates, features or labels.
 
-
-# --- tiles -------------------------------------------------------------------------------------------------------------
-
-
-def tiles_sql(use_case: UseCase, nights: Nights) -> str:
-    """Count records (n) and those that satisfy the condition (total), by night and key, and over all keys (key '')."""
-    by_source: dict[str, list[Tile]] = {}
-    for tile in tiles(use_case):
-        by_source.setdefault(tile.source, []).append(tile)
-    return UNION.join(_tiles_of(use_case.sources[name], name, made, nights) for name, made in by_source.items())
-
-
-def _tiles_of(source: Source, name: str, made: Sequence[Tile], nights: Nights) -> str:
-    """Read the source once: each record is counted under every tile, by its key and under all."""
-    conditions = list(dict.fromkeys(tile.of for tile in made))
-    keys = {f"k{i}": key_sql(tile.by, source.types) for i, tile in enumerate(made)}
-    hits = {f"h{i}": _hit(of, source) for i, of in enumerate(conditions)}
-    counted = [
-        (tile.name, f"r.h{conditions.index(tile.of)}", key) for i, tile in enumerate(made) for key in (f"r.k{i}", quoted(ALL))
-    ]
-    number = ", ".join(f"({i}, {quoted(tile)})" for i, (tile, _, _) in enumerate(counted))
-    return f"""select night, tile, key, cast(count(*) as bigint) as n, cast(sum(hit) as bigint) as total from (
-  select r.night, v.tile, {pick(key for _, _, key in counted)} as key, {pick(hit for _, hit, _ in counted)} as hit
-  from (select night, {named({**keys, **hits})} from raw_{name} where {within(nights)}) r
-  cross join (select * from (values {number}) as v(i, tile)) v
-) where key is not null group by night, tile, key"""
-
-
-def _hit(of: str, source: Source) -> str:
-    return f"case when {compile_expression(of, source.types).sql()} then 1 else 0 end"
+    Args:
+        use_case: whose tables.
+        table: which.
+        nights: to make.
+        known: the night whose knowledge counts (aggregates and labels); None: each night's own.
+    """
+    match table:
+        case "tiles":
+            return tiles_sql(use_case, nights)
+        case "aggregates":
+            return aggregates_sql(use_case, nights, known)
+        case "features":
+            return features_sql(use_case, nights)
+    return labels_sql(use_case, nights, known)
 
 
 # --- features ----------------------------------------------------------------------------------------------------------
 
 
-def entity_columns(feature: PeersFeature | RateFeature | LookupFeature) -> tuple[str, ...]:
-    """Return the entity's columns whose key text finds the feature's aggregate."""
-    return tuple(feature.by.values()) if isinstance(feature, LookupFeature) else tuple(feature.by)
-
-
 def features_sql(use_case: UseCase, nights: Nights) -> str:
     """One row per entity: its key, and each feature from its own columns or from the aggregates of the night.
 
-    An entity row is repeated once per way to a key (its carrier, its route, …) and once for the prior; one join then finds
-    all aggregates, and one grouping by the entity brings them together. Inner names begin with ``_``, as no column can.
+    Inner names begin with ``_``, as no column can.
     """
     source = use_case.sources[use_case.entity.source]
-    groups = _by_key(use_case)
-    own = {
-        name: _own_sql(feature, source) for name, feature in use_case.features.items() if isinstance(feature, ExpressionFeature)
+    found = ways(use_case)
+    own = {f"_o_{name}": sql for name, feature in use_case.features.items() if (sql := _own_sql(feature, source))}
+    keys = {
+        f"_k{i}": key_sql(key_columns(use_case, next(iter(features.values()))), source.types)
+        for i, features in enumerate(found.values())
     }
-    keys = {f"_k{i}": key_sql(columns, source.types) for i, columns in enumerate(groups)}
-    way = " ".join(["when -1 then null", *(f"when {i} then r._k{i}" for i in range(len(groups)))])
-    ways = ", ".join(f"({i})" for i in range(len(groups) + 1))
-    key = ", ".join(identifier(name, "e") for name in use_case.entity.key)
-    values = [_feature_sql(name, feature, len(groups)) for name, feature in use_case.features.items()]
-    columns = named(
-        {**{identifier(n): identifier(n) for n in use_case.entity.key}, **{identifier(n): v for n, v in own.items()}}
+    key = [identifier(name) for name in use_case.entity.key]
+    columns = named({**{name: name for name in key}, **own, **keys})
+    place = {name: i for i, features in enumerate(found.values()) for name in features}
+    values = ", ".join(
+        f"{feature_sql(name, feature, place.get(name))} as {identifier(name)}" for name, feature in use_case.features.items()
     )
-    return f"""select e.night, {key}, {", ".join(values)}
-from (
-  select r.*, v._i, case v._i {way} else {quoted(ALL)} end as _key
-  from (select night, {", ".join([columns, *([named(keys)] if keys else [])])} from raw_{use_case.entity.source}
-        where {within(nights)}) r
-  cross join (select * from (values {ways}) as v(_i)) v
-) e
-left join ({_pivot(groups, nights)}) a on a.night = e.night and a._i = e._i and a._key = e._key
-group by e.night, {key}"""
-
-
-def _by_key(use_case: UseCase) -> dict[tuple[str, ...], list[str]]:
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for name, feature in use_case.features.items():
-        if not isinstance(feature, ExpressionFeature):
-            groups.setdefault(entity_columns(feature), []).append(name)
-    return groups
-
-
-def _pivot(groups: Mapping[tuple[str, ...], list[str]], nights: Nights) -> str:
-    """One row per night, way (a number per group; the next one for the prior) and key, with a column per feature."""
-    names = [name for group in groups.values() for name in group]
-    values = "".join(f", max(case when feature = {quoted(name)} then value end) as {identifier(name)}" for name in names)
-    ways = " ".join(
-        f"when feature in ({', '.join(quoted(name) for name in group)}) then {i}" for i, group in enumerate(groups.values())
+    joins = "".join(
+        f"\nleft join (select * from aggregates where {identifier('by')} = {quoted(way)}) a{i} "
+        f"on a{i}.night = e.night and a{i}.key = e._k{i}"
+        for i, way in enumerate(found)
     )
-    way = f"case when key = {quoted(ALL)} then {len(groups)} {ways} end"
-    return f"""
-  select night, _i, key as _key{values}
-  from (select night, {way} as _i, key, feature, value from aggregates where {within(nights)})
-  group by night, _i, key"""
+    if any(isinstance(feature, RateFeature) for feature in use_case.features.values()):
+        joins += f"\nleft join (select * from aggregates where {identifier('by')} = {quoted(ALL)}) p on p.night = e.night"
+    return (
+        f"select e.night, {', '.join(f'e.{name}' for name in key)}, {values}\n"
+        f"from (select night, {columns} from raw_{use_case.entity.source} where {within(nights)}) e{joins}"
+    )
 
 
-def _own_sql(feature: ExpressionFeature, source: Source) -> str:
-    return f"cast({compile_expression(feature.expression, source.types).sql()} as double)"
+def _own_sql(feature: Feature, source: Source) -> str | None:
+    match feature:
+        case ExpressionFeature():
+            return f"cast({compile_expression(feature.expression, source.types).sql()} as double)"
+        case CrossFeature():
+            return f"md5({key_sql(feature.columns, source.types)})"
+    return None
 
 
-def _feature_sql(name: str, feature: Feature, prior: int) -> str:
-    if isinstance(feature, ExpressionFeature):
-        return f"max({identifier(name, 'e')}) as {identifier(name)}"
-    value = identifier(name, "a")
-    if not isinstance(feature, RateFeature):
-        return f"max({value}) as {identifier(name)}"
-    found, absent = (f"max(case when e._i {sign} {prior} then {value} end)" for sign in ("<>", "="))
-    return f"coalesce({found}, {absent}) as {identifier(name)}"
+def feature_sql(name: str, feature: Feature, way: int | None) -> str:
+    """Return SQL of a feature's value: from the entity's row ``e``, its way's row ``a0``, ``a1``, …, or the prior ``p``."""
+    if isinstance(feature, CrossFeature):
+        value = _bucket(f"e._o_{name}", feature.buckets)
+    elif way is None:
+        value = f"e._o_{name}"
+    else:
+        value = identifier(name, f"a{way}")
+        if isinstance(feature, RateFeature):
+            value = f"coalesce({value}, {identifier(name, 'p')})"
+        elif isinstance(feature, WindowFeature) and feature.function in COUNTED:
+            value = f"case when e._k{way} is not null then coalesce({value}, {double(0.0)}) end"
+    return value if feature.default is None else f"coalesce({value}, {double(feature.default)})"
+
+
+def _bucket(md5: str, buckets: int) -> str:
+    """Return the first digits of a hexadecimal text as a number, modulo ``buckets``."""
+    digits = " + ".join(
+        f"(strpos({quoted(HEXADECIMAL)}, substr({md5}, {at}, 1)) - 1) * cast({16 ** (CROSS_DIGITS - at)} as bigint)"
+        for at in range(1, CROSS_DIGITS + 1)
+    )
+    return f"cast(({digits}) % {buckets} as double)"
 
 
 # --- labels ------------------------------------------------------------------------------------------------------------
 
 
-def labels_sql(use_case: UseCase, nights: Nights) -> str:
+def labels_sql(use_case: UseCase, nights: Nights, known: Night | None = None) -> str:
     """One row per entity whose outcome is known when it matures; the newest record of an outcome counts."""
     label, key = use_case.label, use_case.entity.key
-    expression = compile_expression(label.expression, use_case.sources[label.source].types).sql("o")
+    source = use_case.sources[label.source]
+    expression = compile_expression(label.expression, source.types).sql("o")
     on = " and ".join(f"{identifier(theirs, 'o')} = {identifier(ours, 'e')}" for theirs, ours in label.join.items())
     # Nights after the scored one in which the outcome may arrive, up to its maturity.
-    last = label.matures_after
-    backs = ", ".join(f"({after})" for after in range(last - outcome_nights(use_case) + 1, last + 1))
+    delay = label.matures_after
+    mature = f"e.night + {delay}"
+    until = night_literal(known) if known else mature
+    since = f"{mature} - {outcome_nights(use_case) - 1}"
     keys = ", ".join(identifier(name) for name in key)
     columns = ", ".join(f"{identifier(name, 'e')} as {identifier(name)}" for name in key)
+    withdrawn = "o.withdrawn" if source.revised_within else "false"
+    outcomes = (
+        f"select * from raw_{label.source} where night >= {days_before(nights.first, outcome_nights(use_case) - 1)} "
+        f"and night <= {night_literal(known or nights.last)}"
+    )
     found = f"""
-    select e.night + {last} as night, e.night as scored_night, {columns}, {expression} as label, o.known_at as known_at,
-           o.night as _arrived
+    select {mature} as night, e.night as scored_night, {columns}, {expression} as label, o.known_at as known_at,
+           o.night as _arrived, {withdrawn} as _withdrawn
     from raw_{use_case.entity.source} e
-    cross join (select * from (values {backs}) as v(after)) d
-    join raw_{label.source} o on o.night = e.night + d.after and {on}
-    where {within(nights, f"e.night + {last}")}"""
+    join ({outcomes}) o on {on} and o.night >= {since} and o.night <= {until}
+    where {within(nights, mature)}"""
     newest = f"row_number() over (partition by night, {keys} order by _arrived desc, known_at desc nulls last, label desc)"
     return (
         f"select night, scored_night, {keys}, label, known_at from (\n"
-        f"  select *, {newest} as _place from ({found}\n  ) where label is not null\n) where _place = 1"
+        f"  select *, {newest} as _place from ({found}\n  ) where label is not null or _withdrawn\n"
+        f") where _place = 1 and not _withdrawn"
     )

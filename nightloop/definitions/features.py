@@ -131,6 +131,7 @@ class RatioFeature(OverRecords):
     scale: Scale = 2
 
 
+RecordFeature = RateFeature | WindowFeature | RatioFeature
 Feature = Annotated[
     ExpressionFeature | CrossFeature | PeersFeature | LagFeature | LookupFeature | RateFeature | WindowFeature | RatioFeature,
     Field(discriminator="kind"),

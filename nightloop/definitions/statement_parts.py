@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
-from nightloop.nights import Nights
+from nightloop.nights import Night, Nights
 
 UNION = "\nunion all\n"
 
 
+def night_literal(night: Night) -> str:
+    """Return a night as SQL."""
+    return f"cast('{night}' as date)"
+
+
+def days_before(night: Night, days: int) -> str:
+    """Return the night so many days before, as SQL."""
+    return night_literal(night - timedelta(days=days))
+
+
 def within(nights: Nights, column: str = "night") -> str:
     """Return the condition that a date column is one of the nights."""
-    return f"{column} between cast('{nights.first}' as date) and cast('{nights.last}' as date)"
+    return f"{column} between {night_literal(nights.first)} and {night_literal(nights.last)}"
 
 
 def named(columns: Mapping[str, str]) -> str:

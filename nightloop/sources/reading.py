@@ -98,11 +98,15 @@ def by_night(connector: Declared) -> bool:
 def raw_schema(source: Source) -> pa.Schema:
     """Return the columns of a source's raw table (without ``night``): declared ones, then event_at and known_at.
 
-    A source by night always has known_at; a snapshot never does.
+    A source by night always has known_at; a snapshot never does. A source whose records are revised carries event_night too
+    (the local date of event_at, never after the night) and withdrawn.
     """
     stamps = [("event_at", bool(source.event_at)), ("known_at", not source.is_snapshot)]
     declared = [pa.field(name, _TYPES[column.type]) for name, column in source.columns.items()]
-    return pa.schema(declared + [pa.field(name, _TYPES["timestamp"]) for name, wanted in stamps if wanted])
+    declared += [pa.field(name, _TYPES["timestamp"]) for name, wanted in stamps if wanted]
+    if source.revised_within:
+        declared += [pa.field("event_night", pa.date32()), pa.field("withdrawn", pa.bool_())]
+    return pa.schema(declared)
 
 
 def no_arrival(night: Night, source: Source) -> Arrival:
@@ -237,6 +241,13 @@ class _Reader:
             yield "night:cutoff", f"known only after the cut-off of {night}.", late.column(ROW).to_pylist()
             unknown = table.filter(pc.is_null(table.column("known_at")))
             yield "night:known", "when this record was known cannot be told.", unknown.column(ROW).to_pylist()
+        if self.source.revised_within:
+            unknown = table.filter(pc.is_null(table.column("event_at")))
+            yield "event:known", "when this happened cannot be told.", unknown.column(ROW).to_pylist()
+            earliest = pa.scalar(night - timedelta(days=self.source.revised_within), pa.date32())
+            too_late = table.filter(pc.less(self._event_night(night, table), earliest))
+            reason = f"it happened more than {self.source.revised_within} nights before {night}: too late (revised_within)."
+            yield "night:too_late", reason, too_late.column(ROW).to_pylist()
 
     def _typed(self, night: Night, table: pa.Table) -> pa.Table:
         """Give the rows the raw table's schema; a landing that no expression tells is the night's last instant."""
@@ -244,7 +255,19 @@ class _Reader:
         if "known_at" in schema.names and "known_at" not in table.column_names:
             landed = pa.scalar(cutoff(night, self.use_case.time_zone) - timedelta(microseconds=1), _TYPES["timestamp"])
             table = table.append_column("known_at", pa.repeat(landed, table.num_rows))
+        if self.source.revised_within:
+            table = table.append_column("event_night", self._event_night(night, table))
+            if "withdrawn" in table.column_names:
+                given = pc.fill_null(table.column("withdrawn"), fill_value=False)
+                table = table.set_column(table.column_names.index("withdrawn"), "withdrawn", given)
+            else:
+                table = table.append_column("withdrawn", pa.repeat(pa.scalar(value=False), table.num_rows))
         return table.select(schema.names).cast(schema).combine_chunks()
+
+    def _event_night(self, night: Night, table: pa.Table) -> pa.ChunkedArray:
+        """Return the local date of each event; what is known before it happens counts from the night it is known."""
+        local = table.column("event_at").cast(pa.timestamp("us", self.use_case.time_zone))
+        return pc.min_element_wise(pc.local_timestamp(local).cast(pa.date32()), pa.scalar(night, pa.date32()))
 
 
 def _present(night_of: pa.Array) -> list[Night]:

@@ -38,6 +38,8 @@ def expressions(source: Source) -> dict[str, Declared]:
         found["event_at"] = (source.event_at, "TIMESTAMPTZ", ("event_at",))
     if source.known_at:
         found["known_at"] = (source.known_at, "TIMESTAMPTZ", ("known_at",))
+    if source.withdrawn:
+        found["withdrawn"] = (source.withdrawn, "BOOLEAN", ("withdrawn",))
     if source.night:
         found[NIGHT] = (source.night, "DATE", ("night",))
     return found

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from jobs import features
-from nightloop.definitions.online import OnlineFeatures
+from nightloop.definitions.online import Aggregates, OnlineFeatures
 from nightloop.errors import BadNight, ContractBroken, NotReady, UsageError
 from nightloop.lake import Commit
 from nightloop.nights import Nights, one
@@ -61,8 +61,8 @@ def test_the_service_computes_the_batch_features_to_the_last_bit(built, flight_d
     night = NIGHTS.last
     online = OnlineFeatures(flight_delay)
     rows = built.lake.read("flight_delay/raw_schedule", one(night)).to_pylist()
-    stored = built.lake.read("flight_delay/aggregates", one(night)).to_pylist()
-    found = online.compute(rows, {(row["feature"], row["key"]): row["value"] for row in stored})
+    stored = built.lake.read("flight_delay/aggregates", one(night))
+    found = online.compute(rows, Aggregates.of(flight_delay, stored))
     batch = {row["flight_id"]: row for row in built.lake.read("flight_delay/features", one(night)).to_pylist()}
     wanted = np.array(
         [
@@ -78,14 +78,13 @@ def test_the_service_computes_the_batch_features_to_the_last_bit(built, flight_d
 
 def test_a_key_never_seen_gets_the_overall_rate(built, flight_delay):
     online = OnlineFeatures(flight_delay)
-    stored = built.lake.read("flight_delay/aggregates", one(NIGHTS.last)).to_pylist()
+    stored = Aggregates.of(flight_delay, built.lake.read("flight_delay/aggregates", one(NIGHTS.last)))
     row = dict.fromkeys(online.columns) | {"carrier": "??", "origin": "EWR", "flight_date": "2013-01-11"}
-    values = dict(
-        zip(online.names, online.compute([row], {(r["feature"], r["key"]): r["value"] for r in stored})[0], strict=True)
-    )
+    values = dict(zip(online.names, online.compute([row], stored)[0], strict=True))
     tiles = built.lake.read("flight_delay/tiles", Nights(NIGHTS.last - timedelta(days=6), NIGHTS.last)).to_pylist()
-    everything = [tile for tile in tiles if tile["tile"].startswith("outcomes/carrier/") and tile["key"] == ""]
-    overall = sum(tile["total"] for tile in everything) / sum(tile["n"] for tile in everything)
+    everything = [tile for tile in tiles if tile["tile"] == "outcomes/"]
+    records, hits = (next(name for name in everything[0] if name.startswith(kind)) for kind in ("records", "hits"))
+    overall = sum(tile[hits] for tile in everything) / sum(tile[records] for tile in everything)
     assert values["carrier_late_rate_7d"] == values["route_late_rate_7d"] == overall
     assert np.isnan(values["plane_age"])
     assert values["weekday"] == 5
@@ -95,13 +94,13 @@ def test_a_key_never_seen_gets_the_overall_rate(built, flight_delay):
 def test_the_service_refuses_a_value_of_another_type(flight_delay, change):
     online = OnlineFeatures(flight_delay)
     with pytest.raises(UsageError, match=next(iter(change))):
-        online.compute([dict.fromkeys(online.columns) | change], {})
+        online.compute([dict.fromkeys(online.columns) | change], Aggregates({}, {}))
 
 
 def test_the_service_names_a_column_that_is_absent(flight_delay):
     online = OnlineFeatures(flight_delay)
     with pytest.raises(UsageError, match="row 0 lacks 'origin'"):
-        online.compute([{name: None for name in online.columns if name != "origin"}], {})
+        online.compute([{name: None for name in online.columns if name != "origin"}], Aggregates({}, {}))
 
 
 def test_labels_are_the_flights_scored_two_nights_before(built):
@@ -141,7 +140,8 @@ def test_records_that_a_key_cannot_tell_apart_are_not_mixed_into_one_row(fresh, 
     spoiled = pa.array([keys[0] if kind == "repeated" else None] * 2 + keys[2:], pa.string())
     table = rows.set_column(rows.column_names.index("flight_id"), "flight_id", spoiled)
     fresh.lake.publish("flight_delay/raw_schedule", night, table, Commit("ingest", "flight_delay"))
-    made = rf"{len(keys)} records of source 'schedule' make {len(keys) - 1} rows: keys \(flight_id\) are repeated or missing"
+    left = len(keys) - (1 if kind == "repeated" else 2)
+    made = rf"{len(keys)} records of source 'schedule' have {left} keys \(flight_id\): some are repeated or missing"
     with pytest.raises(ContractBroken, match=made):
         features.run(flight_delay, one(night), fresh)
     assert not fresh.lake.exists("flight_delay/features")
