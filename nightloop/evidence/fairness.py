@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.evidence import intervals
-from nightloop.evidence.intervals import Bools, Estimate, Nights
+from nightloop.evidence.intervals import Bools, Estimate, Floats, Nights
 from nightloop.evidence.metrics import figure
 from nightloop.evidence.verdict import Figure
 
-Metric = Literal["selection_rate_difference", "true_positive_rate_difference", "false_positive_rate_difference"]
+RateMetric = Literal["selection_rate_difference", "true_positive_rate_difference", "false_positive_rate_difference"]
+MeanMetric = Literal["mae_difference", "mean_prediction_difference", "accuracy_difference"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Comparison:
     widest: tuple[str, str]
 
 
-def compare(metric: Metric, label: Bools, decision: Bools, *, group: NDArray[Any], nights: Nights = None) -> Comparison:
+def compare(metric: RateMetric, label: Bools, decision: Bools, *, group: NDArray[Any], nights: Nights = None) -> Comparison:
     """Measure a metric for each group and compare them all.
 
     Args:
@@ -59,22 +60,36 @@ def compare(metric: Metric, label: Bools, decision: Bools, *, group: NDArray[Any
     return found
 
 
-def compare_rates(metric: Metric, label: Bools, decision: Bools, *, group: NDArray[Any], nights: Nights = None) -> Comparison:
+def compare_rates(
+    metric: RateMetric, label: Bools, decision: Bools, *, group: NDArray[Any], nights: Nights = None
+) -> Comparison:
     """Measure as ``compare`` does, without asking Fairlearn, whose import takes seconds: for figures that decide nothing."""
-    names = [str(name) for name in np.unique(group)]
-    among = {name: (group == name) & _among(metric, label) for name in names}
-    rates = {name: intervals.share(decision, rows) for name, rows in among.items()}
-    rate = metric.removesuffix("_difference")
-    figures = tuple(figure(rate, rates[name], nights, int(among[name].sum()), name) for name in names)
+    kind = _among(metric, label)
+    among = {str(name): (group == name) & kind for name in np.unique(group)}
+    return _compared(metric, {name: intervals.share(decision, rows) for name, rows in among.items()}, among, nights)
+
+
+def compare_means(metric: MeanMetric, values: Floats, *, group: NDArray[Any], nights: Nights = None) -> Comparison:
+    """Compare the mean of values (n,) by group: absolute errors (mae), predictions, or 1 where the answer was right (accuracy).
+
+    A mean by group needs no second route: it is one line.
+    """
+    among = {str(name): np.asarray(group == name, dtype=np.bool_) for name in np.unique(group)}
+    return _compared(metric, {name: intervals.mean_among(values, rows) for name, rows in among.items()}, among, nights)
+
+
+def _compared(metric: str, means: dict[str, Estimate], among: dict[str, Bools], nights: Nights) -> Comparison:
+    names = list(means)
+    rows = len(next(iter(among.values()))) if among else 0
+    measured = metric.removesuffix("_difference")
+    figures = tuple(figure(measured, means[name], nights, int(among[name].sum()), name) for name in names)
     if len(names) < 2 or any(math.isnan(item.value) for item in figures):  # noqa: PLR2004 - a difference needs two
-        return Comparison(
-            figures, Figure(metric, math.nan, None, None, len(label)), (names[0], names[-1]) if names else ("", "")
-        )
-    difference, widest = _largest(metric, rates, nights, len(label))
+        return Comparison(figures, Figure(metric, math.nan, None, None, rows), (names[0], names[-1]) if names else ("", ""))
+    difference, widest = _largest(metric, means, nights, rows)
     return Comparison(figures, difference, widest)
 
 
-def _among(metric: Metric, label: Bools) -> Bools:
+def _among(metric: RateMetric, label: Bools) -> Bools:
     if metric == "selection_rate_difference":
         return np.ones(len(label), dtype=np.bool_)
     return label if metric == "true_positive_rate_difference" else ~label
@@ -92,7 +107,7 @@ def _largest(metric: str, rates: dict[str, Estimate], nights: Nights, rows: int)
     return Figure(metric, value, low, high, rows), widest
 
 
-def _agree(metric: Metric, label: Bools, decision: Bools, group: NDArray[Any], value: float) -> None:
+def _agree(metric: RateMetric, label: Bools, decision: Bools, group: NDArray[Any], value: float) -> None:
     """Hold our value against Fairlearn's: two routes to one number."""
     from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
 

@@ -7,58 +7,22 @@ compared with an end of a 95 % interval passes a candidate that lies exactly at 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.evidence import fairness as groups
-from nightloop.evidence import metrics
 from nightloop.evidence.intervals import Bools, Floats
+from nightloop.evidence.limits import CalibrationLimits, FairnessLimits, PerformanceLimits
+from nightloop.evidence.metrics import figure
 from nightloop.evidence.verdict import Figure, Outcome, Verdict
+from nightloop.evidence.yardstick import Labels, Yardstick
+from nightloop.evidence.yardsticks import BINARY
 
 GATES = ("performance", "calibration", "fairness", "bundle")
 MINIMUM_NIGHTS = 5  # fewer tell too little about other nights
-COIN = 0.5
 LARGEST_ROUNDING = 1e-9  # by which the registered model may differ from what was judged
-
-
-class PerformanceLimits(Protocol):
-    """See PerformanceGate of the use case."""
-
-    @property
-    def over_baseline(self) -> float: ...  # noqa: D102
-    @property
-    def margin_to_champion(self) -> float: ...  # noqa: D102
-    @property
-    def minimum_rows(self) -> int: ...  # noqa: D102
-    @property
-    def suspicious_above(self) -> float: ...  # noqa: D102
-
-
-class CalibrationLimits(Protocol):
-    """See CalibrationGate of the use case."""
-
-    @property
-    def maximum_error(self) -> float: ...  # noqa: D102
-    @property
-    def maximum_bias(self) -> float: ...  # noqa: D102
-    @property
-    def minimum_rows(self) -> int: ...  # noqa: D102
-
-
-class FairnessLimits(Protocol):
-    """See FairnessGate of the use case."""
-
-    @property
-    def group(self) -> str: ...  # noqa: D102
-    @property
-    def metric(self) -> groups.Metric: ...  # noqa: D102
-    @property
-    def maximum(self) -> float: ...  # noqa: D102
-    @property
-    def minimum_group_rows(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -67,41 +31,64 @@ class Evaluation:
 
     Attributes:
         night: (n,) the night each row was scored.
-        label: (n,) bool, what happened.
-        candidate, baseline: (n,) probabilities.
-        champion: (n,) probabilities, NaN on rows the champion has seen; None when there is no champion.
+        label: (n,) what came, as the yardstick's task has it.
+        candidate, baseline: (n,) or (n, c) answers, likewise.
+        champion: the same, NaN on rows the champion has seen; None when there is no champion.
         group: (n,) text, the group of the fairness gate.
-        decision: (n,) bool, the candidate's.
+        decision: (n,) bool, the candidate's; None where nothing is decided.
+        yardstick: how the task is measured.
     """
 
     night: NDArray[Any]
-    label: Bools
+    label: Labels
     candidate: Floats
     baseline: Floats
     champion: Floats | None
     group: NDArray[Any]
-    decision: Bools
+    decision: Bools | None
+    yardstick: Yardstick = BINARY
+
+    def measured(self, name: str, said: Floats) -> Figure:
+        """Return the task's metric of an answer, under a name."""
+        return figure(name, self.yardstick.estimate(self.label, said), self.night, len(self.label))
+
+    def lead(self, name: str, other: Floats) -> Figure:
+        """Return by how much the candidate is better than another, paired, under a name."""
+        return figure(name, self.yardstick.lead(self.label, self.candidate, other), self.night, len(self.label))
+
+    def of(self, rows: Bools) -> Evaluation:
+        """Return some of the rows."""
+        return replace(
+            self,
+            night=self.night[rows],
+            label=self.label[rows],
+            candidate=self.candidate[rows],
+            baseline=self.baseline[rows],
+            champion=None if self.champion is None else self.champion[rows],
+            group=self.group[rows],
+            decision=None if self.decision is None else self.decision[rows],
+        )
 
 
 def performance(seen: Evaluation, limits: PerformanceLimits) -> Verdict:
-    """Judge the candidate's order of rows: better than a coin and the baseline, not worse than the champion, not too good.
+    """Judge the candidate by the task's metric: better than knowing nothing and than the baseline, not worse than the champion,
+    not too good.
 
-    The two comparisons are paired on the same rows; the lower end of their interval counts.
+    The comparisons are paired on the same rows; the lower end of their interval counts.
     """
-    gate = "performance"
+    gate, task = "performance", seen.yardstick
     if stop := _unusable(gate, seen, limits.minimum_rows):
         return stop
-    measured = [
-        metrics.auc(seen.label, seen.candidate, seen.night),
-        _named("baseline_auc", metrics.auc(seen.label, seen.baseline, seen.night)),
-        metrics.auc_difference(seen.label, seen.candidate, seen.baseline, seen.night, name="auc_over_baseline"),
-    ]
-    own, _, over = measured
+    own = seen.measured(task.metric, seen.candidate)
+    over = seen.lead(f"{task.metric}_over_baseline", seen.baseline)
+    knows, against_nothing = task.against_chance(own, seen.label, seen.candidate, seen.night)
+    measured = [own, seen.measured(f"baseline_{task.metric}", seen.baseline), over, *against_nothing]
+    name = f"{task.title[0].upper()}{task.title[1:]}"
     problems = []
-    if own.value > limits.suspicious_above:
-        problems.append(f"AUC {_said(own)} is above {limits.suspicious_above}: too good to be true, look for a leak")
-    if not _above(own.low, COIN):
-        problems.append(f"AUC {_said(own)} may be no better than a coin")
+    if beyond := task.too_good(own.value, limits):
+        problems.append(f"{name} {_said(own)} is {beyond}: too good to be true, look for a leak")
+    if not knows:
+        problems.append(f"{name} {_said(own)} may be no better than {task.chance}")
     if not _above(over.low, limits.over_baseline):
         problems.append(f"its lead over the baseline, {_said(over)}, may be no more than {limits.over_baseline}")
     against = _against_champion(seen, limits)
@@ -113,7 +100,7 @@ def performance(seen: Evaluation, limits: PerformanceLimits) -> Verdict:
     if against.outcome == "not_enough_evidence":
         return Verdict(gate, "not_enough_evidence", _sentence([against.reason]), tuple(measured))
     good = [
-        f"AUC {_said(own)} on {own.n} rows of {_nights(seen.night)} nights",
+        f"{name} {_said(own)} on {own.n} rows of {_nights(seen.night)} nights",
         f"over the baseline {_said(over)}",
         against.reason,
     ]
@@ -121,21 +108,22 @@ def performance(seen: Evaluation, limits: PerformanceLimits) -> Verdict:
 
 
 def calibration(seen: Evaluation, limits: CalibrationLimits) -> Verdict:
-    """Judge whether a probability means what it says: error over ten bins, and bias; the figures themselves count.
+    """Judge whether an answer means what it says: error over ten bins, and bias; the figures themselves count.
 
     Not an end of their intervals: nights differ so much that two weeks could never prove a small bias.
     """
     gate = "calibration"
     if stop := _unusable(gate, seen, limits.minimum_rows):
         return stop
-    error = metrics.calibration_error(seen.label, seen.candidate, seen.night)
-    bias = metrics.calibration_bias(seen.label, seen.candidate, seen.night)
-    measured = (error, bias, metrics.brier(seen.label, seen.candidate, seen.night), metrics.base_rate(seen.label, seen.night))
+    measured = seen.yardstick.calibration(seen.label, seen.candidate, seen.night)
+    error, bias = measured[:2]
     problems = []
     if not error.value <= limits.maximum_error:
         problems.append(f"its calibration error {_said(error)} is above {limits.maximum_error}")
     if not abs(bias.value) <= limits.maximum_bias:
-        problems.append(f"its probabilities are off by {_said(bias)} on average, more than {limits.maximum_bias}")
+        problems.append(
+            f"its {_several(seen.yardstick.answers)} are off by {_said(bias)} on average, more than {limits.maximum_bias}"
+        )
     if problems:
         return _fail(gate, problems, measured)
     within = (
@@ -152,7 +140,9 @@ def fairness(seen: Evaluation, limits: FairnessLimits) -> Verdict:
     gate = "fairness"
     if stop := _unusable(gate, seen, limits.minimum_group_rows):
         return stop
-    found = groups.compare(limits.metric, seen.label, seen.decision, group=seen.group, nights=seen.night)
+    found = seen.yardstick.compare(
+        limits.metric, seen.label, seen.candidate, seen.decision, group=seen.group, nights=seen.night
+    )
     measured = (found.difference, *found.groups)
     small = [item for item in found.groups if item.n < limits.minimum_group_rows]
     if small or len(found.groups) < 2:  # noqa: PLR2004 - one group cannot be compared
@@ -166,8 +156,8 @@ def fairness(seen: Evaluation, limits: FairnessLimits) -> Verdict:
     return Verdict(gate, "pass", _sentence([f"{between}, stays within {limits.maximum}"]), measured)
 
 
-def bundle(expected: Floats, answered: Floats) -> Verdict:
-    """Judge whether the registered model, loaded in a clean process, says what was judged: both (n,) probabilities."""
+def bundle(expected: Floats, answered: Floats, *, answers: str = "probability") -> Verdict:
+    """Judge whether the registered model, loaded in a clean process, says what was judged: both (n,) or (n, c) answers."""
     gate = "bundle"
     if not len(expected):
         return Verdict(gate, "not_enough_evidence", "There were no rows to score in the clean process.")
@@ -177,42 +167,41 @@ def bundle(expected: Floats, answered: Floats) -> Verdict:
     measured = (Figure("largest_gap", gap, None, None, len(expected)),)
     if not gap <= LARGEST_ROUNDING:
         return _fail(gate, [f"the registered model answers up to {gap:.3g} away from what was judged"], measured)
-    text = f"loaded and scored in a clean process; {len(expected)} probabilities equal those judged"
+    text = f"loaded and scored in a clean process; {len(expected)} {_several(answers)} equal those judged"
     return Verdict(gate, "pass", _sentence([text]), measured)
 
 
 def _unusable(gate: str, seen: Evaluation, minimum_rows: int) -> Verdict | None:
     """Return a verdict at once where no figure could be trusted."""
-    rows, positive, nights = len(seen.label), int(seen.label.sum()), _nights(seen.night)
-    not_numbers = int((~np.isfinite(seen.candidate) | (seen.candidate < 0) | (seen.candidate > 1)).sum())
+    rows, nights, task = len(seen.label), _nights(seen.night), seen.yardstick
+    not_numbers = int(task.unfit(seen.candidate).sum())
     if not_numbers:
-        return _fail(gate, [f"{not_numbers} of {rows} answers are no probability"], ())
+        return _fail(gate, [f"{not_numbers} of {rows} answers are no {task.answers}"], ())
     if rows < minimum_rows or nights < MINIMUM_NIGHTS:
         needed = f"{minimum_rows} rows and {MINIMUM_NIGHTS} nights are needed"
         reason = f"only {rows} rows of {nights} nights to judge on; {needed}"
         return Verdict(gate, "not_enough_evidence", _sentence([reason]))
-    if positive in (0, rows):
-        return Verdict(
-            gate, "not_enough_evidence", f"All {rows} labels are {'true' if positive else 'false'}: nothing to tell apart."
-        )
+    if one := task.alike(seen.label):
+        return Verdict(gate, "not_enough_evidence", f"All {rows} labels are {one}: nothing to tell apart.")
     return None
 
 
 def _against_champion(seen: Evaluation, limits: PerformanceLimits) -> Verdict:
     """Return the part of the verdict about the champion; its reason is a clause of the whole sentence."""
-    gate = "performance"
+    gate, task = "performance", seen.yardstick
     if seen.champion is None:
         return Verdict(gate, "pass", "no champion yet to compare with")
-    fresh = ~np.isnan(seen.champion)
-    label, nights = seen.label[fresh], seen.night[fresh]
-    enough = len(label) >= limits.minimum_rows and _nights(nights) >= MINIMUM_NIGHTS and len(np.unique(label)) == 2  # noqa: PLR2004
-    if not enough:
-        reason = f"only {len(label)} rows of {_nights(nights)} nights that the champion has not seen"
+    answered = np.isfinite(seen.champion).reshape(len(seen.champion), -1).all(axis=1)
+    fresh = seen.of(np.asarray(answered, dtype=np.bool_))
+    assert fresh.champion is not None  # noqa: S101 - some rows of one that is there
+    rows, nights = len(fresh.label), _nights(fresh.night)
+    if rows < limits.minimum_rows or nights < MINIMUM_NIGHTS or task.alike(fresh.label):
+        reason = f"only {rows} rows of {nights} nights that the champion has not seen"
         return Verdict(
             gate, "not_enough_evidence", f"{reason}; {limits.minimum_rows} rows and {MINIMUM_NIGHTS} nights are needed"
         )
-    champion = _named("champion_auc", metrics.auc(label, seen.champion[fresh], nights))
-    lead = metrics.auc_difference(label, seen.candidate[fresh], seen.champion[fresh], nights, name="auc_over_champion")
+    champion = fresh.measured(f"champion_{task.metric}", fresh.champion)
+    lead = fresh.lead(f"{task.metric}_over_champion", fresh.champion)
     outcome: Outcome = "pass" if _above(lead.low, -limits.margin_to_champion) else "fail"
     words = "its lead over the champion" if outcome == "pass" else "it may be worse than the champion by more than the margin:"
     reason = f"{words} {_said(lead)} (margin {limits.margin_to_champion})"
@@ -227,8 +216,8 @@ def _above(end: float | None, limit: float) -> bool:
     return end is not None and end > limit
 
 
-def _named(name: str, item: Figure) -> Figure:
-    return Figure(name, item.value, item.low, item.high, item.n, item.group)
+def _several(word: str) -> str:
+    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
 
 def _said(item: Figure) -> str:

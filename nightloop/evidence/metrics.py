@@ -7,6 +7,7 @@ A figure that cannot be measured (no rows, one class) has the value NaN and no i
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,22 +60,26 @@ def calibration_error(
     0 is perfect. A perfect model has a little more than 0 on finite rows, for chance differences add up.
     The interval takes bins and the sign of each bin's gap as given (Naeini, Cooper and Hauskrecht 2015).
     """
-    if not len(label):
+    return binned_error(probability, probability - label, nights, bins=bins, group=group)
+
+
+def binned_error(said: Floats, gap: Floats, nights: Nights = None, *, bins: int = BINS, group: str = "all") -> Figure:
+    """Return ``calibration_error`` from what was said (n,) and by how much that was above what came (n,)."""
+    if not len(said):
         return Figure("calibration_error", math.nan, None, None, 0, group)
-    gap = probability - label
-    place = _equal_count_bins(probability, bins)
+    place = _equal_count_bins(said, bins)
     direction = np.sign(np.bincount(place, weights=gap, minlength=bins))[place]
-    return figure("calibration_error", intervals.mean(direction * gap), nights, len(label), group)
+    return figure("calibration_error", intervals.mean(direction * gap), nights, len(said), group)
 
 
-def calibration_curve(label: Bools, probability: Floats, bins: int = BINS) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Return per bin of equal count: mean probability, share of positives, rows; empty bins are left out."""
-    place = _equal_count_bins(probability, bins)
+def calibration_curve(came: NDArray[Any], said: Floats, bins: int = BINS) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Return per bin of equal count: mean of what was said, mean of what came, rows; empty bins are left out."""
+    place = _equal_count_bins(said, bins)
     rows = np.bincount(place, minlength=bins)
     kept = rows > 0
-    said = np.bincount(place, weights=probability, minlength=bins)[kept] / rows[kept]
-    came = np.bincount(place, weights=label.astype(np.float64), minlength=bins)[kept] / rows[kept]
-    return said, came, rows[kept].astype(np.int64)
+    mean_said = np.bincount(place, weights=said, minlength=bins)[kept] / rows[kept]
+    mean_came = np.bincount(place, weights=came.astype(np.float64), minlength=bins)[kept] / rows[kept]
+    return mean_said, mean_came, rows[kept].astype(np.int64)
 
 
 def all_figures(label: Bools, probability: Floats, nights: Nights = None, *, group: str = "all") -> tuple[Figure, ...]:

@@ -1,6 +1,6 @@
 """How good scores turned out to be, once their labels are known: figures with intervals, and the monitor's verdict on them.
 
-Arrays of n rows: ``label`` and ``decision`` bool, ``probability`` float64, ``nights`` the night of each row. Intervals over
+Arrays of n rows as the yardstick's task has them (see ``yardstick``); ``nights`` the night of each row. Intervals over
 several nights take the nights as the independent units; within one night (``nights=None``) they take the rows.
 """
 
@@ -14,33 +14,36 @@ from numpy.typing import NDArray
 
 from nightloop.evidence import intervals
 from nightloop.evidence.intervals import Bools, Floats, Nights
-from nightloop.evidence.metrics import all_figures, figure
+from nightloop.evidence.metrics import figure
 from nightloop.evidence.verdict import Figure, Verdict
+from nightloop.evidence.yardstick import Labels, Yardstick
+from nightloop.evidence.yardsticks import BINARY
 
 TENTHS = 10
-# Student's t on few nights reaches beyond what the figure can be: the ends stop there.
-BOUNDS = {"calibration_bias": (-1.0, 1.0), "log_loss": (0.0, math.inf)}
 
 
-def realised_figures(label: Bools, probability: Floats, decision: Bools, nights: Nights = None) -> tuple[Figure, ...]:
-    """Measure matured scores: order, error, calibration, rates; nothing where there are no rows or only one class to order.
+def realised_figures(
+    label: Labels, said: Floats, decision: Bools | None, nights: Nights = None, yardstick: Yardstick = BINARY
+) -> tuple[Figure, ...]:
+    """Measure matured scores by every figure of the task; nothing where there are no rows or only one class to order.
 
     ``base_rate_brier`` is the Brier score of always saying the rows' own base rate: the score to be under.
     """
     if not len(label):
         return ()
-    rows, rate = len(label), float(np.mean(label))
-    measured = (
-        *all_figures(label, probability, nights),
-        Figure("base_rate_brier", rate * (1 - rate), None, None, rows),
-        figure("selection_rate", intervals.mean(decision.astype(np.float64)), nights, rows),
-        figure("mean_probability", intervals.mean(probability), nights, rows),
-    )
-    return tuple(_bounded(item) for item in measured if math.isfinite(item.value))
+    measured = yardstick.realised(label, said, decision, nights)
+    return tuple(_bounded(item, yardstick) for item in measured if math.isfinite(item.value))
 
 
 def group_figures(
-    label: Bools, probability: Floats, decision: Bools, nights: Nights, *, group: NDArray[np.str_], column: str
+    label: Labels,
+    said: Floats,
+    decision: Bools | None,
+    nights: Nights,
+    *,
+    group: NDArray[np.str_],
+    column: str,
+    yardstick: Yardstick = BINARY,
 ) -> tuple[Figure, ...]:
     """Measure each group of the rows by itself; a figure's ``group`` is ``column=value``.
 
@@ -50,30 +53,47 @@ def group_figures(
     for value in np.unique(group):
         rows = group == value
         held = None if nights is None else nights[rows]
-        measured = list(realised_figures(label[rows], probability[rows], decision[rows], held))
-        for metric, among in (("true_positive_rate", label), ("false_positive_rate", ~label)):
-            size = int((rows & among).sum())
+        decided = None if decision is None else decision[rows]
+        measured = list(realised_figures(label[rows], said[rows], decided, held, yardstick))
+        for metric, (hits, among) in yardstick.group_rates(label[rows], said[rows], decided).items():
+            size = int(among.sum())
             if size:
-                rate = intervals.share(decision[rows], among[rows])
-                measured.append(_bounded(figure(metric, rate, held, size)))
+                measured.append(_bounded(figure(metric, intervals.share(hits, among), held, size), yardstick))
         figures += [replace(item, group=f"{column}={value}") for item in measured]
     return tuple(figures)
 
 
-def calibration_figures(label: Bools, probability: Floats, nights: Nights = None) -> tuple[Figure, ...]:
-    """Compare said and seen in ten bins of equal count, ascending in probability; groups ``tenth 1`` to ``tenth 10``."""
+def calibration_figures(
+    label: Labels, said: Floats, nights: Nights = None, yardstick: Yardstick = BINARY
+) -> tuple[Figure, ...]:
+    """Compare said and seen in ten bins of equal count, ascending in what was said; groups ``tenth 1`` to ``tenth 10``."""
+    if not len(label):
+        return ()
     figures: list[Figure] = []
-    for i, rows in enumerate(np.array_split(np.argsort(probability, kind="stable"), TENTHS), start=1):
+    told, came = yardstick.said_and_seen(label, said)
+    for i, rows in enumerate(np.array_split(np.argsort(told, kind="stable"), TENTHS), start=1):
         if len(rows):
             held = None if nights is None else nights[rows]
-            seen = figure("calibration_seen", intervals.mean(label[rows].astype(np.float64)), held, len(rows), f"tenth {i}")
-            figures.append(Figure("calibration_said", float(np.mean(probability[rows])), None, None, len(rows), f"tenth {i}"))
-            figures.append(_bounded(seen))
+            seen = figure("calibration_seen", intervals.mean(came[rows]), held, len(rows), f"tenth {i}")
+            figures.append(Figure("calibration_said", float(np.mean(told[rows])), None, None, len(rows), f"tenth {i}"))
+            figures.append(_bounded(seen, yardstick))
     return tuple(figures)
 
 
-def performance_verdict(figures: tuple[Figure, ...], rows: int, nights: int, *, auc_floor: float, minimum_rows: int) -> Verdict:
-    """Judge the AUC over several nights: fail when even the upper end of its interval is under the floor."""
+def performance_verdict(
+    figures: tuple[Figure, ...],
+    rows: int,
+    nights: int,
+    *,
+    minimum_rows: int,
+    auc_floor: float = 0.0,
+    error_ceiling: float | None = None,
+    yardstick: Yardstick = BINARY,
+) -> Verdict:
+    """Judge the task's metric over several nights: fail when the whole of its interval is beyond the limit.
+
+    The limit is ``auc_floor`` where higher is better, else ``error_ceiling``; without one nothing can be judged.
+    """
 
     def unknown(reason: str) -> Verdict:
         return Verdict("performance", "not_enough_evidence", reason, figures)
@@ -82,20 +102,25 @@ def performance_verdict(figures: tuple[Figure, ...], rows: int, nights: int, *, 
         return unknown("No label of a scored night is known yet.")
     if rows < minimum_rows:
         return unknown(f"{rows} matured labels are too few to judge realised performance; {minimum_rows} are asked for.")
-    area = next((item for item in figures if item.metric == "auc" and item.group == "all"), None)
-    if area is None:
+    own = next((item for item in figures if item.metric == yardstick.metric and item.group == "all"), None)
+    if own is None:
         return unknown(f"All {rows:,} matured labels are alike; there is no order to judge.")
-    if area.high is None or area.low is None:
-        return unknown(
-            f"Realised AUC {area.value:.3f} stands on one scored night ({rows:,} labels); one night tells nothing of others."
-        )
+    if own.high is None or own.low is None:
+        stands = f"Realised {yardstick.title} {own.value:.3f} stands on one scored night ({rows:,} labels)"
+        return unknown(f"{stands}; one night tells nothing of others.")
     over = f"{rows:,} matured labels of {nights} scored nights"
-    said = f"Realised AUC {area.value:.3f} ({area.low:.3f} to {area.high:.3f}) over {over}; the floor is {auc_floor:g}."
-    return Verdict("performance", "fail" if area.high < auc_floor else "pass", said, figures)
+    said = f"Realised {yardstick.title} {own.value:.3f} ({own.low:.3f} to {own.high:.3f}) over {over}"
+    if yardstick.higher_is_better:
+        failed, limit = own.high < auc_floor, f"the floor is {auc_floor:g}"
+    elif error_ceiling is None:
+        return unknown(f"{said}; no ceiling is declared.")
+    else:
+        failed, limit = own.low > error_ceiling, f"the ceiling is {error_ceiling:g}"
+    return Verdict("performance", "fail" if failed else "pass", f"{said}; {limit}.", figures)
 
 
-def _bounded(item: Figure) -> Figure:
+def _bounded(item: Figure, yardstick: Yardstick) -> Figure:
     if item.low is None or item.high is None:
         return item
-    least, most = BOUNDS.get(item.metric, (0.0, 1.0))
+    least, most = yardstick.bounds(item.metric)
     return replace(item, low=max(least, item.low), high=min(most, item.high))

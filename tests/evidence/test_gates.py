@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nightloop.definitions.use_case import CalibrationGate, FairnessGate, PerformanceGate
-from nightloop.evidence import gates
+from nightloop.evidence import gates, metrics
 from nightloop.evidence.gates import Evaluation
 
 PERFORMANCE = PerformanceGate(over_baseline=0.0, margin_to_champion=0.02, minimum_rows=500, suspicious_above=0.9)
@@ -157,8 +157,8 @@ def test_a_candidate_worse_than_the_champion_by_the_margin_passes_in_about_one_c
         return night.astype("datetime64[D]"), label, signal, noise
 
     _, label, signal, noise = night_world(0, 3000)
-    champion_auc = gates.metrics.auc(label, signal).value
-    margin = champion_auc - gates.metrics.auc(label, signal + 0.6 * noise).value
+    champion_auc = metrics.auc(label, signal).value
+    margin = champion_auc - metrics.auc(label, signal + 0.6 * noise).value
     limits = PerformanceGate(over_baseline=-1, margin_to_champion=margin, minimum_rows=500, suspicious_above=1.0)
     passed, trials = 0, 400
     for seed in range(1, trials + 1):

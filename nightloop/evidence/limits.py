@@ -1,0 +1,49 @@
+"""The limits that verdicts are given by, as the statistics see them: a use case's own classes have these attributes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class SuspicionLimits(Protocol):
+    """From where on a figure is too good to be true."""
+
+    @property
+    def suspicious_above(self) -> float: ...  # noqa: D102
+    @property
+    def suspicious_below(self) -> float | None: ...  # noqa: D102
+
+
+class PerformanceLimits(SuspicionLimits, Protocol):
+    """See PerformanceGate of the use case."""
+
+    @property
+    def over_baseline(self) -> float: ...  # noqa: D102
+    @property
+    def margin_to_champion(self) -> float: ...  # noqa: D102
+    @property
+    def minimum_rows(self) -> int: ...  # noqa: D102
+
+
+class CalibrationLimits(Protocol):
+    """See CalibrationGate of the use case."""
+
+    @property
+    def maximum_error(self) -> float: ...  # noqa: D102
+    @property
+    def maximum_bias(self) -> float: ...  # noqa: D102
+    @property
+    def minimum_rows(self) -> int: ...  # noqa: D102
+
+
+class FairnessLimits(Protocol):
+    """See FairnessGate of the use case."""
+
+    @property
+    def group(self) -> str: ...  # noqa: D102
+    @property
+    def metric(self) -> str: ...  # noqa: D102
+    @property
+    def maximum(self) -> float: ...  # noqa: D102
+    @property
+    def minimum_group_rows(self) -> int: ...  # noqa: D102

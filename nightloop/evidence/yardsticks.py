@@ -1,0 +1,254 @@
+"""The yardstick of each task: see ``yardstick.Yardstick`` for what each member means."""
+# ruff: noqa: D102 - said there, once
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightloop.evidence import fairness, intervals, metrics, multiclass, regression
+from nightloop.evidence.fairness import Comparison, MeanMetric, RateMetric
+from nightloop.evidence.intervals import Bools, Estimate, Floats, Nights
+from nightloop.evidence.limits import SuspicionLimits
+from nightloop.evidence.metrics import figure
+from nightloop.evidence.verdict import Figure
+from nightloop.evidence.yardstick import Labels
+
+COIN = 0.5
+SUM_ROUNDING = 1e-9
+UNBOUNDED = (-math.inf, math.inf)
+
+
+class Binary:
+    """Probabilities of what happens or not, judged by their order."""
+
+    metric, title, answers, chance, higher_is_better = "auc", "AUC", "probability", "a coin", True
+    second = ("brier", "Brier score")
+    by_group: Mapping[str, str] = {
+        "base_rate": "base rate",
+        "selection_rate": "selected",
+        "true_positive_rate": "true positive rate",
+        "false_positive_rate": "false positive rate",
+        "auc": "AUC",
+        "calibration_bias": "calibration bias",
+    }
+
+    def unfit(self, said: Floats) -> Bools:
+        return np.asarray(~np.isfinite(said) | (said < 0) | (said > 1), dtype=np.bool_)
+
+    def alike(self, label: Labels) -> str | None:
+        return str(bool(label[0])).lower() if label.all() or not label.any() else None
+
+    def estimate(self, label: Labels, said: Floats) -> Estimate:
+        return intervals.auc(label, said)
+
+    def lead(self, label: Labels, one: Floats, other: Floats) -> Estimate:
+        return intervals.auc(label, one).minus(intervals.auc(label, other))
+
+    def against_chance(self, own: Figure, label: Labels, said: Floats, nights: Nights) -> tuple[bool, tuple[Figure, ...]]:  # noqa: ARG002
+        return own.low is not None and own.low > COIN, ()
+
+    def too_good(self, value: float, limits: SuspicionLimits) -> str | None:
+        return f"above {limits.suspicious_above}" if value > limits.suspicious_above else None
+
+    def all_figures(self, label: Labels, said: Floats, nights: Nights = None, *, group: str = "all") -> tuple[Figure, ...]:
+        return metrics.all_figures(label, said, nights, group=group)
+
+    def calibration(self, label: Labels, said: Floats, nights: Nights) -> tuple[Figure, ...]:
+        measured = (metrics.calibration_error, metrics.calibration_bias, metrics.brier)
+        return (*(measure(label, said, nights) for measure in measured), metrics.base_rate(label, nights))
+
+    def compare(
+        self,
+        metric: str,
+        label: Labels,
+        said: Floats,  # noqa: ARG002
+        decision: Bools | None,
+        *,
+        group: NDArray[Any],
+        nights: Nights,
+    ) -> Comparison:
+        return fairness.compare(cast("RateMetric", metric), label, cast("Bools", decision), group=group, nights=nights)
+
+    def realised(self, label: Labels, said: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
+        rows, rate = len(label), float(np.mean(label))
+        return (
+            *self.all_figures(label, said, nights),
+            Figure("base_rate_brier", rate * (1 - rate), None, None, rows),
+            _selected(cast("Bools", decision), nights),
+            figure("mean_probability", intervals.mean(said), nights, rows),
+        )
+
+    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:  # noqa: ARG002
+        chosen = cast("Bools", decision)
+        return {"true_positive_rate": (chosen, label), "false_positive_rate": (chosen, ~label)}
+
+    def said_and_seen(self, label: Labels, said: Floats) -> tuple[Floats, Floats]:
+        return said, label.astype(np.float64)
+
+    def bounds(self, metric: str) -> tuple[float, float]:
+        return {"calibration_bias": (-1.0, 1.0), "log_loss": (0.0, math.inf)}.get(metric, (0.0, 1.0))
+
+
+class Regression:
+    """Predicted means of a number, judged by the size of their errors."""
+
+    metric, title, answers, chance, higher_is_better = "mae", "MAE", "prediction", "the mean of all rows", False
+    second = ("rmse", "RMSE")
+    by_group: Mapping[str, str] = {
+        "mean_label": "mean label",
+        "mean_prediction": "mean prediction",
+        "mae": "MAE",
+        "rmse": "RMSE",
+        "bias": "bias",
+    }
+
+    def unfit(self, said: Floats) -> Bools:
+        return ~np.isfinite(said)
+
+    def alike(self, label: Labels) -> str | None:
+        return f"{label[0]:g}" if np.ptp(label) == 0 else None
+
+    def estimate(self, label: Labels, said: Floats) -> Estimate:
+        return regression.absolute_error(label, said)
+
+    def lead(self, label: Labels, one: Floats, other: Floats) -> Estimate:
+        return self.estimate(label, other).minus(self.estimate(label, one))
+
+    def against_chance(self, own: Figure, label: Labels, said: Floats, nights: Nights) -> tuple[bool, tuple[Figure, ...]]:  # noqa: ARG002
+        lead = regression.over_mean(label, said, nights)
+        return lead.low is not None and lead.low > 0, (lead,)
+
+    def too_good(self, value: float, limits: SuspicionLimits) -> str | None:
+        return _below(value, limits)
+
+    def all_figures(self, label: Labels, said: Floats, nights: Nights = None, *, group: str = "all") -> tuple[Figure, ...]:
+        return regression.all_figures(label, said, nights, group=group)
+
+    def calibration(self, label: Labels, said: Floats, nights: Nights) -> tuple[Figure, ...]:
+        found = {item.metric: item for item in self.all_figures(label, said, nights)}
+        return tuple(found[name] for name in ("calibration_error", "bias", "rmse", "mean_label"))
+
+    def compare(
+        self, metric: str, label: Labels, said: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
+    ) -> Comparison:
+        if metric == "selection_rate_difference":
+            chosen = cast("Bools", decision)
+            return fairness.compare("selection_rate_difference", np.ones_like(chosen), chosen, group=group, nights=nights)
+        values = np.abs(said - label) if metric == "mae_difference" else said
+        return fairness.compare_means(cast("MeanMetric", metric), values, group=group, nights=nights)
+
+    def realised(self, label: Labels, said: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
+        found = [*self.all_figures(label, said, nights), figure("mean_prediction", intervals.mean(said), nights, len(label))]
+        return found if decision is None else [*found, _selected(decision, nights)]
+
+    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:  # noqa: ARG002
+        return {}
+
+    def said_and_seen(self, label: Labels, said: Floats) -> tuple[Floats, Floats]:
+        return said, label
+
+    def bounds(self, metric: str) -> tuple[float, float]:
+        sizes = dict.fromkeys(("mae", "rmse", "calibration_error"), (0.0, math.inf))
+        return {**sizes, "r2": (-math.inf, 1.0), "selection_rate": (0.0, 1.0)}.get(metric, UNBOUNDED)
+
+
+@dataclass(frozen=True)
+class Multiclass:
+    """Probabilities of several classes, judged by what they gave to the class that came."""
+
+    classes: tuple[str, ...]
+    of_class: str | None = None
+
+    metric, title, answers, chance, higher_is_better = "log_loss", "log loss", "probability", "the shares of the classes", False
+    second = ("accuracy", "Accuracy")
+
+    @property
+    def by_group(self) -> Mapping[str, str]:
+        found = {
+            "log_loss": "log loss",
+            "accuracy": "accuracy",
+            "macro_auc": "macro AUC",
+            "calibration_bias": "calibration bias",
+        }
+        return {"selection_rate": f"told {self.of_class}", **found} if self.of_class else found
+
+    def unfit(self, said: Floats) -> Bools:
+        outside = ~np.isfinite(said) | (said < 0) | (said > 1)
+        return np.asarray(outside.any(axis=1) | ~(np.abs(said.sum(axis=1) - 1) <= SUM_ROUNDING), dtype=np.bool_)
+
+    def alike(self, label: Labels) -> str | None:
+        return self.classes[int(label[0])] if np.ptp(label) == 0 else None
+
+    def estimate(self, label: Labels, said: Floats) -> Estimate:
+        return multiclass.log_loss(label, said)
+
+    def lead(self, label: Labels, one: Floats, other: Floats) -> Estimate:
+        return self.estimate(label, other).minus(self.estimate(label, one))
+
+    def against_chance(self, own: Figure, label: Labels, said: Floats, nights: Nights) -> tuple[bool, tuple[Figure, ...]]:  # noqa: ARG002
+        lead = multiclass.over_shares(label, said, nights)
+        return lead.low is not None and lead.low > 0, (lead,)
+
+    def too_good(self, value: float, limits: SuspicionLimits) -> str | None:
+        return _below(value, limits)
+
+    def all_figures(self, label: Labels, said: Floats, nights: Nights = None, *, group: str = "all") -> tuple[Figure, ...]:
+        return multiclass.all_figures(label, said, nights, group=group)
+
+    def calibration(self, label: Labels, said: Floats, nights: Nights) -> tuple[Figure, ...]:
+        found = {item.metric: item for item in self.all_figures(label, said, nights)}
+        return tuple(found[name] for name in ("calibration_error", "calibration_bias", "log_loss", "accuracy"))
+
+    def compare(
+        self,
+        metric: str,
+        label: Labels,
+        said: Floats,
+        decision: Bools | None,  # noqa: ARG002
+        *,
+        group: NDArray[Any],
+        nights: Nights,
+    ) -> Comparison:
+        if metric == "accuracy_difference":
+            hits = multiclass.right(label, said).astype(np.float64)
+            return fairness.compare_means("accuracy_difference", hits, group=group, nights=nights)
+        came, told = self._one_class(label, said)
+        return fairness.compare(cast("RateMetric", metric), came, told, group=group, nights=nights)
+
+    def realised(self, label: Labels, said: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:  # noqa: ARG002
+        return self.all_figures(label, said, nights)
+
+    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:  # noqa: ARG002
+        if self.of_class is None:
+            return {}
+        came, told = self._one_class(label, said)
+        everyone = np.ones(len(label), dtype=np.bool_)
+        return {"selection_rate": (told, everyone), "true_positive_rate": (told, came), "false_positive_rate": (told, ~came)}
+
+    def said_and_seen(self, label: Labels, said: Floats) -> tuple[Floats, Floats]:
+        return np.max(said, axis=1), multiclass.right(label, said).astype(np.float64)
+
+    def bounds(self, metric: str) -> tuple[float, float]:
+        return {"calibration_bias": (-1.0, 1.0), "log_loss": (0.0, math.inf)}.get(metric, (0.0, 1.0))
+
+    def _one_class(self, label: Labels, said: Floats) -> tuple[Bools, Bools]:
+        place = self.classes.index(cast("str", self.of_class))
+        return np.asarray(label == place, dtype=np.bool_), np.asarray(np.argmax(said, axis=1) == place, dtype=np.bool_)
+
+
+BINARY = Binary()
+
+
+def _selected(decision: Bools, nights: Nights) -> Figure:
+    return figure("selection_rate", intervals.mean(decision.astype(np.float64)), nights, len(decision))
+
+
+def _below(value: float, limits: SuspicionLimits) -> str | None:
+    limit = limits.suspicious_below
+    return f"below {limit}" if limit is not None and value < limit else None
