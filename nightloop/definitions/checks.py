@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
+from nightloop.definitions.check_features import FeatureChecks
+from nightloop.definitions.check_rules import BESIDE_THE_KEY, RESERVED, Path
 from nightloop.definitions.connectors import Connector, FilesConnector, TableConnector
-from nightloop.definitions.expression_tree import ValueType
-from nightloop.definitions.expressions import compile_expression
-from nightloop.definitions.features import ExpressionFeature, Feature, LookupFeature, PeersFeature, RateFeature
-from nightloop.definitions.keys import KEY_TYPES
-from nightloop.definitions.near_names import suggest
+from nightloop.definitions.label_types import LABEL_TYPES
 from nightloop.definitions.patterns import fault_of
 from nightloop.definitions.problems import Problems
-from nightloop.definitions.use_case import ColumnType, Source, UseCase
-from nightloop.definitions.yaml_lines import Key
-from nightloop.errors import DefinitionError
+from nightloop.definitions.use_case import Source, UseCase
 
-RESERVED = ("night", "event_at", "known_at")
-# An entity's key stands beside these in the tables labels and scores.
-BESIDE_THE_KEY = ("scored_night", "label", "probability", "decision", "model_version")
 _CRON = re.compile(r"\S+( \S+){4}")
-Path = Sequence[Key]
 
 
 def check_use_case(use_case: UseCase, problems: Problems) -> None:
@@ -30,19 +21,14 @@ def check_use_case(use_case: UseCase, problems: Problems) -> None:
     _Check(use_case, problems).all()
 
 
-class _Check:
-    def __init__(self, use_case: UseCase, problems: Problems) -> None:
-        self.use_case = use_case
-        self.problems = problems
-        entity = use_case.sources.get(use_case.entity.source)
-        self.entity: dict[str, ColumnType] = entity.types if entity else {}
-
+class _Check(FeatureChecks):
     def all(self) -> None:
         self.calendar()
         for name, source in self.use_case.sources.items():
             self.source(source, ("sources", name))
         if self.source_exists(self.use_case.entity.source, ("entity", "source")):
             self.names(self.use_case.entity.key, self.entity, ("entity", "key"), "Columns of the entity")
+            self.key_is_free()
             self.names(
                 [self.use_case.gates.fairness.group], self.entity, ("gates", "fairness", "group"), "Columns of the entity"
             )
@@ -51,6 +37,12 @@ class _Check:
             for name, feature in self.use_case.features.items():
                 self.feature(name, feature)
             self.label()
+
+    def key_is_free(self) -> None:
+        for name in self.use_case.entity.key:
+            if name in BESIDE_THE_KEY:
+                taken = f"'{name}' is a column of the tables labels and scores."
+                self.problems.add(("entity", "key"), taken, "Declare the key's column under another name.")
 
     def calendar(self) -> None:
         use_case = self.use_case
@@ -78,9 +70,25 @@ class _Check:
                     (*path, "columns", name), f"the column name '{name}' is taken by the table itself.", "Choose another name."
                 )
             self.reads_as_sql(column.expression, (*path, "columns", name, "expression"))
-        for part in ("event_at", "known_at", "night"):
+        for part in ("event_at", "known_at", "night", "withdrawn"):
             if text := getattr(source, part):
                 self.reads_as_sql(text, (*path, part))
+        self.revisions(source, path)
+
+    def revisions(self, source: Source, path: Path) -> None:
+        """Late, corrected and withdrawn records need both clocks."""
+        if source.withdrawn and not source.revised_within:
+            self.problems.add(
+                (*path, "withdrawn"),
+                "records are withdrawn, but revised_within is 0: each record would come once.",
+                "Say within how many nights of its event a record may be revised: revised_within.",
+            )
+        if source.revised_within and (source.event_at is None or source.is_snapshot):
+            self.problems.add(
+                (*path, "revised_within"),
+                "records are revised, but the source does not say when they happen and when they are known.",
+                "Give it event_at, and known_at or night.",
+            )
 
     def connector(self, connector: Connector, path: Path) -> None:
         """A pattern stays in its folder, and no use case waits for itself."""
@@ -105,97 +113,15 @@ class _Check:
                 path, f"'{text}' cannot be read as SQL.", "Write one DuckDB expression over the columns of the file."
             )
 
-    def feature(self, name: str, feature: Feature) -> None:
-        path: Path = ("features", name)
-        if name in (*RESERVED, *self.use_case.entity.key):
-            self.problems.add(path, f"the feature name '{name}' is taken by a column of the table.", "Choose another name.")
-        if feature.range and feature.range[0] > feature.range[1]:
-            self.problems.add((*path, "range"), f"the range {list(feature.range)} ends before it begins.", "Write [low, high].")
-        match feature:
-            case ExpressionFeature():
-                self.expression(feature.expression, self.entity, (*path, "expression"), "number", "boolean")
-            case PeersFeature():
-                self.key(feature.by, self.entity, (*path, "by"))
-            case RateFeature():
-                self.rate(feature, path)
-            case LookupFeature():
-                self.lookup(feature, path)
-
-    def rate(self, feature: RateFeature, path: Path) -> None:
-        if not self.source_exists(feature.source, (*path, "source")):
-            return
-        types = self.use_case.sources[feature.source].types
-        self.expression(feature.of, types, (*path, "of"), "boolean")
-        if self.key(feature.by, types, (*path, "by"), f"Columns of {feature.source}"):
-            self.joins({name: name for name in feature.by}, types, (*path, "by"))
-
-    def lookup(self, feature: LookupFeature, path: Path) -> None:
-        if not self.source_exists(feature.source, (*path, "source")):
-            return
-        source = self.use_case.sources[feature.source]
-        self.expression(feature.expression, {**source.types, "night": "date"}, (*path, "expression"), "number", "boolean")
-        if self.key(list(feature.by), source.types, (*path, "by"), f"Columns of {feature.source}"):
-            self.joins(feature.by, source.types, (*path, "by"))
-        if feature.latest_by:
-            self.names([feature.latest_by], source.columns, (*path, "latest_by"), f"Columns of {feature.source}")
-        elif not set(source.key) <= set(feature.by):
-            self.problems.add(
-                path,
-                f"one key can have several records: '{feature.source}' is unique by {', '.join(source.key)}.",
-                "Name the column that orders them: latest_by.",
-            )
-
     def label(self) -> None:
         label, path = self.use_case.label, ("label",)
         if not self.source_exists(label.source, (*path, "source")):
             return
         source = self.use_case.sources[label.source]
-        self.expression(label.expression, source.types, (*path, "expression"), "boolean")
+        self.expression(label.expression, source.types, (*path, "expression"), LABEL_TYPES[self.use_case.model.task])
         if self.key(list(label.join), source.types, (*path, "join"), f"Columns of {label.source}"):
             self.joins(label.join, source.types, (*path, "join"))
         if source.known_at is None:
             self.problems.add(
                 (*path, "source"), f"'{label.source}' does not say when its records are known.", "Give that source a known_at."
             )
-
-    # --- the rules that several parts share
-
-    def source_exists(self, name: str, path: Path) -> bool:
-        if name in self.use_case.sources:
-            return True
-        self.problems.add(path, f"unknown source '{name}'.", suggest(name, self.use_case.sources, "Sources"))
-        return False
-
-    def names(self, names: Iterable[str], allowed: Iterable[str], path: Path, kind: str) -> bool:
-        unknown = [name for name in names if name not in allowed]
-        for name in unknown:
-            self.problems.add(path, f"unknown column '{name}' in '{path[-1]}'.", suggest(name, allowed, kind))
-        return not unknown
-
-    def key(
-        self, names: Sequence[str], types: Mapping[str, ColumnType], path: Path, kind: str = "Columns of the entity"
-    ) -> bool:
-        if not self.names(names, types, path, kind):
-            return False
-        unfit = [name for name in names if types[name] not in KEY_TYPES]
-        for name in unfit:
-            self.problems.add(path, f"'{name}' is a {types[name]} and cannot be a key.", f"A key is a {', '.join(KEY_TYPES)}.")
-        return not unfit
-
-    def joins(self, pairs: Mapping[str, str], types: Mapping[str, ColumnType], path: Path) -> None:
-        """Each column of the source must have a column of the entity of the same type."""
-        if not self.names(pairs.values(), self.entity, path, "Columns of the entity"):
-            return
-        for theirs, ours in pairs.items():
-            if types[theirs] != self.entity[ours]:
-                self.problems.add(
-                    path,
-                    f"'{theirs}' is of type {types[theirs]} in the source, '{ours}' of type {self.entity[ours]} in the entity.",
-                    "Declare both as the same type.",
-                )
-
-    def expression(self, text: str, types: Mapping[str, ColumnType], path: Path, *must_be: ValueType) -> None:
-        try:
-            compile_expression(text, types, must_be=must_be)
-        except DefinitionError as error:
-            self.problems.add(path, error.what, error.do or "")

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pyarrow as pa
 
 from nightloop.definitions.features import CrossFeature, ExpressionFeature, Feature, LagFeature, LookupFeature, PeersFeature
+from nightloop.definitions.label_types import LABEL_TYPES
 from nightloop.definitions.tiles import families, longest_window, over_records, tile_schema
 from nightloop.definitions.use_case import ColumnType, UseCase
 from nightloop.nights import Night, Nights
@@ -20,7 +21,6 @@ ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", "UTC"),
 }
-LABEL_TYPES: Mapping[str, ColumnType] = {"binary": "boolean", "regression": "number", "multiclass": "string"}
 TABLES = ("tiles", "aggregates", "features", "labels")
 
 

@@ -1,0 +1,117 @@
+"""Check that each feature's parts exist and fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nightloop.definitions.check_rules import RESERVED, Path, Rules
+from nightloop.definitions.features import (
+    CrossFeature,
+    ExpressionFeature,
+    Feature,
+    LagFeature,
+    LookupFeature,
+    PeersFeature,
+    RateFeature,
+    RatioFeature,
+    RecordFeature,
+    WindowFeature,
+)
+from nightloop.definitions.use_case import ColumnType
+
+
+class FeatureChecks(Rules):
+    """The rules of features."""
+
+    def feature(self, name: str, feature: Feature) -> None:
+        """Note the mistakes of one feature."""
+        path: Path = ("features", name)
+        if name in (*RESERVED, "by", "key", *self.use_case.entity.key):
+            self.problems.add(path, f"the feature name '{name}' is taken by a column of the table.", "Choose another name.")
+        self.values(feature, path)
+        match feature:
+            case ExpressionFeature():
+                self.expression(feature.expression, self.entity, (*path, "expression"), "number", "boolean")
+            case LagFeature():
+                self.expression(feature.expression, self.entity, (*path, "expression"), "number", "boolean")
+            case CrossFeature():
+                self.key(feature.columns, self.entity, (*path, "columns"))
+            case PeersFeature():
+                self.key(feature.by, self.entity, (*path, "by"))
+            case LookupFeature():
+                self.lookup(feature, path)
+            case _:
+                self.over_records(feature, path)
+
+    def values(self, feature: Feature, path: Path) -> None:
+        """A range has two ends in order, and a default lies within it."""
+        if feature.range is None:
+            return
+        low, high = feature.range
+        if low > high:
+            self.problems.add((*path, "range"), f"the range {[low, high]} ends before it begins.", "Write [low, high].")
+        elif feature.default is not None and not low <= feature.default <= high:
+            self.problems.add(
+                (*path, "default"), f"the default {feature.default} is outside the range {[low, high]}.", "Widen the range."
+            )
+
+    def over_records(self, feature: RecordFeature, path: Path) -> None:
+        """Note the mistakes of a feature made from tiles."""
+        if not self.source_exists(feature.source, (*path, "source")):
+            return
+        types = self.use_case.sources[feature.source].types
+        if feature.where is not None:
+            self.expression(feature.where, types, (*path, "where"), "boolean")
+        if self.key(feature.by, types, (*path, "by"), f"Columns of {feature.source}"):
+            self.joins({name: name for name in feature.by}, types, (*path, "by"))
+        if isinstance(feature, RateFeature):
+            self.expression(feature.of, types, (*path, "of"), "boolean")
+            return
+        self.aggregated(feature, types, path)
+        if isinstance(feature, RatioFeature) and feature.nights >= feature.to_nights:
+            self.problems.add(
+                (*path, "to_nights"),
+                f"nights {feature.nights} is not shorter than to_nights {feature.to_nights}.",
+                "The short window is divided by the long one.",
+            )
+
+    def aggregated(self, feature: WindowFeature | RatioFeature, types: Mapping[str, ColumnType], path: Path) -> None:
+        """What is aggregated fits the function."""
+        function, of = feature.function, feature.of
+        if function in ("count", "time_since"):
+            if of is not None:
+                self.problems.add(
+                    (*path, "of"), f"'{function}' looks at records, not at '{of}'.", "Leave it out; filter with where."
+                )
+            if function == "time_since" and self.use_case.sources[feature.source].event_at is None:
+                self.problems.add(
+                    (*path, "source"), f"'{feature.source}' does not say when things happen.", "Give that source an event_at."
+                )
+            return
+        if of is None:
+            self.problems.add(path, f"'{function}' needs 'of'.", "Name the number to aggregate, or the column for distinct.")
+        elif function == "distinct":
+            self.key([of], types, (*path, "of"), f"Columns of {feature.source}")
+        else:
+            self.expression(of, types, (*path, "of"), "number")
+            if function == "last" and self.use_case.sources[feature.source].event_at is None:
+                self.problems.add(
+                    (*path, "source"), f"'{feature.source}' does not say when things happen.", "Give that source an event_at."
+                )
+
+    def lookup(self, feature: LookupFeature, path: Path) -> None:
+        """Note the mistakes of a look-up."""
+        if not self.source_exists(feature.source, (*path, "source")):
+            return
+        source = self.use_case.sources[feature.source]
+        self.expression(feature.expression, {**source.types, "night": "date"}, (*path, "expression"), "number", "boolean")
+        if self.key(list(feature.by), source.types, (*path, "by"), f"Columns of {feature.source}"):
+            self.joins(feature.by, source.types, (*path, "by"))
+        if feature.latest_by:
+            self.names([feature.latest_by], source.columns, (*path, "latest_by"), f"Columns of {feature.source}")
+        elif feature.within == 1 and not set(source.key) <= set(feature.by):
+            self.problems.add(
+                path,
+                f"one key can have several records: '{feature.source}' is unique by {', '.join(source.key)}.",
+                "Name the column that orders them: latest_by.",
+            )
