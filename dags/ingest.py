@@ -2,6 +2,7 @@
 
 from airflow.sdk import DAG, CronPartitionTimetable
 
+from plugins.arrivals import FilesSensor, waited_for
 from plugins.house import asset, dag_settings, last_run, midnight, use_cases
 from plugins.operators import StageOperator
 
@@ -11,6 +12,7 @@ tables. Rows that break a rule go to the quarantine table with the reason. A nig
 and publishes nothing**: better no night than a wrong one.
 
 The run's partition key is the night (the data day, `YYYY-MM-DD`). When it is done, the asset `raw` wakes the features.
+A source that declares `arrives_by` is waited for until that time of the morning; the task that waits holds no worker.
 Repair history with `airflow backfill create` (docs/airflow.md has the flags); a night taken in twice is the same night.
 """
 
@@ -24,7 +26,7 @@ for use_case in use_cases():
         start_date=midnight(use_case, use_case.first_night),
         end_date=last_run(use_case),
     ):
-        StageOperator(
+        ingest = StageOperator(
             task_id="ingest",
             use_case=name,
             stage="ingest",
@@ -32,3 +34,14 @@ for use_case in use_cases():
             doc_md="Read each source's slice, judge it by its contract, publish the raw tables in one commit each. "
             "Red means: read the message, mend the source or the contract, clear the task.",
         )
+        for source in waited_for(use_case):
+            (
+                FilesSensor(
+                    task_id=f"wait_for_{source}",
+                    use_case=name,
+                    source=source,
+                    doc_md="Wait, without holding a worker, until the night's files are there and whole. "
+                    "Red means: they did not come by the time that `arrives_by` declares. When they have come, clear the task.",
+                )
+                >> ingest
+            )

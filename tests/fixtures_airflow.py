@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from nightloop.definitions import use_case_names
 from nightloop.embedded.airflow_client import FINISHED, AirflowClient, DagRun
-from nightloop.embedded.airflow_environment import COMPONENTS, airflow_command, airflow_environment
-from nightloop.embedded.processes import Servers
+from nightloop.embedded.airflow_environment import GRACE, airflow_command, airflow_environment, components
+from nightloop.embedded.processes import GRACE_SECONDS, Servers
+from nightloop.settings import REPOSITORY
 
 PASSWORD = "only-for-this-test"
 
@@ -76,8 +78,8 @@ class RunningAirflow:
     def report(self) -> str:
         """Say how every run of ours stands, for a message of a failed test."""
         lines = []
-        for family in ("ingest", "features", "score", "monitor", "train", "bootstrap", "report"):
-            for run in self.client.runs(f"flight_delay.{family}"):
+        for dag in self.client._send("GET", "/api/v2/dags")["dags"]:
+            for run in self.client.runs(dag["dag_id"]):
                 lines.append(f"{run.dag_id} {run.run_id} {run.state} {self.task_states(run.dag_id, run.run_id)}")
         return "\n".join(lines)
 
@@ -126,16 +128,24 @@ class start_airflow:
             inflation_check="error",
             base=base,
         )
+        self.definitions = Path(self.environment.get("NIGHTLOOP_DEFINITIONS", REPOSITORY / "feature_defs"))
         self.client = AirflowClient(f"http://127.0.0.1:{port}", "tester", PASSWORD)
         self.servers = Servers(home / "server_logs")
 
     def __enter__(self) -> RunningAirflow:
         try:
-            started = [self.servers.start(part, airflow_command(part), self.environment, self.home) for part in COMPONENTS]
+            parts = components(self.definitions)
+            started = [
+                self.servers.start(
+                    part, airflow_command(part), self.environment, self.home, grace=GRACE.get(part, GRACE_SECONDS)
+                )
+                for part in parts
+            ]
             self.servers.wait_for(started[0], self.client.is_healthy, seconds=120)
             running = RunningAirflow(self.client, self.environment, self.home, self.home / "nightloop")
-            dags = [file.stem for file in (Path(self.environment["AIRFLOW__CORE__DAGS_FOLDER"])).glob("[a-z]*.py")]
-            running.wait_until(lambda: all(self.client.has_dag(f"flight_delay.{family}") for family in dags), "the DAGs", 60)
+            families = [file.stem for file in (Path(self.environment["AIRFLOW__CORE__DAGS_FOLDER"])).glob("[a-z]*.py")]
+            dags = [f"{name}.{family}" for name in use_case_names(self.definitions) for family in families]
+            running.wait_until(lambda: all(map(self.client.has_dag, dags)), "the DAGs", 60)
         except BaseException:
             self.servers.stop()
             raise

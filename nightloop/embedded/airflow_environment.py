@@ -13,12 +13,34 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from nightloop.definitions import load_use_case, use_case_names
+from nightloop.errors import DefinitionError
 from nightloop.settings import REPOSITORY
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
-"""What must run. No triggerer: no task of ours defers, and approvals wait without one since Airflow 3.3."""
+"""What always runs; approvals wait without a triggerer since Airflow 3.3."""
+
+TRIGGERER = "triggerer"
+"""What else runs where a use case waits for files: 300 MB, that nobody else should pay."""
+
+GRACE = {TRIGGERER: 1.0}
+"""Seconds that a part gets to end, where they are not the usual ones: a triggerer takes ten, and has nothing to save."""
 
 _SECRETS_FILE = "secrets.json"
+
+
+def components(definitions: Path) -> tuple[str, ...]:
+    """Return what must run for these use cases; one that cannot be read may be one that waits."""
+    needed = any(_waits(name, definitions) for name in use_case_names(definitions))
+    return (*COMPONENTS, TRIGGERER) if needed else COMPONENTS
+
+
+def _waits(name: str, definitions: Path) -> bool:
+    try:
+        sources = load_use_case(name, definitions).sources.values()
+    except DefinitionError:
+        return True  # Airflow shows the mistake; when it is mended, the triggerer is there
+    return any(getattr(source.connector, "arrives_by", None) for source in sources)
 
 
 def airflow_environment(
@@ -120,10 +142,12 @@ def airflow_environment(
 def airflow_command(*arguments: str) -> list[str]:
     """Return the command line of an Airflow command, run by this interpreter.
 
-    The scheduler starts with the stages' libraries imported: its workers are forks of it, and so is every task.
+    The scheduler starts with the stages' libraries imported: its workers are forks of it, and so is every task. The triggerer
+    serves no logs over a port of its own: they are read from the disk.
     """
     start = ["-m", "plugins.warm_scheduler"] if arguments[:1] == ("scheduler",) else ["-m", "airflow"]
-    return [sys.executable, *start, *arguments]
+    more = ["--skip-serve-logs"] if arguments == (TRIGGERER,) else []
+    return [sys.executable, *start, *arguments, *more]
 
 
 def _kept_secrets(home: Path) -> dict[str, str]:

@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 
 from nightloop.embedded.airflow_client import AirflowClient
-from nightloop.embedded.airflow_environment import COMPONENTS, airflow_command, airflow_environment
+from nightloop.embedded.airflow_environment import GRACE, airflow_command, airflow_environment, components
 from nightloop.embedded.ports import LOOPBACK, Ports
-from nightloop.embedded.processes import Servers, tail
+from nightloop.embedded.processes import GRACE_SECONDS, Servers, tail
 from nightloop.engine.spark_server import SparkServer
 from nightloop.errors import SetupError
 from nightloop.settings import REPOSITORY, Settings
@@ -81,7 +81,13 @@ class Installation:
         """Start Airflow's processes, wait until they answer, and sign in."""
         home, environment = self.airflow_home, self.airflow_environment()
         self._migrate(environment, home)
-        started = [self.servers.start(f"airflow-{part}", airflow_command(part), environment, home) for part in COMPONENTS]
+        parts = components(self.settings.definitions)
+        started = [
+            self.servers.start(
+                f"airflow-{part}", airflow_command(part), environment, home, grace=GRACE.get(part, GRACE_SECONDS)
+            )
+            for part in parts
+        ]
         client = AirflowClient(self.airflow_address, ADMIN, self.airflow_password)
         self.servers.wait_for(started[0], client.is_healthy, seconds=WAIT_SECONDS)
         return client

@@ -27,6 +27,7 @@ class Server:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    grace: float
 
 
 @dataclass
@@ -42,8 +43,19 @@ class Servers:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
-    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Server:
-        """Start a command in a process group of its own, its output going to ``logs/NAME.log``."""
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        grace: float = GRACE_SECONDS,
+    ) -> Server:
+        """Start a command in a process group of its own, its output going to ``logs/NAME.log``.
+
+        ``grace`` is how many seconds it has to end when it is asked to.
+        """
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{name}.log"
         with log.open("ab") as output:
@@ -57,7 +69,7 @@ class Servers:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, no locks
             )
-        server = Server(name, process, log)
+        server = Server(name, process, log, grace)
         self._running.append(server)
         return server
 
@@ -89,10 +101,10 @@ class Servers:
         """End every child and its whole process group: ask first, then insist."""
         for server in reversed(self._running):
             signal_group(server.process, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
+        asked = time.monotonic()
         for server in reversed(self._running):
             with suppress(subprocess.TimeoutExpired):  # insisted on just below, with the rest of its group
-                server.process.wait(max(0.1, deadline - time.monotonic()))
+                server.process.wait(max(0.1, asked + server.grace - time.monotonic()))
             signal_group(server.process, signal.SIGKILL)
             server.process.wait()
         self._running.clear()

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.fs as pafs
 
 from nightloop.definitions.connectors import FilesConnector
 from nightloop.definitions.patterns import S3, fault_of
-from nightloop.errors import DefinitionError, SourceDamaged
+from nightloop.errors import DefinitionError, SourceDamaged, SourceUnavailable
 from nightloop.lake import filesystem
 from nightloop.nights import Night
 from nightloop.sources.connector import Delivery
@@ -22,6 +23,25 @@ from nightloop.sources.delivered import Files, cached, read, source_errors
 from nightloop.sources.text_table import damaged
 
 REMEDY = "Deliver the file again."
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What lies there of a delivery at one look.
+
+    Attributes:
+        pattern: where was looked, the night filled in.
+        files: path and size in bytes of every file.
+        written_at: when one was last written, by the clock of the store (UTC).
+        awaited: the file that the sender writes last, when it is declared and not there yet.
+        ends_with_marker: whether such a file is declared.
+    """
+
+    pattern: str
+    files: tuple[tuple[str, int], ...]
+    written_at: datetime | None
+    awaited: str | None
+    ends_with_marker: bool
 
 
 @dataclass(frozen=True)
@@ -43,34 +63,60 @@ class Folder:
         Raises:
             DefinitionError: the pattern leads out of its folder.
             SourceDamaged: a file is not readable, or not there although it should be.
+            SourceUnavailable: files are there, but not yet the one that the sender writes last.
         """
-        if fault := fault_of(self.declared):
-            raise DefinitionError(fault[0], where="connector.pattern", do=fault[1])
-        pattern = self.declared.pattern.replace("{night}", str(night))
-        start = pattern if pattern.startswith(S3) else str(self.base / pattern)
-        paths = tuple(self._found(start))
+        found = self.look(night)
+        paths = tuple(path for path, _ in found.files)
         if not paths and night is None:
             raise SourceDamaged(
                 "the file of the source does not exist.",
-                where=start,
+                where=self._start(self.declared.pattern, None),
                 do="Put it there, or correct connector.pattern in feature_defs/.",
             )
         if not paths:
             return None
+        if found.awaited:
+            raise SourceUnavailable(
+                f"the delivery of {night} is not complete: {found.awaited} is not there yet.",
+                where=found.pattern,
+                do="Wait until its sender has finished, and run the stage again.",
+            )
         sized = (self.declared.maximum_bytes, self.declared.maximum_cell_bytes)
         files = Files(paths, self.declared.null, REMEDY, *sized)
         return Delivery(cached(files, self.cache) if night is None else read(files), files.origin, REMEDY)
 
-    def _found(self, pattern: str) -> Iterator[str]:
+    def look(self, night: Night | None) -> Sighting:
+        """Return what lies there now, without reading it.
+
+        Raises:
+            DefinitionError: the pattern leads out of its folder.
+            SourceDamaged: the folder may not be read, or a link leads out of it.
+            SourceUnavailable: the object store does not answer.
+        """
+        if fault := fault_of(self.declared):
+            raise DefinitionError(fault[0], where="connector.pattern", do=fault[1])
+        start = self._start(self.declared.pattern, night)
+        marker = self._start(self.declared.complete_when, night) if self.declared.complete_when else None
+        seen = {path: info for path, info in self._found(start) if path != marker}
+        files = tuple((path, int(info.size or 0)) for path, info in seen.items())
+        written = max((info.mtime for info in seen.values() if info.mtime is not None), default=None)
+        awaited = marker if marker and not any(self._found(marker)) else None
+        return Sighting(start, files, written, awaited, ends_with_marker=marker is not None)
+
+    def _start(self, path: str, night: Night | None) -> str:
+        filled = path.replace("{night}", str(night))
+        return filled if filled.startswith(S3) else str(self.base / filled)
+
+    def _found(self, pattern: str) -> Iterator[tuple[str, pafs.FileInfo]]:
         held_by, at = filesystem(pattern)
         scheme = S3 if pattern.startswith(S3) else ""
         first, *parts = at.split("/")
         with source_errors(pattern, REMEDY):
-            found = sorted(info.path for info in _matching(held_by, first, parts) if info.type == pafs.FileType.File)
-        for path in found:
+            found = [info for info in _matching(held_by, first, parts) if info.type == pafs.FileType.File]
+        for info in sorted(found, key=lambda info: info.path):
             if not scheme:
-                self._check_inside(Path(path))
-            yield f"{scheme}{path}"
+                self._check_inside(Path(info.path))
+            yield f"{scheme}{info.path}", info
 
     def _check_inside(self, path: Path) -> None:
         """Refuse a link that leads out of the folder: whoever delivers files must not choose what else is read."""

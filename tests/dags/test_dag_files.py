@@ -8,6 +8,7 @@ from typing import Any
 
 from nightloop.settings import REPOSITORY
 from tests.dags.conftest import read_dags
+from tests.fixtures_ingest import SHOP
 
 FAMILIES = {file.stem for file in (REPOSITORY / "dags").glob("[a-z]*.py")}
 
@@ -121,6 +122,25 @@ def test_ingest_runs_at_the_hour_of_the_use_case_in_its_time_zone(dags):
     assert timetable["__type"].endswith("CronPartitionTimetable")
     text = str(timetable)
     assert "0 2 * * *" in text and "America/New_York" in text and "%Y-%m-%d" in text
+
+
+def test_a_use_case_without_awaited_files_has_one_task_in_its_ingest(dags):
+    assert tasks(dags["flight_delay.ingest"]).keys() == {"ingest"}
+
+
+def test_each_source_whose_files_arrive_by_a_time_is_waited_for_before_ingest(tmp_path):
+    definitions = tmp_path / "definitions"
+    definitions.mkdir()
+    waits = SHOP.replace("data/orders.csv", "'data/{night}/orders.csv', arrives_by: '03:30'")
+    waits = waits.replace('data/visits/{night}.csv"', "data/visits/{night}.csv\", arrives_by: '04:00'")
+    (definitions / "shop.yaml").write_text(waits)
+    told = read_dags(tmp_path, NIGHTLOOP_DEFINITIONS=str(definitions))
+    assert told["errors"] == {} and told["heavy"] == []
+    dag = told["dags"]["shop.ingest"]
+    assert edges(dag) == {("wait_for_orders", "ingest"), ("wait_for_visits", "ingest")}
+    for task in tasks(dag).values():
+        assert len(task["doc_md"]) > 40 and task["has_on_failure_callback"] and task["has_retry_policy"]
+    assert tasks(told["dags"]["shop.bootstrap"]).keys() >= {"ingest_range"}
 
 
 def test_forms_ask_for_dates_a_reason_and_a_name(dags):

@@ -1,0 +1,140 @@
+"""A night's files are waited for by a real triggerer: green when they come, red with one clear message when they do not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from nightloop.lake import Lake
+from nightloop.ledger import Ledger
+from nightloop.nights import Nights
+from nightloop.settings import load_settings
+from tests.fixtures_airflow import RunningAirflow
+from tests.fixtures_ingest import CLERKS, ORDERS, SHOP, VISITS
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
+NOON = 12
+ROWS = "order_id,clerk,amount,paid,ordered_at\n" + "".join(f"o{i},ada,{i},true,2024-01-01T00:00:00Z\n" for i in range(4))
+
+
+def somewhere_at_noon() -> tuple[str, datetime]:
+    """Return a time zone in which it is about noon, so that no test runs over midnight, and its time now."""
+    now = datetime.now(UTC)
+    ahead = NOON - now.hour
+    zone = f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
+    return zone, (now + timedelta(hours=ahead)).replace(tzinfo=None)
+
+
+def definition(name: str, first_night: date, zone: str, arrives_by: datetime) -> str:
+    """The shop, whose orders come in a file a night until a time of the morning; no schedule of its own takes a night."""
+    other_month = (first_night.month + 5) % 12 + 1
+    changes = {
+        "use_case: shop": f"use_case: {name}\nschedule: '0 2 1 {other_month} *'",
+        "America/New_York": zone,
+        "first_night: 2024-03-01\nlast_night: 2024-04-30": f"first_night: {first_night}",
+        "pattern: data/orders.csv": f"pattern: 'data/{name}/{{night}}.csv', arrives_by: '{arrives_by:%H:%M:%S}'",
+        "known_at: landed_at::timestamp": "known_at: ordered_at::timestamp",
+    }
+    text = SHOP
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+class Stand:
+    """The folder with two use cases, and the time where they are."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.zone, now = somewhere_at_noon()
+        self.night = now.date() - timedelta(days=1)
+        for name in ("shop", "market"):
+            self.define(name, now + timedelta(hours=6))
+            for contract, text in {"orders": ORDERS, "visits": VISITS, "clerks": CLERKS}.items():
+                self.write(f"great_expectations/{name}/{contract}.yaml", text)
+        self.write("data/clerks.csv", "clerk,name\nada,Ada\n")
+
+    def write(self, path: str, text: str) -> None:
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def define(self, name: str, arrives_by: datetime) -> None:
+        first = self.night - timedelta(days=9)
+        self.write(f"feature_defs/{name}.yaml", definition(name, first, self.zone, arrives_by))
+
+    def deliver(self, name: str, night: date) -> None:
+        self.write(f"data/{name}/{night}.csv", ROWS.replace("2024-01-01", str(night)).replace("T00", "T12"))
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
+    return Stand(tmp_path_factory.mktemp("stand"))
+
+
+@pytest.fixture(scope="module")
+def airflow_settings(stand: Stand) -> dict[str, str]:
+    folder = stand.folder
+    return {
+        "NIGHTLOOP_DEFINITIONS": str(folder / "feature_defs"),
+        "NIGHTLOOP_CONTRACTS": str(folder / "great_expectations"),
+    }
+
+
+def ingest(airflow: RunningAirflow, name: str, night: date) -> tuple[str, str]:
+    """Ask for a night, and return (DAG id, run id)."""
+    dag_id = f"{name}.ingest"
+    return dag_id, airflow.client.trigger(dag_id, {}, partition_key=str(night))
+
+
+def waiting(airflow: RunningAirflow, run: tuple[str, str]) -> Callable[[], bool]:
+    """Whether the run's files are waited for in the triggerer."""
+    return lambda: airflow.task_states(*run).get("wait_for_orders") == "deferred"
+
+
+def test_a_night_goes_on_when_its_file_comes_and_fails_with_one_message_when_it_does_not(airflow, stand) -> None:
+    stand.define("market", somewhere_at_noon()[1] + timedelta(seconds=12))
+    comes, never = ingest(airflow, "shop", stand.night), ingest(airflow, "market", stand.night)
+    airflow.wait_until(waiting(airflow, comes), "the wait of the shop", 40)
+    assert airflow.task_states(*comes)["ingest"] is None
+    stand.deliver("shop", stand.night)
+
+    assert airflow.wait_for_run(*comes, seconds=60).state == "success", airflow.task_log(*comes, "wait_for_orders")
+    lake = Lake.open(load_settings(home=airflow.nightloop_home))
+    assert lake.read("shop/raw_orders", Nights(stand.night, stand.night)).num_rows == 4
+
+    assert airflow.wait_for_run(*never, seconds=60).state == "failed"
+    assert airflow.task_states(*never) == {"wait_for_orders": "failed", "ingest": "upstream_failed"}
+    (told,) = Ledger.open(load_settings(home=airflow.nightloop_home)).events("market", kind="stage_failed")
+    said = f"the files of source 'orders' for the night {stand.night} did not arrive by"
+    assert said in told.payload["what"] and "no file is there" in told.payload["what"]
+    assert "waited for since" in told.payload["what"] and f"data/market/{stand.night}.csv" in told.payload["what"]
+    assert "clear this task" in told.payload["do"]
+    assert "nobody was told" in airflow.task_log(*never, "wait_for_orders")
+    # Of its two starts, before and after the wait, none was tried again.
+    assert airflow.task_log(*never, "wait_for_orders").count(said) < 4
+
+
+def test_a_backfilled_night_is_looked_at_once(airflow, stand) -> None:
+    old, older = stand.night - timedelta(days=2), stand.night - timedelta(days=3)
+    stand.define("market", somewhere_at_noon()[1] + timedelta(hours=6))
+    stand.deliver("market", older)
+    written = datetime.now(UTC).timestamp() - 3600
+    os.utime(stand.folder / f"data/market/{older}.csv", (written, written))
+    absent, there = ingest(airflow, "market", old), ingest(airflow, "market", older)
+    assert airflow.wait_for_run(*there, seconds=60).state == "success", airflow.task_log(*there, "ingest")
+    assert airflow.wait_for_run(*absent, seconds=60).state == "failed"
+    log = airflow.task_log(*absent, "wait_for_orders")
+    assert "(looked for once)" in log and "waiting for" not in log
+
+
+def test_the_triggerer_is_alive_and_no_dag_has_a_second_version(airflow) -> None:
+    assert airflow.client._send("GET", "/api/v2/monitor/health")["triggerer"]["status"] == "healthy"
+    for name in ("shop", "market"):
+        assert airflow.client._send("GET", f"/api/v2/dags/{name}.ingest/dagVersions")["total_entries"] == 1
