@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from nightloop.definitions import load_use_case, use_case_names
 from nightloop.settings import REPOSITORY
 from tests.dags.conftest import read_dags
 from tests.fixtures_ingest import SHOP
 
 FAMILIES = {file.stem for file in (REPOSITORY / "dags").glob("[a-z]*.py")}
+USE_CASES = {name: load_use_case(name, REPOSITORY / "feature_defs") for name in use_case_names(REPOSITORY / "feature_defs")}
 
 
 def tasks(dag: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -25,7 +27,7 @@ def edges(dag: dict[str, Any]) -> set[tuple[str, str]]:
 
 def test_dags_load_with_no_connection_no_variable_no_database_and_no_network(parsed):
     assert parsed["errors"] == {}
-    assert parsed["dags"].keys() == {f"flight_delay.{family}" for family in FAMILIES}
+    assert parsed["dags"].keys() == {f"{name}.{family}" for name in USE_CASES for family in FAMILIES}
 
 
 def test_parsing_imports_nothing_dear(parsed):
@@ -54,8 +56,9 @@ def test_every_dag_says_what_it_does_and_why_and_to_whom_it_belongs(dags):
     for dag_id, dag in dags.items():
         assert len(dag["description"]) > 30, dag_id
         assert len(dag["doc_md"]) > 200, dag_id
-        assert {"nightloop", "flight_delay", dag_id.partition(".")[2]} <= set(dag["tags"]), dag_id
-        assert dag["default_args"]["__var"]["owner"] == "operations-analytics", dag_id
+        name, _, family = dag_id.partition(".")
+        assert {"nightloop", name, family} <= set(dag["tags"]), dag_id
+        assert dag["default_args"]["__var"]["owner"] == USE_CASES[name].owner, dag_id
 
 
 def test_every_task_says_what_it_does_and_tells_of_its_failure(dags):

@@ -77,6 +77,8 @@ def _outcomes(world: World, night: int) -> Iterator[pa.Table]:
         {
             "loan_id": columns.by_night("L", loans.night, loans.ids),
             "customer_id": columns.customer_names(loans.customers.ids),
+            "purpose": columns.category(PURPOSES, loans.purpose),
+            "channel": columns.category(CHANNELS, loans.channel),
             "defaulted": pa.array(loans.recorded),
             "missed_instalment": pa.array(missed, mask=missed == 0),
             "observed_until": columns.dates(np.full(len(loans.ids), night)),
