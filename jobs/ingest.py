@@ -117,6 +117,7 @@ class _Ingest:
             cache=self.cache / "sources",
             definitions=self.workspace.settings.definitions,
             lake=self.workspace.lake,
+            connection=self.workspace.connection,
         )
 
     def judged(self, night: Night, name: str, reading: Reading) -> Judged:
