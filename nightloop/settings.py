@@ -81,6 +81,7 @@ def connection(name: str) -> SecretStr:
     if not address:
         raise UsageError(
             f"the connection '{name}' has no address: {variable} is not set.",
-            do=f"Set {variable}, for example to postgresql+psycopg2://reader:password@host/database.",
+            do=f"Set {variable}, for example to postgresql+psycopg2://reader:password@host/database; or, for Airflow, make "
+            f"a connection nightloop_{name} there.",
         )
     return SecretStr(address)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from nightloop.lake import Lake
 from nightloop.ledger import Ledger
-from nightloop.settings import Settings, load_settings
+from nightloop.settings import Settings, connection, load_settings
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
@@ -21,14 +23,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Lake, ledger, registry and engines of one installation."""
+    """Lake, ledger, registry and engines of one installation.
+
+    Attributes:
+        settings: where they are.
+        connection: returns the address of a named connection of the sources; by default from the environment. Who has
+            another place for secrets (Airflow) gives its own.
+    """
 
     settings: Settings
+    connection: Callable[[str], SecretStr] = connection
 
     @classmethod
-    def open(cls, settings: Settings | None = None) -> Workspace:
+    def open(cls, settings: Settings | None = None, connection: Callable[[str], SecretStr] = connection) -> Workspace:
         """Open the stores that the settings name (by default, those of the environment)."""
-        return cls(settings or load_settings())
+        return cls(settings or load_settings(), connection)
 
     @cached_property
     def lake(self) -> Lake:

@@ -63,8 +63,9 @@ def open_use_case(name: str) -> tuple[UseCase, Workspace]:
     """Load a use case and open the stores that the environment names; dear imports happen here, not at parse."""
     from nightloop.definitions import load_use_case
     from nightloop.workspace import Workspace
+    from plugins.connections import source_connection
 
-    workspace = Workspace.open()
+    workspace = Workspace.open(connection=source_connection)
     return load_use_case(name, workspace.settings.definitions), workspace
 
 

@@ -23,6 +23,8 @@ LIBRARIES = (
     "airflow.providers.standard.operators.trigger_dagrun",
     "plugins.house",
     "plugins.operators",
+    "plugins.arrivals",
+    "nightloop.sources.waiting",
     "plugins.monitoring",
     "plugins.training",
     "plugins.delivery",

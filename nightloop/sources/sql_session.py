@@ -49,10 +49,15 @@ def _parsed(name: str, address: SecretStr) -> sa.URL:
         backend = "not an address"
     if backend not in ("sqlite", "postgresql"):
         raise UsageError(
-            f"NIGHTLOOP_CONNECTION_{name.upper()} names {backend}; a source is on SQLite or PostgreSQL.",
-            do="Write it as sqlite:////folder/shop.db or postgresql+psycopg2://reader:password@host/database.",
+            f"the connection '{name}' names {backend}; a source is on SQLite or PostgreSQL.",
+            do=f"Write {_held(name)} as sqlite:////folder/shop.db or postgresql+psycopg2://reader:password@host/database.",
         )
     return url
+
+
+def _held(name: str) -> str:
+    """Say where a person finds the address of a connection."""
+    return f"NIGHTLOOP_CONNECTION_{name.upper()} (or Airflow's connection nightloop_{name})"
 
 
 def _sqlite(name: str, url: sa.URL) -> sa.Engine:
@@ -62,7 +67,7 @@ def _sqlite(name: str, url: sa.URL) -> sa.Engine:
         raise SourceDamaged(
             f"the database of the connection '{name}' does not exist.",
             where=str(path),
-            do=f"Put it there, or correct NIGHTLOOP_CONNECTION_{name.upper()}.",
+            do=f"Put it there, or correct {_held(name)}.",
         )
 
     def connect() -> sqlite3.Connection:
@@ -106,7 +111,7 @@ def _database_errors(name: str, url: sa.URL) -> Iterator[None]:
             raise SourceUnavailable(
                 f"the database does not answer ({said}).",
                 where=where,
-                do=f"Check NIGHTLOOP_CONNECTION_{name.upper()} and that the database runs, then run the stage again.",
+                do=f"Check {_held(name)} and that the database runs, then run the stage again.",
             ) from None
         raise SourceDamaged(
             f"the database refuses to read ({said}).", where=where, do="Check the rights of the account and the table."

@@ -1,13 +1,18 @@
-"""A night's files are waited for by a real triggerer: green when they come, red with one clear message when they do not."""
+"""Sources in a real Airflow: files are waited for by a triggerer, and a database's password stays where it is kept.
+
+One Airflow serves the module.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from nightloop.lake import Lake
 from nightloop.ledger import Ledger
@@ -15,6 +20,7 @@ from nightloop.nights import Nights
 from nightloop.settings import load_settings
 from tests.fixtures_airflow import RunningAirflow
 from tests.fixtures_ingest import CLERKS, ORDERS, SHOP, VISITS
+from tests.fixtures_postgres import PASSWORD
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -58,6 +64,11 @@ class Stand:
             self.define(name, now + timedelta(hours=6))
             for contract, text in {"orders": ORDERS, "visits": VISITS, "clerks": CLERKS}.items():
                 self.write(f"great_expectations/{name}/{contract}.yaml", text)
+        stock = definition("stock", self.night - timedelta(days=9), self.zone, now)
+        kept = "{kind: sql, connection: warehouse, table: orders, incremental: ordered_at}"
+        self.write("feature_defs/stock.yaml", re.sub(r"\{kind: files, pattern: 'data/stock.*\}", kept, stock))
+        for contract, text in {"orders": ORDERS, "visits": VISITS, "clerks": CLERKS}.items():
+            self.write(f"great_expectations/stock/{contract}.yaml", text)
         self.write("data/clerks.csv", "clerk,name\nada,Ada\n")
 
     def write(self, path: str, text: str) -> None:
@@ -132,6 +143,45 @@ def test_a_backfilled_night_is_looked_at_once(airflow, stand) -> None:
     assert airflow.wait_for_run(*absent, seconds=60).state == "failed"
     log = airflow.task_log(*absent, "wait_for_orders")
     assert "(looked for once)" in log and "waiting for" not in log
+
+
+def fill_warehouse(address: str, night: date) -> None:
+    """Put two orders of the night into the database."""
+    engine = sa.create_engine(address, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE orders (order_id TEXT, clerk TEXT, amount INTEGER, paid BOOLEAN, ordered_at TIMESTAMPTZ)"
+        )
+        for number in (1, 2):
+            connection.exec_driver_sql(f"INSERT INTO orders VALUES ('o{number}', 'ada', 5, true, '{night}T12:00:00Z')")
+
+
+def told(airflow: RunningAirflow, secret: str) -> list[Path]:
+    """Return the files of both homes (logs, ledger, Airflow's database, lake) that hold a text."""
+    files = [path for home in (airflow.home, airflow.nightloop_home) for path in home.rglob("*") if path.is_file()]
+    return [path for path in files if secret.encode() in path.read_bytes()]
+
+
+def test_a_database_is_read_by_an_airflow_connection_whose_password_nobody_is_told(airflow, stand, postgres_url) -> None:
+    fill_warehouse(postgres_url, stand.night)
+    url = sa.make_url(postgres_url)
+    connection = {"connection_id": "nightloop_warehouse", "conn_type": "postgres", "host": url.host, "port": url.port}
+    connection |= {"login": url.username, "schema": url.database, "password": PASSWORD}
+    airflow.client._send("POST", "/api/v2/connections", json=connection)
+
+    good = ingest(airflow, "stock", stand.night)
+    assert airflow.wait_for_run(*good, seconds=60).state == "success", airflow.task_log(*good, "ingest")
+    lake = Lake.open(load_settings(home=airflow.nightloop_home))
+    assert lake.read("stock/raw_orders")["order_id"].to_pylist() == ["o1", "o2"]
+
+    wrong = f"wrong-{PASSWORD}"
+    address = "/api/v2/connections/nightloop_warehouse"
+    airflow.client._send("PATCH", address, json={**connection, "password": wrong})
+    bad = ingest(airflow, "stock", stand.night - timedelta(days=1))
+    airflow.wait_until(lambda: "the database does not answer" in airflow.task_log(*bad, "ingest"), "the error", 60)
+    airflow.client.give_up(airflow.client.run(*bad))
+    assert "Airflow's connection nightloop_warehouse" in airflow.task_log(*bad, "ingest")
+    assert told(airflow, PASSWORD) == []
 
 
 def test_the_triggerer_is_alive_and_no_dag_has_a_second_version(airflow) -> None:

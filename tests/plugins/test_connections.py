@@ -1,0 +1,86 @@
+"""Where a task finds the address of a source's database: in Airflow's connections, else in the environment."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+
+from nightloop.definitions.connectors import SqlConnector
+from nightloop.errors import UsageError
+from nightloop.nights import one
+from nightloop.sources.sql_session import reading
+from plugins.connections import source_connection
+from plugins.operators import open_use_case
+
+ODD = "p@ss/w:rd #1%"
+
+
+def airflow_has(monkeypatch: pytest.MonkeyPatch, name: str, **connection: object) -> None:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
+
+
+def test_an_airflow_connection_becomes_an_address_whatever_its_password_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"conn_type": "postgres", "login": "reader", "password": ODD, "host": "db.example", "port": 5433, "schema": "shop"}
+    airflow_has(monkeypatch, "nightloop_shop", **given, extra={"sslmode": "require"})
+    url = sa.make_url(source_connection("shop").get_secret_value())
+    assert (url.drivername, url.username, url.password) == ("postgresql+psycopg2", "reader", ODD)
+    assert (url.host, url.port, url.database, url.query) == ("db.example", 5433, "shop", {"sslmode": "require"})
+
+
+def test_no_extra_of_a_connection_can_undo_that_the_session_only_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    extra = {"options": "-c default_transaction_read_only=off", "cursor": "realdictcursor"}
+    airflow_has(monkeypatch, "nightloop_shop", conn_type="postgres", host="db", schema="shop", extra=extra)
+    assert source_connection("shop").get_secret_value() == "postgresql+psycopg2://db/shop"
+
+
+def test_a_connection_of_another_kind_of_database_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    airflow_has(monkeypatch, "nightloop_shop", conn_type="mysql", host="db", schema="shop", password=ODD)
+    address = source_connection("shop")
+    with pytest.raises(UsageError, match="the connection 'shop' names mysql") as refused, reading("shop", address):
+        pass
+    assert ODD not in str(refused.value)
+
+
+def test_without_an_airflow_connection_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTLOOP_CONNECTION_SHOP", "sqlite:////there.db")
+    assert source_connection("shop").get_secret_value() == "sqlite:////there.db"
+    airflow_has(monkeypatch, "nightloop_shop", conn_type="sqlite", host="/here.db")
+    assert source_connection("shop").get_secret_value() == "sqlite:////here.db"
+
+
+def test_a_connection_that_was_not_made_for_sources_is_not_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    airflow_has(monkeypatch, "payroll", conn_type="postgres", host="db", schema="payroll")
+    with pytest.raises(UsageError, match=r"Set NIGHTLOOP_CONNECTION_PAYROLL.*make a connection nightloop_payroll there"):
+        source_connection("payroll")
+
+
+def test_the_address_shows_in_no_repr_and_is_masked_in_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.log import redact
+
+    airflow_has(monkeypatch, "nightloop_shop", conn_type="postgres", host="db", schema="shop", login="u", password=ODD)
+    address = source_connection("shop")
+    assert ODD not in repr(address) and ODD not in str(address)
+    assert redact(f"the password is {ODD}") == "the password is ***"
+    assert address.get_secret_value() not in str(redact(f"at {address.get_secret_value()}"))
+
+
+def test_a_task_hands_the_connections_to_the_stage(monkeypatch: pytest.MonkeyPatch, tmp_path, shop) -> None:
+    from nightloop.sources import read_source
+
+    database = tmp_path / "stock.db"
+    engine = sa.create_engine(f"sqlite:///{database}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE staff (clerk TEXT, name TEXT)")
+        connection.exec_driver_sql("INSERT INTO staff VALUES ('ada', 'Ada')")
+    airflow_has(monkeypatch, "nightloop_stock", conn_type="sqlite", host=str(database))
+    monkeypatch.setenv("NIGHTLOOP_DEFINITIONS", str(shop.settings.definitions))
+    monkeypatch.setenv("NIGHTLOOP_HOME", str(tmp_path / "home"))
+    shop.define("{kind: files, pattern: data/clerks.csv}", "{kind: sql, connection: stock, table: staff}")
+    use_case, workspace = open_use_case("shop")
+    assert isinstance(use_case.sources["clerks"].connector, SqlConnector)
+    night = one(date(2024, 3, 5))
+    given = {"cache": tmp_path / "cache", "definitions": workspace.settings.definitions, "connection": workspace.connection}
+    assert read_source("clerks", use_case, night, **given).arrivals[night.first].rows["name"].to_pylist() == ["Ada"]
