@@ -1,4 +1,4 @@
-"""Stage score: every entity of a night gets a probability, a decision and its reasons, from the champion of that night.
+"""Stage score: every entity of a night gets an answer, a decision and its reasons, from the champion of that night.
 
 The first scoring of a night pins its champion; scoring it again uses the pin, so it gives the same content whatever was
 promoted since. A range of nights is one engine job, and one commit per night.
@@ -22,8 +22,9 @@ from nightloop.errors import ChampionMissing
 from nightloop.lake import Commit, Snapshot, filesystem
 from nightloop.model import bundle, champions
 from nightloop.model.champions import Champion
-from nightloop.model.scoring import check_features, score_schema
+from nightloop.model.scoring import check_answers, check_features, score_schema
 from nightloop.nights import Night, Nights
+from nightloop.task import answers_of
 from nightloop.workspace import Workspace
 
 STAGE = "score"
@@ -52,7 +53,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     files = _score(jobs, engine, progress)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), {features.table: features.version})
     key = pa.schema([features.schema.field(name) for name in use_case.entity.key])
-    schema = score_schema(key, use_case.model.reasons)
+    schema = score_schema(key, use_case.model.reasons, answers_of(use_case))
     published = []
     for night, champion in pinned.items():
         state = workspace.lake.adopt(table, night, files.get(night, []), commit, schema=schema)
@@ -88,6 +89,7 @@ def _check_columns(use_case: UseCase, nights: Nights, features: Snapshot, worksp
         if champion is None:
             continue
         spec = bundle.read_spec(_folder(use_case, champion, workspace))
+        check_answers(spec, answers_of(use_case), champion.version)
         for path in features.files.get(night, ()):
             held_by, at = filesystem(path)
             check_features(spec, pq.read_schema(at, filesystem=held_by), champion.version, str(night), where=path)

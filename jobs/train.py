@@ -29,6 +29,7 @@ from nightloop.model import evaluation, plots, snapshot, training_set
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.snapshot import Manifest
 from nightloop.nights import Night, Nights
+from nightloop.task import answers_of, yardstick_for
 from nightloop.workspace import Workspace
 
 __all__ = ["GATES", "STEPS", "assemble", "evaluate", "fit", "gate", "promote", "record_request", "run"]
@@ -134,7 +135,7 @@ def fit(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Prog
     kept = baseline_path(workspace, manifest)
     if standing is None or not kept.exists():
         progress("fitting", 0, 2)
-        rows = snapshot.read(manifest, tuple(use_case.features))
+        rows = snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
         made = candidates.fit(use_case, manifest, rows)
         snapshot.replace(kept, candidates.baseline_json(made))
         progress("registering", 1, 2)
@@ -158,18 +159,22 @@ def _register(
     declared = workspace.settings.definitions / f"{use_case.use_case}.yaml"
     definition = declared.read_text(encoding="utf-8") if declared.exists() else use_case.model_dump_json(indent=1)
     held = rows.of(made.slices.validate)
-    drawn = {"xgboost": made.trees.probability(held.matrix), "logistic_regression": made.baseline.probability(held.matrix)}
+    name, parameters = use_case.model.baseline
+    said = {candidates.CANDIDATE: made.trees.say(held.matrix), name: made.baseline.say(held.matrix)}
+    yardstick = yardstick_for(use_case)
     with tempfile.TemporaryDirectory(prefix="nightloop-train-") as temporary:
         folder = candidates.write_bundle(Path(temporary) / "bundle", use_case, manifest, rows, made=made, definition=definition)
-        pictures = plots.draw(Path(temporary) / "plots", label=held.label, probabilities=drawn, model=made.trees.model)
+        pictures = plots.draw(
+            Path(temporary) / "plots", label=held.label, said=said, model=made.trees.model, yardstick=yardstick
+        )
         return workspace.registry.log_candidate(
             use_case.use_case,
             folder,
             params={
                 **{f"xgboost.{name}": value for name, value in use_case.model.xgboost.items()},
-                **{f"logistic_regression.{name}": value for name, value in use_case.model.logistic_regression.items()},
-                **{f"nights.{name}": str(getattr(made.slices, name)) for name in made.rows},
-                **{f"rows.{name}": count for name, count in made.rows.items()},
+                **{f"{name}.{parameter}": value for parameter, value in parameters.items()},
+                **{f"nights.{part}": str(getattr(made.slices, part)) for part in made.rows},
+                **{f"rows.{part}": count for part, count in made.rows.items()},
             },
             metrics=made.metrics,
             figures={**pictures, "baseline.json": baseline_path(workspace, manifest)},
@@ -187,21 +192,22 @@ def evaluate(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
     found = candidate_version(use_case, as_of, workspace)
     progress("evaluating", 0, 1)
     own = predictor_of(use_case, found.version, found.bundle_digest, workspace)
-    rows = snapshot.read(manifest, tuple(use_case.features)).of(own.spec.training.validate)
+    task = answers_of(use_case)
+    rows = snapshot.read(manifest, tuple(use_case.features), use_case.model.classes).of(own.spec.training.validate)
     answers = own.predict(rows.matrix, reasons=False)
-    baseline = candidates.read_baseline(baseline_path(workspace, manifest).read_bytes())
+    baseline = candidates.read_baseline(baseline_path(workspace, manifest).read_bytes(), task)
     rival = champion_before(use_case, found.version, workspace)
     champion = None
     if rival is not None:
         judged = predictor_of(use_case, rival.version, rival.payload.get("bundle_digest"), workspace)
-        champion = evaluation.champion_answers(judged, rows)
+        champion = evaluation.champion_answers(judged, rows, task)
     table = evaluation.as_table(
         rows,
         list(use_case.entity.key),
         version=found.version,
-        candidate=answers.probability,
+        candidate=answers.said,
         decision=answers.decision,
-        baseline=baseline.probability(rows.matrix),
+        baseline=baseline.say(rows.matrix),
         champion=champion,
         champion_version=None if rival is None else rival.version,
     )

@@ -21,6 +21,7 @@ from nightloop.ledger import Event
 from nightloop.model import champions, clean_process, evaluation, snapshot
 from nightloop.model.registry import CHAMPION, RegisteredVersion
 from nightloop.nights import Night
+from nightloop.task import answers_of, yardstick_for
 from nightloop.workspace import Workspace
 
 __all__ = ["GATES", "gate", "promote"]
@@ -190,12 +191,13 @@ def _fairness(use_case: UseCase, as_of: Night, workspace: Workspace, found: Regi
 
 def _bundle(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
     """Let the registered model answer rows of the evaluation in a clean process."""
-    rows = snapshot.read(manifest_of(use_case, as_of, workspace), tuple(use_case.features))
+    rows = snapshot.read(manifest_of(use_case, as_of, workspace), tuple(use_case.features), use_case.model.classes)
     held, expected = evaluation.judged(use_case, as_of, found.version, workspace.lake, rows=rows)
     spread = np.unique(np.linspace(0, len(expected) - 1, num=min(SAMPLE, len(expected))).astype(int))
     with tempfile.TemporaryDirectory(prefix="nightloop-gate-") as temporary:
         model = clean_process.download(workspace.registry, use_case.use_case, found.version, Path(temporary))
-        return gates.bundle(expected[spread], clean_process.probabilities(model, held.matrix[spread]))
+        answered = clean_process.answers(model, held.matrix[spread], answers_of(use_case).said)
+    return gates.bundle(expected[spread], answered, answers=yardstick_for(use_case).answers)
 
 
 _JUDGES: dict[str, Callable[[UseCase, Night, Workspace, RegisteredVersion], Verdict]] = {

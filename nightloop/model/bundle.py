@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model.calibration import Calibration
-from nightloop.model.linear import LinearModel
+from nightloop.model.linear import LinearClasses, LinearModel
 from nightloop.model.spec import FORMAT, Spec, Training
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def write(
     folder: Path,
     *,
     use_case: UseCase,
-    model: Booster | LinearModel,
+    model: Booster | LinearModel | LinearClasses,
     calibration: Calibration,
     training: Training,
     definition: str,
@@ -53,7 +53,7 @@ def write(
         folder: where it shall stand.
         use_case: names the features in order, their descriptions, the threshold and the number of reasons.
         model: boosted trees or a linear model over the use case's features, in that order.
-        calibration: from margin to probability.
+        calibration: from margin to answer.
         training: where the model comes from.
         definition: text of the use case's file.
         reference: profile of the training data, JSON-able, no NaN.
@@ -79,11 +79,11 @@ def write(
     return fresh.rename(folder)
 
 
-def _model_file(model: Booster | LinearModel, use_case: UseCase) -> tuple[str, str, bytes]:
+def _model_file(model: Booster | LinearModel | LinearClasses, use_case: UseCase) -> tuple[str, str, bytes]:
     names = list(use_case.features)
-    if isinstance(model, LinearModel):
+    if isinstance(model, LinearModel | LinearClasses):
         _check_features(model.feature_count, None, names)
-        return "logistic_regression", LINEAR, _json(model.as_json())
+        return use_case.model.baseline[0], LINEAR, _json(model.as_json())
     _check_features(model.num_features(), model.feature_names, names)
     return "xgboost", TREES, bytes(model.save_raw("ubj"))
 

@@ -1,7 +1,8 @@
-"""Turn a model's margin (log-odds) into a probability that means what it says.
+"""Turn a model's margin into an answer that means what it says.
 
-Platt (1999): ``1 / (1 + exp(-(slope * margin + intercept)))``. Isotonic: a monotone curve through fitted
-points, straight between them. Fitted by scikit-learn, kept as plain numbers, applied in NumPy: the service needs no
+For log-odds of two classes: Platt (1999): ``1 / (1 + exp(-(slope * margin + intercept)))``, or isotonic: a monotone curve
+through fitted points, straight between them. For a number: a shift. For several classes: a shift of each class's margin
+before the softmax. Fitted by scikit-learn, kept as plain numbers, applied in NumPy: the service needs no
 scikit-learn.
 """
 
@@ -17,14 +18,16 @@ from numpy.typing import NDArray
 from nightloop.errors import StoreDamaged, TrainingRefused
 
 Floats = NDArray[np.float64]
-Kind = Literal["none", "platt", "isotonic"]
+Kind = Literal["none", "platt", "isotonic", "shift", "class_shifts"]
+KINDS: tuple[Kind, ...] = ("none", "platt", "isotonic", "shift", "class_shifts")
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A fitted curve from margin to probability.
+    """A fitted curve from margin to answer.
 
-    ``slope`` and ``intercept`` belong to platt; ``margins`` (rising) and ``probabilities`` are the points of isotonic.
+    ``slope`` and ``intercept`` belong to platt, ``intercept`` to shift too; ``margins`` (rising) and ``probabilities`` are the
+    points of isotonic; ``shifts`` has one entry a class.
     """
 
     kind: Kind
@@ -32,10 +35,11 @@ class Calibration:
     intercept: float = 0.0
     margins: tuple[float, ...] = ()
     probabilities: tuple[float, ...] = ()
+    shifts: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.kind not in ("none", "platt", "isotonic"):
-            raise StoreDamaged(f"'{self.kind}' is no calibration.", do="Known are none, platt and isotonic.")
+        if self.kind not in KINDS:
+            raise StoreDamaged(f"'{self.kind}' is no calibration.", do=f"Known are {', '.join(KINDS)}.")
         if self.kind == "isotonic" and (not self.margins or len(self.margins) != len(self.probabilities)):
             raise StoreDamaged(
                 f"the isotonic calibration has {len(self.margins)} margins and {len(self.probabilities)} probabilities.",
@@ -57,12 +61,16 @@ class Calibration:
         """Return plain values; ``from_json`` reads them back."""
         if self.kind == "isotonic":
             return {"kind": self.kind, "margins": list(self.margins), "probabilities": list(self.probabilities)}
+        if self.kind == "class_shifts":
+            return {"kind": self.kind, "shifts": list(self.shifts)}
+        if self.kind == "shift":
+            return {"kind": self.kind, "intercept": self.intercept}
         return {"kind": self.kind, "slope": self.slope, "intercept": self.intercept}
 
     @classmethod
     def from_json(cls, values: Mapping[str, object]) -> Calibration:
         """Read what ``as_json`` wrote."""
-        points = {key: tuple(cast("list[float]", values.get(key, []))) for key in ("margins", "probabilities")}
+        points = {key: tuple(cast("list[float]", values.get(key, []))) for key in ("margins", "probabilities", "shifts")}
         line = {key: float(cast("float", values[key])) for key in ("slope", "intercept") if key in values}
         return cls(cast("Kind", values["kind"]), **points, **line)  # type: ignore[arg-type]
 
@@ -71,6 +79,18 @@ def sigmoid(log_odds: Floats) -> Floats:
     """Return ``1 / (1 + exp(-x))`` without overflow at either end."""
     small = np.exp(-np.abs(log_odds))
     return np.where(log_odds >= 0, 1.0, small) / (1.0 + small)
+
+
+def softmax(margin: Floats) -> Floats:
+    """Return ``exp(x_c) / sum(exp(x))`` of margins (n, c) without overflow.
+
+    Summed class by class: a row must get the same answer alone as in a batch.
+    """
+    powers = np.exp(margin - margin.max(axis=1, keepdims=True)) if margin.size else margin
+    total = np.zeros(len(margin))
+    for place in range(margin.shape[1]):
+        total = total + powers[:, place]
+    return np.asarray(powers / total[:, None])
 
 
 def fit(kind: Kind, margin: Floats, label: NDArray[np.bool_]) -> Calibration:

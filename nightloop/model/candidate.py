@@ -1,6 +1,6 @@
 """Make a candidate and its baseline from a training set: fit, calibrate, measure, write the bundle.
 
-The candidate is boosted trees; the baseline a logistic regression on the same rows, which any candidate worth its cost beats.
+The candidate is boosted trees; the baseline a linear model on the same rows, which any candidate worth its cost beats.
 """
 
 from __future__ import annotations
@@ -16,34 +16,36 @@ from numpy.typing import NDArray
 
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
-from nightloop.evidence import fairness, metrics
 from nightloop.evidence.profile import reference_profile
 from nightloop.evidence.verdict import Figure
 from nightloop.lake.commits import code_version
 from nightloop.model import bundle, card, trainers
 from nightloop.model.calibration import Calibration
-from nightloop.model.linear import LinearModel
+from nightloop.model.linear import LinearClasses, LinearModel, linear_from_json
 from nightloop.model.snapshot import Manifest
 from nightloop.model.spec import Training
+from nightloop.model.tasks import Task
 from nightloop.model.training_set import Slices, TrainingSet, divide
+from nightloop.task import answers_of, yardstick_for
 
 if TYPE_CHECKING:
     from xgboost import Booster
 
 Floats = NDArray[np.float64]
-CANDIDATE, BASELINE, BASE_RATE = "xgboost", "logistic_regression", "base_rate"
+CANDIDATE, BASE_RATE = "xgboost", "base_rate"
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model and what turns its margins into probabilities."""
+    """A model and what turns its margins into answers."""
 
-    model: Booster | LinearModel
+    model: Booster | LinearModel | LinearClasses
     calibration: Calibration
+    task: Task
 
-    def probability(self, features: Floats) -> Floats:
-        """Return the probability (n,) of rows (n, k)."""
-        return self.calibration.probability(trainers.margins(self.model, features))
+    def say(self, features: Floats) -> Floats:
+        """Return what is said, (n,) or (n, c), of rows (n, k)."""
+        return self.task.say(self.calibration, trainers.margins(self.model, features))
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Candidate:
     Attributes:
         trees: what becomes the bundle.
         baseline: what it must beat.
-        base_rate: share of positive rows of the fit slice, the simplest answer of all.
+        base_rate: share of positive rows of the fit slice, mean of the labels, or share of each class: the simplest answer.
         slices: the nights used for what.
         figures: by model, measured on the validation nights.
         rows: by slice.
@@ -61,7 +63,7 @@ class Candidate:
 
     trees: Fitted
     baseline: Fitted
-    base_rate: float
+    base_rate: float | tuple[float, ...]
     slices: Slices
     figures: Mapping[str, tuple[Figure, ...]]
     rows: Mapping[str, int]
@@ -82,14 +84,26 @@ def fit(use_case: UseCase, manifest: Manifest, rows: TrainingSet) -> Candidate:
     slices = divide(use_case, rows)
     parts = {name: rows.of(getattr(slices, name)) for name in ("fit", "calibrate", "validate")}
     parts["fit"] = learn = parts["fit"].to_learn
-    seed = trainers.seed_of(use_case.use_case, manifest.as_of)
-    trees = trainers.fit_trees(learn.matrix, learn.label, names=rows.features, parameters=use_case.model.xgboost, seed=seed)
-    linear = trainers.fit_linear(learn.matrix, learn.label, parameters=use_case.model.logistic_regression, seed=seed)
-    fitted = {CANDIDATE: _calibrated(trees, parts["calibrate"]), BASELINE: _calibrated(linear, parts["calibrate"])}
-    rate = float(np.mean(learn.label))
+    seed, held = trainers.seed_of(use_case.use_case, manifest.as_of), parts["calibrate"]
+    rate = _base_rate(learn)
+    fitting, task = trainers.fitting_of(use_case.model), answers_of(use_case)
+    name, parameters = use_case.model.baseline
+    trees = trainers.fit_trees(
+        learn.matrix,
+        learn.label,
+        names=rows.features,
+        parameters=use_case.model.xgboost,
+        seed=seed,
+        objective=fitting.objective,
+    )
+    linear = fitting.linear(learn.matrix, learn.label, parameters=parameters, seed=seed)
+    fitted = {
+        kind: Fitted(model, fitting.calibrate(trainers.margins(model, held.matrix), held.label, held.night), task)
+        for kind, model in ((CANDIDATE, trees), (name, linear))
+    }
     return Candidate(
         trees=fitted[CANDIDATE],
-        baseline=fitted[BASELINE],
+        baseline=fitted[name],
         base_rate=rate,
         slices=slices,
         figures=_measure(use_case, fitted, rate, parts["validate"]),
@@ -97,17 +111,21 @@ def fit(use_case: UseCase, manifest: Manifest, rows: TrainingSet) -> Candidate:
     )
 
 
-def _calibrated(model: Booster | LinearModel, rows: TrainingSet) -> Fitted:
-    return Fitted(model, trainers.fit_shift(trainers.margins(model, rows.matrix), rows.label, rows.night))
+def _base_rate(rows: TrainingSet) -> float | tuple[float, ...]:
+    if rows.classes:
+        return tuple(float(share) for share in np.bincount(rows.label, minlength=len(rows.classes)) / len(rows.label))
+    return float(np.mean(rows.label))
 
 
-def _measure(use_case: UseCase, fitted: Mapping[str, Fitted], rate: float, held: TrainingSet) -> dict[str, tuple[Figure, ...]]:
-    said = {name: item.probability(held.matrix) for name, item in fitted.items()}
-    said[BASE_RATE] = np.full(len(held.label), rate)
-    figures = {name: metrics.all_figures(held.label, probability, held.night) for name, probability in said.items()}
-    decision = said[CANDIDATE] >= use_case.model.decision_threshold
-    limits = use_case.gates.fairness
-    compared = fairness.compare(limits.metric, held.label, decision, group=held.group, nights=held.night)
+def _measure(
+    use_case: UseCase, fitted: Mapping[str, Fitted], rate: float | tuple[float, ...], held: TrainingSet
+) -> dict[str, tuple[Figure, ...]]:
+    task, yardstick, limits = answers_of(use_case), yardstick_for(use_case), use_case.gates.fairness
+    said = {name: item.say(held.matrix) for name, item in fitted.items()}
+    own = said[CANDIDATE]
+    said[BASE_RATE] = np.broadcast_to(np.asarray(rate), own.shape)
+    figures = {name: yardstick.all_figures(held.label, answer, held.night) for name, answer in said.items()}
+    compared = yardstick.compare(limits.metric, held.label, own, task.decide(own), group=held.group, nights=held.night)
     figures[CANDIDATE] += (compared.difference, *compared.groups)
     return figures
 
@@ -143,12 +161,12 @@ def write_bundle(
 def baseline_json(made: Candidate) -> bytes:
     """Return the baseline as plain numbers; ``read_baseline`` reads them back."""
     model = made.baseline.model
-    assert isinstance(model, LinearModel)  # noqa: S101 - fit made it so
+    assert isinstance(model, LinearModel | LinearClasses)  # noqa: S101 - fit made it so
     values = {"model": model.as_json(), "calibration": made.baseline.calibration.as_json()}
     return (json.dumps(values, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
-def read_baseline(content: bytes) -> Fitted:
+def read_baseline(content: bytes, task: Task) -> Fitted:
     """Return the baseline of a training."""
     values: dict[str, Any] = json.loads(content)
-    return Fitted(LinearModel.from_json(values["model"]), Calibration.from_json(values["calibration"]))
+    return Fitted(linear_from_json(values["model"]), Calibration.from_json(values["calibration"]), task)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nightloop.evidence.verdict import Figure, Verdict
 
 LIMITS = (
-    "A probability is meant for rows like those of the nights named here; the monitor tells when they no longer are.",
+    "A {answer} is meant for rows like those of the nights named here; the monitor tells when they no longer are.",
     "A reason names what moved this model's answer, not what causes the outcome.",
 )
 
@@ -67,7 +67,7 @@ def render(
         "## Features",
         _table(("feature", "unit", "range", "what it is"), _features(use_case)),
         "## Limits",
-        "\n".join(f"- {limit}" for limit in (*LIMITS, *limits)),
+        "\n".join(f"- {limit}" for limit in (*_limits(use_case), *limits)),
         "## How to make it again",
         f"With code version `{training.code_version}` and the data versions above:",
         f"```\npython -m jobs train {use_case.use_case} {training.as_of}\n```",
@@ -81,12 +81,27 @@ def _facts(use_case: UseCase, training: Training) -> list[tuple[str, str]]:
         ("risk", use_case.risk),
         ("label", use_case.label.description),
         ("known after", f"{use_case.label.matures_after} nights"),
-        ("decision", f"positive from a probability of {use_case.model.decision_threshold:g} on"),
+        ("decision", _decision(use_case)),
         ("as of", f"{training.as_of}: nothing known later was used"),
         ("definition", f"`{training.definition_digest[:12]}`"),
         ("code", f"`{training.code_version}`"),
         ("training", f"`{training.training_key[:12]}`"),
     ]
+
+
+def _decision(use_case: UseCase) -> str:
+    model = use_case.model
+    if model.task == "multiclass":
+        return f"none; the most probable of {', '.join(model.classes)} is told"
+    if model.decision_threshold is None:
+        return "none; the prediction is told"
+    answer = "probability" if model.task == "binary" else "prediction"
+    return f"positive from a {answer} of {model.decision_threshold:g} on"
+
+
+def _limits(use_case: UseCase) -> tuple[str, ...]:
+    answer = "prediction" if use_case.model.task == "regression" else "probability"
+    return tuple(limit.format(answer=answer) for limit in LIMITS)
 
 
 def _nights(training: Training, rows: Mapping[str, int]) -> list[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ import mlflow
 model = mlflow.pyfunc.load_model(sys.argv[1])
 names = [column.name for column in model.metadata.signature.inputs]
 rows = pd.DataFrame(np.load(sys.argv[2]), columns=names)
-np.save(sys.argv[3], model.predict(rows)["probability"].to_numpy(dtype=np.float64))
+np.save(sys.argv[3], model.predict(rows)[sys.argv[4].split(",")].to_numpy(dtype=np.float64))
 """
 
 
@@ -47,8 +48,8 @@ def download(registry: Registry, use_case: str, version: int, into: Path) -> Pat
         return Path(mlflow.artifacts.download_artifacts(f"models:/{use_case}/{version}", dst_path=str(into / "model")))
 
 
-def probabilities(model: Path, features: Floats) -> Floats:
-    """Return what the MLflow model in a folder answers for features (n, k).
+def answers(model: Path, features: Floats, columns: Sequence[str]) -> Floats:
+    """Return what the MLflow model in a folder answers for features (n, k) in these columns: (n,), or (n, c) of several.
 
     Raises:
         GateFailed: it cannot be loaded, does not answer, or takes too long; the message carries its last words.
@@ -56,7 +57,7 @@ def probabilities(model: Path, features: Floats) -> Floats:
     with tempfile.TemporaryDirectory(prefix="nightloop-clean-") as folder:
         given, answered = Path(folder) / "rows.npy", Path(folder) / "answers.npy"
         np.save(given, features)
-        command = [sys.executable, "-I", "-c", PROGRAM, str(model), str(given), str(answered)]
+        command = [sys.executable, "-I", "-c", PROGRAM, str(model), str(given), str(answered), ",".join(columns)]
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
         try:
             done = subprocess.run(  # noqa: S603 - our own interpreter and program
@@ -74,7 +75,7 @@ def probabilities(model: Path, features: Floats) -> Floats:
             said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise _failed(model, f"ended with code {done.returncode}: {said}")
         found: Floats = np.load(answered)
-        return found
+        return found[:, 0] if len(columns) == 1 else found
 
 
 def _failed(model: Path, what: str) -> GateFailed:

@@ -14,8 +14,10 @@ from nightloop.errors import NotReady
 from nightloop.evidence.gates import Evaluation
 from nightloop.lake import Lake
 from nightloop.model.predictor import Predictor
+from nightloop.model.tasks import Task
 from nightloop.model.training_set import GROUP, LABEL, SCORED, TrainingSet
 from nightloop.nights import Night, Nights, one
+from nightloop.task import label_array, yardstick_for
 
 Floats = NDArray[np.float64]
 
@@ -25,18 +27,19 @@ def table_name(use_case: UseCase) -> str:
     return f"{use_case.use_case}/evaluation"
 
 
-def champion_answers(champion: Predictor, rows: TrainingSet) -> Floats:
-    """Return the champion's probabilities (n,): NaN on nights it was fitted or calibrated on, and where it lacks a feature.
+def champion_answers(champion: Predictor, rows: TrainingSet, task: Task) -> Floats:
+    """Return the champion's answers, (n,) or (n, c): NaN on nights it was fitted or calibrated on, and where it cannot answer.
 
-    The rows carry the features of today's definition; a champion that needs others cannot answer them.
+    The rows carry the features of today's definition; a champion that needs others, or has another task or other classes,
+    cannot answer them.
     """
-    answers = np.full(len(rows.label), np.nan)
-    names = champion.spec.features
-    fresh = rows.night > np.datetime64(champion.spec.training.calibrate.last)
-    if set(names) <= set(rows.features) and fresh.any():
-        matrix = rows.matrix[:, [rows.features.index(name) for name in names]]
-        answers[fresh] = champion.predict(matrix[fresh], reasons=False).probability
-    return answers
+    spec = champion.spec
+    answers = np.full((len(rows.label), len(task.said)), np.nan)
+    fresh = rows.night > np.datetime64(spec.training.calibrate.last)
+    if spec.task.columns == task.columns and set(spec.features) <= set(rows.features) and fresh.any():
+        matrix = rows.matrix[:, [rows.features.index(name) for name in spec.features]]
+        answers[fresh] = champion.predict(matrix[fresh], reasons=False).said.reshape(-1, len(task.said))
+    return answers[:, 0] if len(task.said) == 1 else answers
 
 
 def as_table(
@@ -45,19 +48,22 @@ def as_table(
     *,
     version: int,
     candidate: Floats,
-    decision: NDArray[np.bool_],
+    decision: NDArray[np.bool_] | None,
     baseline: Floats,
     champion: Floats | None,
     champion_version: int | None,
 ) -> pa.Table:
-    """Return one row per validation row: key, label, group, every model's probability, the candidate's decision."""
+    """Return one row per validation row: key, label, group, what every model said, the candidate's decision.
+
+    What was said has one column a model (candidate), or one a class (candidate_probability_<class>).
+    """
     size = len(rows.label)
-    of_champion = np.full(size, np.nan) if champion is None else champion
+    of_champion = np.full(candidate.shape, np.nan) if champion is None else champion
     columns = {
-        "candidate": pa.array(candidate),
-        "decision": pa.array(decision),
-        "baseline": pa.array(baseline),
-        "champion": pa.array(of_champion, from_pandas=True),
+        **_columns("candidate", candidate, rows.classes),
+        "decision": pa.nulls(size, pa.bool_()) if decision is None else pa.array(decision),
+        **_columns("baseline", baseline, rows.classes),
+        **_columns("champion", of_champion, rows.classes),
         "version": pa.array([version] * size, pa.int64()),
         "champion_version": pa.array([champion_version] * size, pa.int64()),
     }
@@ -75,14 +81,16 @@ def read(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> Evaluatio
     """
     rows = _rows(use_case, as_of, version, lake)
     answered = rows["champion_version"].null_count < rows.num_rows
+    classes = use_case.model.classes
     return Evaluation(
         night=rows[SCORED].to_numpy().astype("datetime64[D]"),
-        label=rows[LABEL].to_numpy().astype(np.bool_),
-        candidate=rows["candidate"].to_numpy(),
-        baseline=rows["baseline"].to_numpy(),
-        champion=rows["champion"].to_numpy() if answered else None,
+        label=label_array(rows[LABEL], classes),
+        candidate=_said(rows, "candidate", classes),
+        baseline=_said(rows, "baseline", classes),
+        champion=_said(rows, "champion", classes) if answered else None,
         group=np.array(rows[GROUP].to_pylist(), dtype=str),
-        decision=rows["decision"].to_numpy().astype(np.bool_),
+        decision=None if rows["decision"].null_count else rows["decision"].to_numpy().astype(np.bool_),
+        yardstick=yardstick_for(use_case),
     )
 
 
@@ -97,7 +105,7 @@ def champion_judged(use_case: UseCase, as_of: Night, version: int, lake: Lake) -
 
 
 def judged(use_case: UseCase, as_of: Night, version: int, lake: Lake, *, rows: TrainingSet) -> tuple[TrainingSet, Floats]:
-    """Return the rows of the training set that were evaluated, and what the candidate said of each (n,).
+    """Return the rows of the training set that were evaluated, and what the candidate said of each.
 
     Raises:
         NotReady: there is no evaluation of this candidate, or it is of another training set.
@@ -109,7 +117,21 @@ def judged(use_case: UseCase, as_of: Night, version: int, lake: Lake, *, rows: T
     held = rows.of(Nights(nights[0], nights[-1]))
     if any(held.table[column].to_pylist() != ordered[column].to_pylist() for column in columns):
         raise _stale(use_case, as_of, "of another training set")
-    return held, ordered["candidate"].to_numpy()
+    return held, _said(ordered, "candidate", use_case.model.classes)
+
+
+def _columns(model: str, said: Floats, classes: tuple[str, ...]) -> dict[str, pa.Array]:
+    named = {model: said} if not classes else {f"{model}_probability_{name}": said[:, i] for i, name in enumerate(classes)}
+    # Where the champion said nothing the table holds nothing; a candidate that says NaN is caught by the gates.
+    return {name: pa.array(values, from_pandas=model == "champion") for name, values in named.items()}
+
+
+def _said(rows: pa.Table, model: str, classes: tuple[str, ...]) -> Floats:
+    """Return what a model said, NaN where it did not."""
+    if not classes:
+        return np.asarray(rows[model].to_numpy(), dtype=np.float64)
+    columns = [rows[f"{model}_probability_{name}"].to_numpy() for name in classes]
+    return np.column_stack(columns).astype(np.float64)
 
 
 def _rows(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> pa.Table:

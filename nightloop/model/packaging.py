@@ -28,7 +28,7 @@ CODE = (
     "__init__.py",
     "errors.py",
     "nights.py",
-    *(f"model/{name}.py" for name in ("__init__", "bundle", "calibration", "linear", "predictor", "spec", "trees")),
+    *(f"model/{name}.py" for name in ("__init__", "bundle", "calibration", "linear", "predictor", "spec", "tasks", "trees")),
 )
 ARTIFACT = "artifacts/bundle"  # where MLflow puts the bundle inside the model
 
@@ -70,7 +70,7 @@ def signature(spec: Spec) -> ModelSignature:
     ]
     return ModelSignature(
         inputs=Schema([ColSpec("double", name) for name in spec.features]),
-        outputs=Schema([ColSpec("double", "probability"), ColSpec("boolean", "decision"), *reasons]),
+        outputs=Schema([*(ColSpec(kind, name) for name, kind in spec.task.columns.items()), *reasons]),
     )
 
 

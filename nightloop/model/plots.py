@@ -14,23 +14,29 @@ from nightloop.evidence.metrics import calibration_curve
 if TYPE_CHECKING:
     from xgboost import Booster
 
+    from nightloop.evidence.yardstick import Yardstick
+
 Floats = NDArray[np.float64]
 FEATURES_SHOWN = 20
 
 
-def draw(folder: Path, *, label: NDArray[np.bool_], probabilities: Mapping[str, Floats], model: Booster) -> dict[str, Path]:
-    """Write roc.png, calibration.png and importance.png into ``folder`` and return them by name.
+def draw(
+    folder: Path, *, label: NDArray[Any], said: Mapping[str, Floats], model: Booster, yardstick: Yardstick
+) -> dict[str, Path]:
+    """Write calibration.png, importance.png and, of a binary model, roc.png into ``folder`` and return them by name.
 
     Args:
         folder: where to.
         label: (n,) of the validation rows.
-        probabilities: (n,) each, by the model's name.
+        said: (n,) or (n, c) each, by the model's name.
         model: the trees, whose gain by feature is drawn.
+        yardstick: of the task.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    drawn = {"roc": _save(folder / "roc.png", _roc(label, said))} if yardstick.metric == "auc" else {}
     return {
-        "roc": _save(folder / "roc.png", _roc(label, probabilities)),
-        "calibration": _save(folder / "calibration.png", _calibration(label, probabilities)),
+        **drawn,
+        "calibration": _save(folder / "calibration.png", _calibration(label, said, yardstick)),
         "importance": _save(folder / "importance.png", _importance(model)),
     }
 
@@ -56,18 +62,22 @@ def _roc(label: NDArray[np.bool_], probabilities: Mapping[str, Floats]) -> Any:
     return canvas
 
 
-def _calibration(label: NDArray[np.bool_], probabilities: Mapping[str, Floats]) -> Any:
-    canvas, axes = _figure("What was said and what came", "mean probability", "share of positive rows")
-    for name, probability in probabilities.items():
-        said, came, _ = calibration_curve(label, probability)
-        axes.plot(said, came, marker="o", label=name)
-    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect")
+def _calibration(label: NDArray[Any], answers: Mapping[str, Floats], yardstick: Yardstick) -> Any:
+    came = {"auc": "share of positive rows", "mae": "mean label"}.get(yardstick.metric, "share of rows that were right")
+    canvas, axes = _figure("What was said and what came", f"mean {yardstick.answers}", came)
+    least, most = (0.0, 1.0) if yardstick.answers == "probability" else (np.inf, -np.inf)
+    for name, answer in answers.items():
+        told, seen = yardstick.said_and_seen(label, answer)
+        mean_said, mean_came, _ = calibration_curve(seen, told)
+        axes.plot(mean_said, mean_came, marker="o", label=name)
+        least, most = min(least, *mean_said), max(most, *mean_said)
+    axes.plot([least, most], [least, most], color="grey", linestyle=":", label="perfect")
     axes.legend()
     return canvas
 
 
 def _importance(model: Booster) -> Any:
-    canvas, axes = _figure("What the trees gained from", "mean gain in log loss", "")
+    canvas, axes = _figure("What the trees gained from", "mean gain", "")
     gains = sorted(model.get_score(importance_type="gain").items(), key=lambda item: item[1])[-FEATURES_SHOWN:]
     axes.barh([name for name, _ in gains], [gain for _, gain in gains])
     return canvas

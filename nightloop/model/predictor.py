@@ -1,20 +1,21 @@
-"""Answer from a bundle: probability, decision, reasons. The same object in a batch and in the service.
+"""Answer from a bundle: what is said, decision, reasons. The same object in a batch and in the service.
 
 Knows neither Spark nor HTTP. A row gets the same answer, to the last bit, alone or in a batch, with one thread or many.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model import bundle
-from nightloop.model.linear import LinearModel
+from nightloop.model.linear import linear_from_json
 from nightloop.model.spec import Spec
 from nightloop.model.trees import Trees
 
@@ -23,32 +24,38 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 class Model(Protocol):
-    """What answers with log-odds."""
+    """What answers with margins: log-odds, a number, or one margin a class (see ``tasks``)."""
 
     @property
     def feature_count(self) -> int:
         """How many features it takes."""
 
     def margins(self, features: Floats) -> Floats:
-        """Return the log-odds (n,) of rows (n, k)."""
+        """Return the margins, (n,) or (n, c), of rows (n, k)."""
 
     def explain(self, features: Floats) -> tuple[Floats, Floats]:
-        """Return log-odds (n,) and each feature's contribution to them (n, k)."""
+        """Return the margins and each feature's contribution to them, (n, k) or (n, c, k)."""
 
 
 @dataclass(frozen=True)
 class Predictions:
     """Answers to n rows, with r reasons each (r = 0 when none were asked for).
 
-    ``reason`` (n, r) holds indices into ``spec.features``, the strongest for the decision first; ``effect`` (n, r) their
-    contributions in log-odds, positive towards the label being true. An effect whose sign is against the decision tells that
-    fewer than r features speak for it.
+    ``said`` is the task's: a probability (n,), a prediction (n,), or the probability of each class (n, c). ``reason`` (n, r)
+    holds indices into ``spec.features``, the strongest for the answer first; ``effect`` (n, r) their contributions: in
+    log-odds, positive towards the label being true; in the label's unit; or to the margin of the class that is told. An effect
+    whose sign is against the answer tells that fewer than r features speak for it.
     """
 
-    probability: Floats
-    decision: NDArray[np.bool_]
+    said: Floats
+    decision: NDArray[np.bool_] | None
     reason: NDArray[np.int64]
     effect: Floats
+
+    @property
+    def probability(self) -> Floats:
+        """What a binary model says."""
+        return self.said
 
 
 @dataclass(frozen=True)
@@ -92,16 +99,23 @@ class Predictor:
             margin, effect = self.model.explain(rows)
         else:
             margin, effect = self._margins(rows), np.empty((len(rows), 0))
-        probability = self.spec.calibration.probability(margin)
-        decision = probability >= self.spec.threshold
-        return Predictions(probability, decision, *self._strongest(effect, decision))
+        said = self.spec.task.say(self.spec.calibration, margin)
+        decision = self.spec.task.decide(said)
+        return Predictions(said, decision, *self._strongest(effect, said, decision))
+
+    def columns(self, found: Predictions) -> Mapping[str, NDArray[Any] | None]:
+        """Return the columns of the answers, by name in order; None: null in every row."""
+        return self.spec.task.values(found.said, found.decision)
 
     def _margins(self, rows: Floats) -> Floats:
-        return self.model.margins(rows) if len(rows) else np.empty(0)
+        if len(rows):
+            return self.model.margins(rows)
+        return np.empty((0, len(self.spec.classes)) if self.spec.classes else 0)
 
-    def _strongest(self, effect: Floats, decision: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Floats]:
-        effect = effect * self.spec.calibration.effect_scale
-        towards = np.where(decision, 1.0, -1.0)[:, None] * effect
+    def _strongest(self, effect: Floats, said: Floats, decision: NDArray[np.bool_] | None) -> tuple[NDArray[np.int64], Floats]:
+        if not effect.shape[-1]:
+            return np.empty((len(said), 0), dtype=np.int64), np.empty((len(said), 0))
+        effect, towards = self.spec.task.moved(said, decision, effect * self.spec.calibration.effect_scale)
         # Stable: of equal effects, the feature that comes first.
         order = np.argsort(-towards, axis=1, kind="stable")[:, : self.spec.reasons]
         return order.astype(np.int64), np.take_along_axis(effect, order, axis=1)
@@ -128,7 +142,7 @@ def _load_model(folder: Path, spec: Spec, threads: int, light: bool) -> Model:
     if spec.kind == "xgboost":
         return Trees.load(folder / bundle.TREES, threads=threads, light=light)
     try:
-        return LinearModel.from_json(bundle.read_json(folder, bundle.LINEAR))
+        return linear_from_json(bundle.read_json(folder, bundle.LINEAR))
     except (KeyError, TypeError, ValueError) as error:
         raise StoreDamaged(
             f"a field is missing or wrong ({type(error).__name__}: {error}).",

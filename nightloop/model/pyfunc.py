@@ -14,7 +14,7 @@ import pandas as pd  # MLflow reads the type hints below
 
 
 class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """A bundle behind MLflow's interface: features in by name, probability, decision and reasons out."""
+    """A bundle behind MLflow's interface: features in by name, the answer's columns and reasons out."""
 
     def load_context(self, context: Any) -> None:
         """Load the bundle; with the whole of XGBoost, for this process is not ours."""
@@ -26,7 +26,7 @@ class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         """Answer each row; MLflow has checked the columns against the signature."""
         spec = self._predictor.spec
         found = self._predictor.predict(model_input[list(spec.features)].to_numpy(dtype=np.float64))
-        answer: dict[str, object] = {"probability": found.probability, "decision": found.decision}
+        answer: dict[str, object] = dict(self._predictor.columns(found))
         names = np.array(spec.features, dtype=object)
         for place in range(found.reason.shape[1]):
             answer[f"reason_{place + 1}"] = names[found.reason[:, place]]

@@ -16,18 +16,21 @@ from nightloop.errors import DefinitionError
 from nightloop.lake import filesystem
 from nightloop.model.predictor import Predictions, Predictor
 from nightloop.model.spec import Spec
+from nightloop.model.tasks import Task
 
 ROWS_AT_ONCE = 65_536
 
 
-def score_schema(entity: pa.Schema, reasons: int) -> pa.Schema:
+ARROW: Mapping[str, pa.DataType] = {"double": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
+
+
+def score_schema(entity: pa.Schema, reasons: int, task: Task) -> pa.Schema:
     """Return the columns of a scores table: the entity's key, then the answer."""
     pairs = [(f"reason_{place}", f"effect_{place}") for place in range(1, reasons + 1)]
     return pa.schema(
         [
             *entity,
-            pa.field("probability", pa.float64()),
-            pa.field("decision", pa.bool_()),
+            *(pa.field(name, ARROW[kind]) for name, kind in task.columns.items()),
             pa.field("model_version", pa.int64()),
             *(pa.field(reason, pa.string()) for reason, _ in pairs),
             *(pa.field(effect, pa.float64()) for _, effect in pairs),
@@ -53,13 +56,13 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
     with held_by.open_input_file(path) as opened:
         file = pq.ParquetFile(opened)
         check_features(predictor.spec, file.schema_arrow, version, job["night"], where=job["source"])
-        schema = score_schema(pa.schema([file.schema_arrow.field(name) for name in key]), reasons)
+        schema = score_schema(pa.schema([file.schema_arrow.field(name) for name in key]), reasons, predictor.spec.task)
         columns = list(dict.fromkeys([*key, *predictor.spec.features]))
         batches = file.iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns)
         with to.open_output_stream(target) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
             for batch in batches:
                 found = predictor.predict(_matrix(batch, predictor.spec.features), reasons=reasons > 0)
-                writer.write_batch(_answers(batch.select(key), found, predictor.spec.features, version, schema))
+                writer.write_batch(_answers(batch.select(key), predictor, found, version, schema))
                 rows += batch.num_rows
     return {"night": job["night"], "file": job["target"], "rows": rows}
 
@@ -84,6 +87,20 @@ def check_features(spec: Spec, schema: pa.Schema, version: int, night: str, *, w
         )
 
 
+def check_answers(spec: Spec, task: Task, version: int) -> None:
+    """Check that a version answers in the columns that the definition's task has.
+
+    Raises:
+        DefinitionError: it was trained for another task, or for other classes.
+    """
+    if spec.task.columns != task.columns:
+        raise DefinitionError(
+            f"version {version} of '{spec.use_case}' answers {', '.join(spec.task.columns)}; "
+            f"the definition's task answers {', '.join(task.columns)}.",
+            do="Train a new champion, or score with the definition the model was trained on.",
+        )
+
+
 def _matrix(batch: pa.RecordBatch, names: tuple[str, ...]) -> NDArray[np.float64]:
     """Return features (n, k); a missing value is NaN."""
     columns = [batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names]
@@ -91,15 +108,12 @@ def _matrix(batch: pa.RecordBatch, names: tuple[str, ...]) -> NDArray[np.float64
 
 
 def _answers(
-    entity: pa.RecordBatch, found: Predictions, features: tuple[str, ...], version: int, schema: pa.Schema
+    entity: pa.RecordBatch, predictor: Predictor, found: Predictions, version: int, schema: pa.Schema
 ) -> pa.RecordBatch:
     rows, given = found.reason.shape
-    names = np.array(features, dtype=object)
-    answer: dict[str, object] = {
-        "probability": found.probability,
-        "decision": found.decision,
-        "model_version": np.full(rows, version),
-    }
+    names = np.array(predictor.spec.features, dtype=object)
+    told = {name: values for name, values in predictor.columns(found).items() if values is not None}
+    answer: dict[str, object] = {**told, "model_version": np.full(rows, version)}
     for place in range(given):
         answer[f"reason_{place + 1}"] = names[found.reason[:, place]]
         answer[f"effect_{place + 1}"] = found.effect[:, place]

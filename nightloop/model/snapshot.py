@@ -103,7 +103,7 @@ def read_manifest(home: Path, use_case: str, as_of: Night) -> Manifest:
     return Manifest(**{**said, "as_of": parse_night(said["as_of"])})
 
 
-def read(manifest: Manifest, features: tuple[str, ...]) -> TrainingSet:
+def read(manifest: Manifest, features: tuple[str, ...], classes: tuple[str, ...] = ()) -> TrainingSet:
     """Return the rows.
 
     Raises:
@@ -118,7 +118,7 @@ def read(manifest: Manifest, features: tuple[str, ...]) -> TrainingSet:
             do=f"Bring it back with `dvc checkout` in that folder, or assemble again: "
             f"python -m jobs train {manifest.use_case} {manifest.as_of}",
         )
-    return TrainingSet(pq.read_table(io.BytesIO(content)), features)
+    return TrainingSet(pq.read_table(io.BytesIO(content)), features, classes)
 
 
 def replace(path: Path, content: bytes) -> None:

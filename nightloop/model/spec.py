@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from nightloop.errors import StoreDamaged
 from nightloop.model.calibration import Calibration
+from nightloop.model.tasks import Task, task_of
 from nightloop.nights import Night, Nights, parse_night, parse_nights
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
 
-FORMAT = 1
-Kind = Literal["xgboost", "logistic_regression"]
+FORMAT = 1  # of a binary model
+FORMAT_OF_TASKS = 2  # of one that names its task: what reads only the first must not take its answer for a probability
+Kind = Literal["xgboost", "logistic_regression", "ridge"]
+KINDS: tuple[Kind, ...] = ("xgboost", "logistic_regression", "ridge")
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,18 @@ class Spec:
     features: tuple[str, ...]  # in the order of the columns
     descriptions: tuple[str, ...]  # one per feature: the words of a reason
     calibration: Calibration
-    threshold: float  # a probability at or above it is a positive decision
+    threshold: float | None  # an answer at or above it is a positive decision; None: nothing is decided
     reasons: int  # how many reasons an answer carries
     group: str  # entity column of the fairness gate
     personal: tuple[str, ...]  # features made of personal data
     training: Training
+    task_name: str = "binary"
+    classes: tuple[str, ...] = ()  # of a multiclass model, in order
+
+    @cached_property
+    def task(self) -> Task:
+        """What the model's margins mean."""
+        return task_of(self.task_name, self.threshold, self.classes)
 
     @classmethod
     def of(cls, use_case: UseCase, kind: str, calibration: Calibration, training: Training) -> Spec:
@@ -77,7 +88,7 @@ class Spec:
         features = use_case.features
         return cls(
             use_case=use_case.use_case,
-            kind="xgboost" if kind == "xgboost" else "logistic_regression",
+            kind=next(known for known in KINDS if known == kind),
             features=tuple(features),
             descriptions=tuple(feature.description for feature in features.values()),
             calibration=calibration,
@@ -86,12 +97,17 @@ class Spec:
             group=use_case.gates.fairness.group,
             personal=tuple(name for name, feature in features.items() if feature.personal),
             training=training,
+            task_name=use_case.model.task,
+            classes=use_case.model.classes,
         )
 
     def as_json(self) -> dict[str, object]:
         """Return plain values; ``from_json`` reads them back."""
+        of_task: dict[str, object] = {"format": FORMAT}
+        if self.task_name != "binary":
+            of_task = {"format": FORMAT_OF_TASKS, "task": self.task_name, "classes": list(self.classes)}
         return {
-            "format": FORMAT,
+            **of_task,
             "use_case": self.use_case,
             "kind": self.kind,
             "features": [{"name": name, "reason": text} for name, text in zip(self.features, self.descriptions, strict=True)],
@@ -110,9 +126,9 @@ class Spec:
         Raises:
             StoreDamaged: another format, or a field is missing or wrong.
         """
-        if values.get("format") != FORMAT:
+        if values.get("format") not in (FORMAT, FORMAT_OF_TASKS):
             raise StoreDamaged(
-                f"the bundle has format {values.get('format')!r}, this version reads format {FORMAT}.",
+                f"the bundle has format {values.get('format')!r}, this version reads format {FORMAT} and {FORMAT_OF_TASKS}.",
                 where=where,
                 do="Use the version of Nightloop that wrote it, or train again.",
             )
@@ -127,15 +143,18 @@ class Spec:
 
     @classmethod
     def _read(cls, values: Mapping[str, Any]) -> Spec:
+        threshold = values["threshold"]
         return cls(
             use_case=values["use_case"],
             kind=values["kind"],
             features=tuple(feature["name"] for feature in values["features"]),
             descriptions=tuple(feature["reason"] for feature in values["features"]),
             calibration=Calibration.from_json(values["calibration"]),
-            threshold=float(values["threshold"]),
+            threshold=None if threshold is None else float(threshold),
             reasons=int(values["reasons"]),
             group=values["group"],
             personal=tuple(values["personal"]),
             training=Training.from_json(values["training"]),
+            task_name=values.get("task", "binary"),
+            classes=tuple(values.get("classes", ())),
         )

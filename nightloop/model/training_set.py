@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from importlib.metadata import version
@@ -27,9 +27,9 @@ from nightloop.digest import content_digest
 from nightloop.errors import StoreDamaged, TrainingRefused
 from nightloop.lake import Lake, Snapshot
 from nightloop.nights import Night, Nights
+from nightloop.task import label_array, yardstick_for
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 FORMAT = 1  # of trainings: raise it when the same data and definition shall give another model
 LIBRARIES = ("numpy", "scikit-learn", "xgboost")
@@ -43,10 +43,12 @@ class TrainingSet:
     Attributes:
         table: the columns named above.
         features: names of the feature columns.
+        classes: all values of the label, where it is a text.
     """
 
     table: pa.Table
     features: tuple[str, ...]
+    classes: tuple[str, ...] = ()
 
     @cached_property
     def matrix(self) -> Floats:
@@ -55,9 +57,9 @@ class TrainingSet:
         return np.column_stack(columns) if columns else np.empty((len(self.table), 0))
 
     @cached_property
-    def label(self) -> Bools:
-        """What happened (n,)."""
-        return cast("Bools", self.table[LABEL].to_numpy().astype(np.bool_))
+    def label(self) -> NDArray[Any]:
+        """What came (n,): bool, float64, or the place of the class."""
+        return label_array(self.table[LABEL], self.classes)
 
     @cached_property
     def night(self) -> NDArray[np.datetime64]:
@@ -72,12 +74,12 @@ class TrainingSet:
     @property
     def to_learn(self) -> TrainingSet:
         """The rows that may be learned from: see ``fit_where_known`` of the use case."""
-        return TrainingSet(self.table.filter(self.table[LEARN]), self.features)
+        return replace(self, table=self.table.filter(self.table[LEARN]))
 
     def of(self, nights: Nights) -> TrainingSet:
         """Return the rows of these scored nights."""
         kept = (self.night >= np.datetime64(nights.first)) & (self.night <= np.datetime64(nights.last))
-        return TrainingSet(self.table.filter(pa.array(kept)), self.features)
+        return replace(self, table=self.table.filter(pa.array(kept)))
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ def load(use_case: UseCase, as_of: Night, lake: Lake) -> tuple[TrainingSet, dict
     _all_joined(name, label, rows)
     ordered = rows.sort_by([(column, "ascending") for column in (SCORED, *key)])
     columns = [SCORED, *key, LABEL, GROUP, LEARN, *use_case.features]
-    return TrainingSet(ordered.select(columns).combine_chunks(), tuple(use_case.features)), versions
+    table = ordered.select(columns).combine_chunks()
+    return TrainingSet(table, tuple(use_case.features), use_case.model.classes), versions
 
 
 def _entities(use_case: UseCase, entities: Snapshot) -> pa.Table:
@@ -153,7 +156,8 @@ def divide(use_case: UseCase, rows: TrainingSet) -> Slices:
     """Divide the nights that hold rows by time, as the use case's ``split`` says.
 
     Raises:
-        TrainingRefused: too few nights, or a slice holds one class only; the message counts them.
+        TrainingRefused: too few nights, a slice whose labels are all alike, or a class that the fit slice lacks; the message
+            counts them.
     """
     split = use_case.model.split
     nights = [cast("Night", night) for night in np.unique(rows.night).tolist()]
@@ -172,19 +176,34 @@ def divide(use_case: UseCase, rows: TrainingSet) -> Slices:
         Nights(nights[calibrate], nights[validate - 1]),
         Nights(nights[validate], nights[-1]),
     )
-    _two_classes(use_case, rows.of(slices.fit).to_learn, slices.fit)
+    learn = rows.of(slices.fit).to_learn
+    _labels_differ(use_case, learn, slices.fit)
+    _every_class(use_case, learn, slices.fit)
     for part in (slices.calibrate, slices.validate):
-        _two_classes(use_case, rows.of(part), part)
+        _labels_differ(use_case, rows.of(part), part)
     return slices
 
 
-def _two_classes(use_case: UseCase, rows: TrainingSet, nights: Nights) -> None:
-    positive = int(rows.label.sum())
-    if positive in (0, len(rows.label)):
+def _labels_differ(use_case: UseCase, rows: TrainingSet, nights: Nights) -> None:
+    alike = yardstick_for(use_case).alike(rows.label) if len(rows.label) else "absent"
+    if alike:
+        said = f"{len(rows.label)} rows of {nights}"
+        if use_case.model.task == "binary":
+            what = f"of the {said}, {int(rows.label.sum())} are positive: there is nothing to tell apart."
+        else:
+            what = f"the labels of the {said} are all {alike}: there is nothing to tell apart."
         raise TrainingRefused(
-            f"of the {len(rows.label)} rows of {nights}, {positive} are positive: there is nothing to tell apart.",
+            what, where=use_case.use_case, do="Look at the label's definition and at the outcomes of these nights."
+        )
+
+
+def _every_class(use_case: UseCase, rows: TrainingSet, nights: Nights) -> None:
+    lacking = [name for place, name in enumerate(rows.classes) if not (rows.label == place).any()]
+    if lacking:
+        raise TrainingRefused(
+            f"none of the {len(rows.label)} rows of {nights} to learn from is {' or '.join(lacking)}.",
             where=use_case.use_case,
-            do="Look at the label's definition and at the outcomes of these nights.",
+            do="Train as of a later night, or leave the class out of model.classes and of the label's expression.",
         )
 
 
