@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 from nightloop.definitions.check_features import FeatureChecks
 from nightloop.definitions.check_rules import BESIDE_THE_KEY, RESERVED, Path
-from nightloop.definitions.connectors import Connector, FilesConnector, TableConnector
+from nightloop.definitions.connectors import Connector, FilesConnector, SimulatorConnector, TableConnector
 from nightloop.definitions.label_types import LABEL_TYPES
 from nightloop.definitions.patterns import fault_of
 from nightloop.definitions.problems import Problems
+from nightloop.definitions.simulation import Portfolio
 from nightloop.definitions.use_case import Source, UseCase
 
 _CRON = re.compile(r"\S+( \S+){4}")
@@ -91,7 +92,7 @@ class _Check(FeatureChecks):
             )
 
     def connector(self, connector: Connector, path: Path) -> None:
-        """A pattern stays in its folder, and no use case waits for itself."""
+        """A pattern stays in its folder, no use case waits for itself, and all simulated tables are of one portfolio."""
         if isinstance(connector, FilesConnector) and (fault := fault_of(connector)):
             self.problems.add((*path, "pattern"), *fault)
         if isinstance(connector, TableConnector) and connector.use_case == self.use_case.use_case:
@@ -100,6 +101,17 @@ class _Check(FeatureChecks):
                 f"'{connector.use_case}' would have to be run before itself.",
                 "Name another use case; a feature may look up an own source.",
             )
+        if isinstance(connector, SimulatorConnector) and connector.portfolio != self.portfolio():
+            self.problems.add(
+                (*path, "portfolio"),
+                "the portfolio differs from that of the first simulated source.",
+                "Give all of them the same: portfolio: &portfolio {…} in the first, portfolio: *portfolio in the others.",
+            )
+
+    def portfolio(self) -> Portfolio | None:
+        """Return the portfolio of the first simulated source."""
+        connectors = (source.connector for source in self.use_case.sources.values())
+        return next((item.portfolio for item in connectors if isinstance(item, SimulatorConnector)), None)
 
     def reads_as_sql(self, text: str, path: Path) -> None:
         """Columns of a source are DuckDB SQL over a file that is not here yet: only its grammar can be checked."""

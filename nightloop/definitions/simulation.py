@@ -8,12 +8,34 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from nightloop.definitions.near_names import suggest
 from nightloop.definitions.strict import Name, Strict
 
 SimulatedTable = Literal["applications", "customers", "repayments", "card_transactions", "bureau", "outcomes"]
 Driver = Literal["amount", "income", "spending"]
+CATEGORIES = {
+    "sex": ("female", "male"),
+    "age_group": ("18-24", "25-34", "35-49", "50+"),
+    "region": ("east", "north", "south", "west"),
+    "purpose": ("electronics", "furniture", "travel", "car_repair", "medical", "café", "other"),
+    "channel": ("online", "partner", "branch"),
+}
+# fmt: off
+COLUMNS: dict[SimulatedTable, tuple[str, ...]] = {
+    "applications": ("loan_id", "customer_id", "amount", "term", "rate", "purpose", "channel", "months_on_book",
+                     "income_stated", "sex", "age_group", "region", "applied_at", "landed_at"),
+    "customers": ("customer_id", "sex", "born_on", "region", "employment", "income", "joined_on", "recorded_at"),
+    "repayments": ("loan_id", "instalment", "customer_id", "due_on", "amount_due", "amount_paid", "days_late", "settled_at",
+                   "landed_at"),
+    "card_transactions": ("transaction_id", "customer_id", "amount", "category", "reversed", "booked_at", "landed_at"),
+    "bureau": ("customer_id", "reported_on", "score", "external_debt", "inquiries", "status", "reported_at", "landed_at"),
+    "outcomes": ("loan_id", "customer_id", "purpose", "channel", "defaulted", "missed_instalment", "observed_until",
+                 "recorded_at"),
+}
+# fmt: on
+NUMBERS = ("amount", "rate", "income_stated", "income", "amount_due", "amount_paid", "score", "external_debt")
 Weight = Literal["stress", "ability", "burden", "young", "self_employed", "online_electronics", "travel", "branch"]
 
 
@@ -24,6 +46,22 @@ class Bias(Strict):
         min_length=1, description="Column of applications -> value; several columns are a crossing of groups."
     )
     share: float = Field(gt=0, lt=1, description="Share of the group's loans without default that are recorded as defaulted.")
+
+    @model_validator(mode="after")
+    def _group_exists(self) -> Bias:
+        for column, value in self.group.items():
+            among(value, CATEGORIES[column], f"value of {column}")
+        return self
+
+
+def among(name: str, names: tuple[str, ...], what: str) -> None:
+    """Refuse a name that the portfolio does not have.
+
+    Raises:
+        ValueError: it does not; near names are listed.
+    """
+    if name not in names:
+        raise ValueError(f"there is no {what} '{name}' in the portfolio. {suggest(name, names, 'There are')}".rstrip("."))
 
 
 class EventBase(Strict):
@@ -74,6 +112,11 @@ class UnitError(InTable):
     column: Name
     factor: float = Field(100, gt=0)
 
+    @model_validator(mode="after")
+    def _column_exists(self) -> UnitError:
+        among(self.column, tuple(name for name in COLUMNS[self.table] if name in NUMBERS), f"number in {self.table},")
+        return self
+
 
 class NullBurst(InTable):
     """A share of a column's values is missing."""
@@ -82,6 +125,11 @@ class NullBurst(InTable):
     column: Name
     share: float = Field(gt=0, le=1)
 
+    @model_validator(mode="after")
+    def _column_exists(self) -> NullBurst:
+        among(self.column, COLUMNS[self.table], f"column of {self.table}")
+        return self
+
 
 class SchemaChange(InTable):
     """A column has another name, or its numbers are written with a decimal comma."""
@@ -89,6 +137,11 @@ class SchemaChange(InTable):
     kind: Literal["schema_change"]
     column: Name
     renamed: Name | None = Field(None, description="Its new name; absent: the name stays, numbers get a decimal comma.")
+
+    @model_validator(mode="after")
+    def _column_exists(self) -> SchemaChange:
+        among(self.column, COLUMNS[self.table], f"column of {self.table}")
+        return self
 
 
 class CategoryGone(InTable):
@@ -99,6 +152,12 @@ class CategoryGone(InTable):
     column: Literal["channel", "purpose"]
     category: str
     instead: str
+
+    @model_validator(mode="after")
+    def _categories_exist(self) -> CategoryGone:
+        for name in (self.category, self.instead):
+            among(name, CATEGORIES[self.column], self.column)
+        return self
 
 
 class DuplicateDelivery(EventBase):

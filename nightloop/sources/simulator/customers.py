@@ -12,12 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
+from nightloop.definitions.simulation import CATEGORIES
 from nightloop.sources.simulator.draws import Floats, Integers, pick, share_of
 from nightloop.sources.simulator.world import MONTH, World
 
-SEXES = ("female", "male")
-AGE_GROUPS = ("18-24", "25-34", "35-49", "50+")
-REGIONS = ("east", "north", "south", "west")
+SEXES, AGE_GROUPS, REGIONS = CATEGORIES["sex"], CATEGORIES["age_group"], CATEGORIES["region"]
 EMPLOYMENTS = ("employed", "self_employed", "student", "retired", "unemployed")
 
 _REFERENCE = date(2024, 1, 1).toordinal()  # ages are drawn as of this day

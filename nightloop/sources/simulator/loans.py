@@ -9,20 +9,19 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.sources.simulator.customers import AGE_GROUPS, EMPLOYMENTS, REGIONS, SEXES, YOUNG, Customers
+from nightloop.definitions.simulation import CATEGORIES
+from nightloop.sources.simulator.customers import EMPLOYMENTS, YOUNG, Customers
 from nightloop.sources.simulator.draws import Floats, Integers, pick
 from nightloop.sources.simulator.world import INTERCEPT, WEEKDAYS, World
 
 Bools = NDArray[np.bool_]
 
-PURPOSES = ("electronics", "furniture", "travel", "car_repair", "medical", "café", "other")
-CHANNELS = ("online", "partner", "branch")
+PURPOSES, CHANNELS = CATEGORIES["purpose"], CATEGORIES["channel"]
 TERMS = np.array([3, 6, 12])
 NEVER = 99  # instalment at which a loan is missed that never is
 OBSERVED = 2  # instalments whose miss is a default within 90 nights: due after 30 and 60, missed 30 nights later
 AT_FIRST = 0.45  # share of those defaults that miss the first instalment already
 LATER_MISS = 0.01  # chance of a miss at each later instalment
-_GROUPS = {"sex": SEXES, "age_group": AGE_GROUPS, "region": REGIONS}
 
 
 def loans_of(world: World, night: int) -> int:
@@ -131,7 +130,7 @@ class Loans:
         bias = self.world.declared.bias
         found = np.full(len(self.ids), bias is not None)
         for column, value in bias.group.items() if bias else ():
-            found &= getattr(self.customers, column) == _GROUPS[column].index(value)
+            found &= getattr(self.customers, column) == CATEGORIES[column].index(value)
         return found
 
     @cached_property
