@@ -1,0 +1,169 @@
+"""Write the draft of feature_defs/<use case>.yaml: every guess has a comment that says so and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from nightloop.definitions.connectors import Connector
+from nightloop.drafting.names import in_words
+from nightloop.drafting.plan import Field, Plan, classes
+from nightloop.drafting.proposals import MOST, Proposal, label_expression
+from nightloop.drafting.yaml_text import Value, comment, flow, shown
+
+SEVERAL = 4  # nights: a sample of fewer cannot be divided by time
+
+
+def definition_text(name: str, source: str, connector: Connector, plan: Plan, features: list[Proposal]) -> str:
+    """Return the whole file.
+
+    Args:
+        name: of the use case.
+        source: what ``--from`` named, for the comment at the top.
+        connector: of both sources.
+        plan: what the sample shows.
+        features: what is proposed.
+    """
+    parts = (
+        _head(name, source, plan),
+        _sources(connector, plan),
+        _target(plan),
+        _features(plan, features),
+        _model(plan),
+        _gates(plan),
+    )
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _line(key: str, value: Value, why: str = "", indent: int = 0) -> str:
+    return f"{' ' * indent}{flow(key)}: {flow(value)}{f'  {comment(why)}' if why else ''}"
+
+
+def _head(name: str, source: str, plan: Plan) -> Iterator[str]:
+    yield "# yaml-language-server: $schema=schema.json"
+    yield comment(f"Drafted from {plan.rows:,} records of {shown(source, 90)}.")
+    yield "# Lines with 'check:' are guesses: look at each, correct it, and take the mark away."
+    yield _line("use_case", name)
+    yield _line("description", f"{in_words(plan.label.column.name)}: what will it be?", "check: say the question it answers")
+    yield _line("owner", "nobody-yet", "check: who answers for it")
+    local = "check: local times and nights are of this zone" if plan.time_zone == "UTC" else ""
+    yield _line("time_zone", plan.time_zone, local)
+    yield _line("first_night", plan.first_night, "of the first record in the sample")
+    yield _line("last_night", plan.last_night, "of the last record; check: take this line away when data goes on arriving")
+    yield _line("schedule", "0 2 * * *")
+    yield _line("risk", "low", "check: what harm does a wrong answer do? high asks for an approval before a promotion")
+    yield _line("engine", "local", "spark, for what outgrows one machine")
+
+
+def _sources(connector: Connector, plan: Plan) -> Iterator[str]:
+    yield "sources:"
+    yield f"  {flow(plan.entity)}:"
+    yield _line("description", "One row per record, with what is known when it appears.", "check: one row per what?", 4)
+    yield from _records(connector, plan, plan.fields)
+    yield _line("known_at", plan.event_at, "check: when could the platform first see it? taken to be at once", 4)
+    if plan.has_gaps:
+        yield _line("may_be_empty", True, f"{plan.nights} nights of the span have records", 4)
+    yield ""
+    yield f"  {flow(plan.outcomes)}:"
+    yield _line("description", "One row per record whose outcome is known.", "", 4)
+    yield from _records(connector, plan, plan.outcome_fields)
+    hours = 24 * plan.nights_to_outcome
+    known = f"({plan.event_at}) + to_hours({hours})"
+    yield _line("known_at", known, f"check: the outcome is taken to be known {hours} hours later", 4)
+    yield _line("may_be_empty", True, "no outcome is known on the first night", 4)
+
+
+def _records(connector: Connector, plan: Plan, fields: tuple[Field, ...]) -> Iterator[str]:
+    declared: dict[str, Value] = connector.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    yield _line("connector", {"kind": connector.kind, **declared}, indent=4)
+    yield "    columns:"
+    for item in fields:
+        said: dict[str, Value] = {"type": item.type, "expression": item.sql, "description": item.description}
+        why = item.comment
+        if item.seen and (item.seen.personal or item.seen.sensitive):
+            said |= {"personal": True}
+            why += "; check: personal by its name"
+        yield _line(item.name, said, why, 6)
+    yield _line("key", list(plan.key), plan.key_note, 4)
+    yield _line("event_at", plan.event_at, plan.time.note, 4)
+
+
+def _target(plan: Plan) -> Iterator[str]:
+    label = plan.label
+    yield _line("entity", {"source": plan.entity, "key": list(plan.key)})
+    yield ""
+    yield "label:"
+    meaning = "" if label.positive is None or label.column.type == "boolean" else f" is {label.positive}"
+    yield _line("description", f"{in_words(label.column.name)}{meaning}.", label.note, 2)
+    yield _line("source", plan.outcomes, indent=2)
+    yield _line("join", {name: name for name in plan.key}, indent=2)
+    yield _line("expression", label_expression(plan), indent=2)
+    yield _line("matures_after", plan.matures_after, "nights; check: as long as outcomes can take", 2)
+
+
+def _features(plan: Plan, features: list[Proposal]) -> Iterator[str]:
+    if len(features) == MOST:
+        yield f"# The first {MOST} proposals; more columns could be features."
+    for name in plan.left_out:
+        yield comment(f"Left out: the column {shown(name)}, a name that SQL cannot say.")
+    yield "features:"
+    for item in features:
+        yield _line(item.name, item.said, item.comment, 2)
+
+
+def _model(plan: Plan) -> Iterator[str]:
+    nights = (plan.last_night - plan.first_night).days + 1 - plan.matures_after
+    validate, calibrate = max(min(14, nights // 5), 1), max(min(7, nights // 10), 1)
+    split = {"validate_nights": validate, "calibrate_nights": calibrate, "minimum_fit_nights": max(min(28, nights // 3), 1)}
+    yield "model:"
+    yield _line("task", plan.label.task, indent=2)
+    if plan.label.task == "multiclass":
+        yield _line("classes", list(classes(plan.label).values()), "as the column of the outcome names them", 2)
+    few = f"check: only {nights} nights have outcomes; train on more" if nights < SEVERAL else ""
+    yield _line("split", split, few or f"check: of {nights} nights with outcomes in the sample", 2)
+    if plan.label.task == "binary":
+        yield _line("decision_threshold", 0.5, "check: above which probability something is done", 2)
+
+
+def _gates(plan: Plan) -> Iterator[str]:
+    a_night = plan.rows / max(plan.nights, 1)
+    rows = int(max(50, min(2000, a_night * 7)))
+    group, why = _group(plan)
+    metrics: Mapping[str, tuple[str, str, float]] = {
+        "binary": ("auc", "selection_rate_difference", 0.2),
+        "regression": ("mae", "mae_difference", _rounded(plan.spread / 2)),
+        "multiclass": ("log_loss", "accuracy_difference", 0.2),
+    }
+    metric, compared, maximum = metrics[plan.label.task]
+    errors = _rounded(plan.spread / 5) if plan.label.task == "regression" else 0.1
+    fairness: dict[str, Value] = {"group": group, "metric": compared, "maximum": maximum}
+    yield "gates:"
+    yield _line("performance", {"metric": metric, "minimum_rows": rows}, "check: as many rows as a verdict needs", 2)
+    limits = {"maximum_error": errors, "maximum_bias": errors, "minimum_rows": rows}
+    yield _line("calibration", limits, "check: how far the answers may be off", 2)
+    yield _line("fairness", {**fairness, "minimum_group_rows": max(rows // 5, 10)}, why, 2)
+    yield ""
+    if plan.label.task == "binary":
+        yield _line("monitoring", {"psi_limit": 0.25, "minimum_rows": rows})
+        return
+    guessing = math.log(len(classes(plan.label))) if plan.label.task == "multiclass" else plan.spread
+    highest = _rounded(1.5 * guessing)
+    limit: dict[str, Value] = {"psi_limit": 0.25, "minimum_rows": rows, "error_ceiling": highest}
+    yield _line("monitoring", limit, f"check: error_ceiling is the highest {metric} to bear")
+
+
+def _rounded(value: float) -> float:
+    """Return a limit with two digits that is never zero."""
+    return float(f"{value:.2g}") or 1e-6
+
+
+def _group(plan: Plan) -> tuple[str, str]:
+    """Return the column whose groups are to be treated alike: a protected one, else the one of fewest values."""
+    seen = [item for item in plan.fields if item.seen and item.seen.is_category and item.name not in plan.key]
+    protected = [item for item in seen if item.seen and item.seen.sensitive]
+    if protected:
+        return protected[0].name, "check: the limit; the group looks protected by its name, and is no feature"
+    if seen:
+        fewest = min(seen, key=lambda item: item.seen.distinct if item.seen else 0)
+        return fewest.name, "check: which groups must be treated alike? this column has the fewest values"
+    return plan.key[0], "check: no column has few values: name the one whose groups must be treated alike"

@@ -1,0 +1,101 @@
+"""From a sample to the text of a definition and its contracts, proven to load and to read the sample."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightloop.contracts.suite import load_contract
+from nightloop.definitions.loading import parse_use_case
+from nightloop.definitions.use_case import UseCase
+from nightloop.drafting.contract_text import contract_text
+from nightloop.drafting.definition_text import definition_text
+from nightloop.drafting.plan import Plan, Wishes, plan
+from nightloop.drafting.proposals import proposals
+from nightloop.drafting.sample import read_sample
+from nightloop.errors import UsageError
+from nightloop.nights import Nights
+from nightloop.sources import raw_schema, read_source
+
+__all__ = ["Draft", "Wishes", "draft_use_case"]
+
+CHECK = "check:"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is proposed.
+
+    Attributes:
+        definition: text of feature_defs/<use case>.yaml.
+        contracts: text of each suite, by source.
+        read, refused: records of the entity that the definition reads from the data, and that it cannot read.
+    """
+
+    use_case: UseCase
+    plan: Plan
+    definition: str
+    contracts: Mapping[str, str]
+    read: int
+    refused: int
+
+    @property
+    def checks(self) -> list[tuple[int, str]]:
+        """The guesses a person has to look at: line of the definition, and what is asked."""
+        lines = enumerate(self.definition.splitlines(), start=1)
+        marked = ((number, re.split(rf"(?:# |; ){CHECK}", line, maxsplit=1)) for number, line in lines)
+        return [(number, parts[1].strip()) for number, parts in marked if len(parts) > 1]
+
+
+def draft_use_case(name: str, source: str, wishes: Wishes, definitions: Path) -> Draft:
+    """Draft a use case; nothing is written.
+
+    Args:
+        name: of the use case.
+        source: file, pattern with {night}, s3://…, or sql:CONNECTION:TABLE.
+        wishes: what is told and not to be guessed.
+        definitions: folder the definition will be in: relative paths in it start at its parent.
+
+    Raises:
+        UsageError: the name is not legal, or something can neither be read nor guessed.
+        SourceDamaged: the data is not readable.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
+        raise UsageError(
+            f"'{name}' cannot be the name of a use case.",
+            do="Begin with a small letter; use small letters, digits and underscores only (at most 63).",
+        )
+    sample = read_sample(source, definitions)
+    made = plan(sample, wishes)
+    text = definition_text(name, source, sample.connector, made, proposals(made))
+    use_case = parse_use_case(text, f"feature_defs/{name}.yaml", name)
+    contracts = {
+        made.entity: contract_text(made.entity, made.fields, made),
+        made.outcomes: contract_text(made.outcomes, made.outcome_fields, made),
+    }
+    _check(contracts, use_case)
+    read, refused = _tried(use_case, made, definitions)
+    return Draft(use_case, made, text, contracts, read, refused)
+
+
+def _check(contracts: Mapping[str, str], use_case: UseCase) -> None:
+    with tempfile.TemporaryDirectory(prefix="nightloop-draft-") as folder:
+        for source, text in contracts.items():
+            path = Path(folder) / use_case.use_case / f"{source}.yaml"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            load_contract(Path(folder), use_case.use_case, source, raw_schema(use_case.sources[source]).names)
+
+
+def _tried(use_case: UseCase, made: Plan, definitions: Path) -> tuple[int, int]:
+    """Read the data as ingest will, and count the entity's records; a draft that cannot read its own sample is none."""
+    nights = Nights(made.first_night, made.last_night)
+    with tempfile.TemporaryDirectory(prefix="nightloop-draft-") as cache:
+        reading = read_source(made.entity, use_case, nights, cache=Path(cache), definitions=definitions)
+        return (
+            sum(arrival.rows.num_rows for arrival in reading.arrivals.values()),
+            sum(len(arrival.refused) for arrival in reading.arrivals.values()),
+        )

@@ -1,0 +1,61 @@
+"""Names: from whatever a file calls its columns to names a definition may use, and what a name gives away."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection
+
+from nightloop.definitions.check_rules import BESIDE_THE_KEY, RESERVED
+
+LONGEST = 40  # of the 63 that are allowed: features are named after columns and say more
+_TAKEN = (*RESERVED, *BESIDE_THE_KEY)
+
+_PERSONAL = (
+    r"e_?mail|phone|mobile|(first|last|sur|full|middle)_?name|^name$|address|street|iban|passport|ssn|birth|dob|^ip$|ip_addr"
+)
+_SENSITIVE = r"^sex$|gender|religio|ethnic|^race$|nationality|disab|health|diagnos|marital|orientation|politic|union_member"
+_TIMES = r"(^|_)(time|timestamp|ts|at|epoch|date|datetime|created|updated|day|dt)(_|$)"
+
+
+def legal_name(original: str, taken: Collection[str], otherwise: str = "column") -> str:
+    """Return a name of small letters, digits and underscores that is like ``original`` and not yet taken."""
+    plain = unicodedata.normalize("NFKD", original.replace("ß", "ss")).encode("ascii", "ignore").decode()
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower()
+    plain = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:LONGEST].rstrip("_") or otherwise
+    plain = plain if plain[0].isalpha() else f"c_{plain}"
+    plain = f"{plain}_value" if plain in _TAKEN else plain
+    name, number = plain, 2
+    while name in taken:
+        name, number = f"{plain}_{number}", number + 1
+    return name
+
+
+def in_words(name: str) -> str:
+    """Return a legal name as the beginning of a sentence: order_total -> Order total."""
+    return name.replace("_", " ").capitalize()
+
+
+def is_personal(name: str) -> bool:
+    """Whether a column of this name is likely data that names or reaches a person."""
+    return re.search(_PERSONAL, name) is not None
+
+
+def is_sensitive(name: str) -> bool:
+    """Whether a column of this name is likely specially protected data."""
+    return re.search(_SENSITIVE, name) is not None
+
+
+def tells_a_time(name: str) -> bool:
+    """Whether a column of this name is likely a time, so that bare digits in it are one."""
+    return re.search(_TIMES, name) is not None
+
+
+def quoted(original: str) -> str:
+    """Return a column's name as an identifier of SQL, whatever is in it."""
+    return '"' + original.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as a literal of SQL, whatever is in it."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,207 @@
+"""Which column is what: the key, the time, the label, the groups. Told by the person where told, guessed where not."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from nightloop.definitions.keys import KEY_TYPES
+from nightloop.definitions.near_names import suggest
+from nightloop.drafting.profile import Profile
+from nightloop.errors import UsageError
+
+if TYPE_CHECKING:
+    import duckdb
+
+Task = Literal["binary", "regression", "multiclass"]
+
+_LABEL = (
+    r"^(is_|has_)?(label|target|outcome|y|class|churn(ed)?|default(ed)?|fraud|fraudulent|survived|late|converted|response"
+    r"|result)$"
+)
+_LIKE_A_LABEL = r"label|target|outcome|churn|default|fraud|converted|late$|_delay$|cancel|success|fail"
+_KEY = r"(^|_)(id|key|uuid|guid|number|nr|no|code|reference|ref)$"
+_EVENT = r"event|occur|order|transact|start|depart|schedul|opened|request|purchas|created|^date$|^time$|timestamp|datetime"
+_NOT_EVENT = r"birth|dob|updat|modif|end|expir|due|paid|deliver|arriv|close|load|ingest|land|receiv|record"
+MOST_CLASSES = 20
+_POSITIVE = ("1", "true", "yes", "y", "t", "positive", "churned", "default", "defaulted", "fraud", "late", "bad", "success")
+
+
+@dataclass(frozen=True)
+class Label:
+    """The column to predict."""
+
+    column: Profile
+    task: Task
+    positive: object = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Key:
+    """Columns that tell one record from another; none when no few columns do."""
+
+    columns: tuple[Profile, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class EventTime:
+    """The column that says when a record happened."""
+
+    column: Profile
+    note: str = ""
+
+    @property
+    def is_date(self) -> bool:
+        """Whether it names a day only."""
+        return self.column.type == "date"
+
+
+def named(wanted: str, columns: Sequence[Profile], option: str) -> Profile:
+    """Return the column that a person named, by the file's name or by ours.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for column in columns:
+        if wanted in (column.original, column.name):
+            return column
+    raise UsageError(
+        f"there is no column '{wanted}'.", where=option, do=suggest(wanted, [item.original for item in columns], "Columns")
+    )
+
+
+def event_time(columns: Sequence[Profile], wanted: str | None) -> EventTime:
+    """Return the column of event time.
+
+    Raises:
+        UsageError: the one that was named is no time, or none is.
+    """
+    if wanted is not None:
+        column = named(wanted, columns, "--event-at")
+        if column.type not in ("date", "timestamp"):
+            what = f"the column '{wanted}' reads as a {column.type}, not as a time."
+            raise UsageError(what, where="--event-at", do="Name a column of dates or timestamps.")
+        return EventTime(column)
+    times = [item for item in columns if item.type in ("date", "timestamp") and item.missing <= item.rows * 0.02]
+    ranked = sorted(times, key=_fit_for_event_time)
+    if not ranked:
+        raise UsageError(
+            "no column tells when a record happened: nights cannot be told apart.",
+            where="--event-at",
+            do="Add a column of dates or timestamps to the data (for example 2013-04-01T06:30:00Z), then try again.",
+        )
+    best, others = ranked[0], ", ".join(item.original for item in ranked[1:])
+    return EventTime(best, f"check: guessed to be when it happened{f'; others: {others}' if others else ''}")
+
+
+def _fit_for_event_time(column: Profile) -> tuple[bool, bool, bool]:
+    return re.search(_NOT_EVENT, column.name) is not None, re.search(_EVENT, column.name) is None, column.type == "date"
+
+
+def find_label(columns: Sequence[Profile], wanted: str | None, task: Task | None) -> Label:
+    """Return the column to predict, and what kind of task that is.
+
+    Raises:
+        UsageError: the one named does not exist or does not fit the task, or none can be guessed.
+    """
+    column = named(wanted, columns, "--label") if wanted else _likely_label(columns)
+    kind = task or _task_of(column)
+    fits = {
+        "binary": column.distinct == 2,  # noqa: PLR2004 - binary
+        "regression": column.type in ("integer", "number"),
+        "multiclass": column.type in ("string", "integer", "boolean") and 1 < column.distinct <= MOST_CLASSES,
+    }
+    if not fits[kind]:
+        what = f"the column '{column.original}' ({column.type}, {column.distinct:,} different values)"
+        raise UsageError(
+            f"{what} does not fit the task {kind}.",
+            where="--label" if wanted else "--task",
+            do=f"Tasks that fit it: {', '.join(name for name, fit in fits.items() if fit) or 'none; name another column'}.",
+        )
+    told = "" if wanted else f"check: '{column.original}' was guessed to be what is predicted"
+    if kind != "binary":
+        return Label(column, kind, note=told)
+    positive, how = _positive(column)
+    return Label(column, kind, positive, "; ".join(part for part in (told, how) if part))
+
+
+def _likely_label(columns: Sequence[Profile]) -> Profile:
+    fit = [item for item in columns if item.type in ("string", "integer", "boolean", "number") and item.distinct > 1]
+    for pattern, is_fit in ((_LABEL, bool), (_LIKE_A_LABEL, _few_or_numbers)):
+        for item in reversed(fit):
+            if re.search(pattern, item.name) and is_fit(item):
+                return item
+    two = [item for item in fit if item.distinct == 2]  # noqa: PLR2004 - yes or no
+    if not two:
+        raise UsageError(
+            "no column looks like what is to be predicted.",
+            where="--label",
+            do=f"Name it. Columns: {', '.join(item.original for item in columns)}.",
+        )
+    return two[-1]
+
+
+def _few_or_numbers(column: Profile) -> bool:
+    return column.distinct <= MOST_CLASSES or column.type in ("integer", "number")
+
+
+def _task_of(column: Profile) -> Task:
+    if column.distinct == 2:  # noqa: PLR2004 - yes or no
+        return "binary"
+    if column.type == "number" or (column.type == "integer" and column.distinct > MOST_CLASSES):
+        return "regression"
+    return "multiclass"
+
+
+def _positive(column: Profile) -> tuple[object, str]:
+    for value in column.values:
+        if str(value).strip().lower() in _POSITIVE:
+            return value, ""
+    return column.values[-1], "check: the rarer of two values was guessed to be the positive one"
+
+
+def find_key(session: duckdb.DuckDBPyConnection, columns: Sequence[Profile], wanted: Sequence[str], label: Label) -> Key:
+    """Return the fewest columns that tell records apart; no columns when three do not.
+
+    Raises:
+        UsageError: a column that was named does not exist, or cannot be a key.
+    """
+    if wanted:
+        found = tuple(named(name, columns, "--key") for name in wanted)
+        for unfit in (item for item in found if item.type not in KEY_TYPES):
+            what = f"the column '{unfit.original}' reads as a {unfit.type} and cannot be a key."
+            raise UsageError(what, where="--key", do=f"A key is of {', '.join(KEY_TYPES)}.")
+        return Key(found, "" if _tell_apart(session, found) else "check: these columns repeat in the sample")
+    fit = [item for item in columns if item.type in KEY_TYPES and not item.missing and not item.unfit and item != label.column]
+    ranked = sorted(fit, key=lambda item: (re.search(_KEY, item.name) is None, -item.distinct, item.type == "date"))
+    for item in ranked:
+        if item.is_unique and (item.type != "integer" or re.search(_KEY, item.name)):
+            return Key((item,))
+    for several in _combinations(ranked[:8]):
+        if _tell_apart(session, several):
+            return Key(several, "check: together they are different for every record of the sample")
+    return Key((), "check: no few columns tell records apart; equal records count as one")
+
+
+def _combinations(columns: Sequence[Profile]) -> Iterable[tuple[Profile, ...]]:
+    rows = columns[0].rows if columns else 0
+    for size in (2, 3):
+        for several in itertools.combinations(columns, size):
+            possible = 1
+            for item in several:
+                possible *= item.distinct
+            if possible >= rows:
+                yield several
+
+
+def _tell_apart(session: duckdb.DuckDBPyConnection, columns: Sequence[Profile]) -> bool:
+    parts = ", ".join(f"try({item.sql}) AS c{i}" for i, item in enumerate(columns))
+    names = ", ".join(f"c{i}" for i in range(len(columns)))
+    rows = columns[0].rows
+    found = session.sql(f"SELECT count(*) FROM (SELECT DISTINCT {names} FROM (SELECT {parts} FROM text))").fetchall()
+    return bool(found[0][0] == rows)

@@ -1,0 +1,66 @@
+"""Put a draft's files where they belong: all of them, or none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from nightloop.errors import UsageError
+
+
+def save(files: Mapping[Path, str], *, force: bool) -> None:
+    """Write every file, and none when one cannot be written; what was there before comes back.
+
+    Raises:
+        UsageError: a file exists and ``force`` is not set.
+    """
+    there = [path for path in files if path.exists()]
+    if there and not force:
+        raise UsageError(
+            f"{', '.join(str(path) for path in there)} already there.".replace(
+                " already", " is already" if len(there) == 1 else " are already"
+            ),
+            do="Give --force to replace what is there, or choose another name.",
+        )
+    made = [folder for path in files for folder in _missing(path.parent)]
+    with tempfile.TemporaryDirectory(prefix="nightloop-draft-") as kept:
+        before = {path: Path(shutil.copy2(path, Path(kept) / str(i))) for i, path in enumerate(there)}
+        written: list[Path] = []
+        try:
+            for path, text in files.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                written.append(path)
+                _replace(path, text)
+        except OSError:
+            _undo(written, before, made)
+            raise
+
+
+def _missing(folder: Path) -> list[Path]:
+    """Return the folders that are to be made, deepest last."""
+    return [each for each in (*reversed(folder.parents), folder) if not each.exists()]
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _undo(written: list[Path], before: Mapping[Path, Path], made: list[Path]) -> None:
+    for path in written:
+        if path in before:
+            shutil.copy2(before[path], path)
+        else:
+            path.unlink(missing_ok=True)
+    for folder in reversed(made):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
