@@ -32,6 +32,7 @@ from nightloop.metrics_table import Sourced
 from nightloop.model import bundle, champions
 from nightloop.model.champions import Champion
 from nightloop.nights import Night, Nights, one
+from nightloop.task import yardstick_for
 from nightloop.workspace import Workspace
 
 STAGE = "monitor"
@@ -49,7 +50,7 @@ class Judgement:
     performance: Verdict
     decision: Decision
     metrics: pa.Table
-    realised_auc: float | None
+    realised: Mapping[str, float | None]  # the task's metric of the night, by its name
     inputs: Mapping[str, int]
 
 
@@ -136,13 +137,16 @@ def judge(use_case: UseCase, night: Night, workspace: Workspace, scores: Snapsho
     matured = read_matured(lake, use_case, matured_nights(use_case, list(lake.states(f"{name}/scores")), night))
     features = lake.require(f"{name}/features", one(night))
     drift = _drift(use_case, workspace, champion, features)
-    pooled = realised_figures(matured.label, matured.probability, matured.decision, matured.night)
+    yardstick = yardstick_for(use_case)
+    pooled = realised_figures(matured.label, matured.said, matured.decision, matured.night, yardstick)
     performance = performance_verdict(
         pooled,
         len(matured),
         len(set(matured.night.tolist())),
-        auc_floor=use_case.monitoring.auc_floor,
         minimum_rows=use_case.monitoring.minimum_rows,
+        auc_floor=use_case.monitoring.auc_floor,
+        error_ceiling=use_case.monitoring.error_ceiling,
+        yardstick=yardstick,
     )
     of_night = night_metrics.of_night(use_case, night, matured)
     rows = [
@@ -151,7 +155,7 @@ def judge(use_case: UseCase, night: Night, workspace: Workspace, scores: Snapsho
         Sourced(
             f"features of {night} against the reference of version {champion.version}", champion.version, drift.verdict.figures
         ),
-        night_metrics.scored(night, champion, scores),
+        night_metrics.scored(use_case, night, champion, scores),
         *night_metrics.volumes(use_case, night, lake),
     ]
     return Judgement(
@@ -167,7 +171,7 @@ def judge(use_case: UseCase, night: Night, workspace: Workspace, scores: Snapsho
             earlier=_earlier(use_case, night, workspace),
         ),
         metrics=metrics_table.as_table(name, rows),
-        realised_auc=next((f.value for part in of_night for f in part.figures if f.metric == "auc" and f.group == "all"), None),
+        realised={f"realised_{yardstick.metric}": night_metrics.of_all(of_night, yardstick.metric)},
         inputs={**matured.inputs, scores.table: scores.version, features.table: features.version},
     )
 
@@ -235,7 +239,7 @@ def _record(use_case: UseCase, night: Night, workspace: Workspace, judgement: Ju
 def _details(judgement: Judgement, page: Path | None) -> dict[str, object]:
     said: dict[str, object] = {
         "champion_version": judgement.champion.version,
-        "realised_auc": judgement.realised_auc,
+        **judgement.realised,
         "drift_verdict": judgement.drift.verdict.outcome,
         "performance_verdict": judgement.performance.outcome,
         "decision": judgement.decision.decision,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from nightloop.evidence.realised import calibration_figures, group_figures, real
 from nightloop.evidence.verdict import Figure
 from nightloop.metrics_table import Sourced
 from nightloop.nights import Night
+from nightloop.task import answers_of, yardstick_for
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
@@ -26,39 +29,55 @@ def of_night(use_case: UseCase, night: Night, matured: Matured) -> list[Sourced]
     scored_night = night - timedelta(days=use_case.label.matures_after)
     if scored_night not in matured.scored_nights:
         return []
-    rows = matured.of(scored_night)
-    figures = realised_figures(matured.label[rows], matured.probability[rows], matured.decision[rows])
-    return [
-        Sourced(f"scores of {scored_night} with the labels known on {night}", _version(matured.model_version[rows]), figures)
-    ]
+    of_night = matured.of(scored_night)
+    figures = realised_figures(of_night.label, of_night.said, of_night.decision, yardstick=yardstick_for(use_case))
+    source = f"scores of {scored_night} with the labels known on {night}"
+    return [Sourced(source, _version(of_night.model_version), figures)]
+
+
+def of_all(parts: Sequence[Sourced], metric: str) -> float | None:
+    """Return a figure of all rows, if it was measured."""
+    figures = (figure for part in parts for figure in part.figures)
+    return next((figure.value for figure in figures if (figure.metric, figure.group) == (metric, "all")), None)
 
 
 def pooled(use_case: UseCase, matured: Matured, figures: tuple[Figure, ...]) -> list[Sourced]:
     """Name the figures over all nights of the performance window apart from the night's own."""
     if not matured.scored_nights:
         return []
-    column = use_case.gates.fairness.group
+    column, yardstick = use_case.gates.fairness.group, yardstick_for(use_case)
     groups = group_figures(
-        matured.label, matured.probability, matured.decision, matured.night, group=matured.group, column=column
+        matured.label,
+        matured.said,
+        matured.decision,
+        matured.night,
+        group=matured.group,
+        column=column,
+        yardstick=yardstick,
     )
     measured = (
         Figure("matured_share", len(matured) / matured.scored if matured.scored else 0.0, None, None, matured.scored),
         *figures,
         *groups,
-        *calibration_figures(matured.label, matured.probability, matured.night),
+        *calibration_figures(matured.label, matured.said, matured.night, yardstick),
     )
     source = f"scores of {matured.scored_nights[0]}..{matured.scored_nights[-1]} with the labels matured since"
     version = _version(matured.model_version)
     return [Sourced(source, version, tuple(replace(figure, metric=f"pooled_{figure.metric}") for figure in measured))]
 
 
-def scored(night: Night, champion: Champion, scores: Snapshot) -> Sourced:
-    """Count what the night scored, and what share of it was selected."""
-    rows = scores.read(["probability", "decision"])
-    n = rows.num_rows
+def scored(use_case: UseCase, night: Night, champion: Champion, scores: Snapshot) -> Sourced:
+    """Count what the night scored, and what share of it was selected, or was told to be of each class."""
+    columns = answers_of(use_case).columns
+    told = next(iter(columns)) if use_case.model.classes else "decision"
+    rows = scores.read([told])[told]
+    n = len(rows)
     figures = [Figure("rows_scored", n, None, None, n)]
-    if n:
-        selected = int(np.count_nonzero(rows["decision"].to_numpy()))
+    if n and use_case.model.classes:
+        counts = Counter(rows.to_pylist())
+        figures += [Figure("told_share", counts[c] / n, None, None, n, f"class={c}") for c in use_case.model.classes]
+    elif n and not rows.null_count:
+        selected = int(np.count_nonzero(rows.to_numpy()))
         figures.append(Figure("selected_share", selected / n, None, None, n))
     return Sourced(f"scores of {night}", champion.version, tuple(figures))
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from nightloop.definitions import UseCase
+from nightloop.task import answers_of
 
 Scalar = str | int | float | bool | datetime.date | datetime.datetime
 
@@ -15,7 +20,10 @@ class Reason(BaseModel):
     feature: str
     description: str
     value: float | None = Field(description="The feature's value; null: missing.")
-    effect: float = Field(description="Contribution in log-odds; positive: towards the label being true.")
+    effect: float = Field(
+        description="Contribution in log-odds, positive: towards the label being true; of a number: in its unit; of several "
+        "classes: to the margin of the class that is told."
+    )
 
 
 class Answer(BaseModel):
@@ -35,6 +43,39 @@ class Answers(BaseModel):
     """The answers to several rows, in their order."""
 
     predictions: list[Answer]
+
+
+COLUMNS: Mapping[str, tuple[Any, Any]] = {
+    "prediction": (float, Field(description="Predicted mean of the label, in its unit.")),
+    "decision": (bool | None, Field(description="Whether the prediction reaches the threshold; null: none is declared.")),
+    "predicted_class": (str, Field(description="The most probable class.")),
+    "probability": (float, Field(ge=0, le=1, description="Probability of the predicted class.")),
+}
+
+
+def answer_model(use_case: UseCase, title: str) -> type[BaseModel]:
+    """Return the answer's model: ``Answer`` for a binary one, else with the columns of the use case's task."""
+    if use_case.model.task == "binary":
+        return Answer
+    of_class = (float, Field(ge=0, le=1, description="Probability of the class."))
+    columns: dict[str, Any] = {name: COLUMNS.get(name, of_class) for name in answers_of(use_case).columns}
+    shared: dict[str, Any] = {
+        name: (field.annotation, field)
+        for name, field in Answer.model_fields.items()
+        if name in ("reasons", "model_version", "night")
+    }
+    key: dict[str, Any] = {"key": (dict[str, Scalar], Answer.model_fields["key"])}
+    config = ConfigDict(protected_namespaces=())
+    return create_model(f"{title}Answer", __config__=config, __doc__=Answer.__doc__, **key, **columns, **shared)
+
+
+def answers_model(use_case: UseCase, title: str) -> type[BaseModel]:
+    """Return the model of several answers."""
+    one = answer_model(use_case, title)
+    if one is Answer:
+        return Answers
+    several: Any = list[one]  # type: ignore[valid-type]
+    return create_model(f"{title}Answers", __doc__=Answers.__doc__, predictions=(several, ...))
 
 
 class FeatureInfo(BaseModel):

@@ -56,16 +56,17 @@ class Edition:
         told = self._reasons(features, predictions)
         shared = {"model_version": self.identity.model_version, "night": self.identity.night}
         key = self.use_case.entity.key
-        pairs = zip(rows, predictions.probability.tolist(), predictions.decision.tolist(), told, strict=True)
+        columns = self.predictor.columns(predictions)
+        values = [[None] * len(rows) if column is None else column.tolist() for column in columns.values()]
+        pairs = zip(rows, zip(*values, strict=True), told, strict=True)
         return [
             {
                 "key": {name: row[name] for name in key},
-                "probability": probability,
-                "decision": decision,
+                **dict(zip(columns, answer, strict=True)),
                 "reasons": why,
                 **shared,
             }
-            for row, probability, decision, why in pairs
+            for row, answer, why in pairs
         ]
 
     def _reasons(self, features: NDArray[np.float64], predictions: Predictions) -> list[list[dict[str, Any]]]:

@@ -36,7 +36,7 @@ class Measures:
     def count_answers(self, use_case: str, answers: Sequence[dict[str, Any]]) -> None:
         """Count the rows of one request."""
         self.rows.labels(use_case).inc(len(answers))
-        self.positives.labels(use_case).inc(sum(answer["decision"] for answer in answers))
+        self.positives.labels(use_case).inc(sum(bool(answer.get("decision")) for answer in answers))
 
     def count_refresh(self, shelf: Shelf) -> None:
         """Count a look for something newer, and tell what answers since."""

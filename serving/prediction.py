@@ -14,12 +14,12 @@ from pydantic.json_schema import models_json_schema
 
 from nightloop.errors import UnknownUseCase, UsageError
 from nightloop.nights import Night, parse_night
-from serving.answers import Answer, Answers
+from serving.answers import answer_model, answers_model
 from serving.editions import Edition
 from serving.measures import Measures
 from serving.problems import Problem, TooLarge
 from serving.refresh import Shelf
-from serving.rows import RowReader
+from serving.rows import RowReader, title_of
 
 ROWS_ANSWERED_INLINE = 16  # more go to a thread, so that probes and other callers are still answered meanwhile
 PARAMETERS = {"night", "reasons"}
@@ -114,6 +114,8 @@ def add_prediction_routes(app: FastAPI, prediction: Prediction, protected: Seque
 
 def _add_route(app: FastAPI, prediction: Prediction, name: str, shelf: Shelf, protected: Sequence[Any]) -> None:
     reader = prediction.readers[name]
+    title = title_of(shelf.use_case)
+    answers: Any = answer_model(shelf.use_case, title) | answers_model(shelf.use_case, title)
     body = {"oneOf": [{"$ref": f"{SCHEMAS}{model.__name__}"} for model in (reader.row, reader.batch)]}
 
     @app.post(
@@ -125,7 +127,7 @@ def _add_route(app: FastAPI, prediction: Prediction, name: str, shelf: Shelf, pr
         tags=["prediction"],
         dependencies=list(protected),
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}},
-        responses={200: {"model": Answer | Answers, "description": "One answer, or one a row in their order."}, **REFUSALS},
+        responses={200: {"model": answers, "description": "One answer, or one a row in their order."}, **REFUSALS},
         response_model=None,
     )
     async def predict(request: Request, night: NightAsked = None, reasons: ReasonsAsked = True) -> Response:

@@ -64,7 +64,7 @@ def row_model(use_case: UseCase) -> type[BaseModel]:
     }
     example: Any = {name: EXAMPLES[column.type] for name, column in entity_columns(use_case).items() if name in needed}
     return create_model(
-        f"{_title(use_case)}Row",
+        f"{title_of(use_case)}Row",
         __config__=ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": example}),
         __doc__=use_case.sources[use_case.entity.source].description,
         **fields,
@@ -81,7 +81,8 @@ def _field(column: Column, *, is_key: bool, is_needed: bool) -> tuple[Any, Any]:
     return kind | None, Field(None, description=f"{text} No feature reads it.")
 
 
-def _title(use_case: UseCase) -> str:
+def title_of(use_case: UseCase) -> str:
+    """Return the use case's name as the names of models begin with it."""
     return "".join(part.capitalize() for part in use_case.use_case.split("_"))
 
 
@@ -111,7 +112,7 @@ class RowReader:
         """The model of several rows."""
         rows: Any = list[self.row]  # type: ignore[name-defined]
         return create_model(
-            f"{_title(self.use_case)}Rows",
+            f"{title_of(self.use_case)}Rows",
             __config__=ConfigDict(extra="forbid", strict=True),
             __doc__="Several rows, answered in their order.",
             rows=(rows, Field(..., min_length=1, max_length=self.most_rows)),
