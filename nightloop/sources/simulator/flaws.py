@@ -18,7 +18,9 @@ from nightloop.definitions.simulation import (
     UnitError,
 )
 from nightloop.sources.simulator import columns
+from nightloop.sources.simulator.draws import share_of
 from nightloop.sources.simulator.tables import records
+from nightloop.sources.simulator.transactions import never_revised
 from nightloop.sources.simulator.world import World, lasts
 
 _LONGEST = 3  # nights that a delivery can be late, or repeated after
@@ -55,9 +57,14 @@ def _brought(world: World, table: SimulatedTable, night: int) -> Iterator[pa.Tab
 
 
 def _waits(world: World, own: pa.Table, event: LateDelivery, night: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return how many nights late each record of the night arrives."""
+    """Return how many nights late each record of the night arrives; one that is revised later is in time.
+
+    Its first version would arrive after the correction, and count as the newer one.
+    """
     word = world.draws.words(f"late {event.table}", night, np.arange(own.num_rows, dtype=np.int64))
-    late = (word >> np.uint64(11)) * 2.0**-53 < event.share
+    late = share_of(word) < event.share
+    if event.table == "card_transactions":
+        late &= never_revised(world, night, own.num_rows)
     return np.where(late, 1 + (word % np.uint64(event.within)).astype(np.int64), 0)
 
 

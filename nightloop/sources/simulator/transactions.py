@@ -127,3 +127,12 @@ def card_transactions(world: World, night: int) -> Iterator[pa.Table]:
         yield late.records(night, amount=late.amount)
         yield right.records(night, amount=right.amount)
         yield gone.records(night, amount=gone.amount, reversed_=True)
+
+
+def never_revised(world: World, night: int, rows: int) -> Bools:
+    """Mark, among the night's records, its own payments that are neither corrected nor reversed later."""
+    fate = Payments(world, night).fate
+    prompt = fate[fate >= LATE]  # in the order in which the night's own payments come first
+    found = np.zeros(rows, dtype=np.bool_)
+    found[: len(prompt)] = prompt >= REVERSED
+    return found
