@@ -10,13 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jobs.published import Progress, Published, silent
-from nightloop.contracts import Contract, Judgement, judge, load_contract, parameters
+from jobs.raw_tables import RawTables
+from nightloop.contracts import Contract, Judgement, Past, judge, load_contract, numbers
 from nightloop.contracts.quarantine import SCHEMA, counts, quarantined
-from nightloop.definitions import UseCase, definition_digest
+from nightloop.contracts.references import in_order, referred
+from nightloop.contracts.releases import Accepted, accepted
+from nightloop.contracts.summaries import summary
+from nightloop.definitions import UseCase
 from nightloop.errors import BadNight, ContractBroken, EmptyNight
-from nightloop.lake import Commit
 from nightloop.nights import Night, Nights, cutoff, one
 from nightloop.sources import Arrival, Reading, by_night, no_arrival, raw_schema, read_source
 from nightloop.workspace import Workspace
@@ -63,7 +67,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     published: list[Published] = []
     for done, night in enumerate(nights):
         progress(f"{STAGE} {night}", done, len(nights))
-        published += ingest.publish(night, [ingest.judged(night, name, read(night)) for name, read in readers.items()])
+        published += ingest.publish(night, ingest.judge(night, readers))
     progress(STAGE, len(nights), len(nights))
     return published
 
@@ -83,19 +87,19 @@ def _within(use_case: UseCase, nights: Nights) -> None:
 class _Ingest:
     use_case: UseCase
     workspace: Workspace
-    history: dict[str, dict[Night, int]] = field(default_factory=dict)
+    contracts: dict[str, Contract] = field(default_factory=dict)
+    history: dict[str, dict[Night, Past]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings, lake = self.workspace.settings, self.workspace.lake
         self.cache = settings.home / "cache"
-        self.contracts: dict[str, Contract] = {}
-        for name, source in self.use_case.sources.items():
-            columns = raw_schema(source).names
-            self.contracts[name] = load_contract(settings.contracts, self.use_case.contracts_of, name, columns)
-            self.history[name] = {night: state.rows for night, state in lake.states(self._table(f"raw_{name}")).items()}
-
-    def _table(self, name: str) -> str:
-        return f"{self.use_case.use_case}/{name}"
+        self.tables = RawTables(self.use_case, self.workspace, STAGE)
+        columns = {name: raw_schema(source).names for name, source in self.use_case.sources.items()}
+        for name in self.use_case.sources:
+            self.contracts[name] = load_contract(settings.contracts, self.use_case.contracts_of, name, columns[name])
+            states = lake.states(self.tables.table(f"raw_{name}"))
+            self.history[name] = {night: Past(state.rows, state.summary) for night, state in states.items()}
+        self.order = in_order(self.contracts, columns)
 
     def readers(self, nights: Nights, progress: Progress) -> dict[str, Callable[[Night], Reading]]:
         """Return how each source gives a night: one file of all nights is read now, a night's own file when its turn comes."""
@@ -120,31 +124,45 @@ class _Ingest:
             connection=self.workspace.connection,
         )
 
-    def judged(self, night: Night, name: str, reading: Reading) -> Judged:
-        """Judge one source's night.
+    def judge(self, night: Night, readers: Mapping[str, Callable[[Night], Reading]]) -> list[Judged]:
+        """Judge all sources of a night, those that others refer to first; return them as declared.
 
         Raises:
             EmptyNight: nothing arrived, and the source does not call that normal.
         """
+        found: dict[str, Judged] = {}
+        for name in self.order:
+            kept = {other: item.judgement.kept for other, item in found.items()}
+            found[name] = self._judged(night, name, readers[name](night), kept)
+        return [found[name] for name in self.use_case.sources]
+
+    def _judged(self, night: Night, name: str, reading: Reading, kept: Mapping[str, pa.Table]) -> Judged:
         source, contract = self.use_case.sources[name], self.contracts[name]
         arrival = reading.arrivals.get(night)
         if arrival is None:
-            if not source.may_be_empty:
-                raise EmptyNight(
-                    f"source '{name}' has no record for the night {night}.",
-                    where=reading.origin,
-                    do="Wait for its delivery and run the night again; if it is normal, set may_be_empty in feature_defs/.",
-                )
-            arrival = no_arrival(night, source)
-            return Judged(
-                name,
-                arrival,
-                Judgement(arrival.rows, {}, (), (), tuple(rule.name for rule in contract.rules)),
-                SCHEMA.empty_table(),
-            )
-        numbers = parameters(night, self.use_case.time_zone, self.history[name], contract.rows_against_recent_nights)
-        judgement = judge(contract, arrival.rows, len(arrival.refused), numbers, self.cache / "verdicts")
+            return self._nothing(night, name, reading)
+        past = numbers(night, self.use_case.time_zone, self.history[name], contract, referred(contract, kept))
+        judgement = judge(
+            contract,
+            arrival.rows,
+            past,
+            refused=len(arrival.refused),
+            cache=self.cache / "verdicts",
+            spare=Accepted(arrival, lambda: accepted(self.workspace.ledger, self.use_case.use_case, night, name)),
+        )
         return Judged(name, arrival, judgement, quarantined(name, source, arrival, judgement), reading.inputs)
+
+    def _nothing(self, night: Night, name: str, reading: Reading) -> Judged:
+        source, contract = self.use_case.sources[name], self.contracts[name]
+        if not source.may_be_empty:
+            raise EmptyNight(
+                f"source '{name}' has no record for the night {night}.",
+                where=reading.origin,
+                do="Wait for its delivery and run the night again; if it is normal, set may_be_empty in feature_defs/.",
+            )
+        arrival = no_arrival(night, source)
+        judgement = Judgement(arrival.rows, {}, (), (), tuple(rule.name for rule in contract.rules))
+        return Judged(name, arrival, judgement, SCHEMA.empty_table())
 
     def publish(self, night: Night, judged: list[Judged]) -> list[Published]:
         """Publish a night, or only its quarantine when it breaks a contract.
@@ -158,28 +176,24 @@ class _Ingest:
         for item in judged:
             self._tell(night, item)
         if broken:
-            self._commit(night, "quarantine", quarantine, {}, {})
+            self.tables.commit("quarantine", night, quarantine, details={})
             raise self._broken(night, broken)
-        published = [
-            self._commit(night, f"raw_{item.source}", item.judgement.kept, item.details, item.inputs) for item in judged
-        ]
+        published: list[Published] = []
         for item in judged:
-            self.history[item.source][night] = item.judgement.kept.num_rows
-        return [*published, self._commit(night, "quarantine", quarantine, {"quarantined": quarantine.num_rows}, {})]
-
-    def _commit(
-        self, night: Night, name: str, rows: pa.Table, details: dict[str, object], inputs: Mapping[str, int]
-    ) -> Published:
-        commit = Commit(STAGE, self.use_case.use_case, definition_digest(self.use_case), inputs)
-        state = self.workspace.lake.publish(self._table(name), night, rows, commit)
-        return Published.of(self.use_case.use_case, self._table(name), state, details)
+            kept = item.judgement.kept
+            past = Past(kept.num_rows, summary(kept))
+            published.append(
+                self.tables.publish(item.source, night, kept, columns=past.columns, details=item.details, inputs=item.inputs)
+            )
+            self.history[item.source][night] = past
+        return [*published, self.tables.commit("quarantine", night, quarantine, details={"quarantined": quarantine.num_rows})]
 
     def _check_cutoff(self, night: Night, judged: list[Judged]) -> None:
         """Hold promise 4 at the door itself, whatever the connectors do."""
         end = cutoff(night, self.use_case.time_zone)
         for item in judged:
             kept = item.judgement.kept
-            newest = max(kept.column("known_at").to_pylist(), default=None) if "known_at" in kept.column_names else None
+            newest = pc.max(kept.column("known_at")).as_py() if "known_at" in kept.column_names else None
             if newest is not None and newest >= end:
                 raise AssertionError(f"raw_{item.source} of {night} holds a record known at {newest}, after the cut-off {end}")
 
@@ -187,20 +201,13 @@ class _Ingest:
         """Record what was set aside and what broke; the same finding is recorded once."""
         found = counts(item.quarantine)
         if found:
-            self._record("night_quarantined", night, item.source, {"records": sum(found.values()), "rules": found})
+            self.tables.record("night_quarantined", night, item.source, {"records": sum(found.values()), "rules": found})
         breaches = [vars(breach) for breach in item.judgement.breaches]
         if breaches:
-            self._record("contract_broken", night, item.source, {"breaches": breaches})
+            self.tables.record("contract_broken", night, item.source, {"breaches": breaches})
         warnings = [vars(breach) for breach in item.judgement.warnings]
         if warnings:
-            self._record("contract_warned", night, item.source, {"breaches": warnings})
-
-    def _record(self, kind: str, night: Night, source: str, payload: dict[str, object]) -> None:
-        ledger = self.workspace.ledger
-        with ledger.exclusive():
-            standing = ledger.events(self.use_case.use_case, kind=kind, night=night, subject=source)
-            if not standing or standing[-1].payload != payload:
-                ledger.record(kind, self.use_case.use_case, night=night, subject=source, payload=payload)
+            self.tables.record("contract_warned", night, item.source, {"breaches": warnings})
 
     def _broken(self, night: Night, broken: list[Judged]) -> ContractBroken:
         said = [
@@ -212,6 +219,6 @@ class _Ingest:
         return ContractBroken(
             f"the night breaks its contract and is not published: {' '.join(said)}",
             where=self.use_case.use_case,
-            do=f"Look at the night in the table {self._table('quarantine')}, mend the source and run the night again; "
+            do=f"Look at the night in the table {self.tables.table('quarantine')}, mend the source and run the night again; "
             "if the data is right, correct the rule.",
         )

@@ -2,7 +2,8 @@
 
 from nightloop.contracts.checking import check_contracts
 from nightloop.contracts.judging import Breach, Judgement, judge
-from nightloop.contracts.limits import parameters
+from nightloop.contracts.limits import Numbers, numbers
 from nightloop.contracts.suite import Contract, Rule, load_contract
+from nightloop.contracts.usual import Past
 
-__all__ = ["Breach", "Contract", "Judgement", "Rule", "check_contracts", "judge", "load_contract", "parameters"]
+__all__ = ["Breach", "Contract", "Judgement", "Numbers", "Past", "Rule", "check_contracts", "judge", "load_contract", "numbers"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nightloop.contracts import library
+from nightloop.contracts.references import in_order
 from nightloop.contracts.suite import load_contract
 from nightloop.definitions.near_names import suggest
 from nightloop.definitions.use_case import UseCase
@@ -24,9 +25,10 @@ def check_contracts(use_case: UseCase, folder: Path) -> int:
         if path.suffix != ".yaml" or path.stem not in use_case.sources:
             what = f"'{path.name}' guards no source of '{use_case.use_case}'."
             raise DefinitionError(what, where=str(path), do=suggest(path.stem, use_case.sources, "Sources"))
-    rules = 0
-    for name, source in use_case.sources.items():
-        for rule in load_contract(folder, use_case.contracts_of, name, raw_schema(source).names).rules:
-            library.check(rule)
-            rules += 1
-    return rules
+    columns = {name: raw_schema(source).names for name, source in use_case.sources.items()}
+    contracts = {name: load_contract(folder, use_case.contracts_of, name, columns[name]) for name in use_case.sources}
+    in_order(contracts, columns)
+    rules = [rule for contract in contracts.values() for rule in contract.rules]
+    for rule in rules:
+        library.check(rule)
+    return len(rules)

@@ -5,19 +5,26 @@ Rules that set rows aside look at all rows; rules that fail the night or warn lo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from nightloop.contracts.library import Result, plain
-from nightloop.contracts.limits import Parameter
+from nightloop.contracts.limits import Numbers
+from nightloop.contracts.results import Result, plain
 from nightloop.contracts.suite import Contract, Rule
 from nightloop.contracts.verdicts import results
 
 _UNIQUE = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
 SHARE_RULE = "quarantined_share"
+Spare = Callable[[Sequence[int]], Collection[int]]
+
+
+def none(rows: Sequence[int]) -> Collection[int]:  # noqa: ARG001 - the form of every Spare
+    """Spare no row."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -42,37 +49,48 @@ class Judgement:
     not_judged: tuple[str, ...]
 
 
-def judge(contract: Contract, rows: pa.Table, refused: int, numbers: Mapping[str, Parameter], cache: Path) -> Judgement:
+def judge(contract: Contract, rows: pa.Table, numbers: Numbers, *, refused: int, cache: Path, spare: Spare = none) -> Judgement:
     """Judge one night of one source.
 
     Args:
         contract: the source's suite.
         rows: the night's rows in the declared form.
-        refused: how many records of the night are not in that form; they count as quarantined.
         numbers: the night's parameters; a rule whose parameter is absent is not judged, and told so.
+        refused: how many records of the night are not in that form; they count as quarantined.
         cache: folder of verdicts given before.
+        spare: asked which of the rows about to be set aside stay, because a person let them in.
 
     Raises:
         DefinitionError: a rule that Great Expectations refuses or fails on.
     """
-    judged = [rule for rule in contract.rules if all(name in numbers for name in rule.parameters)]
-    not_judged = tuple(rule.name for rule in contract.rules if rule not in judged)
-    found = dict(zip(judged, results(judged, rows, numbers, cache), strict=True))
-    set_aside = _set_aside({rule: result for rule, result in found.items() if rule.on_breach == "quarantine"}, rows)
-    kept, others = rows, [rule for rule in judged if rule.on_breach != "quarantine"]
-    if set_aside:  # what fails the night or warns is about the rows that stay
-        kept = rows.filter(pa.array([i not in set_aside for i in range(rows.num_rows)]))
-        found = dict(zip(others, results(others, kept, numbers, cache), strict=True))
-    broken = [(rule, _breach(rule, found[rule], numbers)) for rule in others if not found[rule].success]
-    breaches = [breach for rule, breach in broken if rule.on_breach == "fail"]
+    asked = {rule: numbers.arguments(rule) for rule in contract.rules}
+    judged = [replace(rule, kwargs=arguments) for rule, arguments in asked.items() if arguments is not None]
+    not_judged = tuple(rule.name for rule, arguments in asked.items() if arguments is None)
+    setting_aside = [rule for rule in judged if rule.on_breach == "quarantine"]
+    first = list(zip(setting_aside, results(setting_aside, rows, cache), strict=True))
+    set_aside = _set_aside(first, rows)
+    for row in spare(list(set_aside)) if set_aside else ():
+        del set_aside[row]
+    kept = _without(rows, list(set_aside)) if set_aside else rows
+    others = [rule for rule in judged if rule.on_breach != "quarantine"]
+    found = list(zip(others, results(others, kept, cache), strict=True))  # these are about the rows that stay
+    broken = [(rule, _breach(rule, result)) for rule, result in found if not result.success]
+    breaches = [_breach(rule, result) for rule, result in first if not result.success and not result.rows]
+    breaches += [breach for rule, breach in broken if rule.on_breach == "fail"]
     breaches += _share(contract, refused + len(set_aside), refused + rows.num_rows)
     warnings = tuple(breach for rule, breach in broken if rule.on_breach == "warn")
     return Judgement(kept, set_aside, tuple(breaches), warnings, not_judged)
 
 
-def _set_aside(found: Mapping[Rule, Result], rows: pa.Table) -> dict[int, Rule]:
+def _without(rows: pa.Table, set_aside: Sequence[int]) -> pa.Table:
+    keep = np.ones(rows.num_rows, dtype=np.bool_)
+    keep[list(set_aside)] = False
+    return rows.filter(pa.array(keep))
+
+
+def _set_aside(found: Sequence[tuple[Rule, Result]], rows: pa.Table) -> dict[int, Rule]:
     broken: dict[int, Rule] = {}
-    for rule, result in found.items():
+    for rule, result in found:
         for row in _without_one_copy(rule, result.rows, rows) if rule.type in _UNIQUE else result.rows:
             broken.setdefault(row, rule)
     return dict(sorted(broken.items()))
@@ -94,12 +112,11 @@ def _without_one_copy(rule: Rule, repeated: Sequence[int], rows: pa.Table) -> li
     return aside
 
 
-def _breach(rule: Rule, result: Result, numbers: Mapping[str, Parameter]) -> Breach:
-    shown = {
-        key: numbers[value["$PARAMETER"]] if isinstance(value, dict) and "$PARAMETER" in value else value
-        for key, value in rule.kwargs.items()
-    }
-    expected = ", ".join(f"{key} {plain(value)}" for key, value in shown.items() if not key.startswith("column"))
+def _breach(rule: Rule, result: Result) -> Breach:
+    shown = {key: value for key, value in rule.kwargs.items() if not key.startswith("column")}
+    if rule.refers_to is not None:
+        shown["value_set"] = "of {}.{}".format(*rule.refers_to)
+    expected = ", ".join(f"{key} {plain(value)}" for key, value in shown.items())
     return Breach(rule.name, result.observed, expected or rule.description, rule.description, rule.place)
 
 

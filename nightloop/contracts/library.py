@@ -1,7 +1,7 @@
 """Run rules with Great Expectations, on its pandas engine, in this process.
 
 The library takes about five seconds to import and 0.1 s to judge a small night. It is imported at the first judgement a process
-really needs; docs/decisions/0032 has the figures and why the pandas engine.
+really needs (first_look.py answers the common rules); docs/decisions/0032 and 0036 have the figures and why the pandas engine.
 """
 
 from __future__ import annotations
@@ -9,53 +9,38 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
 from functools import cache
 from typing import Any
 
 import pyarrow as pa
 
-from nightloop.contracts.limits import Parameter
+from nightloop.contracts.results import PASSED, Result, observed_rows, plain
 from nightloop.contracts.suite import Rule
 from nightloop.errors import DefinitionError
 
 
-@dataclass(frozen=True)
-class Result:
-    """What Great Expectations found for one rule: positions of breaking rows (none for a rule about the whole table)."""
-
-    success: bool
-    rows: tuple[int, ...]
-    observed: str
-
-
-PASSED = Result(True, (), "")
-
-
-def run(rules: Sequence[Rule], table: pa.Table, numbers: Mapping[str, Parameter]) -> list[Result]:
-    """Judge a table by rules whose parameters are all in ``numbers``.
+def run(rules: Sequence[Rule], table: pa.Table) -> list[Result]:
+    """Judge a table by rules whose parameters are in place.
 
     Raises:
         DefinitionError: the library refuses a rule, or fails on it; shown at its line.
     """
     frame = _frame(table)
     # Asking for yes or no first costs half: which rows break a rule is asked only where some may.
-    answers = _validate(rules, frame, numbers, "BOOLEAN_ONLY")
+    answers = _validate(rules, frame, "BOOLEAN_ONLY").results
     asked = [i for i, item in enumerate(answers) if not item.success or "mostly" in rules[i].kwargs]
-    details = _validate([rules[i] for i in asked], frame, numbers, "COMPLETE") if asked else []
+    details = _validate([rules[i] for i in asked], frame, "COMPLETE").results if asked else []
     found = {i: _result(item) for i, item in zip(asked, details, strict=True)}
     return [found.get(i, PASSED) for i in range(len(rules))]
 
 
-def _validate(rules: Sequence[Rule], frame: Any, numbers: Mapping[str, Parameter], detail: str) -> list[Any]:
-    """Return the library's result for each rule, in order; one without a verdict is an error."""
+def _validate(rules: Sequence[Rule], frame: Any, detail: str) -> Any:
+    """Return the library's result, its ``results`` in the order of the rules; one without a verdict is an error."""
     import great_expectations as gx
 
-    configurations = [{"type": rule.type, "kwargs": rule.kwargs, "meta": {"position": i}} for i, rule in enumerate(rules)]
-    suite = gx.ExpectationSuite(name="judged", expectations=configurations)
+    suite = gx.ExpectationSuite(name="judged", expectations=[as_configuration(rule, i) for i, rule in enumerate(rules)])
     batch = _batch_definition().get_batch({"dataframe": frame})
-    found = batch.validate(suite, result_format={"result_format": detail}, expectation_parameters=dict(numbers))
+    found = batch.validate(suite, result_format={"result_format": detail})
     by_position = {item.expectation_config.meta["position"]: item for item in found.results}
     for i, rule in enumerate(rules):
         failure = _failure(by_position.get(i))
@@ -63,7 +48,15 @@ def _validate(rules: Sequence[Rule], frame: Any, numbers: Mapping[str, Parameter
             raise DefinitionError(
                 f"the rule {rule.name} cannot be judged: {failure}.", where=rule.place, do="Correct its arguments."
             )
-    return [by_position[i] for i in range(len(rules))]
+    found.results = [by_position[i] for i in range(len(rules))]
+    return found
+
+
+def as_configuration(rule: Rule, position: int) -> dict[str, Any]:
+    """Write a rule as the library reads it; values of another source become a list."""
+    kwargs = {key: value.to_pylist() if isinstance(value, pa.Array) else value for key, value in rule.kwargs.items()}
+    notes = {"content": f"{rule.description} On a breach: {rule.on_breach}.", "format": "string"}
+    return {"type": rule.type, "kwargs": kwargs, "meta": {"position": position, "rule": rule.name, "notes": notes}}
 
 
 def check(rule: Rule) -> None:
@@ -138,12 +131,4 @@ def _failure(found: Any) -> str | None:
 def _observed(result: Mapping[str, Any], rows: Sequence[int]) -> str:
     if "observed_value" in result:
         return plain(result["observed_value"])
-    examples = ", ".join(dict.fromkeys(plain(value) for value in (result.get("partial_unexpected_list") or ())[:20]))
-    return f"{len(rows)} of {result.get('element_count')} rows{f' ({examples[:200]})' if examples else ''}"
-
-
-def plain(value: object) -> str:
-    """Write a value for people and for JSON, the same in every process."""
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    return value.isoformat() if isinstance(value, date) else str(value)
+    return observed_rows(len(rows), result.get("element_count"), result.get("partial_unexpected_list") or ())

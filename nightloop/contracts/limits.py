@@ -1,59 +1,96 @@
-"""The numbers of a rule that depend on the night: its dates, and how many rows the recent nights had.
+"""What stands for ``{$PARAMETER: name}`` in a rule: the numbers that depend on the night, on its past, and on other sources.
 
-They are computed from nights before the judged one only, so judging again, or in a range, gives the same answer.
+They are computed from the night and from nights before it only, so judging again, or in a range, gives the same answer.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from statistics import median_low
+from typing import Any
 
+import pyarrow as pa
+
+from nightloop.contracts.suite import Contract, Rule
+from nightloop.contracts.usual import OF_COLUMN, Past, recent, usual_rows, usual_rows_of_weekday
+from nightloop.contracts.words import REFERRED
 from nightloop.nights import Night, cutoff
-
-RECENT_NIGHTS = 28
-ENOUGH = 3  # fewer nights than these tell nothing about the usual number of rows
-
-PARAMETERS = {
-    "night": "the night (date)",
-    "next_night": "the day after the night (date)",
-    "night_start": "first instant of the night (timestamp)",
-    "evening": "six hours before the cut-off (timestamp)",
-    "night_end": "last instant of the night (timestamp)",
-    "rows_low": "fewest rows to expect, from recent nights",
-    "rows_high": "most rows to expect, from recent nights",
-}
 
 Parameter = date | datetime | int
 
 
-def parameters(night: Night, time_zone: str, history: Mapping[Night, int], span: tuple[float, float]) -> dict[str, Parameter]:
-    """Return the night's parameters; ``rows_low`` and ``rows_high`` are absent where too few nights stand before it.
+@dataclass(frozen=True)
+class Numbers:
+    """The parameters of one night of one source.
+
+    Attributes:
+        of_night: values that are the same for every rule.
+        past: recent nights, which limits for a rule's column come from.
+        referred: values of columns of other sources that this source refers to, by (source, column).
+    """
+
+    of_night: Mapping[str, Parameter]
+    past: tuple[Past, ...] = ()
+    referred: Mapping[tuple[str, str], pa.Array] = field(default_factory=dict)
+
+    def arguments(self, rule: Rule) -> dict[str, Any] | None:
+        """Return the rule's arguments with each parameter in place; None where one of them is not known."""
+        found = {}
+        for key, value in rule.kwargs.items():
+            name = value.get("$PARAMETER") if isinstance(value, dict) else None
+            found[key] = value if name is None else self._value(name, rule)
+        return None if any(value is None for value in found.values()) else found
+
+    def _value(self, name: str, rule: Rule) -> Any:
+        if name == REFERRED:
+            return None if rule.refers_to is None else self.referred.get(rule.refers_to)
+        if name in OF_COLUMN:
+            return OF_COLUMN[name][1](self.past, rule.columns[0], rule.tolerance)
+        return self.of_night.get(name)
+
+
+def numbers(
+    night: Night,
+    time_zone: str,
+    history: Mapping[Night, Past],
+    contract: Contract,
+    referred: Mapping[tuple[str, str], pa.Array] | None = None,
+) -> Numbers:
+    """Return what the parameters of a contract's rules stand for in one night.
 
     Args:
         night: the night to be judged.
         time_zone: of the use case.
-        history: rows by night, of any nights; only those of the 28 before ``night`` count.
-        span: factors on the usual number of rows.
+        history: published nights of the source's raw table; only those before ``night`` count.
+        contract: says how far the number of rows may be from the usual one.
+        referred: see ``Numbers``.
     """
+    return Numbers(
+        {**dates(night, time_zone), **volume(night, history, contract)}, tuple(recent(night, history).values()), referred or {}
+    )
+
+
+def dates(night: Night, time_zone: str) -> dict[str, Parameter]:
+    """Return the night's own dates and instants, in the time zone of the use case."""
     end = cutoff(night, time_zone)
-    found: dict[str, Parameter] = {
+    return {
         "night": night,
         "next_night": night + timedelta(days=1),
         "night_start": cutoff(night - timedelta(days=1), time_zone),
         "evening": end - timedelta(hours=6),
         "night_end": end - timedelta(microseconds=1),
     }
-    usual = usual_rows(night, history)
-    if usual:
-        found |= {"rows_low": math.floor(span[0] * usual), "rows_high": math.ceil(span[1] * usual)}
+
+
+def volume(night: Night, history: Mapping[Night, Past], contract: Contract) -> dict[str, Parameter]:
+    """Return the fewest and most rows to expect; absent where too few nights stand before the night."""
+    found: dict[str, Parameter] = {}
+    for suffix, usual, (low, high) in (
+        ("", usual_rows(night, history), contract.rows_against_recent_nights),
+        ("_weekday", usual_rows_of_weekday(night, history), contract.rows_against_same_weekdays),
+    ):
+        if usual:
+            found |= {f"rows_low{suffix}": math.floor(low * usual), f"rows_high{suffix}": math.ceil(high * usual)}
     return found
-
-
-def usual_rows(night: Night, history: Mapping[Night, int]) -> int | None:
-    """Return the median of the same weekdays among the 28 nights before (of all of them where those are too few)."""
-    recent = {before: rows for before, rows in history.items() if 0 < (night - before).days <= RECENT_NIGHTS}
-    same = [rows for before, rows in recent.items() if before.weekday() == night.weekday()]
-    judged_by = same if len(same) >= ENOUGH else list(recent.values())
-    return median_low(judged_by) if len(judged_by) >= ENOUGH else None

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from nightloop.contracts.judging import Judgement
-from nightloop.contracts.library import plain
+from nightloop.contracts.results import plain
 from nightloop.definitions.keys import KEY_TYPES, key_text
 from nightloop.definitions.use_case import ColumnType, Source
 from nightloop.sources import Arrival

@@ -1,4 +1,4 @@
-"""Remember what Great Expectations found for a table, so that the same table is not judged twice.
+"""Judge a table by rules: the common ones at a first look, the others by Great Expectations, whose verdicts are remembered.
 
 Kept in HOME/cache/verdicts, one file by the digest of everything a verdict depends on: the rules, the night's parameters,
 the rows in their order, and the versions of the libraries. Re-runs and unchanged snapshots then need no import of the library.
@@ -11,36 +11,44 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from nightloop.contracts import library
-from nightloop.contracts.library import Result
-from nightloop.contracts.limits import Parameter
+from nightloop.contracts.first_look import look
+from nightloop.contracts.results import Result
 from nightloop.contracts.suite import Rule
 
-_FORMAT = "verdicts-1"  # part of the key: raise it when Result or the conversion to pandas changes
+_FORMAT = "verdicts-2"  # part of the key: raise it when Result or the conversion to pandas changes
 
 
-def results(rules: Sequence[Rule], table: pa.Table, numbers: Mapping[str, Parameter], cache: Path) -> list[Result]:
+def results(rules: Sequence[Rule], table: pa.Table, cache: Path) -> list[Result]:
+    """Return what each rule, its parameters in place, finds in a table."""
+    found = [look(rule, table) for rule in rules]
+    left = [i for i, result in enumerate(found) if result is None]
+    for i, result in zip(left, _by_library([rules[i] for i in left], table, cache), strict=True):
+        found[i] = result
+    return [result for result in found if result is not None]
+
+
+def _by_library(rules: Sequence[Rule], table: pa.Table, cache: Path) -> list[Result]:
     """Return the results of ``library.run``, from the cache where the very same question was asked before."""
     if not rules:
         return []
-    used = {name: numbers[name] for rule in rules for name in rule.parameters}
-    file = cache / f"{_key(rules, table, used)}.json"
+    file = cache / f"{_key(rules, table)}.json"
     if file.exists():
         return [Result(item["success"], tuple(item["rows"]), item["observed"]) for item in json.loads(file.read_text("utf-8"))]
     for rule in rules:
         library.check(rule)
-    found = library.run(rules, table, used)
+    found = library.run(rules, table)
     _keep(file, found)
     return found
 
 
-def _key(rules: Sequence[Rule], table: pa.Table, used: Mapping[str, Parameter]) -> str:
-    asked = [_FORMAT, library.version(), [(rule.type, rule.kwargs) for rule in rules], {k: str(v) for k, v in used.items()}]
+def _key(rules: Sequence[Rule], table: pa.Table) -> str:
+    asked = [_FORMAT, library.version(), [(rule.type, rule.kwargs) for rule in rules]]
     digest = hashlib.blake2b(json.dumps(asked, sort_keys=True, default=str).encode(), digest_size=16)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightloop.contracts import Contract, check_contracts, judge, load_contract, parameters
-from nightloop.contracts.limits import RECENT_NIGHTS, usual_rows
+from nightloop.contracts import Contract, Judgement, Past, check_contracts, load_contract
+from nightloop.contracts import judge as judge_night
+from nightloop.contracts import numbers as numbers_of
+from nightloop.contracts.usual import RECENT_NIGHTS, usual_rows
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.errors import DefinitionError
 from nightloop.settings import REPOSITORY
@@ -38,11 +40,21 @@ def table(*rows: tuple[str | None, int | None, int | None]) -> pa.Table:
     return pa.Table.from_pylist([dict(zip(COLUMNS, (*row, at), strict=True)) for row in rows], schema=schema)
 
 
-def numbers(history: dict[date, int] | None = None) -> dict[str, object]:
-    return parameters(NIGHT, "America/New_York", history or {}, (0.3, 3))
+def counted(history: dict[date, int]) -> dict[date, Past]:
+    return {night: Past(rows) for night, rows in history.items()}
+
+
+def numbers(history: dict[date, int] | None = None) -> dict[date, Past]:
+    return counted(history or {})
+
+
+def judge(suite: Contract, rows: pa.Table, refused: int, past: dict[date, Past], cache: Path) -> Judgement:
+    """Judge rows of NIGHT, given what was published before."""
+    return judge_night(suite, rows, numbers_of(NIGHT, "America/New_York", past, suite), refused=refused, cache=cache)
 
 
 UNIQUE = "expect_column_values_to_be_unique | {column: key} | quarantine"
+SHORT = "expect_column_value_lengths_to_be_between | {column: key, max_value: 3} | quarantine"  # not one of the first look
 UNIQUE_PAIR = "expect_compound_columns_to_be_unique | {column_list: [key, part]} | quarantine"
 POSITIVE = "expect_column_values_to_be_between | {column: amount, min_value: 0} | quarantine"
 ROWS = "expect_table_row_count_to_be_between | {min_value: {$PARAMETER: rows_low}, max_value: {$PARAMETER: rows_high}} | fail"
@@ -187,12 +199,12 @@ def test_freshness_is_judged_against_the_night(tmp_path: Path) -> None:
     assert breach.expected == "min_value 2024-03-20T22:00:00+00:00"
 
 
-def test_the_same_table_is_not_judged_twice(tmp_path: Path) -> None:
-    suite, rows = contract(tmp_path, POSITIVE, UNIQUE), table(("a", 1, 5))
+def test_what_great_expectations_judged_is_not_judged_twice(tmp_path: Path) -> None:
+    suite, rows = contract(tmp_path, SHORT), table(("a", 1, 5))
     judge(suite, rows, 0, numbers(), tmp_path / "verdicts")
     (kept,) = (tmp_path / "verdicts").iterdir()
     kept.write_text(kept.read_text().replace("true", "false"))
-    fails = contract(tmp_path, POSITIVE.replace("quarantine", "fail"), UNIQUE)
+    fails = contract(tmp_path, SHORT.replace("quarantine", "fail"))
     assert judge(fails, rows, 0, numbers(), tmp_path / "verdicts").breaches  # the kept verdict, doctored, is what answers
     judge(suite, table(("a", 1, 6)), 0, numbers(), tmp_path / "verdicts")
     assert len(list((tmp_path / "verdicts").iterdir())) == 2
@@ -207,11 +219,11 @@ def test_usual_rows_come_from_the_28_nights_before_only(history: dict[date, int]
     elsewhere = {
         night: rows for night, rows in other.items() if night not in before and not 0 < (NIGHT - night).days <= RECENT_NIGHTS
     }
-    assert usual_rows(NIGHT, before | elsewhere) == usual_rows(NIGHT, before)
+    assert usual_rows(NIGHT, counted(before | elsewhere)) == usual_rows(NIGHT, counted(before))
 
 
 def test_usual_rows_are_those_of_the_same_weekday_where_there_are_enough() -> None:
     history = {NIGHT - timedelta(days=days): 10 if days % 7 else 500 for days in range(1, 29)}
-    assert usual_rows(NIGHT, history) == 500
-    assert usual_rows(NIGHT, {night: rows for night, rows in history.items() if (NIGHT - night).days < 8}) == 10
+    assert usual_rows(NIGHT, counted(history)) == 500
+    assert usual_rows(NIGHT, counted({night: rows for night, rows in history.items() if (NIGHT - night).days < 8})) == 10
     assert usual_rows(NIGHT, {}) is None

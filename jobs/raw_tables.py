@@ -1,0 +1,93 @@
+"""Publish a night of a raw table, and tell in the ledger when it replaces other content: a restatement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from jobs.published import Published
+from nightloop.contracts.summaries import Summary
+from nightloop.definitions import UseCase, definition_digest
+from nightloop.digest import content_digest
+from nightloop.lake import Commit
+from nightloop.nights import Night, one
+from nightloop.restatement import compare, in_words, touched
+from nightloop.workspace import Workspace
+
+RESTATED = "night_restated"
+
+
+@dataclass(frozen=True)
+class RawTables:
+    """The tables that a stage fills with records: raw_<source> and quarantine."""
+
+    use_case: UseCase
+    workspace: Workspace
+    stage: str
+
+    def table(self, name: str) -> str:
+        """Return the full name of a table of the use case."""
+        return f"{self.use_case.use_case}/{name}"
+
+    def publish(
+        self,
+        source: str,
+        night: Night,
+        rows: pa.Table,
+        *,
+        columns: Summary,
+        details: Mapping[str, object],
+        inputs: Mapping[str, int],
+    ) -> Published:
+        """Publish a night of raw_<source>, with the summary of its columns that later nights are compared with.
+
+        A restatement is recorded before it is committed, so that none is ever done untold.
+        """
+        told = {**details, **self._restated(source, night, rows)}
+        return self.commit(f"raw_{source}", night, rows, details=told, inputs=inputs, columns=columns)
+
+    def commit(
+        self,
+        name: str,
+        night: Night,
+        rows: pa.Table,
+        *,
+        details: Mapping[str, object],
+        inputs: Mapping[str, int] | None = None,
+        columns: Summary | None = None,
+    ) -> Published:
+        """Publish a night of a table in one commit."""
+        commit = Commit(self.stage, self.use_case.use_case, definition_digest(self.use_case), inputs or {}, columns or {})
+        state = self.workspace.lake.publish(self.table(name), night, rows, commit)
+        return Published.of(self.use_case.use_case, self.table(name), state, details)
+
+    def record(self, kind: str, night: Night, source: str, payload: dict[str, object]) -> None:
+        """Append an event, unless the newest of its kind for this night and source says the same."""
+        ledger = self.workspace.ledger
+        with ledger.exclusive():
+            standing = ledger.events(self.use_case.use_case, kind=kind, night=night, subject=source)
+            if not standing or standing[-1].payload != payload:
+                ledger.record(kind, self.use_case.use_case, night=night, subject=source, payload=payload)
+
+    def _restated(self, source: str, night: Night, rows: pa.Table) -> dict[str, object]:
+        """Compare with what the night held before, record what changed, and return the details of the stage."""
+        lake, name = self.workspace.lake, self.table(f"raw_{source}")
+        earlier = lake.states(name).get(night)
+        if earlier is None or earlier.content_digest == (digest := content_digest(rows)):
+            return {}
+        before = lake.read(name, one(night), version=earlier.version).drop_columns(["night"])
+        found = compare(before, rows, self.use_case.sources[source].key)
+        payload: dict[str, object] = {
+            "earlier_version": earlier.version,
+            "earlier_digest": earlier.content_digest,
+            "content_digest": digest,
+            "added": found.added,
+            "removed": found.removed,
+            "changed": found.changed,
+            "columns": dict(found.columns),
+            "touched": {table: in_words(nights) for table, nights in touched(self.use_case, source, night, lake).items()},
+        }
+        self.record(RESTATED, night, source, payload)
+        return {"restated_records": found.records, "restated": payload}

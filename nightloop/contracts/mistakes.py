@@ -1,0 +1,55 @@
+"""Find every mistake in the contracts of a use case, without any data and without stopping at the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nightloop.contracts import library
+from nightloop.contracts.references import in_order
+from nightloop.contracts.suite import Contract, load_contract
+from nightloop.definitions.near_names import suggest
+from nightloop.definitions.use_case import UseCase
+from nightloop.errors import DefinitionError
+from nightloop.sources import raw_schema
+
+
+def contract_mistakes(use_case: UseCase, folder: Path) -> tuple[int, list[DefinitionError]]:
+    """Return how many rules the suites of a use case have, and what is wrong with them.
+
+    Imports Great Expectations, which takes seconds, once the files themselves are in order.
+
+    Args:
+        use_case: whose sources are guarded.
+        folder: great_expectations/.
+    """
+    found = _strays(use_case, folder / use_case.contracts_of)
+    columns = {name: raw_schema(source).names for name, source in use_case.sources.items()}
+    contracts: dict[str, Contract] = {}
+    for name in use_case.sources:
+        try:
+            contracts[name] = load_contract(folder, use_case.contracts_of, name, columns[name])
+        except DefinitionError as error:
+            found.append(error)
+    rules = [rule for contract in contracts.values() for rule in contract.rules]
+    steps: list[Callable[[], object]] = [lambda: in_order(contracts, columns)] if len(contracts) == len(columns) else []
+    steps += [lambda rule=rule: library.check(rule) for rule in rules]  # type: ignore[misc]
+    for step in steps:
+        try:
+            step()
+        except DefinitionError as error:
+            found.append(error)
+    return len(rules), found
+
+
+def _strays(use_case: UseCase, folder: Path) -> list[DefinitionError]:
+    """Return an error for each file of the folder that guards no source."""
+    return [
+        DefinitionError(
+            f"'{path.name}' guards no source of '{use_case.use_case}'.",
+            where=f"{folder.parent.name}/{folder.name}/{path.name}:1",
+            do=suggest(path.stem, use_case.sources, "Sources"),
+        )
+        for path in sorted(folder.glob("*"))
+        if path.suffix != ".yaml" or path.stem not in use_case.sources
+    ]
