@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -11,8 +12,10 @@ from nightloop.definitions.tiles import tiles_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import ContractBroken, NotReady
 from nightloop.lake import Lake, Snapshot, filesystem
-from nightloop.ledger import Ledger
 from nightloop.nights import Night, Nights
+
+if TYPE_CHECKING:
+    from nightloop.workspace import Workspace
 
 OUTSIDE = "features_out_of_range"
 
@@ -64,7 +67,7 @@ def _rows(path: str) -> int:
     return int(pq.read_metadata(at, filesystem=held_by).num_rows)
 
 
-def out_of_range(use_case: UseCase, night: Night, made: Sequence[str], ledger: Ledger) -> dict[str, object]:
+def out_of_range(use_case: UseCase, night: Night, made: Sequence[str], workspace: Workspace) -> dict[str, object]:
     """Count values outside the range their feature declares; tell them, and record them once.
 
     The files' own statistics answer for a night in which all is well, so nothing is read twice.
@@ -80,6 +83,7 @@ def out_of_range(use_case: UseCase, night: Night, made: Sequence[str], ledger: L
     found = {name: count for name, count in found.items() if count}
     if not found:
         return {}
+    ledger = workspace.ledger  # only now: SQLAlchemy is dear to import, and most nights record nothing
     with ledger.exclusive():
         standing = ledger.events(use_case.use_case, kind=OUTSIDE, night=night)
         if not standing or standing[-1].payload != {"values": found}:

@@ -125,7 +125,7 @@ class _Maker:
         lake, details = self.workspace.lake, dict[str, object]()
         if self.table == "features" and self.snapshots:
             one_row_each(self.use_case, night, files.get(night, ()), self.snapshots)
-            details = out_of_range(self.use_case, night, files.get(night, ()), self.workspace.ledger)
+            details = out_of_range(self.use_case, night, files.get(night, ()), self.workspace)
         if night in files:
             return lake.adopt(self.name, night, files[night], self._commit), details
         return lake.publish(self.name, night, tables(self.use_case)[self.table].empty_table(), self._commit), details

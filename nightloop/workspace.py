@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from nightloop.lake import Lake
-from nightloop.ledger import Ledger
 from nightloop.settings import Settings, connection, load_settings
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
     from nightloop.engine import Engine
     from nightloop.lake import Snapshot
+    from nightloop.ledger import Ledger
     from nightloop.model.registry import Registry
 
 
@@ -46,7 +46,9 @@ class Workspace:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The append-only log of what happened and was decided."""
+        """The append-only log of what happened and was decided; imported only when asked for, for SQLAlchemy is dear."""
+        from nightloop.ledger import Ledger
+
         return Ledger.open(self.settings)
 
     @cached_property

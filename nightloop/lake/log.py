@@ -20,6 +20,7 @@ from deltalake.transaction import AddAction
 from nightloop.errors import WriteConflict
 from nightloop.lake.columns import NIGHT, merged
 from nightloop.lake.commits import KEY, NightState, as_state
+from nightloop.lake.kept_history import EVERY, NOTHING, KeptHistory
 from nightloop.lake.storage import delta_options, filesystem, store_errors
 from nightloop.nights import Night
 
@@ -39,10 +40,11 @@ CONFIGURATION = {
 class TableLog:
     """Reads and writes the log of one table."""
 
-    def __init__(self, table: str, url: str) -> None:
+    def __init__(self, table: str, url: str, kept: KeptHistory | None = None) -> None:
         self.table = table
         self.url = url
-        self._known: tuple[int, tuple[NightState, ...]] = (-1, ())
+        self._kept = kept
+        self._known = NOTHING
 
     def open(self, version: int | None = None) -> DeltaTable | None:
         """Return the table at a version (default: the newest), or None if it was never made."""
@@ -96,15 +98,20 @@ class TableLog:
     def history(self, delta: DeltaTable) -> tuple[NightState, ...]:
         """Return every commit up to the version that is open, in order.
 
-        What was read stays in memory, so that asking again costs only the commits made since.
+        What was read stays in memory, and from time to time on disk, so that asking again costs only the commits made since.
         """
         known, states = self._known
         version = delta.version()
-        if known > version:
-            known, states = -1, ()
+        if known < 0 and self._kept is not None:
+            known, states = self._kept.read(delta.metadata().id)
+        if known > version:  # an older version was opened
+            return tuple(state for state in states if state.version <= version)
         entries = ((at, commit_info(actions)) for at, actions in self._entries(range(known + 1, version + 1)))
-        self._known = (version, (*states, *(as_state(said[KEY], at) for at, said in entries if KEY in said)))
-        return self._known[1]
+        states = (*states, *(as_state(said[KEY], at) for at, said in entries if KEY in said))
+        if self._kept is not None and version - known >= EVERY:
+            self._kept.write(delta.metadata().id, version, states)
+        self._known = (version, states)
+        return states
 
     def named_files(self) -> set[str]:
         """Return every file that any commit ever added, as paths below the table's folder."""

@@ -19,6 +19,7 @@ from nightloop.errors import UsageError
 from nightloop.lake import files as lake_files
 from nightloop.lake.columns import NIGHT, canonical
 from nightloop.lake.commits import KEY, Commit, NightState, as_metadata, as_state
+from nightloop.lake.kept_history import KeptHistory
 from nightloop.lake.log import TableLog
 from nightloop.lake.missing import how_to_make
 from nightloop.lake.snapshot import Snapshot
@@ -34,9 +35,10 @@ if TYPE_CHECKING:
 class Lake:
     """Tables by night below one root, a folder or ``s3://bucket/prefix``."""
 
-    def __init__(self, root: str, staging: Path) -> None:
+    def __init__(self, root: str, staging: Path, cache: Path | None = None) -> None:
         self.root = open_root(root)
         self._staging = staging
+        self._cache = cache
         self._logs: dict[str, TableLog] = {}
 
     @classmethod
@@ -46,7 +48,7 @@ class Lake:
         Raises:
             StoreUnavailable: the folder cannot be made.
         """
-        return cls(settings.lake_url, settings.home / "staging")
+        return cls(settings.lake_url, settings.home / "staging", settings.home / "cache" / "log")
 
     # --- publishing ----------------------------------------------------------------------------------------------------
 
@@ -183,7 +185,8 @@ class Lake:
 
     def _log(self, table: str) -> TableLog:
         if table not in self._logs:
-            self._logs[table] = TableLog(table, self._url(table))
+            kept = KeptHistory(self._cache / f"{table}.json") if self._cache else None
+            self._logs[table] = TableLog(table, self._url(table), kept)
         return self._logs[table]
 
     def _opened(self, table: str, nights: Nights | None, version: int | None) -> DeltaTable:
@@ -195,7 +198,9 @@ class Lake:
     def _snapshot(self, table: str, delta: DeltaTable, nights: Nights | None) -> Snapshot:
         files: dict[Night, list[str]] = {}
         size = 0
-        for add in pa.table(delta.get_add_actions(flatten=True)).select(["path", "size_bytes", "partition.night"]).to_pylist():
+        # Through a stream: pa.table would import pandas, to see whether it was given a frame.
+        adds = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all()
+        for add in adds.select(["path", "size_bytes", "partition.night"]).to_pylist():
             night = add["partition.night"]
             if nights is None or night in nights:
                 files.setdefault(night, []).append(f"{self._url(table)}/{add['path']}")
