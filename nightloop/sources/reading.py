@@ -123,6 +123,7 @@ def read_source(
     definitions: Path,
     lake: Lake | None = None,
     connection: Callable[[str], SecretStr] = connection,
+    instead: Connector | None = None,
 ) -> Reading:
     """Read one source for a range of nights; a source that does not tell nights apart is read and evaluated once.
 
@@ -134,6 +135,7 @@ def read_source(
         definitions: folder of the use case's file; relative file patterns start at its parent.
         lake: where other use cases' tables are; needed by a source of kind table.
         connection: returns the address of a named connection.
+        instead: brings each night's records in place of what the source declares (the quarantine, which keeps them as read).
 
     Raises:
         SourceDamaged: what is there is not readable as declared.
@@ -142,9 +144,11 @@ def read_source(
         DefinitionError: an expression is wrong; shown at its line.
     """
     source = use_case.sources[name]
+    reader = _Reader(name, source, use_case, definitions)
+    if instead is not None:
+        return reader.own_nights(instead, nights)
     around = Surroundings(definitions, use_case.use_case, use_case.first_night, use_case.time_zone, cache, lake, connection)
     connector = open_connector(source.connector, around)
-    reader = _Reader(name, source, use_case, definitions)
     if by_night(source.connector):
         return reader.own_nights(connector, nights)
     return reader.whole(connector, nights)
