@@ -81,14 +81,15 @@ def performance(seen: Evaluation, limits: PerformanceLimits) -> Verdict:
         return stop
     own = seen.measured(task.metric, seen.candidate)
     over = seen.lead(f"{task.metric}_over_baseline", seen.baseline)
-    knows, against_nothing = task.against_chance(own, seen.label, seen.candidate, seen.night)
-    measured = [own, seen.measured(f"baseline_{task.metric}", seen.baseline), over, *against_nothing]
+    knows = task.tells_apart(seen.label, seen.candidate, seen.night)
+    measured = [own, seen.measured(f"baseline_{task.metric}", seen.baseline), over, *([knows] if knows != own else [])]
     name = f"{task.title[0].upper()}{task.title[1:]}"
     problems = []
     if beyond := task.too_good(own.value, limits):
         problems.append(f"{name} {_said(own)} is {beyond}: too good to be true, look for a leak")
-    if not knows:
-        problems.append(f"{name} {_said(own)} may be no better than {task.chance}")
+    if not _above(knows.low, task.nothing):
+        words = knows.metric.replace("_", " ").replace("auc", "AUC")
+        problems.append(f"{words} {_said(knows)} may be no better than {'a coin' if task.nothing else 'none'}")
     if not _above(over.low, limits.over_baseline):
         problems.append(f"its lead over the baseline, {_said(over)}, may be no more than {limits.over_baseline}")
     against = _against_champion(seen, limits)

@@ -25,13 +25,6 @@ def log_loss(label: Places, said: Floats) -> Estimate:
     return intervals.mean(_surprise(label, said))
 
 
-def over_shares(label: Places, said: Floats, nights: Nights = None) -> Figure:
-    """Return by how much the log loss is smaller than that of always saying the rows' own shares of the classes, paired."""
-    shares = np.bincount(label, minlength=said.shape[1]) / max(len(label), 1)
-    knows_nothing = intervals.mean(-np.log(np.clip(shares[label], SMALLEST, 1.0)))
-    return figure("log_loss_over_shares", knows_nothing.minus(log_loss(label, said)), nights, len(label))
-
-
 def right(label: Places, said: Floats) -> Bools:
     """Mark the rows whose most probable class came; of equal ones, the class named first counts."""
     return np.asarray(np.argmax(said, axis=1) == label, dtype=np.bool_)

@@ -59,7 +59,15 @@ def calibration_error(
     return binned_error(prediction, prediction - label, nights, bins=bins, group=group)
 
 
-def over_mean(label: Floats, prediction: Floats, nights: Nights = None) -> Figure:
-    """Return by how much the mean absolute error is smaller than that of always saying the rows' own mean, paired."""
-    known_nothing = intervals.mean(np.abs(label - np.mean(label)) if len(label) else label)
-    return figure("mae_over_mean", known_nothing.minus(absolute_error(label, prediction)), nights, len(label))
+def correlation(label: Floats, prediction: Floats, nights: Nights = None) -> Figure:
+    """Return Pearson's correlation of what was said and what came: 0 knows nothing; NaN where either does not vary.
+
+    Like the AUC of a probability it asks whether the model tells rows apart, whatever the level of the nights. The influences
+    are Hampel's (1974).
+    """
+    if not len(label) or np.ptp(label) == 0 or np.ptp(prediction) == 0:
+        return Figure("correlation", math.nan, None, None, len(label))
+    x, y = (np.asarray((values - np.mean(values)) / np.std(values)) for values in (prediction, label))
+    value = float(np.mean(x * y))
+    influence = (x * y - value * (x**2 + y**2) / 2) / len(label)
+    return figure("correlation", Estimate(value, influence), nights, len(label))

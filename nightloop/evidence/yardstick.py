@@ -40,8 +40,8 @@ class Yardstick(Protocol):
         """What an answer is called: probability, prediction."""
 
     @property
-    def chance(self) -> str:
-        """Who knows nothing: a coin, the mean."""
+    def nothing(self) -> float:
+        """What ``tells_apart`` is of a model that knows nothing."""
 
     @property
     def higher_is_better(self) -> bool:
@@ -67,8 +67,8 @@ class Yardstick(Protocol):
     def lead(self, label: Labels, one: Floats, other: Floats) -> Estimate:
         """Return by how much ``one`` is better than ``other`` on the same rows: positive is better, whatever the metric."""
 
-    def against_chance(self, own: Figure, label: Labels, said: Floats, nights: Nights) -> tuple[bool, tuple[Figure, ...]]:
-        """Return whether the rows prove that the model knows anything, and the figures that say so beside ``own``."""
+    def tells_apart(self, label: Labels, said: Floats, nights: Nights) -> Figure:
+        """Return the figure that proves that the model knows anything: its lower end must be above ``nothing``."""
 
     def too_good(self, value: float, limits: SuspicionLimits) -> str | None:
         """Return in words which limit of suspicion a figure is beyond."""

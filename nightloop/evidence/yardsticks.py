@@ -27,7 +27,7 @@ UNBOUNDED = (-math.inf, math.inf)
 class Binary:
     """Probabilities of what happens or not, judged by their order."""
 
-    metric, title, answers, chance, higher_is_better = "auc", "AUC", "probability", "a coin", True
+    metric, title, answers, higher_is_better, nothing = "auc", "AUC", "probability", True, COIN
     second = ("brier", "Brier score")
     by_group: Mapping[str, str] = {
         "base_rate": "base rate",
@@ -50,8 +50,8 @@ class Binary:
     def lead(self, label: Labels, one: Floats, other: Floats) -> Estimate:
         return intervals.auc(label, one).minus(intervals.auc(label, other))
 
-    def against_chance(self, own: Figure, label: Labels, said: Floats, nights: Nights) -> tuple[bool, tuple[Figure, ...]]:  # noqa: ARG002
-        return own.low is not None and own.low > COIN, ()
+    def tells_apart(self, label: Labels, said: Floats, nights: Nights) -> Figure:
+        return metrics.auc(label, said, nights)
 
     def too_good(self, value: float, limits: SuspicionLimits) -> str | None:
         return f"above {limits.suspicious_above}" if value > limits.suspicious_above else None
@@ -98,7 +98,7 @@ class Binary:
 class Regression:
     """Predicted means of a number, judged by the size of their errors."""
 
-    metric, title, answers, chance, higher_is_better = "mae", "MAE", "prediction", "the mean of all rows", False
+    metric, title, answers, higher_is_better, nothing = "mae", "MAE", "prediction", False, 0.0
     second = ("rmse", "RMSE")
     by_group: Mapping[str, str] = {
         "mean_label": "mean label",
@@ -120,9 +120,8 @@ class Regression:
     def lead(self, label: Labels, one: Floats, other: Floats) -> Estimate:
         return self.estimate(label, other).minus(self.estimate(label, one))
 
-    def against_chance(self, own: Figure, label: Labels, said: Floats, nights: Nights) -> tuple[bool, tuple[Figure, ...]]:  # noqa: ARG002
-        lead = regression.over_mean(label, said, nights)
-        return lead.low is not None and lead.low > 0, (lead,)
+    def tells_apart(self, label: Labels, said: Floats, nights: Nights) -> Figure:
+        return regression.correlation(label, said, nights)
 
     def too_good(self, value: float, limits: SuspicionLimits) -> str | None:
         return _below(value, limits)
@@ -165,7 +164,7 @@ class Multiclass:
     classes: tuple[str, ...]
     of_class: str | None = None
 
-    metric, title, answers, chance, higher_is_better = "log_loss", "log loss", "probability", "the shares of the classes", False
+    metric, title, answers, higher_is_better, nothing = "log_loss", "log loss", "probability", False, COIN
     second = ("accuracy", "Accuracy")
 
     @property
@@ -191,9 +190,8 @@ class Multiclass:
     def lead(self, label: Labels, one: Floats, other: Floats) -> Estimate:
         return self.estimate(label, other).minus(self.estimate(label, one))
 
-    def against_chance(self, own: Figure, label: Labels, said: Floats, nights: Nights) -> tuple[bool, tuple[Figure, ...]]:  # noqa: ARG002
-        lead = multiclass.over_shares(label, said, nights)
-        return lead.low is not None and lead.low > 0, (lead,)
+    def tells_apart(self, label: Labels, said: Floats, nights: Nights) -> Figure:
+        return figure("macro_auc", multiclass.macro_auc(label, said), nights, len(label))
 
     def too_good(self, value: float, limits: SuspicionLimits) -> str | None:
         return _below(value, limits)
