@@ -25,6 +25,7 @@ _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _NULL = np.uint64(0xA5A5F00DBAADCAFE)
 _NAN = np.uint64(0x7FF8000000000000)
+LONG = 256  # bytes; longer texts are rare
 
 
 def content_digest(table: pa.Table) -> str:
@@ -71,7 +72,7 @@ def _canonical(name: str, column: pa.ChunkedArray) -> tuple[str, Bits]:
         ("date", is_.is_date(of), lambda: _integers(column.cast(pa.date32()).cast(pa.int32()))),
         ("timestamp", is_.is_timestamp(of), lambda: _integers(_microseconds(column))),
         ("decimal", is_.is_decimal(of), lambda: _by_unique_value(column, _decimal_text)),
-        ("string", _is_text(of), lambda: _by_unique_value(column, str)),
+        ("string", _is_text(of), lambda: _by_unique_value(column)),
     )
     for kind, applies, bits in readings:
         if applies:
@@ -98,15 +99,37 @@ def _floats(column: pa.ChunkedArray) -> Bits:
     return np.where(np.isnan(values), _NAN, values.view(np.uint64))
 
 
-def _by_unique_value(column: pa.ChunkedArray, text: Callable[[Any], str]) -> Bits:
+def _by_unique_value(column: pa.ChunkedArray, text: Callable[[Any], str] | None = None) -> Bits:
     """Hash each distinct value once; most text columns repeat themselves."""
     plain = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
     encoded = plain.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):  # no rows, or more text than one array can hold
         encoded = encoded.unify_dictionaries().combine_chunks()
-    hashes = np.array([0, *(_of_text(text(value)) for value in encoded.dictionary.to_pylist())], dtype=np.uint64)
+    values = encoded.dictionary
+    texts = pa.array([text(value) for value in values.to_pylist()], pa.large_string()) if text else values
+    hashes = np.concatenate([np.zeros(1, np.uint64), _of_texts(texts.cast(pa.large_string()))])
     at: npt.NDArray[np.int64] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return hashes[at + 1]
+
+
+def _of_texts(texts: pa.LargeStringArray) -> Bits:
+    """Hash texts all at once, eight bytes of each in a step; the few long ones one by one."""
+    if not len(texts):
+        return np.empty(0, np.uint64)
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    lengths = np.diff(ends)
+    held = np.concatenate([np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8), np.zeros(8, np.uint8)])
+    hashes = _mix(lengths.astype(np.uint64) * _FIRST + _GOLDEN)
+    for start in range(0, min(int(lengths.max()), LONG), 8):
+        left = np.flatnonzero(lengths > start)
+        rest = np.minimum(lengths[left] - start, 8).astype(np.uint64)
+        words = held[(ends[left] + start)[:, None] + np.arange(8)].view("<u8").reshape(-1)
+        words &= ~np.uint64(0) >> (np.uint64(64) - np.uint64(8) * rest)  # bytes of the next text do not count
+        hashes[left] = _mix(hashes[left] ^ _mix(words + _SECOND))
+    for at in np.flatnonzero(lengths > LONG):
+        hashes[at] = _of_text(texts[int(at)].as_py())
+    return hashes
 
 
 def _decimal_text(value: Any) -> str:

@@ -103,6 +103,8 @@ def _over(total: Total, family: Family) -> str:
     held = f"case when {inside} then {column} end"
     match total.measure.kind:
         case "records" | "hits" | "values":
+            # A tile counts fewer than 2**31 records; sums of 32-bit numbers are quicker than those of 64 bits.
+            held = f"case when {inside} then cast({column} as integer) end"
             return f"cast(coalesce(sum({held}), 0) as bigint)"
         case "low":
             return f"min({held})"
