@@ -17,6 +17,7 @@ from nightloop.lake import NightState
 from nightloop.model import champions
 from nightloop.nights import Night, Nights
 from nightloop.settings import load_settings
+from nightloop.task import yardstick_for
 from nightloop.workspace import Workspace
 
 STYLES = {"fail": "red", "retrain": "bold", "missing": "yellow"}
@@ -32,7 +33,7 @@ class NightStatus:
     features: int | None
     scored: int | None
     champion_version: int | None
-    realised_auc: float | None
+    realised: float | None
     drift_verdict: str | None
     decision: str | None
     reason: str | None
@@ -49,7 +50,7 @@ def show(name: str, nights: Nights | None, *, as_json: bool) -> int:
         effective = asdict(champion[-1]) if champion else None
         print(json.dumps({"use_case": name, "champion": effective, "nights": [asdict(item) for item in found]}, default=str))  # noqa: T201
         return 0
-    output.print(table(found))
+    output.print(table(found, yardstick_for(use_case).title))
     if champion:
         newest = champion[-1]
         output.print(
@@ -69,7 +70,7 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
     if not seen and nights is None:
         return []
     decisions = _decisions(workspace, name)
-    areas = _realised_auc(workspace, use_case)
+    realised = _realised(workspace, use_case)
     slices = [source for source, definition in use_case.sources.items() if not definition.is_snapshot]
     lines = []
     for night in nights or Nights(seen[0], seen[-1]):
@@ -83,7 +84,7 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
                 features=_rows(tables["features"], night),
                 scored=_rows(tables["scores"], night),
                 champion_version=champion.version if champion and night in tables["scores"] else None,
-                realised_auc=areas.get(night),
+                realised=realised.get(night),
                 drift_verdict=_text(decision.get("drift_verdict")),
                 decision=_text(decision.get("decision")),
                 reason=_text(decision.get("reason")),
@@ -93,11 +94,11 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
     return lines
 
 
-def table(found: Sequence[NightStatus]) -> Table:
+def table(found: Sequence[NightStatus], metric: str = "AUC") -> Table:
     """Lay the nights out for a terminal, 80 columns of it or more: only the last two columns may take a second line."""
     shown = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     shown.add_column("night", no_wrap=True)
-    for heading in ("rows in", "quaran-\ntined", "scored", "cham-\npion", "realised\nAUC"):
+    for heading in ("rows in", "quaran-\ntined", "scored", "cham-\npion", f"realised\n{metric}"):
         shown.add_column(heading, justify="right", no_wrap=True)
     shown.add_column("drift")
     shown.add_column("decision")
@@ -105,7 +106,7 @@ def table(found: Sequence[NightStatus]) -> Table:
         shown.add_row(
             str(item.night), _count(item.rows_in), _count(item.quarantined), _count(item.scored),
             f"v{item.champion_version}" if item.champion_version else "-",
-            f"{item.realised_auc:.3f}" if item.realised_auc is not None else "-",
+            f"{item.realised:.3f}" if item.realised is not None else "-",
             Text((item.drift_verdict or "-").replace("_", " "), style=STYLES.get(item.drift_verdict or "", "")),
             _decision(item),
         )  # fmt: skip
@@ -121,14 +122,14 @@ def _decision(item: NightStatus) -> Text:
     return Text("; ").join([decision, missing]) if item.decision else missing
 
 
-def _realised_auc(workspace: Workspace, use_case: UseCase) -> dict[Night, float]:
-    """AUC of the flights scored on each night: measured when its labels matured, some nights later."""
+def _realised(workspace: Workspace, use_case: UseCase) -> dict[Night, float]:
+    """The task's metric of what was scored on each night: measured when its labels matured, some nights later."""
     metrics = f"{use_case.use_case}/metrics"
     if not workspace.lake.exists(metrics):
         return {}
-    delay = timedelta(days=use_case.label.matures_after)
+    delay, metric = timedelta(days=use_case.label.matures_after), yardstick_for(use_case).metric
     rows = workspace.lake.read(metrics, columns=["night", "group", "metric", "value"]).to_pylist()
-    return {row["night"] - delay: row["value"] for row in rows if row["group"] == "all" and row["metric"] == "auc"}
+    return {row["night"] - delay: row["value"] for row in rows if row["group"] == "all" and row["metric"] == metric}
 
 
 def _decisions(workspace: Workspace, name: str) -> dict[Night, Mapping[str, object]]:

@@ -94,25 +94,38 @@ def bar_chart(
     return _svg(name, [*marks, _limit(up, line, line_name)])
 
 
-def calibration_chart(bins: Sequence[tuple[Value, Value]], *, name: str) -> str:
-    """Draw said against seen per bin: on the diagonal, a probability means what it says."""
+def calibration_chart(bins: Sequence[tuple[Value, Value]], *, name: str, shares: bool = True) -> str:
+    """Draw said against seen per bin: on the diagonal, an answer means what it says. Shares begin at 0 and end at 1."""
     if not bins:
         return ""
     ends = [end for said, seen in bins for end in (said.value, seen.value, seen.high) if end is not None]
-    top = min(1.0, max(ends) * 1.08 + 0.01)
-    across, up = Axis(0.0, top, LEFT, WIDTH - RIGHT), Axis(0.0, top, HEIGHT - BOTTOM, TOP)
-    marks = [_grid(up, lambda value: f"{value:.0%}")]
-    marks += [_label(across(tick), f"{tick:.0%}") for tick in across.ticks]
-    marks.append(f'<line class="limit" x1="{across(0):.1f}" y1="{up(0):.1f}" x2="{across(top):.1f}" y2="{up(top):.1f}"/>')
+    low, top = (0.0, min(1.0, max(ends) * 1.08 + 0.01)) if shares else _around([*ends, *_lows(bins)])
+    across, up = Axis(low, top, LEFT, WIDTH - RIGHT), Axis(low, top, HEIGHT - BOTTOM, TOP)
+
+    def tell(value: float, decimals: int = 0) -> str:
+        return f"{value:.{decimals}%}" if shares else f"{value:.4g}"
+
+    marks = [_grid(up, tell)]
+    marks += [_label(across(tick), tell(tick)) for tick in across.ticks]
+    marks.append(f'<line class="limit" x1="{across(low):.1f}" y1="{up(low):.1f}" x2="{across(top):.1f}" y2="{up(top):.1f}"/>')
     for said, seen in bins:
         x = across(said.value)
         if seen.low is not None and seen.high is not None:
             marks.append(
                 f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{up(seen.low):.1f}" y2="{up(min(seen.high, top)):.1f}"/>'
             )
-        told = f"said {said.value:.1%}, seen {seen.value:.1%}, n = {seen.n:,}"
+        told = f"said {tell(said.value, 1)}, seen {tell(seen.value, 1)}, n = {seen.n:,}"
         marks.append(f'<circle class="dot" cx="{x:.1f}" cy="{up(seen.value):.1f}" r="4"><title>{told}</title></circle>')
     return _svg(name, marks)
+
+
+def _lows(bins: Sequence[tuple[Value, Value]]) -> list[float]:
+    return [seen.low for _, seen in bins if seen.low is not None]
+
+
+def _around(values: Sequence[float]) -> tuple[float, float]:
+    pad = max((max(values) - min(values)) * 0.05, 1e-6)
+    return min(values) - pad, max(values) + pad
 
 
 def _places(count: int) -> list[float]:

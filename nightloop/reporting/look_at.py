@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nightloop.nights import Night
 from nightloop.reporting.week import Value, Week
+from nightloop.task import yardstick_for
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
@@ -65,12 +66,12 @@ def _scores(week: Week, use_case: UseCase) -> Iterator[Remark]:
         yield Remark(
             "bad", f"Scores were no better than saying the base rate: Brier {brier.value:.4f} against {base.value:.4f}."
         )
-    bias = week.last.figure("pooled_calibration_bias")
+    answers = yardstick_for(use_case).answers
+    bias = week.last.figure("pooled_calibration_bias") or week.last.figure("pooled_bias")
     if bias and bias.low is not None and bias.high is not None and (bias.low > 0 or bias.high < 0):
         much = "too much" if bias.value > 0 else "too little"
-        yield Remark(
-            "warn", f"Probabilities say {much}: by {abs(bias.value):.3f} on average ({_between(bias)}, n = {bias.n:,})."
-        )
+        words = f"{'Predictions' if answers == 'prediction' else 'Probabilities'} say {much}"
+        yield Remark("warn", f"{words}: by {abs(bias.value):.3f} on average ({_between(bias)}, n = {bias.n:,}).")
     yield from _fairness(week, use_case)
 
 
