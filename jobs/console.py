@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from types import TracebackType
@@ -10,6 +11,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
+
+from jobs.published import Published
 
 WIDE = 200
 """Columns where nobody's terminal sets a limit: a file or a pipe gets whole lines."""
@@ -71,3 +74,13 @@ class Bars:
 def tell_error(name: str, message: str) -> None:
     """Print an error: broken between words on a terminal, in whole lines elsewhere."""
     errors.print(Text.assemble((name, "bold red"), ": ", message), soft_wrap=not errors.is_terminal)
+
+
+def tell_published(item: Published, *, as_json: bool) -> None:
+    """Print what was published: a line for people, or one JSON object."""
+    if as_json:
+        print(json.dumps(item.as_json(), default=str))  # noqa: T201 - the command's answer
+        return
+    details = "  ".join(f"{key}={value}" for key, value in item.details.items() if isinstance(value, str | int | float))
+    line = f"{item.night}  {item.table:<26} v{item.table_version:<5} {item.rows:>8,} rows  {item.content_digest[:12]}"
+    output.print(f"{line}  {details}", markup=False, soft_wrap=not output.is_terminal)
