@@ -7,9 +7,11 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import available_timezones
 
 from nightloop.contracts.suite import load_contract
 from nightloop.definitions.loading import parse_use_case
+from nightloop.definitions.near_names import meant
 from nightloop.definitions.use_case import UseCase
 from nightloop.drafting.contract_text import contract_text
 from nightloop.drafting.definition_text import definition_text
@@ -68,6 +70,7 @@ def draft_use_case(name: str, source: str, wishes: Wishes, definitions: Path) ->
             f"'{name}' cannot be the name of a use case.",
             do="Begin with a small letter; use small letters, digits and underscores only (at most 63).",
         )
+    check_zone(wishes.time_zone)
     sample = read_sample(source, definitions)
     made = plan(sample, wishes)
     text = definition_text(name, source, sample.connector, made, proposals(made))
@@ -79,6 +82,20 @@ def draft_use_case(name: str, source: str, wishes: Wishes, definitions: Path) ->
     _check(contracts, use_case)
     read, refused = _tried(use_case, made, definitions)
     return Draft(use_case, made, text, contracts, read, refused)
+
+
+def check_zone(name: str) -> None:
+    """Refuse what is no time zone.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if name not in available_timezones():
+        raise UsageError(
+            f"'{name}' is no time zone.",
+            where="--time-zone",
+            do=f"{meant(name, available_timezones())}Write one like America/New_York.",
+        )
 
 
 def _check(contracts: Mapping[str, str], use_case: UseCase) -> None:

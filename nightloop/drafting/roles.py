@@ -178,7 +178,7 @@ def find_key(session: duckdb.DuckDBPyConnection, columns: Sequence[Profile], wan
             raise UsageError(what, where="--key", do=f"A key is of {', '.join(KEY_TYPES)}.")
         return Key(found, "" if _tell_apart(session, found) else "check: these columns repeat in the sample")
     fit = [item for item in columns if item.type in KEY_TYPES and not item.missing and not item.unfit and item != label.column]
-    ranked = sorted(fit, key=lambda item: (re.search(_KEY, item.name) is None, -item.distinct, item.type == "date"))
+    ranked = sorted(fit, key=lambda item: (re.search(_KEY, item.name) is None, item.type == "integer", -item.distinct))
     for item in ranked:
         if item.is_unique and (item.type != "integer" or re.search(_KEY, item.name)):
             return Key((item,))

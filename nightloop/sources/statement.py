@@ -14,6 +14,7 @@ from nightloop.sources.text_table import FLAW, ROW
 NIGHT = "=night"
 FAILED = "!"  # prefix of the flag that a column's expression failed; no declared name begins with it
 DATED = "=dated"
+TRIED = "?"  # prefix of a column's struct: "=" would make the struct of a column named row the record's position
 
 _SQL_TYPES: dict[ColumnType, str] = {
     "string": "VARCHAR",
@@ -80,6 +81,6 @@ def nightly_statement(source: Source, time_zone: str, where: str) -> str:
 def _columns(source: Source, skip: tuple[str, ...]) -> tuple[str, str]:
     """Return the select lists that compute the columns, and that show each with its flag."""
     found = {name: item for name, item in expressions(source).items() if name not in skip}
-    tried = "".join(f', {attempt(sql, kind)} AS "={name}"' for name, (sql, kind, _) in found.items())
-    shown = "".join(f', "={name}".v AS "{name}", "={name}" IS NULL AS "{FAILED}{name}"' for name in found)
+    tried = "".join(f', {attempt(sql, kind)} AS "{TRIED}{name}"' for name, (sql, kind, _) in found.items())
+    shown = "".join(f', "{TRIED}{name}".v AS "{name}", "{TRIED}{name}" IS NULL AS "{FAILED}{name}"' for name in found)
     return tried, shown
