@@ -8,8 +8,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from jobs.console import Bars, errors, output, tell_error
-from jobs.published import Published
+from jobs.console import Bars, errors, tell_error, tell_published
+from jobs.definition_commands import add_definition_commands
+from jobs.quarantine_commands import add_quarantine_commands
 from jobs.stages import STAGES, Option, Stage, stage_named
 from nightloop import __version__
 from nightloop.errors import NightloopError
@@ -32,6 +33,7 @@ examples:
   python -m jobs ingest flight_delay 2013-01-01..2013-03-31
   python -m jobs score flight_delay 2013-04-01 --json
   python -m jobs status flight_delay
+  python -m jobs new churn --from data/churn.csv
 """
 
 
@@ -74,7 +76,9 @@ def _add_stage(commands: argparse._SubParsersAction[argparse.ArgumentParser], st
     command.add_argument("nights", metavar="NIGHT", help="a night YYYY-MM-DD, or a range FIRST..LAST (both included)")
     for option in stage.options:
         _add_option(command, option)
-    command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice (NIGHTLOOP_ENGINE)")
+    command.add_argument(
+        "--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice (NIGHTLOOP_ENGINE)"
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object per published partition, one a line")
     command.set_defaults(run=_run_stage, stage=stage.name)
 
@@ -94,10 +98,8 @@ def _add_others(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     status.add_argument("--json", action="store_true", help="print one JSON object")
     status.set_defaults(run=_run_status)
 
-    check = commands.add_parser("check", help="read every definition and contract and tell every mistake; touches no data")
-    check.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all of them")
-    check.set_defaults(run=_run_check)
-
+    add_definition_commands(commands)
+    add_quarantine_commands(commands)
     loop = commands.add_parser("loop", help="the main job (make run): everything once on the embedded set-up, then stop")
     loop.set_defaults(run=_run_loop)
     airflow = commands.add_parser(
@@ -123,29 +125,14 @@ def _run_stage(options: argparse.Namespace) -> int:
     with Bars(in_turn=True) as bars:
         published = stage.load()(use_case, nights, workspace, progress=bars, **extra)
     for item in published:
-        _print_published(item, as_json=options.json)
+        tell_published(item, as_json=options.json)
     return 0
-
-
-def _print_published(item: Published, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(item.as_json(), default=str))  # noqa: T201 - the command's answer
-        return
-    details = "  ".join(f"{key}={value}" for key, value in item.details.items() if isinstance(value, str | int | float))
-    line = f"{item.night}  {item.table:<26} v{item.table_version:<5} {item.rows:>8,} rows  {item.content_digest[:12]}"
-    output.print(f"{line}  {details}", markup=False, soft_wrap=not output.is_terminal)
 
 
 def _run_status(options: argparse.Namespace) -> int:
     from jobs import status
 
     return status.show(options.use_case, parse_nights(options.nights) if options.nights else None, as_json=options.json)
-
-
-def _run_check(options: argparse.Namespace) -> int:
-    from jobs import check
-
-    return check.show(options.use_case)
 
 
 def _run_loop(options: argparse.Namespace) -> int:  # noqa: ARG001 - one form for all commands

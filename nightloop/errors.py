@@ -110,9 +110,13 @@ class BadNight(UsageError):
 
 
 class DefinitionError(Final):
-    """A mistake in feature_defs/ or great_expectations/."""
+    """A mistake in feature_defs/ or great_expectations/.
+
+    Where a file has several, ``mistakes`` holds each as (file:line, what was read, how to mend it).
+    """
 
     exit_code = 3
+    mistakes: tuple[tuple[str, str, str], ...] = ()
 
 
 class SourceError(Final):

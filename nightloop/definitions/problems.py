@@ -40,4 +40,6 @@ class Problems:
             return
         first, *others = sorted(self.found, key=lambda problem: problem.line)
         more = "".join(f"\n{self.file}:{problem.line}: {problem.what} {problem.do}" for problem in others)
-        raise DefinitionError(first.what, where=f"{self.file}:{first.line}", do=first.do + more)
+        error = DefinitionError(first.what, where=f"{self.file}:{first.line}", do=first.do + more)
+        error.mistakes = tuple((f"{self.file}:{problem.line}", problem.what, problem.do) for problem in (first, *others))
+        raise error
