@@ -27,6 +27,10 @@ ANSWERED: dict[Task, tuple[str, ...]] = {
 }
 
 
+# What the trees' training sets itself, from the task, the night and the machine.
+SET_BY_US = ("objective", "num_class", "seed", "nthread", "tree_method", "verbosity")
+
+
 def check_task(use_case: UseCase, problems: Problems) -> None:
     """Note every mistake in ``problems``."""
     _performance(use_case, problems)
@@ -41,6 +45,9 @@ def check_task(use_case: UseCase, problems: Problems) -> None:
             f"a regression needs limits of its own: {', '.join(sorted(absent))}.",
             "Give them in the label's unit.",
         )
+    for name in SET_BY_US:
+        if name in use_case.model.xgboost:
+            problems.add(("model", "xgboost", name), f"'{name}' is not for a use case to set.", "Leave it out.")
     if isinstance(use_case.model, MulticlassModel):
         _classes(use_case.model, problems)
 

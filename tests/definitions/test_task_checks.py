@@ -1,0 +1,113 @@
+"""What one task is judged by means nothing for another: each mix-up is a mistake with its line and its way out."""
+
+from __future__ import annotations
+
+import pytest
+
+from nightloop.definitions.loading import parse_use_case
+from nightloop.errors import DefinitionError
+from nightloop.settings import REPOSITORY
+from tests.system.parcels import QUESTIONS, USE_CASE
+
+
+def text(task: str, **words: str) -> str:
+    question = QUESTIONS[task]
+    return USE_CASE.format(name=question.name, **{**question.words, **words})
+
+
+def refusal(task: str, **words: str) -> str:
+    with pytest.raises(DefinitionError) as caught:
+        parse_use_case(text(task, **words), "parcels.yaml", QUESTIONS[task].name)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("task", QUESTIONS)
+def test_a_definition_of_every_task_loads_and_says_its_task(task: str) -> None:
+    assert parse_use_case(text(task), "parcels.yaml", QUESTIONS[task].name).model.task == task
+
+
+MIXED_UP = {
+    "an auc for a number": (
+        "regression",
+        {"performance": "{metric: auc}"},
+        "is not judged by auc. Write metric: mae",
+    ),
+    "no metric for classes": (
+        "multiclass",
+        {"performance": "{minimum_rows: 10}"},
+        "is not judged by auc. Write metric: log_loss",
+    ),
+    "a limit of the other kind": (
+        "regression",
+        {"performance": "{metric: mae, suspicious_above: 0.9}"},
+        "suspicious_above means nothing for mae. Write suspicious_below",
+    ),
+    "an auc_floor for a number": ("regression", {"monitoring": "{auc_floor: 0.6, error_ceiling: 3}"}, "has no auc_floor"),
+    "no ceiling": ("multiclass", {"monitoring": "{minimum_rows: 10}"}, "'error_ceiling' is missing: the highest log_loss"),
+    "a ceiling for a probability": ("binary", {"monitoring": "{error_ceiling: 3}"}, "has no error_ceiling. Write auc_floor"),
+    "limits that fit no unit": ("regression", {"calibration": "{maximum_bias: 3}"}, "limits of its own: maximum_error"),
+    "rates of nobody selected": (
+        "regression",
+        {"model": "task: regression", "fairness": "{group: depot, metric: selection_rate_difference, maximum: 0.5}"},
+        "nobody is selected. Declare model.decision_threshold",
+    ),
+    "rates of no class": (
+        "multiclass",
+        {"fairness": "{group: depot, metric: selection_rate_difference, maximum: 0.5}"},
+        "of which class is not said. Classes: in_time, late, lost",
+    ),
+    "rates of an unknown class": (
+        "multiclass",
+        {"fairness": "{group: depot, metric: selection_rate_difference, of_class: lates, maximum: 0.5}"},
+        "'lates' is none of the classes. Did you mean 'late'",
+    ),
+    "a class where there is none": (
+        "binary",
+        {"fairness": "{group: depot, metric: selection_rate_difference, of_class: late, maximum: 0.5}"},
+        "of_class belongs to rates of a multiclass model",
+    ),
+    "a metric of another task": (
+        "binary",
+        {"fairness": "{group: depot, metric: mae_difference, maximum: 5}"},
+        "are not compared by mae_difference",
+    ),
+    "a rate above one": (
+        "binary",
+        {"fairness": "{group: depot, metric: selection_rate_difference, maximum: 5}"},
+        "at most 1, not 5",
+    ),
+    "a class twice": ("multiclass", {"model": "task: multiclass\n  classes: [late, late]"}, "a class is named twice"),
+    "no classes": ("multiclass", {"model": "task: multiclass"}, "the key 'classes' is missing in 'model'"),
+    "classes of a number": ("regression", {"model": "task: regression\n  classes: [a, b]"}, "unknown key 'classes' in 'model'"),
+    "a task that is none": ("binary", {"model": "task: ranking"}, "unknown task 'ranking' of 'model'"),
+    "no task": ("binary", {"model": "window_nights: 20"}, "the key 'task' is missing in 'model'"),
+    "a label of another type": ("regression", {"expression": "damaged"}, "must yield a number"),
+}
+
+
+@pytest.mark.parametrize("mistake", MIXED_UP)
+def test_a_mix_up_of_tasks_is_said_at_its_line(mistake: str) -> None:
+    task, words, said = MIXED_UP[mistake]
+    found = refusal(task, **words)
+    assert said in found, found
+    assert found.startswith("parcels.yaml:")
+
+
+def test_an_entity_s_key_may_not_take_a_column_of_the_answer() -> None:
+    renamed = text("regression").replace("parcel: {", "prediction: {").replace("[parcel]", "[prediction]")
+    renamed = renamed.replace("join: {parcel: parcel}", "join: {prediction: prediction}")
+    with pytest.raises(DefinitionError, match="'prediction' is taken by a column of the table scores"):
+        parse_use_case(renamed, "parcels.yaml", "parcel_hours")
+
+
+def test_what_the_training_sets_itself_is_not_for_a_use_case_to_set() -> None:
+    chosen = text("regression").replace("{n_estimators: 40", "{objective: reg:absoluteerror, n_estimators: 40")
+    with pytest.raises(DefinitionError, match="'objective' is not for a use case to set"):
+        parse_use_case(chosen, "parcels.yaml", "parcel_hours")
+
+
+def test_a_use_case_may_be_guarded_by_the_suites_of_another() -> None:
+    shared = text("regression").replace("engine: local", "engine: local\ncontracts: parcel_damaged")
+    assert parse_use_case(shared, "parcels.yaml", "parcel_hours").contracts_of == "parcel_damaged"
+    assert (REPOSITORY / "great_expectations" / "flight_delay").is_dir()
+    assert not (REPOSITORY / "great_expectations" / "arrival_delay").exists()
