@@ -6,6 +6,7 @@ MLflow takes seconds to import: it is imported when the registry is first asked 
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHALLENGER, CHAMPION = "challenger", "champion"
+_NOT_IN_NAMES = re.compile(r"[^\w.\- :]")
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class Registry:
             client.log_batch(
                 run_id,
                 params=[Param(name, str(value)) for name, value in params.items()],
-                metrics=[Metric(name, float(value), timestamp=0, step=0) for name, value in metrics.items()],
+                metrics=[Metric(_allowed(name), float(value), timestamp=0, step=0) for name, value in metrics.items()],
             )
             for name, path in files.items():
                 named = Path(temporary) / (name if Path(name).suffix else f"{name}{path.suffix}")
@@ -213,3 +215,8 @@ def _as_version(found: ModelVersion | Any) -> RegisteredVersion:
         training_key=tags["training_key"],
         bundle_digest=tags["bundle_digest"],
     )
+
+
+def _allowed(name: str) -> str:
+    """Write a metric's name as MLflow takes it: a group may hold any text, such as ``50+``, which becomes ``50_2b_``."""
+    return _NOT_IN_NAMES.sub(lambda found: f"_{ord(found[0]):x}_", name)

@@ -13,7 +13,11 @@ from nightloop.model.registry import CHALLENGER, CHAMPION, RegisteredVersion, Re
 from nightloop.settings import REPOSITORY, Settings, load_settings
 from tests.fixtures_models import NAMES, tiny_rows
 
-FACTS = {"params": {"max_depth": 3, "eta": 0.2}, "metrics": {"auc": 0.7}, "tags": {"reason": "asked for by a test"}}
+FACTS = {
+    "params": {"max_depth": 3, "eta": 0.2},
+    "metrics": {"auc": 0.7, "rate.50+ né/e": 0.1},
+    "tags": {"reason": "asked for by a test"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +62,7 @@ def clean_process(code: str, cwd: Path, **environment: str) -> str:
 def test_a_candidate_is_one_run_with_params_metrics_figures_and_where_it_comes_from(first, shared, trees_bundle):
     run = client_of(shared).get_run(first.run_id)
     assert run.data.params == {"max_depth": "3", "eta": "0.2"}
-    assert run.data.metrics == {"auc": 0.7}
+    assert run.data.metrics == {"auc": 0.7, "rate.50_2b_ né_2f_e": 0.1}
     assert run.info.status == "FINISHED"
     tags = run.data.tags
     assert (tags["as_of"], tags["training_key"], tags["code_version"]) == ("2024-03-01", "key-1", "0.1.0")
