@@ -50,7 +50,7 @@ def one_row_each(use_case: UseCase, night: Night, made: Sequence[str], snapshots
     keys = 0
     for path in made:
         held_by, at = filesystem(path)
-        rows = pq.read_table(at, columns=key, filesystem=held_by, partitioning=None)
+        rows = pq.ParquetFile(at, filesystem=held_by).read(columns=key)
         for name in key:
             rows = rows.filter(pc.is_valid(rows[name]))
         keys += rows.group_by(key).aggregate([]).num_rows
@@ -77,7 +77,7 @@ def out_of_range(use_case: UseCase, night: Night, made: Sequence[str], workspace
         for name in _suspects(use_case, path):
             low, high = use_case.features[name].range or (float("-inf"), float("inf"))
             held_by, at = filesystem(path)
-            values = pq.read_table(at, columns=[name], filesystem=held_by, partitioning=None)[name]
+            values = pq.ParquetFile(at, filesystem=held_by).read(columns=[name])[name]
             outside = pc.sum(pc.or_(pc.less(values, low), pc.greater(values, high))).as_py() or 0
             found[name] = found.get(name, 0) + int(outside)
     found = {name: count for name, count in found.items() if count}

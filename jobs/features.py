@@ -21,6 +21,7 @@ from nightloop.definitions.tiles import tiles_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import BadNight, UsageError
 from nightloop.lake import Commit, NightState, Snapshot
+from nightloop.lake.columns import no_rows
 from nightloop.nights import Night, Nights, parse_night
 from nightloop.workspace import Workspace
 
@@ -128,7 +129,7 @@ class _Maker:
             details = out_of_range(self.use_case, night, files.get(night, ()), self.workspace)
         if night in files:
             return lake.adopt(self.name, night, files[night], self._commit), details
-        return lake.publish(self.name, night, tables(self.use_case)[self.table].empty_table(), self._commit), details
+        return lake.publish(self.name, night, no_rows(tables(self.use_case)[self.table]), self._commit), details
 
     @cached_property
     def _commit(self) -> Commit:

@@ -58,7 +58,7 @@ def _pattern(name: str, column: pa.ChunkedArray) -> tuple[str, Bits]:
     """Return the kind of a column and one 64-bit pattern a value."""
     kind, bits = _canonical(name, column)
     if column.null_count:
-        bits = np.where(np.asarray(column.is_null()), _NULL, bits)
+        bits = np.where(_values(column.is_null().cast(pa.int8()), np.int8) != 0, _NULL, bits)
     return kind, bits
 
 
@@ -90,13 +90,28 @@ def _is_text(of: pa.DataType) -> bool:
 
 
 def _integers(column: pa.ChunkedArray) -> Bits:
-    values: npt.NDArray[np.int64] = column.cast(pa.int64()).fill_null(0).to_numpy()
+    values: npt.NDArray[np.int64] = _values(column.cast(pa.int64()), np.int64)
     return values.view(np.uint64)
 
 
 def _floats(column: pa.ChunkedArray) -> Bits:
-    values = column.cast(pa.float64()).fill_null(0.0).to_numpy() + 0.0  # -0.0 + 0.0 is 0.0
+    values = _values(column.cast(pa.float64()), np.float64) + 0.0  # -0.0 + 0.0 is 0.0
     return np.where(np.isnan(values), _NAN, values.view(np.uint64))
+
+
+def _values(column: pa.ChunkedArray | pa.Array, of: type[np.generic]) -> npt.NDArray[Any]:
+    """Return the numbers as they lie in memory; what stands where a null is means nothing.
+
+    Arrow's own way to NumPy imports pandas, which costs a small night a fifth of its time.
+    """
+    pieces = [_held(piece, of) for piece in (column.chunks if isinstance(column, pa.ChunkedArray) else [column])]
+    return pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, of), *pieces])
+
+
+def _held(array: pa.Array, of: type[np.generic]) -> npt.NDArray[Any]:
+    if not len(array):
+        return np.empty(0, of)
+    return np.frombuffer(array.buffers()[1], of, count=len(array), offset=array.offset * np.dtype(of).itemsize)
 
 
 def _by_unique_value(column: pa.ChunkedArray, text: Callable[[Any], str] | None = None) -> Bits:
@@ -108,7 +123,9 @@ def _by_unique_value(column: pa.ChunkedArray, text: Callable[[Any], str] | None 
     values = encoded.dictionary
     texts = pa.array([text(value) for value in values.to_pylist()], pa.large_string()) if text else values
     hashes = np.concatenate([np.zeros(1, np.uint64), _of_texts(texts.cast(pa.large_string()))])
-    at: npt.NDArray[np.int64] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    at: npt.NDArray[np.int64] = _values(encoded.indices.cast(pa.int64()), np.int64)
+    if encoded.indices.null_count:
+        at = np.where(_values(encoded.indices.is_null().cast(pa.int8()), np.int8) != 0, -1, at)
     return hashes[at + 1]
 
 

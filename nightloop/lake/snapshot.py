@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nightloop.errors import StoreDamaged
-from nightloop.lake.columns import NIGHT
+from nightloop.lake.columns import NIGHT, no_rows
 from nightloop.lake.storage import filesystem, store_errors
 from nightloop.nights import Night
 
@@ -74,7 +74,7 @@ class Snapshot:
         try:
             with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
                 parts = list(threads.map(lambda file: _part(file[0], file[1], wanted), self._by_night()))
-            return pa.concat_tables(parts) if parts else wanted.empty_table()
+            return pa.concat_tables(parts) if parts else no_rows(wanted)
         except (OSError, pa.ArrowInvalid) as error:
             self.check_files()
             with store_errors(self.table):

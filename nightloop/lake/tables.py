@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from nightloop.digest import content_digest
 from nightloop.errors import UsageError
 from nightloop.lake import files as lake_files
-from nightloop.lake.columns import NIGHT, canonical
+from nightloop.lake.columns import NIGHT, canonical, no_rows
 from nightloop.lake.commits import KEY, Commit, NightState, as_metadata, as_state
 from nightloop.lake.kept_history import KeptHistory
 from nightloop.lake.log import TableLog
@@ -210,9 +210,9 @@ class Lake:
 
     def _no_rows(self, table: str, schema: pa.Schema | None) -> pa.Table:
         if schema is not None:
-            return canonical(schema.empty_table())
+            return canonical(no_rows(schema))
         delta = self._opened(table, None, None)
-        return self._log(table).schema_of(delta).empty_table()
+        return no_rows(self._log(table).schema_of(delta))
 
     def _commit(
         self, table: str, night: Night, rows: pa.Table, written: Sequence[lake_files.Written], commit: Commit
