@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from jobs import features, ingest, monitor, score, train
+from jobs import features, ingest, monitor, report, score, train
 from nightloop.definitions import load_use_case
 from nightloop.definitions.use_case import UseCase
+from nightloop.errors import DefinitionError
 from nightloop.nights import Nights, one
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
@@ -99,6 +101,42 @@ def test_a_night_scored_and_watched_again_is_the_same(workspace: Workspace, said
         score.run(use_case, one(SCORED.last), workspace)
         monitor.run(use_case, one(SCORED.last), workspace)
         assert [workspace.lake.states(table)[SCORED.last].content_digest for table in tables] == before
+
+
+def with_model(use_case: UseCase, **model: object) -> UseCase:
+    """Return the use case with another model declared."""
+    declared = use_case.model_dump()
+    return UseCase.model_validate({**declared, "model": {**declared["model"], **model}})
+
+
+def test_a_label_that_is_none_of_the_classes_stops_the_training_and_is_named(
+    workspace: Workspace, said: dict[str, dict[str, Any]]
+) -> None:
+    assert "multiclass" in said
+    fewer = with_model(use_case_of("multiclass", workspace), classes=("in_time", "late"))
+    with pytest.raises(DefinitionError, match=r"labels are none of the declared classes: lost\. .*model\.classes"):
+        train.assemble(fewer, AS_OF, workspace)
+
+
+def test_a_champion_of_other_classes_scores_no_night(workspace: Workspace, said: dict[str, dict[str, Any]]) -> None:
+    assert "multiclass" in said
+    more = with_model(use_case_of("multiclass", workspace), classes=("in_time", "late", "lost", "sent_back"))
+    before = workspace.lake.states("parcel_end/scores")[SCORED.last]
+    with pytest.raises(DefinitionError, match=r"the definition's task answers .*probability_sent_back.* Train a new champion"):
+        score.run(more, one(SCORED.last), workspace)
+    assert workspace.lake.states("parcel_end/scores")[SCORED.last] == before
+
+
+@pytest.mark.parametrize(("task", "words"), [("binary", "AUC"), ("regression", "MAE"), ("multiclass", "log loss")])
+def test_the_weekly_page_speaks_of_the_task_s_own_figures(
+    task: str, words: str, workspace: Workspace, said: dict[str, dict[str, Any]]
+) -> None:
+    assert task in said
+    published = report.run(use_case_of(task, workspace), one(SCORED.last), workspace)
+    page = Path(str(published[-1].details["page"])).read_text(encoding="utf-8")
+    assert f"realised {words}" in page
+    assert ("realised AUC" in page) == (task == "binary")
+    assert "Calibration of the pooled scores" in page and "By depot" in page
 
 
 def test_the_service_says_what_the_batch_says_to_the_last_bit(workspace: Workspace, said: dict[str, dict[str, Any]]) -> None:
