@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from jobs.published import Progress, Published, silent
 from jobs.raw_tables import RawTables
-from nightloop.contracts import Contract, Judgement, Past, judge, load_contract, numbers
+from nightloop.contracts import Contract, Judgement, Numbers, Past, judge, load_contract, numbers
 from nightloop.contracts.quarantine import SCHEMA, counts, quarantined
 from nightloop.contracts.references import in_order, referred
 from nightloop.contracts.releases import Accepted, accepted
@@ -62,7 +62,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
         DefinitionError: a mistake in the use case or a suite.
     """
     _within(use_case, nights)
-    ingest = _Ingest(use_case, workspace)
+    ingest = Intake(use_case, workspace)
     readers = ingest.readers(nights, progress)
     published: list[Published] = []
     for done, night in enumerate(nights):
@@ -84,7 +84,9 @@ def _within(use_case: UseCase, nights: Nights) -> None:
 
 
 @dataclass
-class _Ingest:
+class Intake:
+    """Takes in nights of a use case: its contracts, and what its raw tables hold of the nights before."""
+
     use_case: UseCase
     workspace: Workspace
     contracts: dict[str, Contract] = field(default_factory=dict)
@@ -141,7 +143,7 @@ class _Ingest:
         arrival = reading.arrivals.get(night)
         if arrival is None:
             return self._nothing(night, name, reading)
-        past = numbers(night, self.use_case.time_zone, self.history[name], contract, referred(contract, kept))
+        past = self.numbers(night, name, kept)
         judgement = judge(
             contract,
             arrival.rows,
@@ -151,6 +153,11 @@ class _Ingest:
             spare=Accepted(arrival, lambda: accepted(self.workspace.ledger, self.use_case.use_case, night, name)),
         )
         return Judged(name, arrival, judgement, quarantined(name, source, arrival, judgement), reading.inputs)
+
+    def numbers(self, night: Night, name: str, kept: Mapping[str, pa.Table]) -> Numbers:
+        """Return the parameters of a source's rules in a night, given what the night keeps of other sources."""
+        contract = self.contracts[name]
+        return numbers(night, self.use_case.time_zone, self.history[name], contract, referred(contract, kept))
 
     def _nothing(self, night: Night, name: str, reading: Reading) -> Judged:
         source, contract = self.use_case.sources[name], self.contracts[name]

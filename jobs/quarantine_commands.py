@@ -79,7 +79,7 @@ def _release(options: argparse.Namespace) -> int:
 
 
 def _contracts(options: argparse.Namespace) -> int:
-    from jobs import contracts
+    from jobs.contracts import show
     from nightloop.nights import parse_night
 
-    return contracts.show(options.use_case, parse_night(options.nights) if options.nights else None, as_json=options.json)
+    return show(options.use_case, parse_night(options.nights) if options.nights else None, as_json=options.json)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,9 @@ import pyarrow as pa
 from nightloop.contracts.results import PASSED, Result, observed_rows, plain
 from nightloop.contracts.suite import Rule
 from nightloop.errors import DefinitionError
+
+SHOWN = 20
+"""Values of a list that a page shows."""
 
 
 def run(rules: Sequence[Rule], table: pa.Table) -> list[Result]:
@@ -36,9 +40,7 @@ def run(rules: Sequence[Rule], table: pa.Table) -> list[Result]:
 
 def _validate(rules: Sequence[Rule], frame: Any, detail: str) -> Any:
     """Return the library's result, its ``results`` in the order of the rules; one without a verdict is an error."""
-    import great_expectations as gx
-
-    suite = gx.ExpectationSuite(name="judged", expectations=[as_configuration(rule, i) for i, rule in enumerate(rules)])
+    suite = as_suite("judged", rules)
     batch = _batch_definition().get_batch({"dataframe": frame})
     found = batch.validate(suite, result_format={"result_format": detail})
     by_position = {item.expectation_config.meta["position"]: item for item in found.results}
@@ -52,11 +54,44 @@ def _validate(rules: Sequence[Rule], frame: Any, detail: str) -> Any:
     return found
 
 
+def validate_in_full(rules: Sequence[Rule], table: pa.Table, *, shows_values: bool) -> Any:
+    """Return the library's own result for its pages, with examples of breaking values where they may be shown."""
+    detail = {"result_format": "SUMMARY", "exclude_unexpected_values": not shows_values}
+    found = (
+        _batch_definition().get_batch({"dataframe": _frame(table)}).validate(as_suite("judged", rules), result_format=detail)
+    )
+    for item in found.results:  # its pages stumble over values of pandas and NumPy
+        item.result = simple(item.result)
+        item.expectation_config["kwargs"] = simple(item.expectation_config["kwargs"])
+    return found
+
+
+def simple(value: Any) -> Any:
+    """Return plain values, of a long list the beginning."""
+    if isinstance(value, dict):
+        return {key: simple(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | pa.Array):
+        shown = [simple(item) for item in list(value[:SHOWN])]
+        return [*shown, f"... {len(value):,} values in all"] if len(value) > SHOWN else shown
+    if isinstance(value, pa.Scalar):
+        return value.as_py()
+    if hasattr(value, "item"):  # a NumPy scalar
+        return value.item()
+    return value if isinstance(value, str | int | float | date | None) and value == value else None  # noqa: PLR0124 - not NaN, NaT
+
+
+def as_suite(name: str, rules: Sequence[Rule]) -> Any:
+    """Return rules as a suite of the library, in their order."""
+    _batch_definition()
+    import great_expectations as gx
+
+    return gx.ExpectationSuite(name=name, expectations=[as_configuration(rule, i) for i, rule in enumerate(rules)])
+
+
 def as_configuration(rule: Rule, position: int) -> dict[str, Any]:
     """Write a rule as the library reads it; values of another source become a list."""
     kwargs = {key: value.to_pylist() if isinstance(value, pa.Array) else value for key, value in rule.kwargs.items()}
-    notes = {"content": f"{rule.description} On a breach: {rule.on_breach}.", "format": "string"}
-    return {"type": rule.type, "kwargs": kwargs, "meta": {"position": position, "rule": rule.name, "notes": notes}}
+    return {"type": rule.type, "kwargs": kwargs, "meta": {"position": position}}
 
 
 def check(rule: Rule) -> None:

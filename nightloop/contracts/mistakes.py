@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from nightloop.contracts import library
 from nightloop.contracts.references import in_order
-from nightloop.contracts.suite import Contract, load_contract
-from nightloop.definitions.near_names import suggest
+from nightloop.contracts.suite import Contract, Rule, load_contract
+from nightloop.definitions.near_names import meant, suggest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import DefinitionError
 from nightloop.sources import raw_schema
@@ -33,13 +34,27 @@ def contract_mistakes(use_case: UseCase, folder: Path) -> tuple[int, list[Defini
             found.append(error)
     rules = [rule for contract in contracts.values() for rule in contract.rules]
     steps: list[Callable[[], object]] = [lambda: in_order(contracts, columns)] if len(contracts) == len(columns) else []
-    steps += [lambda rule=rule: library.check(rule) for rule in rules]  # type: ignore[misc]
+    steps += [partial(_check, rule) for rule in rules]
     for step in steps:
         try:
             step()
         except DefinitionError as error:
             found.append(error)
     return len(rules), found
+
+
+def _check(rule: Rule) -> None:
+    """Build one rule; of an expectation that does not exist, tell the near ones."""
+    try:
+        library.check(rule)
+    except DefinitionError as error:
+        from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+        known = list_registered_expectation_implementations()
+        if rule.type in known:
+            raise
+        do = f"{meant(rule.type, known)}{error.do}"
+        raise DefinitionError(f"there is no expectation '{rule.type}'.", where=error.where, do=do) from error
 
 
 def _strays(use_case: UseCase, folder: Path) -> list[DefinitionError]:

@@ -59,8 +59,13 @@ def _check_meta(meta: Any, problems: Problems) -> None:
         problems.add(("meta", "quarantined_share_limit"), f"the limit reads {share!r}.", "Give a share between 0 and 1.")
     for name in SPANS:
         span = meta.get(name, [0, 1])
-        if not isinstance(span, list) or len(span) != len(("low", "high")) or not 0 <= span[0] < span[1]:
+        if not _is_span(span):
             problems.add(("meta", name), f"the limits read {span!r}.", "Give two factors, for example [0.3, 3].")
+
+
+def _is_span(span: Any) -> bool:
+    numbers = isinstance(span, list) and all(isinstance(end, int | float) for end in span)
+    return numbers and len(span) == len(("low", "high")) and 0 <= span[0] < span[1]
 
 
 def _check_expectation(index: int, item: Any, columns: list[str], problems: Problems) -> None:

@@ -1,0 +1,121 @@
+"""The pages of the contracts for people: Great Expectations' own data docs, made to stand alone.
+
+The library renders a page for each suite and for each result. Its pages load scripts, styles and a logo from nine other hosts,
+which tells those hosts who looks at what, and shows nothing where there is no network: all of that is taken out, and a style
+of our own put in. Pages need no script, so the report plugin can show them in its sandbox.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from nightloop.contracts import library
+from nightloop.contracts.results import Result
+from nightloop.contracts.suite import Rule
+
+_FOREIGN = re.compile(
+    r"<script\b.*?</script>|<style\b.*?</style>|<link\b[^>]*>|<img\b[^>]*>|<nav class=\"navbar.*?</nav>\s*</div>\s*</nav>"
+    r"|<footer\b.*?</footer>|<div class=\"card mb-3\">\s*<div class=\"card-header p-2\">\s*<strong>Actions</strong>.*?</label>"
+    r"\s*</div>\s*</div>\s*</div>\s*</div>\s*</div>",
+    re.DOTALL,
+)
+_ELSEWHERE = re.compile(r'href="(https?:|\.\./)[^"]*"')
+STYLE = """<style>
+body{font:15px/1.5 system-ui,sans-serif;color:#1d2433;background:#fff;max-width:76rem;margin:1.5rem auto;padding:0 1rem}
+table{border-collapse:collapse;width:100%;margin:.5rem 0}td,th{border:1px solid #dde1e8;padding:.35rem .6rem;text-align:left;
+vertical-align:top}.alert{background:#f3f5f8;padding:.7rem 1rem;border-radius:6px;margin:1rem 0}h5,h6,h4{margin:.2rem 0}
+.text-danger{color:#b3261e}.text-success{color:#2e7d4f}.fa-times::before{content:"\\2717 failed"}
+.fa-check-circle::before{content:"\\2713 passed"}.fa-exclamation-triangle::before{content:"\\26A0"}.badge{background:#e8ebf0;
+border-radius:4px;padding:0 .35rem}a{color:#2456a6}[hidden]{display:none}.show-scrollbars{overflow:auto}ul{padding-left:1.1rem}
+</style>"""
+HEAD = '<p><a href="index.html">Contracts</a></p>'
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Rules about one table: those that set rows aside see all rows of a source, the others those that are kept."""
+
+    name: str  # of the page, for example orders-as-delivered
+    title: str
+    rules: Sequence[Rule]
+    rows: pa.Table
+    shows_values: bool  # whether examples of breaking values may be shown
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What Great Expectations found, and its page."""
+
+    asked: Asked
+    results: Sequence[Result]
+    html: str
+
+
+def judge_in_full(asked: Asked) -> Answered:
+    """Let Great Expectations judge every rule, and render what it found."""
+    from great_expectations.render.renderer import ValidationResultsPageRenderer
+
+    found = library.validate_in_full(asked.rules, asked.rows, shows_values=asked.shows_values)
+    results = library.run(asked.rules, asked.rows)
+    return Answered(asked, results, _page(ValidationResultsPageRenderer().render(found), asked.title))
+
+
+def suite_page(title: str, rules: Sequence[Rule]) -> str:
+    """Render a suite: our words for each rule, then what it expects in the library's.
+
+    A distribution that no recent nights tell yet cannot be drawn, and is left out of the second part.
+    """
+    from great_expectations.render.renderer import ExpectationSuitePageRenderer
+
+    drawn = [rule for rule in rules if "$PARAMETER" not in rule.kwargs.get("partition_object", {})]
+    suite = library.as_suite(title, [replace(rule, kwargs=library.simple(rule.kwargs)) for rule in drawn])
+    rows = [[escape(text) for text in (rule.name, rule.on_breach, rule.description, rule.place)] for rule in rules]
+    ours = table(("rule", "on a breach", "what it means", "declared"), rows)
+    return _page(ExpectationSuitePageRenderer().render(suite), title, ours)
+
+
+def _page(document: Any, title: str, ours: str = "") -> str:
+    from great_expectations.render.view import DefaultJinjaPageView
+
+    return standing_alone(DefaultJinjaPageView().render(document), title, ours)
+
+
+def standing_alone(html: str, title: str, ours: str = "") -> str:
+    """Take out whatever a page would load from elsewhere, and put what is ours at its top."""
+    plain = _ELSEWHERE.sub('href="index.html"', _FOREIGN.sub("", html))
+    plain = re.sub(r"<title>.*?</title>", "", plain, flags=re.DOTALL)
+    plain = plain.replace("</head>", f"<title>{escape(title)}</title>{STYLE}</head>", 1)
+    head = f"{HEAD}<h1>{escape(title)}</h1>{ours}"
+    return re.sub(r"<body[^>]*>", lambda found: f"{found[0]}{head}", plain, count=1)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; cells are HTML."""
+    cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    heads = "".join(f"<th>{escape(name)}</th>" for name in head)
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{cells}</tbody></table>"
+
+
+def index_page(title: str, told: str, rows: Iterable[Sequence[str]], head: Sequence[str]) -> str:
+    """Return the page that leads to the others; cells are HTML."""
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>{STYLE}</head><body>'
+        f"<h1>{escape(title)}</h1><p>{escape(told)}</p>{table(head, rows)}</body></html>"
+    )
+
+
+def write(pages: dict[str, str], folder: Path) -> Path:
+    """Write the pages, each whole, the index last, so that no link leads nowhere; return the index."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in [*(name for name in pages if name != "index"), "index"]:
+        partial = folder / f".{name}.part"
+        partial.write_text(pages[name], encoding="utf-8")
+        partial.replace(folder / f"{name}.html")
+    return folder / "index.html"
