@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,12 @@ def test_each_source_whose_files_arrive_by_a_time_is_waited_for_before_ingest(tm
     for task in tasks(dag).values():
         assert len(task["doc_md"]) > 40 and task["has_on_failure_callback"] and task["has_retry_policy"]
     assert tasks(told["dags"]["shop.bootstrap"]).keys() >= {"ingest_range"}
+
+
+def test_no_use_case_of_the_repository_takes_a_night_by_itself_beside_the_main_job(dags):
+    for name in USE_CASES:
+        last = dags[f"{name}.ingest"]["end_date"]
+        assert float(last) < time.time(), f"{name} would run on its schedule while the main job runs"
 
 
 def test_forms_ask_for_dates_a_reason_and_a_name(dags):
