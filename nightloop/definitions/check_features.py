@@ -78,6 +78,8 @@ class FeatureChecks(Rules):
     def aggregated(self, feature: WindowFeature | RatioFeature, types: Mapping[str, ColumnType], path: Path) -> None:
         """What is aggregated fits the function."""
         function, of = feature.function, feature.of
+        if "scale" in feature.model_fields_set and function not in ("sum", "mean", "std"):
+            self.problems.add((*path, "scale"), f"'{function}' sums nothing that could be rounded.", "Leave out 'scale'.")
         if function in ("count", "time_since"):
             if of is not None:
                 self.problems.add(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
+from nightloop.definitions import cron_lines
 from nightloop.definitions.check_features import FeatureChecks
 from nightloop.definitions.check_rules import BESIDE_THE_KEY, RESERVED, Path
 from nightloop.definitions.connectors import Connector, FilesConnector, SimulatorConnector, TableConnector
 from nightloop.definitions.label_types import LABEL_TYPES
+from nightloop.definitions.near_names import meant
 from nightloop.definitions.patterns import fault_of
 from nightloop.definitions.problems import Problems
 from nightloop.definitions.simulation import Portfolio
 from nightloop.definitions.use_case import Source, UseCase
-
-_CRON = re.compile(r"\S+( \S+){4}")
 
 
 def check_use_case(use_case: UseCase, problems: Problems) -> None:
@@ -51,16 +50,16 @@ class _Check(FeatureChecks):
             ZoneInfo(use_case.time_zone)
         except (KeyError, ValueError, OSError):
             self.problems.add(
-                ("time_zone",), f"'{use_case.time_zone}' is no time zone.", "Write one like America/New_York or UTC."
+                ("time_zone",),
+                f"'{use_case.time_zone}' is no time zone.",
+                f"{meant(use_case.time_zone, available_timezones())}Write one like America/New_York or UTC.",
             )
         if use_case.last_night and use_case.last_night < use_case.first_night:
             self.problems.add(
                 ("last_night",), f"last_night {use_case.last_night} is before first_night.", "Write the later night last."
             )
-        if not _CRON.fullmatch(use_case.schedule.strip()):
-            self.problems.add(
-                ("schedule",), f"'{use_case.schedule}' is no cron line.", "Write five fields, for example '0 2 * * *'."
-            )
+        if fault := cron_lines.fault_of(use_case.schedule):
+            self.problems.add(("schedule",), f"'{use_case.schedule}' is no cron line.", fault)
 
     def source(self, source: Source, path: Path) -> None:
         self.names(source.key, source.columns, (*path, "key"), "Columns")

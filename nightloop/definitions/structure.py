@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from nightloop.definitions.near_names import suggest
 from nightloop.definitions.problems import Problems
+from nightloop.definitions.shape_words import expected
 from nightloop.definitions.use_case import UseCase
 from nightloop.definitions.yaml_lines import Key
 
@@ -43,11 +44,16 @@ def to_use_case(document: Any, problems: Problems) -> UseCase | None:
     except ValidationError as error:
         for item in error.errors(include_url=False):
             path, keys = _without_tags(item["loc"])
-            problems.add(path, *_said(item, path, keys))
+            problems.add(_place(item, path), *_said(item, path, keys))
         return None
     except TypeError as error:
         problems.add((), f"the file holds a value that is not plain data: {error}.", "Use texts, numbers, lists and mappings.")
         return None
+
+
+def _place(item: Any, path: list[Key]) -> list[Key]:
+    """An unknown kind is shown where the kind is written, which may be lines below its mapping."""
+    return [*path, item["ctx"]["discriminator"].strip("'")] if item["type"] == "union_tag_invalid" else path
 
 
 def _plain(value: object) -> str:
@@ -98,21 +104,34 @@ def _said(item: Any, path: Sequence[Key], keys: list[str]) -> tuple[str, str]:
     match item["type"]:
         case "extra_forbidden":
             return f"unknown key '{name}' {place}.", suggest(name, keys, "Allowed keys")
+        case "missing" if path and isinstance(path[-1], int):
+            return f"{place[3:]} has too few values.", "Write two numbers: [low, high]."
         case "missing":
             return f"the key '{name}' is missing {place}.", "Add it; docs/definitions.md says what it means."
-        case "union_tag_invalid":
-            allowed = item["ctx"]["expected_tags"].replace("'", "").split(", ")
-            word = item["ctx"]["discriminator"].strip("'")
-            return f"unknown {word} '{item['ctx']['tag']}' of {at}.", suggest(item["ctx"]["tag"], allowed, f"Allowed {word}s")
-        case "union_tag_not_found":
-            word = item["ctx"]["discriminator"].strip("'")
-            return f"the key '{word}' is missing in {at}.", f"Say which {word} it is."
+        case "union_tag_invalid" | "union_tag_not_found":
+            return _said_of_union(item, path, at)
         case "string_pattern_mismatch":
             return (
                 f"{at} is named {_shown(item['input'])}.",
                 "Names begin with a small letter and have small letters, digits and underscores only (at most 63).",
             )
-    return f"{at} reads {_shown(item['input'])}.", f"{item['msg']}."
+    return f"{at} reads {_shown(item['input'])}.", expected(item)
+
+
+def _said_of_union(item: Any, path: Sequence[Key], at: str) -> tuple[str, str]:
+    word = item["ctx"]["discriminator"].strip("'")
+    if item["type"] == "union_tag_not_found":
+        return f"the key '{word}' is missing in {at}.", f"Say which {word} it is: {', '.join(_members(path))}."
+    tag = item["ctx"]["tag"]
+    return f"unknown {word} '{tag}' of {at}.", suggest(tag, _members(path), f"Allowed {word}s")
+
+
+def _members(path: Sequence[Key]) -> list[str]:
+    """Return the names of the members of the union at ``path``."""
+    node = _resolve(json_schema())
+    for step in path:
+        node = _descend(node, step)
+    return sorted(node.get("discriminator", {}).get("mapping", {}))
 
 
 def _shown(value: object) -> str:

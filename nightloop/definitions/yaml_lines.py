@@ -47,6 +47,8 @@ def read_yaml(text: str, file: str) -> tuple[Any, Lines]:
         return loader.construct_document(node), lines
     except yaml.YAMLError as error:
         raise _not_yaml(error, file) from error
+    except ValueError as error:  # a value is marked as something that it is not: !!int x
+        raise DefinitionError(f"a value cannot be read: {error}.", where=file, do="Look at the values with '!!'.") from error
     finally:
         loader.dispose()
 
@@ -66,6 +68,8 @@ def _lines(node: yaml.Node, file: str) -> Lines:
     line = node.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode):
         return Lines(line, {i: _lines(child, file) for i, child in enumerate(node.value)})
+    if isinstance(node, yaml.ScalarNode):
+        _check_day(node, f"{file}:{line}")
     if not isinstance(node, yaml.MappingNode):
         return Lines(line)
     children: dict[Key, Lines] = {}
@@ -81,3 +85,17 @@ def _lines(node: yaml.Node, file: str) -> Lines:
         # A mapping is shown at its key: the value may begin a line later.
         children[name] = Lines(key.start_mark.line + 1, inner.children)
     return Lines(line, children)
+
+
+def _check_day(node: yaml.ScalarNode, where: str) -> None:
+    """YAML reads what looks like a day as one, and has no line to tell when there is none such."""
+    if node.tag != "tag:yaml.org,2002:timestamp":
+        return
+    try:
+        yaml.SafeLoader("").construct_yaml_timestamp(node)
+    except ValueError as error:
+        raise DefinitionError(
+            f"'{node.value}' is no day of the calendar: {error}.",
+            where=where,
+            do="Write a day that exists as YYYY-MM-DD; a text that looks like one needs quotes.",
+        ) from error
