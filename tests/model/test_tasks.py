@@ -90,6 +90,13 @@ def test_contributions_are_those_to_the_number_or_to_the_class_that_is_told(fold
     np.testing.assert_allclose(base, base[:1].repeat(60, axis=0), atol=1e-4)  # what a model says that knows no feature
 
 
+def test_the_calibration_is_part_of_the_answer(folder: Path, task: str) -> None:
+    predictor, rows = Predictor.load(folder), tiny_rows(30)
+    margin, said = predictor.model.margins(rows), predictor.predict(rows).said
+    expected = margin + 0.25 if task == "regression" else softmax(margin + np.array([0.1, -0.3, 0.2]))
+    np.testing.assert_array_equal(said, expected)
+
+
 def test_the_columns_are_the_tasks(folder: Path, task: str) -> None:
     predictor = Predictor.load(folder)
     found = predictor.predict(tiny_rows(40))
