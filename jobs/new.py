@@ -61,7 +61,7 @@ def _tell(draft: Draft, files: list[Path]) -> None:
         f"  predicts   {plan.label.column.original} ({use_case.model.task}), known {plan.matures_after} nights after",
         f"  key        {', '.join(plan.key)}",
         f"  happens at {plan.time.column.original}",
-        f"  features   {len(use_case.features)} of {len(plan.fields)} columns and their history",
+        f"  features   {len(use_case.features)}, of {len(plan.fields)} columns and their history",
         f"  records    {draft.read:,} read as drafted, {draft.refused:,} would be set aside",
         *(f"  wrote      {path}" for path in files),
         f"{len(draft.checks)} guesses to look at:",

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from nightloop.errors import UsageError
+from nightloop.errors import SetupError, UsageError
 
 
 def save(files: Mapping[Path, str], *, force: bool) -> None:
@@ -16,13 +16,12 @@ def save(files: Mapping[Path, str], *, force: bool) -> None:
 
     Raises:
         UsageError: a file exists and ``force`` is not set.
+        SetupError: a file cannot be written.
     """
     there = [path for path in files if path.exists()]
     if there and not force:
         raise UsageError(
-            f"{', '.join(str(path) for path in there)} already there.".replace(
-                " already", " is already" if len(there) == 1 else " are already"
-            ),
+            f"there already: {', '.join(str(path) for path in there)}.",
             do="Give --force to replace what is there, or choose another name.",
         )
     made = [folder for path in files for folder in _missing(path.parent)]
@@ -34,9 +33,13 @@ def save(files: Mapping[Path, str], *, force: bool) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 written.append(path)
                 _replace(path, text)
-        except OSError:
+        except OSError as error:
             _undo(written, before, made)
-            raise
+            raise SetupError(
+                f"the draft cannot be written ({error.strerror}); nothing is changed.",
+                where=str(error.filename or written[-1]),
+                do="Make the folder writable, or set NIGHTLOOP_DEFINITIONS and NIGHTLOOP_CONTRACTS.",
+            ) from error
 
 
 def _missing(folder: Path) -> list[Path]:
