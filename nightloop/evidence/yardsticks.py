@@ -1,5 +1,5 @@
 """The yardstick of each task: see ``yardstick.Yardstick`` for what each member means."""
-# ruff: noqa: D102 - said there, once
+# ruff: noqa: D102, ARG002 - said there, once; not every task needs every argument
 
 from __future__ import annotations
 
@@ -64,14 +64,7 @@ class Binary:
         return (*(measure(label, said, nights) for measure in measured), metrics.base_rate(label, nights))
 
     def compare(
-        self,
-        metric: str,
-        label: Labels,
-        said: Floats,  # noqa: ARG002
-        decision: Bools | None,
-        *,
-        group: NDArray[Any],
-        nights: Nights,
+        self, metric: str, label: Labels, said: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
     ) -> Comparison:
         return fairness.compare(cast("RateMetric", metric), label, cast("Bools", decision), group=group, nights=nights)
 
@@ -84,7 +77,7 @@ class Binary:
             figure("mean_probability", intervals.mean(said), nights, rows),
         )
 
-    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:  # noqa: ARG002
+    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:
         chosen = cast("Bools", decision)
         return {"true_positive_rate": (chosen, label), "false_positive_rate": (chosen, ~label)}
 
@@ -146,7 +139,7 @@ class Regression:
         found = [*self.all_figures(label, said, nights), figure("mean_prediction", intervals.mean(said), nights, len(label))]
         return found if decision is None else [*found, _selected(decision, nights)]
 
-    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:  # noqa: ARG002
+    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:
         return {}
 
     def said_and_seen(self, label: Labels, said: Floats) -> tuple[Floats, Floats]:
@@ -204,14 +197,7 @@ class Multiclass:
         return tuple(found[name] for name in ("calibration_error", "calibration_bias", "log_loss", "accuracy"))
 
     def compare(
-        self,
-        metric: str,
-        label: Labels,
-        said: Floats,
-        decision: Bools | None,  # noqa: ARG002
-        *,
-        group: NDArray[Any],
-        nights: Nights,
+        self, metric: str, label: Labels, said: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
     ) -> Comparison:
         if metric == "accuracy_difference":
             hits = multiclass.right(label, said).astype(np.float64)
@@ -219,10 +205,10 @@ class Multiclass:
         came, told = self._one_class(label, said)
         return fairness.compare(cast("RateMetric", metric), came, told, group=group, nights=nights)
 
-    def realised(self, label: Labels, said: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:  # noqa: ARG002
+    def realised(self, label: Labels, said: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
         return self.all_figures(label, said, nights)
 
-    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:  # noqa: ARG002
+    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:
         if self.of_class is None:
             return {}
         came, told = self._one_class(label, said)

@@ -147,7 +147,7 @@ def _candidates(use_case: UseCase, rows: TrainingSet, year: Year) -> dict[str, n
         first = first or made.trees
         scored = year.between(as_of, until)
         for name, model in ((DECLARED, made.trees), (BASELINES, made.baseline), (NEVER, first)):
-            said[name][scored] = model.probability(rows.matrix[scored])
+            said[name][scored] = model.say(rows.matrix[scored])
     return said
 
 
