@@ -39,7 +39,7 @@ def test_any_number_is_written_so_that_yaml_reads_it_back(value):
     assert yaml.safe_load(f"v: {flow(value)}")["v"] == value
 
 
-def drafted(names: list[str], values: list[str]) -> None:
+def drafted(names: list[str], values: list[str], labels: tuple[str, ...] = ("0", "1")) -> None:
     """Draft over a table with these columns, each holding these values in turn."""
     count = 40
     columns = {name: [values[(i + k) % len(values)] for i in range(count)] for k, name in enumerate(names)}
@@ -48,7 +48,7 @@ def drafted(names: list[str], values: list[str]) -> None:
         fixed = {
             "id of it": [f"k{i}" for i in range(count)],
             "when at": [f"2024-01-{i % 28 + 1:02d}T10:00:00Z" for i in range(count)],
-            "the label": [str(i % 2) for i in range(count)],
+            "the label": [labels[i // 3 % len(labels)] for i in range(count)],
         }
         pq.write_table(pa.table({**fixed, **columns}), path)
         wishes = Wishes(label="the label", key=("id of it",), event_at="when at")
@@ -62,6 +62,12 @@ def drafted(names: list[str], values: list[str]) -> None:
 @pytest.mark.parametrize("part", range(4))
 def test_hostile_names_and_values_are_quoted(part):
     drafted(HOSTILE[part::4], HOSTILE[part::4])
+
+
+@pytest.mark.parametrize("part", range(0, len(HOSTILE) - 1, 4))
+def test_hostile_categories_and_outcomes_are_quoted(part):
+    few = HOSTILE[part : part + 5]
+    drafted(["plan"], few, tuple(few))
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
