@@ -1,10 +1,10 @@
-"""Tell what exists per night: rows, champion, realised performance, verdicts, and what is missing."""
+"""Tell what exists per night: rows, champion, realised performance, verdicts, what is missing and what is stale."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
 from rich.table import Table
@@ -16,11 +16,12 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.lake import NightState
 from nightloop.model import champions
 from nightloop.nights import Night, Nights
+from nightloop.restatement import stale
 from nightloop.settings import load_settings
 from nightloop.task import yardstick_for
 from nightloop.workspace import Workspace
 
-STYLES = {"fail": "red", "retrain": "bold", "missing": "yellow"}
+STYLES = {"fail": "red", "retrain": "bold", "missing": "yellow", "stale": "yellow"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class NightStatus:
     decision: str | None
     reason: str | None
     missing: tuple[str, ...]
+    stale: Mapping[str, str] = field(default_factory=dict)  # table -> which of its inputs changed since it was made
 
 
 def show(name: str, nights: Nights | None, *, as_json: bool) -> int:
@@ -71,6 +73,7 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
         return []
     decisions = _decisions(workspace, name)
     realised = _realised(workspace, use_case)
+    outdated = stale(use_case, lake)
     slices = [source for source, definition in use_case.sources.items() if not definition.is_snapshot]
     lines = []
     for night in nights or Nights(seen[0], seen[-1]):
@@ -89,6 +92,7 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
                 decision=_text(decision.get("decision")),
                 reason=_text(decision.get("reason")),
                 missing=_missing(night, raw, tables, has_champion=champion is not None),
+                stale=outdated.get(night, {}),
             )
         )
     return lines
@@ -114,12 +118,12 @@ def table(found: Sequence[NightStatus], metric: str = "AUC") -> Table:
 
 
 def _decision(item: NightStatus) -> Text:
-    """The decision, or which stages have yet to publish the night."""
-    decision = Text(item.decision or "", style=STYLES.get(item.decision or "", ""))
-    if not item.missing:
-        return decision if item.decision else Text("-")
-    missing = Text(f"missing: {', '.join(item.missing)}", style=STYLES["missing"])
-    return Text("; ").join([decision, missing]) if item.decision else missing
+    """The decision, which stages have yet to publish the night, and which of its tables were made from what has changed."""
+    parts = [Text(item.decision, style=STYLES.get(item.decision, ""))] if item.decision else []
+    for word, names in (("missing", item.missing), ("stale", tuple(item.stale))):
+        if names:
+            parts.append(Text(f"{word}: {', '.join(names)}", style=STYLES[word]))
+    return Text("; ").join(parts) if parts else Text("-")
 
 
 def _realised(workspace: Workspace, use_case: UseCase) -> dict[Night, float]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import features, ingest
+from jobs import features, ingest, status
 from nightloop.nights import one, parse_nights
 from nightloop.restatement import Difference, compare, stale, touched
 from tests.fixtures_ingest import Shop, order
@@ -39,6 +39,7 @@ row = st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 1), st.sampl
 rows = st.lists(row, max_size=6)
 
 
+@settings(deadline=None)
 @given(earlier=rows, later=rows)
 def test_a_comparison_agrees_with_one_by_hand(earlier: list[Row], later: list[Row]) -> None:
     first = {(row[0], row[1]): repr(row[2]) for row in earlier}
@@ -91,6 +92,9 @@ def test_a_restatement_names_the_nights_that_were_built_from_the_earlier_version
     assert found["features"] == [NIGHT]
     assert NIGHT + timedelta(days=1) in found["labels"]
     assert details["restated"]["touched"]["features"] == "2024-03-02"  # type: ignore[index]
+    (line,) = status.collect(shop.use_case, shop.workspace, one(NIGHT))
+    assert line.stale["features"].startswith("raw_orders of 2024-03-02 (version ")
+    assert "stale: features" in str(status._decision(line))
     waiting = stale(shop.use_case, shop.workspace.lake)
     assert {night for night, tables in waiting.items() if "features" in tables} == {NIGHT}
     assert {night for night, tables in waiting.items() if "labels" in tables} == set(found["labels"])
