@@ -14,6 +14,7 @@ from typing import Literal
 
 from jobs.feature_checks import check_tiles, one_row_each, out_of_range
 from jobs.published import Progress, Published, silent
+from jobs.ranges import parts
 from nightloop.definitions.feature_sql import build_sql
 from nightloop.definitions.feature_tables import inputs, tables
 from nightloop.definitions.loading import definition_digest
@@ -109,17 +110,20 @@ class _Maker:
         return {name: lake.require(self._stored(name), span) for name, span in required.items()}
 
     def make(self, progress: Progress) -> Iterator[Published]:
-        """Run one engine job for all nights, then commit them one by one."""
+        """Run one engine job for all nights (several where they would not fit in memory), and commit them one by one."""
         engine = self.workspace.engine(self.use_case, self.snapshots.values())
         progress(f"computing {self.table}", 0, len(self.nights))
-        files: dict[Night, list[str]] = {}
-        if self.snapshots:
-            sql = build_sql(self.use_case, self.table, self.nights, self.known)
-            files = engine.write(sql, self.snapshots, self.workspace.lake.new_folder(self.name))
-        for done, night in enumerate(self.nights, start=1):
-            state, details = self._publish(night, files)
-            progress(f"publishing {self.table}", done, len(self.nights))
-            yield Published.of(self.use_case.use_case, self.name, state, {"engine": engine.name, **details})
+        done = 0
+        for part in parts(self.use_case, self.table, self.nights, self.snapshots, engine):
+            files: dict[Night, list[str]] = {}
+            if self.snapshots:
+                sql = build_sql(self.use_case, self.table, part, self.known)
+                files = engine.write(sql, self.snapshots, self.workspace.lake.new_folder(self.name))
+            for night in part:
+                state, details = self._publish(night, files)
+                done += 1
+                progress(f"publishing {self.table}", done, len(self.nights))
+                yield Published.of(self.use_case.use_case, self.name, state, {"engine": engine.name, **details})
 
     def _publish(self, night: Night, files: Mapping[Night, list[str]]) -> tuple[NightState, dict[str, object]]:
         """Commit one night; one without rows is published as empty."""

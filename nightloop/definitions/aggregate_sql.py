@@ -7,26 +7,28 @@ seen falls back to. A feature is a column, null in the rows of other ways.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nightloop.definitions.expression_sql import identifier, quoted
 from nightloop.definitions.feature_tables import keyed, way_of
-from nightloop.definitions.features import LagFeature, LookupFeature, PeersFeature, RateFeature, RecordFeature
-from nightloop.definitions.keys import ALL, key_sql
+from nightloop.definitions.features import LagFeature, LookupFeature, PeersFeature
+from nightloop.definitions.keys import key_sql
 from nightloop.definitions.lookup_sql import lags_sql, lookups_sql
 from nightloop.definitions.statement_parts import UNION, within
 from nightloop.definitions.tiles import over_records
 from nightloop.definitions.use_case import UseCase
-from nightloop.definitions.window_sql import by_family, priors_sql, smoothed, windows_sql
+from nightloop.definitions.window_sql import windows_of
 from nightloop.nights import Night, Nights
+
+BY = identifier("by")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A statement that yields night, key, and some features of one way."""
+    """A statement that yields night, by, key, and some features, in rows of some ways."""
 
-    way: str
+    ways: tuple[str, ...]
     features: tuple[str, ...]
     sql: str
 
@@ -39,72 +41,55 @@ def aggregates_sql(use_case: UseCase, nights: Nights, known: Night | None = None
         nights: to make.
         known: the night whose knowledge counts; None: each night's own.
     """
-    ways: dict[str, list[Part]] = {}
-    for part in _parts(use_case, nights, known):
-        ways.setdefault(part.way, []).append(part)
+    parts = [*_windows(use_case, nights, known), *_peers(use_case, nights), *_found(use_case, nights, known)]
     features = list(keyed(use_case))
-    return UNION.join(_way_sql(way, parts, features) for way, parts in ways.items())
-
-
-def _parts(use_case: UseCase, nights: Nights, known: Night | None) -> Iterator[Part]:
-    yield from _windows(use_case, nights, known)
-    peers: dict[str, dict[str, PeersFeature]] = {}
-    lookups: dict[tuple[object, ...], dict[str, LookupFeature]] = {}
-    lags: dict[int, dict[str, LagFeature]] = {}
-    for name, feature in use_case.features.items():
-        match feature:
-            case PeersFeature():
-                peers.setdefault(way_of(use_case, feature), {})[name] = feature
-            case LookupFeature():
-                same = (feature.source, *feature.by.items(), feature.latest_by, feature.within)
-                lookups.setdefault(same, {})[name] = feature
-            case LagFeature():
-                lags.setdefault(feature.nights, {})[name] = feature
-    for way, own in peers.items():
-        yield Part(way, tuple(own), _peers_sql(use_case, next(iter(own.values())), list(own), nights))
-    for found in lookups.values():
-        way = way_of(use_case, next(iter(found.values())))
-        yield Part(way, tuple(found), lookups_sql(use_case, found, nights, known))
-    for back, of_entity in lags.items():
-        way = way_of(use_case, next(iter(of_entity.values())))
-        yield Part(way, tuple(of_entity), lags_sql(use_case, of_entity, nights, back))
+    united = UNION.join(f"select night, {BY}, key, {_columns(part.features, features)} from (\n{part.sql}\n)" for part in parts)
+    ways = [way for part in parts for way in part.ways]
+    if len(ways) == len(set(ways)):
+        return united
+    # A key of one way may be in several parts, in each with other features.
+    highest = ", ".join(f"max({identifier(name)}) as {identifier(name)}" for name in features)
+    return f"select night, {BY}, key, {highest} from (\n{united}\n) group by night, {BY}, key"
 
 
 def _windows(use_case: UseCase, nights: Nights, known: Night | None) -> Iterator[Part]:
-    for family, features in by_family(over_records(use_case)).items():
-        rates = {name: feature for name, feature in features.items() if isinstance(feature, RateFeature)}
-        found = windows_sql(use_case, family, features, nights, known)
-        if rates:
-            priors = priors_sql(use_case, family.source, rates, nights, known)
-            chosen = ", ".join(f"{_with_prior(name, feature)} as {identifier(name)}" for name, feature in features.items())
-            yield Part(ALL, tuple(rates), priors)
-            found = f"select s.night, s.key, {chosen} from ({found}) s join ({priors}) p on p.night = s.night"
-        yield Part(way_of(use_case, next(iter(features.values()))), tuple(features), found)
+    for windows in windows_of(use_case, over_records(use_case), nights, known):
+        yield Part(tuple(windows.ways), tuple(windows.features), windows.sql())
 
 
-def _with_prior(name: str, feature: RecordFeature) -> str:
-    column = identifier(name, "s")
-    return smoothed(feature, column, identifier(name, "p")) if isinstance(feature, RateFeature) else column
+def _peers(use_case: UseCase, nights: Nights) -> Iterator[Part]:
+    peers: dict[str, dict[str, PeersFeature]] = {}
+    for name, feature in use_case.features.items():
+        if isinstance(feature, PeersFeature):
+            peers.setdefault(way_of(use_case, feature), {})[name] = feature
+    for way, own in peers.items():
+        yield _of_way(way, own, _peers_sql(use_case, next(iter(own.values())), list(own), nights))
 
 
-def _way_sql(way: str, parts: Sequence[Part], features: Sequence[str]) -> str:
-    """Bring the parts of one way together, a column a feature; a key may be in some of them only."""
-    if len(parts) == 1:
-        held, rows = set(parts[0].features), parts[0].sql
-    else:
-        held = {name for part in parts for name in part.features}
-        united = UNION.join(f"select night, key, {_columns(part.features, features, held)} from ({part.sql})" for part in parts)
-        highest = ", ".join(f"max({identifier(name)}) as {identifier(name)}" for name in features if name in held)
-        rows = f"select night, key, {highest} from (\n{united}\n) group by night, key"
-    return f"select night, {quoted(way)} as {identifier('by')}, key, {_columns(held, features)} from (\n{rows}\n)"
+def _found(use_case: UseCase, nights: Nights, known: Night | None) -> Iterator[Part]:
+    lookups: dict[tuple[object, ...], dict[str, LookupFeature]] = {}
+    lags: dict[int, dict[str, LagFeature]] = {}
+    for name, feature in use_case.features.items():
+        if isinstance(feature, LookupFeature):
+            same = (feature.source, *feature.by.items(), feature.latest_by, feature.within)
+            lookups.setdefault(same, {})[name] = feature
+        elif isinstance(feature, LagFeature):
+            lags.setdefault(feature.nights, {})[name] = feature
+    for found in lookups.values():
+        yield _of_way(way_of(use_case, next(iter(found.values()))), found, lookups_sql(use_case, found, nights, known))
+    for back, of_entity in lags.items():
+        yield _of_way(way_of(use_case, next(iter(of_entity.values()))), of_entity, lags_sql(use_case, of_entity, nights, back))
 
 
-def _columns(held: Sequence[str] | set[str], features: Sequence[str], among: set[str] | None = None) -> str:
+def _of_way(way: str, features: Iterable[str], sql: str) -> Part:
+    names = tuple(features)
+    return Part((way,), names, f"select night, {quoted(way)} as {BY}, key, {', '.join(map(identifier, names))} from ({sql})")
+
+
+def _columns(held: Sequence[str], features: Sequence[str]) -> str:
     """Return the features as columns, null where this statement has none."""
     return ", ".join(
-        f"{identifier(name) if name in held else 'cast(null as double)'} as {identifier(name)}"
-        for name in features
-        if among is None or name in among
+        f"{identifier(name) if name in held else 'cast(null as double)'} as {identifier(name)}" for name in features
     )
 
 

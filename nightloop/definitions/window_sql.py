@@ -7,13 +7,14 @@ newest version known by D.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from nightloop.definitions.expression_sql import double, quoted
+from nightloop.definitions.expression_sql import double, identifier, quoted
 from nightloop.definitions.features import RateFeature, RatioFeature, RecordFeature, WindowFeature
+from nightloop.definitions.keys import ALL
 from nightloop.definitions.statement_parts import days_before, named, night_literal, within
-from nightloop.definitions.tiles import Family, Measure, all_of, families, family_of, longest_window, measures_of
+from nightloop.definitions.tiles import Family, Measure, all_of, family_of, longest_window, measures_of
 from nightloop.definitions.use_case import UseCase
 from nightloop.nights import Night, Nights, cutoff
 
@@ -33,60 +34,91 @@ class Total:
         return f"{self.measure.column}_{self.nights}"
 
 
-def windows_sql(
-    use_case: UseCase, family: Family, features: Mapping[str, RecordFeature], nights: Nights, known: Night | None
-) -> str:
-    """Return SQL with one row per night and key of the family, and one column per feature.
+@dataclass(frozen=True)
+class Windows:
+    """The windows over one source's tiles: those of all families without distinct values at once, or those of one with.
 
-    Args:
-        use_case: declares the source.
-        family: whose tiles are put together.
-        features: of this family, or (of all records together) the rates whose prior is asked for.
-        nights: to compute.
-        known: the night whose knowledge counts; None: each night's own.
+    One pass over the tiles serves all ways to a key: what a small night costs is the number of steps, not of rows.
     """
-    totals = sorted({total for feature in features.values() for total in _totals(feature)})
-    longest = max(longest_window(feature) for feature in features.values())
-    live = _live(use_case, family, longest, nights, known)
-    prior = family == all_of(family.source)
-    values = {f'"{name}"': _value_sql(use_case, feature, nights, prior=prior) for name, feature in features.items()}
-    held = named({total.column: _over(total, family) for total in totals})
-    return f"select night, key, {named(values)} from (\n  select night, key, {held} from ({live}) t group by night, key\n) w"
 
+    use_case: UseCase
+    source: str
+    features: Mapping[str, RecordFeature]
+    nights: Nights
+    known: Night | None
 
-def priors_sql(use_case: UseCase, source: str, rates: Mapping[str, RateFeature], nights: Nights, known: Night | None) -> str:
-    """Return SQL with the overall rate of each window, one row a night."""
-    return windows_sql(use_case, all_of(source), rates, nights, known)
+    @property
+    def ways(self) -> list[str]:
+        """The ways to a key that the rows are of."""
+        found = ["+".join(family.by) for family in by_family(self.features)]
+        return [*found, ALL] if self._rates else found
 
+    @property
+    def _rates(self) -> dict[str, RateFeature]:
+        return {name: feature for name, feature in self.features.items() if isinstance(feature, RateFeature)}
 
-def _live(use_case: UseCase, family: Family, longest: int, nights: Nights, known: Night | None) -> str:
-    """Return the tiles that count, once a night they count in, with how many nights back their events are."""
-    tiles = f"select * from tiles where tile = {quoted(family.name)}"
-    until = ""
-    if use_case.sources[family.source].revised_within:
-        versions = "partition by key, event_night, value order by night"
-        tiles = f"select *, lead(night) over ({versions}) as superseded, night as known_night from ({tiles})"
-        until = "and known_night <= {now} and (superseded is null or superseded > {now})"
-    else:
-        tiles = f"select *, night as known_night from ({tiles})"
-    columns = ", ".join(["key", "value", *(measure.column for measure in families(use_case)[family])])
-    if len(nights) == 1:
-        night = night_literal(nights.first)
-        now = until.format(now=night_literal(known) if known else night)
-        back = f"date_diff('day', event_night, {night})"
+    def sql(self) -> str:
+        """Return SQL with one row per night, way and key, and one column per feature."""
+        families_ = by_family(self.features)
+        tiles = [family.name for family in families_]
+        everything = all_of(self.source).name
+        way = " ".join(f"when {quoted(family.name)} then {quoted('+'.join(family.by))}" for family in families_)
+        distinct = next(iter(families_)).distinct != ""
+        held = self._held([*tiles, *([everything] if self._rates else [])], self.features, distinct=distinct)
+        values = named({identifier(name): self._value(name, feature, everything) for name, feature in self.features.items()})
+        join = f" join ({self._priors(everything)}) p on p.night = w.night" if self._rates else ""
         return (
-            f"select {columns}, {night} as night, {back} as back from ({tiles}) "
-            f"where event_night > {days_before(nights.first, longest)} and event_night <= {night} {now}"
+            f"select w.night, case w.tile {way} else {quoted(ALL)} end as {identifier('by')}, w.key, {values}\n"
+            f"from (\n{held}\n) w{join}"
         )
-    # Each tile is sent to the nights that look back at it: the cost follows the windows, not the length of history.
-    night = "(event_night + o.back)"
-    now = until.format(now=night_literal(known) if known else night)
-    offsets = ", ".join(f"({back})" for back in range(longest))
-    return (
-        f"select {columns}, {night} as night, o.back from ({tiles}) t "
-        f"cross join (select * from (values {offsets}) as v(back)) o "
-        f"where {within(nights, night)} {now}"
-    )
+
+    def _held(self, tiles: Sequence[str], features: Mapping[str, RecordFeature], *, distinct: bool) -> str:
+        totals = sorted({total for feature in features.values() for total in _totals(feature)})
+        longest = max(longest_window(feature) for feature in features.values())
+        columns = sorted({total.measure.column for total in totals})
+        held = named({total.column: _over(total, distinct=distinct) for total in totals})
+        return f"select night, tile, key, {held} from ({self._live(tiles, columns, longest)}) t group by night, tile, key"
+
+    def _priors(self, everything: str) -> str:
+        """The overall rates, one row a night."""
+        values = named({identifier(name): _overall(feature) for name, feature in self._rates.items()})
+        return f"select night, {values} from ({self._held([everything], self._rates, distinct=False)})"
+
+    def _value(self, name: str, feature: RecordFeature, everything: str) -> str:
+        """Return the feature's value in the rows of its family; in the row of all records, a rate's prior."""
+        value = _value_sql(self.use_case, feature, self.nights, prior=identifier(name, "p"))
+        branches = f"when {quoted(family_of(feature).name)} then {value}"
+        if isinstance(feature, RateFeature):
+            branches += f" when {quoted(everything)} then {identifier(name, 'p')}"
+        return f"case w.tile {branches} end"
+
+    def _live(self, tiles: Sequence[str], columns: Sequence[str], longest: int) -> str:
+        """Return the tiles that count, once a night they count in, with how many nights back their events are."""
+        rows = f"select * from tiles where tile in ({', '.join(map(quoted, tiles))})"
+        until = ""
+        if self.use_case.sources[self.source].revised_within:
+            versions = "partition by tile, key, event_night, value order by night"
+            rows = f"select *, lead(night) over ({versions}) as superseded, night as known_night from ({rows})"
+            until = "and known_night <= {now} and (superseded is null or superseded > {now})"
+        chosen = ", ".join(["tile", "key", "value", *columns])
+        first, last = self.nights.first, self.nights.last
+        if len(self.nights) == 1:
+            night = night_literal(first)
+            return (
+                f"select {chosen}, {night} as night, date_diff('day', event_night, {night}) as back from ({rows}) "
+                f"where event_night > {days_before(first, longest)} and event_night <= {night} {self._now(until, night)}"
+            )
+        # Each tile is sent to the nights that look back at it: the cost follows the windows, not the length of history.
+        night = "(event_night + o.back)"
+        offsets = ", ".join(f"({back})" for back in range(longest))
+        return (
+            f"select {chosen}, {night} as night, o.back from ({rows}) t "
+            f"cross join (select * from (values {offsets}) as v(back)) o "
+            f"where {within(Nights(first, last), night)} {self._now(until, night)}"
+        )
+
+    def _now(self, until: str, night: str) -> str:
+        return until.format(now=night_literal(self.known) if self.known else night)
 
 
 def _totals(feature: RecordFeature) -> list[Total]:
@@ -94,11 +126,11 @@ def _totals(feature: RecordFeature) -> list[Total]:
     return [Total(measure, nights) for nights in spans for measure in measures_of(feature)]
 
 
-def _over(total: Total, family: Family) -> str:
+def _over(total: Total, *, distinct: bool) -> str:
     """Put a measure together over the tiles of its window."""
     column = total.measure.column
     inside = f"back < {total.nights}"
-    if family.distinct:
+    if distinct:
         return f"count(distinct case when {inside} and {column} > 0 then value end)"
     held = f"case when {inside} then {column} end"
     match total.measure.kind:
@@ -120,9 +152,9 @@ def _over(total: Total, family: Family) -> str:
 # --- a feature's value from its totals -----------------------------------------------------------------------------------
 
 
-def _value_sql(use_case: UseCase, feature: RecordFeature, nights: Nights, *, prior: bool) -> str:
+def _value_sql(use_case: UseCase, feature: RecordFeature, nights: Nights, *, prior: str) -> str:
     if isinstance(feature, RateFeature):
-        return _rate(feature, prior=prior)
+        return _smoothed(feature, prior)
     if isinstance(feature, RatioFeature):
         short, long = (_AGGREGATES[feature.function](feature, span) for span in (feature.nights, feature.to_nights))
         return f"({short}) / nullif({long}, {double(0.0)})"
@@ -131,19 +163,17 @@ def _value_sql(use_case: UseCase, feature: RecordFeature, nights: Nights, *, pri
     return _AGGREGATES[feature.function](feature, feature.nights)
 
 
-def _rate(feature: RateFeature, *, prior: bool) -> str:
-    """Of all records: the rate. Of a key: (hits, records) to be smoothed where the prior is at hand."""
+def _overall(feature: RateFeature) -> str:
     records, hits = (f"cast({Total(measure, feature.nights).column} as double)" for measure in measures_of(feature))
-    if prior:
-        return f"{hits} / nullif({records}, {double(0.0)})"
-    return f"case when {records} > {double(0.0)} then struct_pack(records := {records}, hits := {hits}) end"
+    return f"{hits} / nullif({records}, {double(0.0)})"
 
 
-def smoothed(feature: RateFeature, found: str, overall: str) -> str:
-    """Return SQL of the smoothed rate from a key's (records, hits) and the overall rate; null where the key has no record."""
+def _smoothed(feature: RateFeature, overall: str) -> str:
+    """Return SQL of the smoothed rate; null where the key has no record, for then the prior itself is meant."""
+    records, hits = (f"cast({Total(measure, feature.nights).column} as double)" for measure in measures_of(feature))
     smoothing = double(feature.smoothing)
-    hits, records = f"struct_extract({found}, 'hits')", f"struct_extract({found}, 'records')"
-    return f"({hits} + {smoothing} * {overall}) / ({records} + {smoothing})"
+    value = f"({hits} + {smoothing} * {overall}) / ({records} + {smoothing})"
+    return f"case when {records} > {double(0.0)} then {value} end"
 
 
 def _totals_of(feature: RecordFeature, nights: int) -> list[str]:
@@ -190,7 +220,7 @@ def _time_since(use_case: UseCase, feature: RecordFeature, nights: Nights) -> st
     if len(ends) == 1:
         end = ends[0][1]
     else:
-        end = f"case night {' '.join(f'when {night_literal(night)} then {moment}' for night, moment in ends)} end"
+        end = f"case w.night {' '.join(f'when {night_literal(night)} then {moment}' for night, moment in ends)} end"
     return f"cast(date_diff('microsecond', {at}, {end}) as double) / {double(MICROSECONDS_AN_HOUR)}"
 
 
@@ -204,6 +234,18 @@ _AGGREGATES: Mapping[str, Callable[[RecordFeature, int], str]] = {
     "max": _alone,
     "last": _alone,
 }
+
+
+def windows_of(
+    use_case: UseCase, features: Mapping[str, RecordFeature], nights: Nights, known: Night | None
+) -> Iterator[Windows]:
+    """Yield the windows of a use case: one for each source, and one for each family with distinct values."""
+    groups: dict[tuple[str, str], dict[str, RecordFeature]] = {}
+    for name, feature in features.items():
+        family = family_of(feature)
+        groups.setdefault((family.source, family.name if family.distinct else ""), {})[name] = feature
+    for (source, _), own in sorted(groups.items()):
+        yield Windows(use_case, source, own, nights, known)
 
 
 def by_family(features: Mapping[str, RecordFeature]) -> dict[Family, dict[str, RecordFeature]]:

@@ -84,6 +84,7 @@ class SparkEngine:
         with _TURN:
             session = spark_session.connect(self._url)
             try:
+                spark_session.suit(session, sum(snapshot.size for snapshot in inputs.values()))
                 for name, snapshot in inputs.items():
                     _view(session, name, snapshot)
                 yield session

@@ -26,7 +26,22 @@ CONFIGURATION = {
     "spark.sql.connect.serverStacktrace.enabled": "false",
 }
 
+# A small night costs plans, not rows: without code made for each plan, and without planning anew between the stages, it takes
+# half the time (docs/decisions/0026). Neither changes what comes out.
+SMALL_BYTES = 16 * 2**20
+FOR_SMALL = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
+FOR_LARGE = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+    "spark.sql.adaptive.enabled": "true",
+}
+
 _open: dict[tuple[str, int], SparkSession] = {}
+_suited: dict[str, bool] = {}  # session id -> whether it is set for small inputs
 
 
 def connect(url: str) -> SparkSession:
@@ -43,6 +58,16 @@ def connect(url: str) -> SparkSession:
         session = _new(url)
         _open[key] = session
     return session
+
+
+def suit(session: SparkSession, size: int) -> None:
+    """Set the session for inputs of so many bytes; nothing is sent where it is set already."""
+    small = size <= SMALL_BYTES
+    if _suited.get(session.session_id) == small:
+        return
+    for key, value in (FOR_SMALL if small else FOR_LARGE).items():
+        session.conf.set(key, value)
+    _suited[session.session_id] = small
 
 
 def check(url: str, error: Exception) -> None:

@@ -122,3 +122,14 @@ def test_nights_one_by_one_backwards_and_again_give_the_same_content(history, bu
         for night in [*reversed(list(history.nights)), history.nights.first, history.nights.last]:
             features.run(declared, one(night), workspace, step=step)
     assert digests(workspace) == digests(built)
+
+
+def test_a_range_cut_into_parts_has_the_same_content(history, built, tmp_path, monkeypatch):
+    monkeypatch.setattr("jobs.ranges.FEW_BYTES", 0)
+    monkeypatch.setattr("jobs.ranges.HELD_BYTES", 200_000)
+    cut = []
+    real = features.build_sql
+    monkeypatch.setattr(features, "build_sql", lambda *args: cut.append(args[2]) or real(*args))
+    in_parts = build(history, tmp_path / "parts")
+    assert len(cut) > len(STEPS), "the aggregates were made in several parts"
+    assert digests(in_parts) == digests(built)
