@@ -2,7 +2,7 @@
 
 Four tables, each made from the one before: tiles (partial aggregates of what a night's records touch), aggregates (windows over
 tiles, peers, lags, lookups: what the service reads too), features (one row per entity), labels (entities whose outcome is known
-by now). A range of nights is one engine job per table, and one commit per night.
+by now). A range of nights is one engine job and one commit per table.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from nightloop.definitions.tiles import tiles_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import BadNight, UsageError
 from nightloop.lake import Commit, NightState, Snapshot
-from nightloop.lake.columns import no_rows
 from nightloop.nights import Night, Nights, parse_night
 from nightloop.workspace import Workspace
 
@@ -110,7 +109,7 @@ class _Maker:
         return {name: lake.require(self._stored(name), span) for name, span in required.items()}
 
     def make(self, progress: Progress) -> Iterator[Published]:
-        """Run one engine job for all nights (several where they would not fit in memory), and commit them one by one."""
+        """Run one engine job for all nights and commit them together; in parts where they would not fit in memory."""
         engine = self.workspace.engine(self.use_case, self.snapshots.values())
         progress(f"computing {self.table}", 0, len(self.nights))
         done = 0
@@ -119,21 +118,25 @@ class _Maker:
             if self.snapshots:
                 sql = build_sql(self.use_case, self.table, part, self.known)
                 files = engine.write(sql, self.snapshots, self.workspace.lake.new_folder(self.name))
-            for night in part:
-                state, details = self._publish(night, files)
+            details = {night: self._checked(night, files) for night in part}
+            for state in self._publish(part, files):
                 done += 1
                 progress(f"publishing {self.table}", done, len(self.nights))
-                yield Published.of(self.use_case.use_case, self.name, state, {"engine": engine.name, **details})
+                told = {"engine": engine.name, **details[state.night]}
+                yield Published.of(self.use_case.use_case, self.name, state, told)
 
-    def _publish(self, night: Night, files: Mapping[Night, list[str]]) -> tuple[NightState, dict[str, object]]:
-        """Commit one night; one without rows is published as empty."""
-        lake, details = self.workspace.lake, dict[str, object]()
-        if self.table == "features" and self.snapshots:
-            one_row_each(self.use_case, night, files.get(night, ()), self.snapshots)
-            details = out_of_range(self.use_case, night, files.get(night, ()), self.workspace)
-        if night in files:
-            return lake.adopt(self.name, night, files[night], self._commit), details
-        return lake.publish(self.name, night, no_rows(tables(self.use_case)[self.table]), self._commit), details
+    def _checked(self, night: Night, files: Mapping[Night, list[str]]) -> dict[str, object]:
+        """Hold a night's features to what must be true of them, before any night is published."""
+        if self.table != "features" or not self.snapshots:
+            return {}
+        one_row_each(self.use_case, night, files.get(night, ()), self.snapshots)
+        return out_of_range(self.use_case, night, files.get(night, ()), self.workspace)
+
+    def _publish(self, nights: Nights, files: Mapping[Night, list[str]]) -> list[NightState]:
+        """Commit the nights together; one without rows is published as empty."""
+        made = {night: files.get(night, []) for night in nights}
+        schema = tables(self.use_case)[self.table]
+        return self.workspace.lake.adopt_nights(self.name, made, self._commit, schema=schema)
 
     @cached_property
     def _commit(self) -> Commit:

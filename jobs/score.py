@@ -1,7 +1,7 @@
 """Stage score: every entity of a night gets an answer, a decision and its reasons, from the champion of that night.
 
 The first scoring of a night pins its champion; scoring it again uses the pin, so it gives the same content whatever was
-promoted since. A range of nights is one engine job, and one commit per night.
+promoted since. A range of nights is one engine job and one commit.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), {features.table: features.version})
     key = pa.schema([features.schema.field(name) for name in use_case.entity.key])
     schema = score_schema(key, use_case.model.reasons, answers_of(use_case))
+    made = {night: files.get(night, []) for night in pinned}
     published = []
-    for night, champion in pinned.items():
-        state = workspace.lake.adopt(table, night, files.get(night, []), commit, schema=schema)
+    for state in workspace.lake.adopt_nights(table, made, commit, schema=schema):
+        champion = pinned[state.night]
         model = {"model_version": champion.version, "model_as_of": str(champion.as_of)}
         details = {**model, "engine": engine.name, **_left_out(nights, scored)}
         published.append(Published.of(use_case.use_case, table, state, details))

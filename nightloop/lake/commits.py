@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -45,12 +45,18 @@ class NightState:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-def as_metadata(night: Night, rows: int, content_digest: str, commit: Commit) -> dict[str, str]:
-    """Return what the Delta log keeps with the commit: one JSON text under one key."""
-    said = {
-        "night": str(night),
-        "rows": rows,
-        "content_digest": content_digest,
+@dataclass(frozen=True)
+class NightContent:
+    """What one night of a commit holds."""
+
+    night: Night
+    rows: int
+    content_digest: str
+
+
+def as_metadata(nights: Sequence[NightContent], commit: Commit) -> dict[str, str]:
+    """Return what the Delta log keeps with the commit: one JSON text under one key, with a part for each night."""
+    shared: dict[str, Any] = {
         "stage": commit.stage,
         "use_case": commit.use_case,
         "code_version": code_version(),
@@ -58,24 +64,28 @@ def as_metadata(night: Night, rows: int, content_digest: str, commit: Commit) ->
         "inputs": dict(commit.inputs),
     }
     if commit.summary:
-        said["summary"] = dict(commit.summary)
-    return {KEY: json.dumps(said, sort_keys=True)}
+        shared["summary"] = dict(commit.summary)
+    held = [{"night": str(of.night), "rows": of.rows, "content_digest": of.content_digest} for of in nights]
+    return {KEY: json.dumps({**shared, "nights": held}, sort_keys=True)}
 
 
-def as_state(metadata: str, version: int) -> NightState:
-    """Read back what ``as_metadata`` wrote."""
+def as_states(metadata: str, version: int) -> list[NightState]:
+    """Read back what ``as_metadata`` wrote: a state for each night."""
     said = json.loads(metadata)
-    return NightState(
-        night=Night.fromisoformat(said["night"]),
-        version=version,
-        rows=said["rows"],
-        content_digest=said["content_digest"],
-        stage=said["stage"],
-        code_version=said["code_version"],
-        definition_digest=said["definition_digest"],
-        inputs=said["inputs"],
-        summary=said.get("summary", {}),
-    )
+    return [
+        NightState(
+            night=Night.fromisoformat(held["night"]),
+            version=version,
+            rows=held["rows"],
+            content_digest=held["content_digest"],
+            stage=said["stage"],
+            code_version=said["code_version"],
+            definition_digest=said["definition_digest"],
+            inputs=said["inputs"],
+            summary=said.get("summary", {}),
+        )
+        for held in said["nights"]
+    ]
 
 
 @cache

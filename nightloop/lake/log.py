@@ -19,7 +19,7 @@ from deltalake.transaction import AddAction
 
 from nightloop.errors import WriteConflict
 from nightloop.lake.columns import NIGHT, merged
-from nightloop.lake.commits import KEY, NightState, as_state
+from nightloop.lake.commits import KEY, NightState, as_states
 from nightloop.lake.kept_history import EVERY, NOTHING, KeptHistory
 from nightloop.lake.storage import delta_options, filesystem, store_errors
 from nightloop.nights import Night
@@ -56,8 +56,8 @@ class TableLog:
             except DeltaError as error:
                 raise OSError(str(error)) from error
 
-    def commit(self, night: Night, schema: pa.Schema, adds: Sequence[AddAction], metadata: dict[str, str]) -> int:
-        """Replace the night by the added files, and return the version that did.
+    def commit(self, nights: Sequence[Night], schema: pa.Schema, adds: Sequence[AddAction], metadata: dict[str, str]) -> int:
+        """Replace the nights by the added files, all or none, and return the version that did.
 
         Of two writers of one night, the later replaces what the earlier wrote: both carry the same transaction name, so the
         loser's commit fails, and it tries again on the new version. A writer of another night may have to try again too,
@@ -71,7 +71,7 @@ class TableLog:
             for attempt in range(ATTEMPTS):
                 delta = self._open_or_create(schema)
                 try:
-                    self._replace(delta, night, schema, adds, {**metadata, "commit": mark})
+                    self._replace(delta, nights, schema, adds, {**metadata, "commit": mark})
                 except CommitFailedError as error:
                     conflict: DeltaError = error
                     time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))  # noqa: S311 - spreads writers, no secret
@@ -80,7 +80,7 @@ class TableLog:
                     raise OSError(str(error)) from error
                 return self._version_of(mark, delta)
         raise WriteConflict(
-            f"the night {night} could not be committed in {ATTEMPTS} attempts ({conflict}).",
+            f"the night {', '.join(map(str, nights))} could not be committed in {ATTEMPTS} attempts ({conflict}).",
             where=self.url,
             do="Let the other writers finish, then run the stage again.",
         )
@@ -107,7 +107,7 @@ class TableLog:
         if known > version:  # an older version was opened
             return tuple(state for state in states if state.version <= version)
         entries = ((at, commit_info(actions)) for at, actions in self._entries(range(known + 1, version + 1)))
-        states = (*states, *(as_state(said[KEY], at) for at, said in entries if KEY in said))
+        states = (*states, *(state for at, said in entries if KEY in said for state in as_states(said[KEY], at)))
         if self._kept is not None and version - known >= EVERY:
             self._kept.write(delta.metadata().id, version, states)
         self._known = (version, states)
@@ -155,16 +155,16 @@ class TableLog:
             return made_by_another
 
     def _replace(
-        self, delta: DeltaTable, night: Night, schema: pa.Schema, adds: Sequence[AddAction], metadata: dict[str, str]
+        self, delta: DeltaTable, nights: Sequence[Night], schema: pa.Schema, adds: Sequence[AddAction], metadata: dict[str, str]
     ) -> None:
-        transaction = Transaction(f"{self.table}/{night}", delta.version() + 1)
+        transactions = [Transaction(f"{self.table}/{night}", delta.version() + 1) for night in nights]
         delta.create_write_transaction(
             list(adds),
             "overwrite",
             merged(self.table, self.schema_of(delta), schema).append(NIGHT),
             [NIGHT.name],
-            [(NIGHT.name, "=", str(night))],
-            commit_properties=CommitProperties(custom_metadata=metadata, app_transactions=[transaction]),
+            [(NIGHT.name, "in", [str(night) for night in nights])],
+            commit_properties=CommitProperties(custom_metadata=metadata, app_transactions=transactions),
         )
 
     def _version_of(self, mark: str, before: DeltaTable) -> int:

@@ -6,10 +6,11 @@ A table is a folder of Parquet files with a Delta log. One commit replaces one n
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -18,7 +19,7 @@ from nightloop.digest import content_digest
 from nightloop.errors import UsageError
 from nightloop.lake import files as lake_files
 from nightloop.lake.columns import NIGHT, canonical, no_rows
-from nightloop.lake.commits import KEY, Commit, NightState, as_metadata, as_state
+from nightloop.lake.commits import KEY, Commit, NightContent, NightState, as_metadata, as_states
 from nightloop.lake.kept_history import KeptHistory
 from nightloop.lake.log import TableLog
 from nightloop.lake.missing import how_to_make
@@ -28,8 +29,6 @@ from nightloop.nights import Night, Nights
 
 if TYPE_CHECKING:
     from nightloop.settings import Settings
-
-    Progress = Callable[[str, int, int], None]
 
 
 class Lake:
@@ -66,23 +65,19 @@ class Lake:
             StoreUnavailable: the store cannot be reached, is full, or may not be written.
             WriteConflict: other writers of the table kept winning.
         """
-        if NIGHT.name in data.column_names:
-            raise UsageError("the rows carry a column 'night': it is the partition.", where=table, do="Drop the column.")
-        rows = canonical(data)
-        with store_errors(self._url(table)):
-            written = [lake_files.write(self._url(table), night, rows)] if rows.num_rows else []
-        return self._commit(table, night, rows, written, commit)
+        return self.publish_nights(table, {night: data}, commit)[0]
 
-    def publish_nights(
-        self, table: str, data: Mapping[Night, pa.Table], commit: Commit, progress: Progress | None = None
-    ) -> list[NightState]:
-        """Replace several nights, in order, one commit each; ``progress`` is told after each."""
-        states = []
+    def publish_nights(self, table: str, data: Mapping[Night, pa.Table], commit: Commit) -> list[NightState]:
+        """Replace several nights in one commit: all of them, or none. Else as ``publish``."""
+        parts = []
         for night in sorted(data):
-            states.append(self.publish(table, night, data[night], commit))
-            if progress is not None:
-                progress(f"publishing {table}", len(states), len(data))
-        return states
+            if NIGHT.name in data[night].column_names:
+                raise UsageError("the rows carry a column 'night': it is the partition.", where=table, do="Drop the column.")
+            rows = canonical(data[night])
+            with store_errors(self._url(table)):
+                written = [lake_files.write(self._url(table), night, rows)] if rows.num_rows else []
+            parts.append(_Part.of(night, rows, written))
+        return self._commit(table, parts, commit)
 
     def new_folder(self, table: str) -> str:
         """Return a fresh, empty folder for Parquet files that an engine writes, to be adopted.
@@ -107,6 +102,15 @@ class Lake:
             NotReady: no file, no schema, and no table.
             StoreDamaged: a file is not Parquet; else as ``publish``.
         """
+        return self.adopt_nights(table, {night: files}, commit, schema=schema)[0]
+
+    def adopt_nights(
+        self, table: str, files: Mapping[Night, Sequence[str]], commit: Commit, *, schema: pa.Schema | None = None
+    ) -> list[NightState]:
+        """Replace several nights by an engine's files in one commit: all of them, or none. Else as ``adopt``."""
+        return self._commit(table, [self._adopted(table, night, files[night], schema) for night in sorted(files)], commit)
+
+    def _adopted(self, table: str, night: Night, files: Sequence[str], schema: pa.Schema | None) -> _Part:
         with store_errors(", ".join(files) or self._url(table)):
             parts = [lake_files.read_part(path) for path in files]
             rows = pa.concat_tables(parts, promote_options="default") if parts else self._no_rows(table, schema)
@@ -116,7 +120,7 @@ class Lake:
                 for path, part in zip(files, parts, strict=True)
                 if part.num_rows
             ]
-        return self._commit(table, night, rows, written, commit)
+        return _Part.of(night, rows, written)
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
@@ -214,10 +218,22 @@ class Lake:
         delta = self._opened(table, None, None)
         return no_rows(self._log(table).schema_of(delta))
 
-    def _commit(
-        self, table: str, night: Night, rows: pa.Table, written: Sequence[lake_files.Written], commit: Commit
-    ) -> NightState:
-        metadata = as_metadata(night, rows.num_rows, content_digest(rows), commit)
-        log = self._log(table)
-        version = log.commit(night, rows.schema, [file.as_action() for file in written], metadata)
-        return as_state(metadata[KEY], version)
+    def _commit(self, table: str, parts: Sequence[_Part], commit: Commit) -> list[NightState]:
+        metadata = as_metadata([part.content for part in parts], commit)
+        schema = pa.unify_schemas([part.schema for part in parts])
+        adds = [file.as_action() for part in parts for file in part.written]
+        version = self._log(table).commit([part.content.night for part in parts], schema, adds, metadata)
+        return as_states(metadata[KEY], version)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One night of a commit: what it holds, and its files, in their place."""
+
+    content: NightContent
+    schema: pa.Schema
+    written: Sequence[lake_files.Written]
+
+    @classmethod
+    def of(cls, night: Night, rows: pa.Table, written: Sequence[lake_files.Written]) -> Self:
+        return cls(NightContent(night, rows.num_rows, content_digest(rows)), rows.schema, written)

@@ -120,12 +120,15 @@ def test_a_nested_column_is_refused(lake: Lake) -> None:
     assert not lake.exists(TABLE)
 
 
-def test_many_nights_are_one_commit_each_and_progress_is_told(lake: Lake) -> None:
-    told: list[tuple[str, int, int]] = []
+def test_many_nights_are_one_commit_and_each_tells_of_itself(lake: Lake) -> None:
+    lake.publish(TABLE, SECOND, flights(9), Commit("before", "uc"))
     nights = {FIRST + timedelta(days=day): flights(day) for day in (2, 0, 1)}
-    states = lake.publish_nights(TABLE, nights, COMMIT, lambda doing, done, total: told.append((doing, done, total)))
-    assert [state.night for state in states] == [FIRST, SECOND, THIRD] and len({state.version for state in states}) == 3
-    assert told[-1] == ("publishing uc/features", 3, 3)
+    states = lake.publish_nights(TABLE, nights, COMMIT)
+    assert [state.night for state in states] == [FIRST, SECOND, THIRD] and len({state.version for state in states}) == 1
+    assert [(state.rows, state.content_digest) for state in states] == [(day, content_digest(flights(day))) for day in range(3)]
+    assert list(lake.states(TABLE).values()) == states
+    assert lake.read(TABLE, Nights(SECOND, SECOND)).num_rows == 1, "the night published before is replaced"
+    assert [state.stage for state in lake.history(TABLE) if state.night == SECOND] == ["before", COMMIT.stage]
 
 
 def test_states_are_those_of_the_newest_commit_of_each_night(lake: Lake) -> None:
