@@ -136,7 +136,8 @@ def labels_sql(use_case: UseCase, nights: Nights, known: Night | None = None) ->
     from raw_{use_case.entity.source} e
     join ({outcomes}) o on {on} and o.night >= {since} and o.night <= {until}
     where {within(nights, mature)}"""
-    newest = f"row_number() over (partition by night, {keys} order by _arrived desc, known_at desc nulls last, label desc)"
+    order = "_arrived desc, known_at desc nulls last, _withdrawn desc, label desc"  # total in what is shown: ties show nothing
+    newest = f"row_number() over (partition by night, {keys} order by {order})"
     return (
         f"select night, scored_night, {keys}, label, known_at from (\n"
         f"  select *, {newest} as _place from ({found}\n  ) where label is not null or _withdrawn\n"
