@@ -226,6 +226,7 @@ class Intake:
         return ContractBroken(
             f"the night breaks its contract and is not published: {' '.join(said)}",
             where=self.use_case.use_case,
-            do=f"Look at the night in the table {self.tables.table('quarantine')}, mend the source and run the night again; "
-            "if the data is right, correct the rule.",
+            do=f"Look at the night in the table {self.tables.table('quarantine')} (python -m jobs quarantine "
+            f"{self.use_case.use_case} {night}; python -m jobs contracts makes pages of it), mend the source and run the night "
+            "again; if the data is right, correct the rule.",
         )

@@ -21,7 +21,10 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=home, check=False)
 
 
-@pytest.mark.parametrize("command", [*(stage.name for stage in STAGES), "status", "new", "check", "docs", "loop", "ui"])
+@pytest.mark.parametrize(
+    "command",
+    [*(stage.name for stage in STAGES), "status", "new", "check", "docs", "quarantine", "release", "contracts", "loop", "ui"],
+)
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
