@@ -133,15 +133,22 @@ def _missing(session: duckdb.DuckDBPyConnection, original: str) -> tuple[list[st
 
 
 def _form(session: duckdb.DuckDBPyConnection, column: str, name: str, present: int) -> tuple[Form | None, int]:
-    """Return the first form that fits, and how many values it fits."""
+    """Return the first form that fits, and how many values it fits.
+
+    All are looked at by their pattern first: reading a value in a form that it does not have is dear.
+    """
     forms = [form for form in FORMS if tells_a_time(name) or not form.needs_a_time_name]
-    tests = [f"regexp_full_match(v, '{form.pattern}') AND try({form.sql.format('v')}) IS NOT NULL" for form in forms]
-    counted = ", ".join(f"count(*) FILTER (WHERE {test})" for test in tests)
+    alike = ", ".join(f"count(*) FILTER (WHERE regexp_full_match(v, '{form.pattern}'))" for form in forms)
     codes = "count(*) FILTER (WHERE regexp_full_match(v, '0[0-9]+'))"
-    *fits, leading_zeros = session.sql(f"SELECT {counted}, {codes} FROM (SELECT {column} AS v FROM text)").fetchall()[0]
+    values = f"(SELECT {column} AS v FROM text)"
+    *like, leading_zeros = session.sql(f"SELECT {alike}, {codes} FROM {values}").fetchall()[0]
     needed = present if present < EXACT else present * MUST_FIT
-    for form, fitting in zip(forms, fits, strict=True):
-        if present and fitting >= needed and not (leading_zeros and form.type in ("integer", "number")):
+    for form, count in zip(forms, like, strict=True):
+        if not present or count < needed or (leading_zeros and form.type in ("integer", "number")):
+            continue
+        test = f"CASE WHEN regexp_full_match(v, '{form.pattern}') THEN try({form.sql.format('v')}) IS NOT NULL END"
+        fitting = session.sql(f"SELECT count(*) FILTER (WHERE {test}) FROM {values}").fetchall()[0][0]
+        if fitting >= needed:
             return form, fitting
     return None, present
 
