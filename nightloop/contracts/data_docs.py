@@ -31,8 +31,8 @@ STYLE = """<style>
 body{font:15px/1.5 system-ui,sans-serif;color:#1d2433;background:#fff;max-width:76rem;margin:1.5rem auto;padding:0 1rem}
 table{border-collapse:collapse;width:100%;margin:.5rem 0}td,th{border:1px solid #dde1e8;padding:.35rem .6rem;text-align:left;
 vertical-align:top}.alert{background:#f3f5f8;padding:.7rem 1rem;border-radius:6px;margin:1rem 0}h5,h6,h4{margin:.2rem 0}
-.text-danger{color:#b3261e}.text-success{color:#2e7d4f}.fa-times::before{content:"\\2717 failed"}
-.fa-check-circle::before{content:"\\2713 passed"}.fa-exclamation-triangle::before{content:"\\26A0"}.badge{background:#e8ebf0;
+.text-danger{color:#b3261e}.text-success{color:#2e7d4f}.fa-times::before{content:"\\2717"}
+.fa-check-circle::before{content:"\\2713"}.fa-exclamation-triangle::before{content:"\\26A0"}.badge{background:#e8ebf0;
 border-radius:4px;padding:0 .35rem}a{color:#2456a6}[hidden]{display:none}.show-scrollbars{overflow:auto}ul{padding-left:1.1rem}
 </style>"""
 HEAD = '<p><a href="index.html">Contracts</a></p>'
