@@ -52,7 +52,9 @@ def compare(earlier: pa.Table, later: pa.Table, key: Sequence[str]) -> Differenc
     query = f"""
         SELECT count(*) FILTER (WHERE e."=here" IS NULL), count(*) FILTER (WHERE l."=here" IS NULL),
             count(*) FILTER (WHERE stayed AND ({any_change})){", " if names else ""}{changes}
-        FROM (SELECT e, l, e."=here" IS NOT NULL AND l."=here" IS NOT NULL AS stayed FROM earlier e FULL JOIN later l ON {pairs})
+        FROM (
+            SELECT e, l, e."=here" IS NOT NULL AND l."=here" IS NOT NULL AS stayed FROM earlier e FULL JOIN later l ON {pairs}
+        )
     """  # noqa: S608 - declared names
     with duckdb.connect() as session:
         for name, table in (("earlier", earlier), ("later", later)):
