@@ -89,9 +89,9 @@ class _Night:
         peer = self._by_duckdb if engine == "local" else self._by_spark
         times: dict[str, list[float]] = {"peer": [], "query": [], "stage": []}
         for _ in range(self.rounds):
-            times["peer"].append(_seconds(lambda: peer(night)))
-            times["query"].append(_seconds(lambda: self._query(night)))
-            times["stage"].append(_seconds(lambda: self._stage(night)))
+            times["peer"].append(seconds(lambda: peer(night)))
+            times["query"].append(seconds(lambda: self._query(night)))
+            times["stage"].append(seconds(lambda: self._stage(night)))
         by_hand, query, stage = (statistics.median(found) for found in times.values())
         return (
             f"| {size} | {KEYS[self.by]} | {engine} | {by_hand:.2f} s | {query:.2f} s | **{query / by_hand:.2f}** "
@@ -101,7 +101,7 @@ class _Night:
     def flat(self, size: str, engine: str) -> str:
         """Time the stage at the end of 90 and of 365 nights of history."""
         early, late = (
-            statistics.median(_seconds(lambda night=night: self._stage(night)) for _ in range(self.rounds))
+            statistics.median(seconds(lambda night=night: self._stage(night)) for _ in range(self.rounds))
             for night in (SHORT.last, events.YEAR.last)
         )
         return f"| {size} | {KEYS[self.by]} | {engine} | {early:.2f} s | {late:.2f} s | **{late / early:.2f}** |"
@@ -143,7 +143,8 @@ class _Night:
             made.write.mode("append").option("compression", "zstd").parquet(f"file://{folder}")
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long the work took."""
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
