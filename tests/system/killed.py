@@ -1,16 +1,51 @@
-"""Run work in a child process and kill it on the way."""
+"""Run stages in child processes, kill them on the way, and look at what is left.
+
+Children are forked from one process that has imported everything, so that a kill hits the work and not the imports.
+"""
 
 from __future__ import annotations
 
+import importlib
+import multiprocessing
+import os
+import random
+import shutil
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+from nightloop.definitions import UseCase
+from nightloop.digest import content_digest
+from nightloop.lake import Lake
+from nightloop.nights import Night, Nights, one
+from nightloop.settings import load_settings
+from nightloop.workspace import Workspace
+
+STAGES = ("ingest", "features", "score", "monitor", "report", "release")
+IMPORTED = (*(f"jobs.{stage}" for stage in STAGES), "nightloop.engine.local", "nightloop.ledger", "pyarrow.dataset", "sqlglot")
+
+Digests = dict[tuple[str, Night], tuple[str, int]]
 
 
-def ends_by_itself(
-    children: ForkServerContext, work: Callable[..., None], arguments: tuple[object, ...], kill_after: float | None = None
-) -> bool:
-    """Do the work in a child, kill it after some seconds if told, and tell whether it ended by itself."""
-    process = children.Process(target=work, args=arguments)
+@cache
+def children() -> ForkServerContext:
+    """Processes that begin with everything imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(IMPORTED))
+    first = context.Process(target=int)  # pays for the imports
+    first.start()
+    first.join()
+    return context
+
+
+def ends_by_itself(work: Callable[..., None], arguments: tuple[object, ...], kill_after: float | None = None) -> bool:
+    """Do the work in a child, kill it (SIGKILL) after some seconds if told, and tell whether it ended by itself."""
+    process = children().Process(target=work, args=arguments)
     process.start()
     process.join(kill_after)
     finished = process.exitcode is not None
@@ -18,3 +53,103 @@ def ends_by_itself(
     process.join()
     assert not finished or process.exitcode == 0
     return finished
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of a stage: over nights, or over the one night that a release is of."""
+
+    stage: str
+    nights: Nights | Night
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def run(use_case: UseCase, steps: tuple[Step, ...], settings: dict[str, Any]) -> None:
+    """Run the steps in this process, one after the other."""
+    for step in steps:
+        workspace = Workspace.open(load_settings(**settings))
+        importlib.import_module(f"jobs.{step.stage}").run(use_case, step.nights, workspace, **step.options)
+
+
+@dataclass(frozen=True)
+class Home:
+    """A home in which a use case is run, and that can be copied."""
+
+    use_case: UseCase
+    folder: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def named(self) -> dict[str, Any]:
+        return {"home": self.folder, "engine": "local", **self.settings}
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace.open(load_settings(**self.named))
+
+    def copy(self, folder: Path) -> Home:
+        """Copy the home; Parquet files, which nobody changes, are shared."""
+        shutil.copytree(self.folder, folder, symlinks=True, copy_function=_copy)
+        return Home(self.use_case, folder, self.settings)
+
+    def tables(self, lake: Lake) -> list[str]:
+        name = self.use_case.use_case
+        found = sorted((self.folder / "lake" / name).glob("*"))
+        return [table for path in found if lake.exists(table := f"{name}/{path.name}")]
+
+    def digests(self, counted: Nights) -> Digests:
+        """Return digest and rows of every published night; those of ``counted`` are counted again from what a reader gets."""
+        lake, found = self.workspace.lake, Digests()
+        for table in self.tables(lake):
+            for night, state in lake.states(table).items():
+                found[table, night] = (state.content_digest, state.rows)
+                if night in counted:
+                    rows = lake.read(table, one(night)).drop_columns(["night"])
+                    assert (content_digest(rows), rows.num_rows) == found[table, night], (table, night)
+        return found
+
+    def events(self) -> list[tuple[str, ...]]:
+        """Return what the ledger says, without when."""
+        found = self.workspace.ledger.events(self.use_case.use_case)
+        return sorted((event.kind, str(event.night), str(event.subject), str(event.payload)) for event in found)
+
+    def sweep(self) -> int:
+        """Remove what killed runs left, whatever its age, and return how many files that were."""
+        lake = self.workspace.lake
+        return sum(lake.sweep(table, timedelta(0)) for table in self.tables(lake))
+
+
+def _copy(source: str, target: str) -> None:
+    (os.link if source.endswith(".parquet") else shutil.copy2)(source, target)
+
+
+def kill_and_run_again(start: Home, steps: tuple[Step, ...], counted: Nights, kills: int, scratch: Path) -> int:
+    """Kill the steps at random points, three times in a home, run them to the end, and compare with an undisturbed run.
+
+    Returns:
+        How many files the killed runs had left behind.
+    """
+    before = start.digests(counted)
+    calm = start.copy(scratch / "calm")
+    children()  # ready before the clock runs
+    began = time.monotonic()
+    assert ends_by_itself(run, (start.use_case, steps, calm.named))
+    usual = time.monotonic() - began
+    wanted, told = calm.digests(counted), calm.events()
+    assert wanted != before, "the run makes something"
+    seed, hits, left = random.Random(f"{steps} killed"), 0, 0
+    while hits < kills:
+        home = start.copy(scratch / f"killed-{hits}")
+        for _ in range(3):
+            hits += not ends_by_itself(run, (home.use_case, steps, home.named), kill_after=seed.uniform(0, usual))
+            seen = home.digests(counted)  # whatever is visible after the kill is whole
+            assert seen.keys() <= wanted.keys()
+            assert all(digest in (before.get(place), wanted[place]) for place, digest in seen.items()), "old or new, no other"
+            assert before.keys() <= seen.keys(), "what was there is there"
+        assert ends_by_itself(run, (home.use_case, steps, home.named))
+        left += home.sweep()
+        assert home.digests(counted) == wanted
+        assert home.events() == told
+        assert home.sweep() == 0
+        shutil.rmtree(home.folder)
+    return left

@@ -1,106 +1,96 @@
-"""A stage killed at any point and run again publishes what an undisturbed run does."""
+"""A stage killed at any point, again and again, and then run to the end publishes what an undisturbed run does, and only that.
+
+Together with test_killed_training and tests/lake/test_crash more than a hundred runs are hit by SIGKILL.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
-import random
-import shutil
-import time
-from datetime import date
-from multiprocessing.context import ForkServerContext
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from jobs.release import Wanted
 from nightloop.definitions.use_case import UseCase
-from nightloop.digest import content_digest
-from nightloop.nights import Night, one
-from nightloop.settings import load_settings
-from nightloop.workspace import Workspace
-from tests.system.killed import ends_by_itself
+from nightloop.nights import Night, Nights, one
+from tests.features.shop import draw_history
+from tests.system.delivered_shop import DeliveredShop, deliver
+from tests.system.killed import Home, Step, kill_and_run_again, run
 
-NIGHT = date(2013, 3, 6)
-POINTS_A_STAGE = 5
-TABLES = {
-    "ingest": ("raw_schedule", "raw_outcomes", "raw_weather", "raw_planes", "raw_airlines", "raw_airports", "quarantine"),
-    "features": ("tiles", "aggregates", "features", "labels"),
-    "score": ("scores",),
-    "monitor": ("metrics", "decisions"),
-    "report": ("reports",),
+NIGHTS = Nights(date(2024, 3, 6), date(2024, 3, 11))
+NIGHT = date(2024, 3, 10)  # New York's clocks change
+BEFORE = Nights(NIGHTS.first, NIGHT - timedelta(days=1))
+
+
+def leave_out_a_payment(shop: DeliveredShop) -> None:
+    """The sender delivers the night's payments again: other ones."""
+    file = shop.folder / "payments" / f"{NIGHT}.csv"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(lines[:-2]), encoding="utf-8")
+
+
+def allow_negative_numbers(shop: DeliveredShop) -> None:
+    """The contract is corrected, so that records can leave the quarantine."""
+    suite = shop.folder / "great_expectations" / "shop" / "payments.yaml"
+    suite.write_text(suite.read_text(encoding="utf-8").replace("min_value: 0", "min_value: -5"), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What ran before, what changed then, what is killed, how often, and the nights it makes."""
+
+    prepared: tuple[Step, ...]
+    killed: tuple[Step, ...]
+    kills: int
+    counted: Nights
+    change: Callable[[DeliveredShop], None] = lambda _shop: None
+
+
+INGESTED = (Step("ingest", NIGHTS),)
+BUILT = (*INGESTED, Step("features", NIGHTS))
+TWO_CLOCKS = {"as_known_at": str(NIGHTS.last)}
+RELEASE = Step("release", NIGHT, {"wanted": Wanted("numbers below zero are right", "ada", source="payments")})
+SHOP = {
+    "ingest of a night": Case((Step("ingest", BEFORE),), (Step("ingest", one(NIGHT)),), 12, one(NIGHT)),
+    "ingest of a range": Case((), (Step("ingest", NIGHTS),), 9, NIGHTS),
+    "features of a night": Case((*INGESTED, Step("features", BEFORE)), (Step("features", one(NIGHT)),), 15, one(NIGHT)),
+    "features of a range": Case(INGESTED, (Step("features", NIGHTS),), 15, NIGHTS),
+    "features as known later": Case(BUILT, (Step("features", BEFORE, TWO_CLOCKS),), 9, BEFORE),
+    "a night delivered again": Case(
+        BUILT, (Step("ingest", one(NIGHT)), Step("features", one(NIGHT))), 12, one(NIGHT), leave_out_a_payment
+    ),
+    "a release from quarantine": Case(BUILT, (RELEASE,), 9, one(NIGHT), allow_negative_numbers),
 }
-NIGHTS = {"ingest": NIGHT, "features": NIGHT, "score": NIGHT, "monitor": date(2013, 3, 5), "report": date(2013, 3, 3)}
-
-
-def call(stage: str, use_case: UseCase, home: Path, night: Night) -> None:
-    """Run one stage in this process."""
-    import importlib
-
-    workspace = Workspace.open(load_settings(home=home, engine="local"))
-    importlib.import_module(f"jobs.{stage}").run(use_case, one(night), workspace)
-
-
-@pytest.fixture(scope="module")
-def children() -> ForkServerContext:
-    """Processes that begin with everything imported, so that a kill hits the work and not the imports."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([f"jobs.{stage}" for stage in TABLES])
-    first = context.Process(target=int)  # pays for the imports
-    first.start()
-    first.join()
-    return context
-
-
-def digests(home: Path, counted: Night) -> dict[tuple[str, Night], tuple[str, int]]:
-    """Digest and rows of every published night of every table; those of one night are counted again from its rows."""
-    lake = Workspace.open(load_settings(home=home, engine="local")).lake
-    found = {}
-    for table in (table for tables in TABLES.values() for table in tables):
-        name = f"flight_delay/{table}"
-        for night, state in lake.states(name).items() if lake.exists(name) else ():
-            found[table, night] = (state.content_digest, state.rows)
-            if night == counted:
-                rows = lake.read(name, one(night)).drop_columns(["night"])
-                assert (content_digest(rows), rows.num_rows) == found[table, night]
-    return found
-
-
-def prepare(stage: str, use_case: UseCase, home: Path) -> None:
-    """Bring the home to where the stage begins."""
-    before = {"features": ["ingest"], "score": ["ingest", "features"]}.get(stage, [])
-    for name in before:
-        call(name, use_case, home, NIGHT)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", TABLES)
-def test_a_killed_stage_run_again_publishes_the_same(
-    stage: str,
-    turned_home: Path,
-    tmp_path: Path,
-    flight_delay: UseCase,
-    children: ForkServerContext,
+@pytest.mark.parametrize("name", SHOP)
+def test_a_killed_stage_run_again_publishes_the_same(name: str, tmp_path: Path) -> None:
+    case, shop = SHOP[name], deliver(draw_history(20240310, NIGHTS, size=10), tmp_path / "shop")
+    folders = {"definitions": shop.folder / "feature_defs", "contracts": shop.folder / "great_expectations"}
+    start = Home(shop.use_case, shop.folder / "home", folders)
+    start.folder.mkdir()
+    run(start.use_case, case.prepared, start.named)
+    case.change(shop)
+    left = kill_and_run_again(start, case.killed, case.counted, case.kills, tmp_path)
+    if name == "features of a range":  # its files are all written before the first is committed
+        assert left, "no kill fell between writing files and committing them: the test has proven too little"
+
+
+SCORED = date(2013, 3, 6)
+FLIGHTS = {"score": (SCORED, 9), "monitor": (date(2013, 3, 5), 9), "report": (date(2013, 3, 3), 6)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", FLIGHTS)
+def test_a_killed_stage_of_the_champion_run_again_publishes_the_same(
+    stage: str, turned_home: Path, tmp_path: Path, flight_delay: UseCase
 ) -> None:
-    start = tmp_path / "start"
-    shutil.copytree(turned_home, start, symlinks=True)
-    prepare(stage, flight_delay, start)
-
-    calm = tmp_path / "calm"
-    shutil.copytree(start, calm, symlinks=True)
-    began = time.monotonic()
-    assert ends_by_itself(children, call, (stage, flight_delay, calm, NIGHTS[stage]))
-    seconds = time.monotonic() - began
-    wanted = digests(calm, NIGHTS[stage])
-    assert any(table in TABLES[stage] and night == NIGHTS[stage] for table, night in wanted)
-
-    seed = random.Random(f"{stage} killed")
-    killed = 0
-    for point in range(POINTS_A_STAGE):
-        home = tmp_path / f"killed-{point}"
-        shutil.copytree(start, home, symlinks=True)
-        arguments = (stage, flight_delay, home, NIGHTS[stage])
-        killed += not ends_by_itself(children, call, arguments, kill_after=seed.uniform(0, seconds))
-        digests(home, NIGHTS[stage])  # whatever is visible after the kill is whole
-        assert ends_by_itself(children, call, arguments)
-        assert digests(home, NIGHTS[stage]) == wanted
-        shutil.rmtree(home)
-    assert killed, "no run was hit: the test has proven nothing"
+    night: Night
+    night, kills = FLIGHTS[stage]
+    start = Home(flight_delay, turned_home).copy(tmp_path / "start")
+    if stage == "score":
+        run(flight_delay, (Step("ingest", one(night)), Step("features", one(night))), start.named)
+    kill_and_run_again(start, (Step(stage, one(night)),), one(night), kills, tmp_path)
