@@ -117,7 +117,8 @@ class _Maker:
             files: dict[Night, list[str]] = {}
             if self.snapshots:
                 sql = build_sql(self.use_case, self.table, part, self.known)
-                files = engine.write(sql, self.snapshots, self.workspace.lake.new_folder(self.name))
+                only = part.first if len(part) == 1 else None
+                files = engine.write(sql, self.snapshots, self.workspace.lake.new_folder(self.name), night=only)
             details = {night: self._checked(night, files) for night in part}
             for state in self._publish(part, files):
                 done += 1

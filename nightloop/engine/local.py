@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from nightloop.engine import worker
-from nightloop.engine.protocol import Done, no_night, refused, written_files
+from nightloop.engine.protocol import Done, folder_of, no_night, refused, written_files
 from nightloop.errors import UsageError
 from nightloop.lake import Snapshot
 from nightloop.lake.columns import NIGHT, canonical
@@ -58,14 +58,22 @@ class LocalEngine:
         with self._database(inputs) as database:
             return canonical(database.sql(_in_lake_types(database, sql)).to_arrow_table())
 
-    def write(self, sql: str, inputs: Mapping[str, Snapshot], folder: str) -> dict[Night, list[str]]:
+    def write(
+        self, sql: str, inputs: Mapping[str, Snapshot], folder: str, *, night: Night | None = None
+    ) -> dict[Night, list[str]]:
         """Write one Parquet file a night below the folder."""
         with self._database(inputs) as database, store_errors(folder):
             typed = _in_lake_types(database, sql, needs_night=True)
-            database.execute(
-                f"COPY ({typed}) TO {_text(folder)} "
-                f"(FORMAT parquet, COMPRESSION zstd, PARTITION_BY ({NIGHT.name}), OVERWRITE_OR_IGNORE)"
-            )
+            if night is None:
+                parted = f"PARTITION_BY ({NIGHT.name}), OVERWRITE_OR_IGNORE"
+                database.execute(f"COPY ({typed}) TO {_text(folder)} (FORMAT parquet, COMPRESSION zstd, {parted})")
+            else:
+                to = folder_of(folder, night) / "part.parquet"
+                to.parent.mkdir(parents=True)
+                rows = f"SELECT * EXCLUDE ({NIGHT.name}) FROM ({typed})"  # noqa: S608 - the use case's own SQL
+                copied = database.execute(f"COPY ({rows}) TO {_text(str(to))} (FORMAT parquet, COMPRESSION zstd)").fetchone()
+                if not copied or not copied[0]:
+                    to.unlink()
         return written_files(folder)
 
     def map_files(self, function: str, jobs: Sequence[Mapping[str, str]], done: Done | None = None) -> list[dict[str, Any]]:

@@ -29,10 +29,16 @@ class Engine(Protocol):
         """Return the result to the caller; for results that fit in memory."""
         ...
 
-    def write(self, sql: str, inputs: Mapping[str, Snapshot], folder: str) -> dict[Night, list[str]]:
+    def write(
+        self, sql: str, inputs: Mapping[str, Snapshot], folder: str, *, night: Night | None = None
+    ) -> dict[Night, list[str]]:
         """Write the result as Parquet below the folder, by night; to be adopted by the lake.
 
-        The result must have a column ``night`` (date), which is in no file. A night without rows is not in the answer.
+        Args:
+            sql: its result must have a column ``night`` (date), which is in no file. A night without rows is not in the answer.
+            inputs: the views it reads.
+            folder: an empty one, seen by the engine too.
+            night: the one night that all rows are of; then nothing need be parted.
         """
         ...
 
@@ -61,6 +67,11 @@ def written_files(folder: str) -> dict[Night, list[str]]:
             raise UsageError("the result has rows without a night.", where=folder, do="Give every row a night.")
         files.setdefault(Night.fromisoformat(night), []).append(str(path))
     return files
+
+
+def folder_of(folder: str, night: Night) -> Path:
+    """Return where ``written_files`` finds the files of a night."""
+    return Path(folder) / f"{NIGHT.name}={night}"
 
 
 def refused(engine: str, error: BaseException, inputs: Mapping[str, Snapshot]) -> DefinitionError:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from nightloop.engine import spark_session, worker
-from nightloop.engine.protocol import Done, no_night, refused, written_files
+from nightloop.engine.protocol import Done, folder_of, no_night, refused, written_files
 from nightloop.engine.spark_sql import reading, type_name, typed_columns
 from nightloop.errors import SetupError
 from nightloop.lake import Snapshot
@@ -50,15 +50,22 @@ class SparkEngine:
         with self._session(inputs) as session:
             return canonical(_in_lake_types(session, sql).toArrow())
 
-    def write(self, sql: str, inputs: Mapping[str, Snapshot], folder: str) -> dict[Night, list[str]]:
-        """Let the server write one Parquet file a night below the folder, which both must see."""
+    def write(
+        self, sql: str, inputs: Mapping[str, Snapshot], folder: str, *, night: Night | None = None
+    ) -> dict[Night, list[str]]:
+        """Let the server write Parquet files below the folder, which both must see: one a night, or of one night a few."""
         with self._session(inputs) as session:
             result = _in_lake_types(session, sql)
             if NIGHT.name not in result.columns:
                 raise no_night()
-            by_night = result.repartition(NIGHT.name).write.partitionBy(NIGHT.name).mode("append")
-            quiet = by_night.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
-            quiet.option("compression", "zstd").parquet(_address(folder))
+            if night is None:
+                writer, to = result.repartition(NIGHT.name).write.partitionBy(NIGHT.name), folder
+            else:
+                rows = result.drop(NIGHT.name)
+                writer = (rows.coalesce(1) if spark_session.is_small(_size(inputs)) else rows).write
+                to = str(folder_of(folder, night))
+            quiet = writer.mode("append").option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+            quiet.option("compression", "zstd").parquet(_address(to))
         return written_files(folder)
 
     def map_files(self, function: str, jobs: Sequence[Mapping[str, str]], done: Done | None = None) -> list[dict[str, Any]]:
@@ -84,13 +91,17 @@ class SparkEngine:
         with _TURN:
             session = spark_session.connect(self._url)
             try:
-                spark_session.suit(session, sum(snapshot.size for snapshot in inputs.values()))
+                spark_session.suit(session, _size(inputs))
                 for name, snapshot in inputs.items():
                     _view(session, name, snapshot)
                 yield session
             except (PySparkException, *spark_session.transport_errors()) as error:
                 spark_session.check(self._url, error)
                 raise _explained(error, inputs) from error
+
+
+def _size(inputs: Mapping[str, Snapshot]) -> int:
+    return sum(snapshot.size for snapshot in inputs.values())
 
 
 def _view(session: SparkSession, name: str, snapshot: Snapshot) -> None:

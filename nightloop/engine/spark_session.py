@@ -38,6 +38,7 @@ FOR_LARGE = {
     "spark.sql.codegen.wholeStage": "true",
     "spark.sql.codegen.factoryMode": "FALLBACK",
     "spark.sql.adaptive.enabled": "true",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16m",  # several tasks write what one would write alone
 }
 
 _open: dict[tuple[str, int], SparkSession] = {}
@@ -60,9 +61,14 @@ def connect(url: str) -> SparkSession:
     return session
 
 
+def is_small(size: int) -> bool:
+    """Tell whether inputs of so many bytes cost plans rather than rows."""
+    return size <= SMALL_BYTES
+
+
 def suit(session: SparkSession, size: int) -> None:
     """Set the session for inputs of so many bytes; nothing is sent where it is set already."""
-    small = size <= SMALL_BYTES
+    small = is_small(size)
     if _suited.get(session.session_id) == small:
         return
     for key, value in (FOR_SMALL if small else FOR_LARGE).items():

@@ -118,7 +118,7 @@ class _Night:
             ("aggregates", {"tiles": self._window("tiles", night)}),
         ):
             folder = lake.new_folder(f"{self.declared.use_case}/{table}")
-            engine.write(build_sql(self.declared, table, one(night)), inputs, folder)
+            engine.write(build_sql(self.declared, table, one(night)), inputs, folder, night=night)
             shutil.rmtree(folder)
 
     def _stage(self, night: Night) -> None:
