@@ -26,8 +26,10 @@ from nightloop.nights import Night, Nights, one
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
-STAGES = ("ingest", "features", "score", "monitor", "report", "release")
-IMPORTED = (*(f"jobs.{stage}" for stage in STAGES), "nightloop.engine.local", "nightloop.ledger", "pyarrow.dataset", "sqlglot")
+STAGES = ("ingest", "features", "score", "monitor", "report", "release", "train")
+OURS = ("nightloop.engine.local", "nightloop.ledger", "nightloop.model.registry")
+THEIRS = ("dvc.repo", "fairlearn.metrics", "matplotlib.pyplot", "mlflow.sklearn", "pandas", "pyarrow.dataset")
+IMPORTED = (*(f"jobs.{stage}" for stage in STAGES), *OURS, *THEIRS, "sklearn.linear_model", "sqlglot", "xgboost")
 
 Digests = dict[tuple[str, Night], tuple[str, int]]
 
