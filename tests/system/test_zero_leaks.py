@@ -18,7 +18,7 @@ from nightloop.nights import Nights, one
 from nightloop.workspace import Workspace
 from tests.features.reference import features_of
 from tests.features.shop import ZONE, History, Version, draw_history
-from tests.system.delivered_shop import TOO_LATE, DeliveredShop, deliver, rules_of
+from tests.system.delivered_shop import SOURCES, TOO_LATE, DeliveredShop, deliver, rules_of
 
 NIGHTS = Nights(date(2024, 3, 6), date(2024, 3, 14))  # New York's clocks change on the 10th
 MATURES = timedelta(days=2)
@@ -89,6 +89,22 @@ def test_no_record_of_any_file_is_lost(shop: DeliveredShop) -> None:
     for (source, night), delivered in shop.records.items():
         held = [row for row in rows(shop, "quarantine", night) if row["source"] == source]
         assert len(rows(shop, f"raw_{source}", night)) + len(held) == delivered, (source, night)
+
+
+def digests(workspace: Workspace) -> dict[tuple[str, date], str]:
+    tables = [*(f"raw_{source}" for source in SOURCES), "quarantine", *features.STEPS]
+    return {(t, night): state.content_digest for t in tables for night, state in workspace.lake.states(f"shop/{t}").items()}
+
+
+@pytest.mark.parametrize("order", ["as a range", "in reverse"])
+def test_history_repaired_another_way_is_the_same(shop: DeliveredShop, order: str, tmp_path: Path) -> None:
+    workspace = Workspace.open(shop.settings.model_copy(update={"home": tmp_path / "home"}))
+    for nights in [NIGHTS] if order == "as a range" else [one(night) for night in reversed(list(NIGHTS))]:
+        ingest.run(shop.use_case, nights, workspace)
+    features.run(shop.use_case, NIGHTS, workspace)
+    found = digests(workspace)
+    assert len(found) == len(NIGHTS) * (len(SOURCES) + 1 + len(features.STEPS))
+    assert found == digests(Workspace.open(shop.settings))
 
 
 # --- what the leak would have been worth ---------------------------------------------------------------------------------
