@@ -122,8 +122,8 @@ def _said_of_union(item: Any, path: Sequence[Key], at: str) -> tuple[str, str]:
     word = item["ctx"]["discriminator"].strip("'")
     if item["type"] == "union_tag_not_found":
         return f"the key '{word}' is missing in {at}.", f"Say which {word} it is: {', '.join(_members(path))}."
-    tag = item["ctx"]["tag"]
-    return f"unknown {word} '{tag}' of {at}.", suggest(tag, _members(path), f"Allowed {word}s")
+    tag, known = item["ctx"]["tag"], item["ctx"]["expected_tags"].replace("'", "").split(", ")
+    return f"unknown {word} '{tag}' of {at}.", suggest(tag, sorted(known), f"Allowed {word}s")
 
 
 def _members(path: Sequence[Key]) -> list[str]:

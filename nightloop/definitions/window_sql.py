@@ -77,7 +77,12 @@ class Windows:
         longest = max(longest_window(feature) for feature in features.values())
         columns = sorted({total.measure.column for total in totals})
         held = named({total.column: _over(total, distinct=distinct) for total in totals})
-        return f"select night, tile, key, {held} from ({self._live(tiles, columns, longest)}) t group by night, tile, key"
+        # What is one and the same is no part of the groups: fewer columns to hash, to sort and to send.
+        night = night_literal(self.nights.first) if len(self.nights) == 1 else "night"
+        tile = quoted(tiles[0]) if len(tiles) == 1 else "tile"
+        groups = ", ".join(column for column in (night, tile, "key") if column in ("night", "tile", "key"))
+        rows = self._live(tiles, columns, longest)
+        return f"select {night} as night, {tile} as tile, key, {held} from ({rows}) t group by {groups}"
 
     def _priors(self, everything: str) -> str:
         """The overall rates, one row a night."""
@@ -95,26 +100,26 @@ class Windows:
     def _live(self, tiles: Sequence[str], columns: Sequence[str], longest: int) -> str:
         """Return the tiles that count, once a night they count in, with how many nights back their events are."""
         rows = f"select * from tiles where tile in ({', '.join(map(quoted, tiles))})"
-        until = ""
+        event, until = "night", ""
         if self.use_case.sources[self.source].revised_within:
             versions = "partition by tile, key, event_night, value order by night"
             rows = f"select *, lead(night) over ({versions}) as superseded, night as known_night from ({rows})"
-            until = "and known_night <= {now} and (superseded is null or superseded > {now})"
+            event, until = "event_night", "and known_night <= {now} and (superseded is null or superseded > {now})"
         chosen = ", ".join(["tile", "key", "value", *columns])
-        first, last = self.nights.first, self.nights.last
+        first = self.nights.first
         if len(self.nights) == 1:
             night = night_literal(first)
             return (
-                f"select {chosen}, {night} as night, date_diff('day', event_night, {night}) as back from ({rows}) "
-                f"where event_night > {days_before(first, longest)} and event_night <= {night} {self._now(until, night)}"
+                f"select {chosen}, date_diff('day', {event}, {night}) as back from ({rows}) "
+                f"where {event} > {days_before(first, longest)} and {event} <= {night} {self._now(until, night)}"
             )
         # Each tile is sent to the nights that look back at it: the cost follows the windows, not the length of history.
-        night = "(event_night + o.back)"
+        night = f"(t.{event} + o.back)"
         offsets = ", ".join(f"({back})" for back in range(longest))
         return (
             f"select {chosen}, {night} as night, o.back from ({rows}) t "
             f"cross join (select * from (values {offsets}) as v(back)) o "
-            f"where {within(Nights(first, last), night)} {self._now(until, night)}"
+            f"where {within(self.nights, night)} {self._now(until, night)}"
         )
 
     def _now(self, until: str, night: str) -> str:

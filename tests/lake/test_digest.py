@@ -101,9 +101,7 @@ def test_nested_columns_and_twin_names_are_refused() -> None:
 
 
 def test_texts_of_any_length_are_told_apart_by_each_of_their_bytes() -> None:
-    texts = {
-        "x" * length + end for length in (*range(20), 255, 256, 257, 300) for end in ("", "y", "\0", "\0\0", "é", "x\0y")
-    }
+    texts = {"x" * length + end for length in (*range(20), 255, 256, 257, 300) for end in ("", "y", "\0", "\0\0", "é", "x\0y")}
     digests = {content_digest(pa.table({"text": [text]})) for text in texts}
     assert len(digests) == len(texts)
     together = pa.table({"text": sorted(texts)})

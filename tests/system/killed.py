@@ -125,33 +125,56 @@ def _copy(source: str, target: str) -> None:
     (os.link if source.endswith(".parquet") else shutil.copy2)(source, target)
 
 
+@dataclass
+class Undisturbed:
+    """What a run makes that nobody kills, from what was there before; and how long it takes at most."""
+
+    before: Digests
+    wanted: Digests
+    told: list[tuple[str, ...]]
+    seconds: float
+
+    def check_whole(self, seen: Digests) -> None:
+        """Check what a reader sees after a kill: every night is the old one or the new one, and none is lost or more."""
+        assert self.before.keys() <= seen.keys() <= self.wanted.keys()
+        assert all(digest in (self.before.get(place), self.wanted[place]) for place, digest in seen.items())
+
+    def learn(self, seconds: float) -> None:
+        """Take the shortest time seen: a kill that comes after the end hits nothing."""
+        self.seconds = min(self.seconds, seconds)
+
+
 def kill_and_run_again(start: Home, steps: tuple[Step, ...], counted: Nights, kills: int, scratch: Path) -> int:
     """Kill the steps at random points, three times in a home, run them to the end, and compare with an undisturbed run.
 
     Returns:
         How many files the killed runs had left behind.
     """
-    before = start.digests(counted)
-    calm = start.copy(scratch / "calm")
-    children()  # ready before the clock runs
-    began = time.monotonic()
-    assert ends_by_itself(run, (start.use_case, steps, calm.named))
-    usual = time.monotonic() - began
-    wanted, told = calm.digests(counted), calm.events()
-    assert wanted != before, "the run makes something"
+    calm = _undisturbed(start, steps, counted, scratch / "calm")
     seed, hits, left = random.Random(f"{steps} killed"), 0, 0
     while hits < kills:
         home = start.copy(scratch / f"killed-{hits}")
+        work = (home.use_case, steps, home.named)
         for _ in range(3):
-            hits += not ends_by_itself(run, (home.use_case, steps, home.named), kill_after=seed.uniform(0, usual))
-            seen = home.digests(counted)  # whatever is visible after the kill is whole
-            assert seen.keys() <= wanted.keys()
-            assert all(digest in (before.get(place), wanted[place]) for place, digest in seen.items()), "old or new, no other"
-            assert before.keys() <= seen.keys(), "what was there is there"
-        assert ends_by_itself(run, (home.use_case, steps, home.named))
+            hits += not ends_by_itself(run, work, kill_after=seed.uniform(0, calm.seconds))
+            calm.check_whole(home.digests(counted))
+        began = time.monotonic()
+        assert ends_by_itself(run, work)
+        calm.learn(time.monotonic() - began)
         left += home.sweep()
-        assert home.digests(counted) == wanted
-        assert home.events() == told
+        assert home.digests(counted) == calm.wanted
+        assert home.events() == calm.told
         assert home.sweep() == 0
         shutil.rmtree(home.folder)
     return left
+
+
+def _undisturbed(start: Home, steps: tuple[Step, ...], counted: Nights, folder: Path) -> Undisturbed:
+    before, home = start.digests(counted), start.copy(folder)
+    children()  # ready before the clock runs
+    began = time.monotonic()
+    assert ends_by_itself(run, (start.use_case, steps, home.named))
+    seconds = time.monotonic() - began
+    wanted = home.digests(counted)
+    assert wanted != before, "the run makes something"
+    return Undisturbed(before, wanted, home.events(), seconds)

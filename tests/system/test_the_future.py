@@ -49,7 +49,7 @@ def write_sources(folder: Path, *, edited: bool) -> None:
             select * replace (
                 case when {unseen_outcome} then '300' else arr_delay end as arr_delay,
                 case when {unseen_outcome} then (dep_delay::int + 7)::varchar else dep_delay end as dep_delay,
-                case when {unseen_schedule} then 'ZZ' else carrier end as carrier,
+                case when {unseen_schedule} then 'OO' else carrier end as carrier,
                 case when {unseen_schedule} then '77' else distance end as distance)
             from read_csv('{flights}', all_varchar = true, nullstr = 'NA')
             where not ({unseen_schedule} and flight::int % 3 = 0)""",
