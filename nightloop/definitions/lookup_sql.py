@@ -1,4 +1,7 @@
-"""SQL (DuckDB dialect) of values found by a key: another source's newest record, or the entity's own row of before."""
+"""SQL (DuckDB dialect) of values found by a key: another source's newest record, or the entity's own row of before.
+
+Names that stand beside a source's columns begin with ``_``, as no column can.
+"""
 # ruff: noqa: S608 - every name matches the pattern of names, every text is quoted, every expression was parsed and rebuilt
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ def lookups_sql(use_case: UseCase, features: Mapping[str, LookupFeature], nights
         for i, feature in enumerate(features.values())
     }
     latest = {"latest": identifier(first.latest_by)} if first.latest_by else {}
-    arrived = {"arrived": "arrived"} if first.within > 1 or source.revised_within else {}
+    arrived = {"arrived": "_arrived"} if first.within > 1 or source.revised_within else {}
     # Records of one key at the same time are told apart by their values, so that the order of reading cannot show.
     order = ", ".join(f"{name} desc nulls last" for name in {**latest, **arrived, **values})
     columns = {"key": key_sql(list(first.by), source.types), **values, **latest, **arrived}
@@ -48,15 +51,15 @@ def _records(feature: LookupFeature, source: Source, nights: Nights, known: Nigh
     nightly = ", ".join(f"({night_literal(night)})" for night in nights)
     now = night_literal(known) if known else "d.night"
     stamps = "r.known_at, r.event_at, r.withdrawn, " if source.revised_within else ""
-    reached = f"""select d.night, r.night as arrived, {stamps}{", ".join(identifier(name, "r") for name in source.types)}
+    reached = f"""select d.night, r.night as _arrived, {stamps}{", ".join(identifier(name, "r") for name in source.types)}
       from {table} r cross join (select * from (values {nightly}) as v(night)) d
       where r.{span} and r.night <= {now} and r.{event} <= d.night and r.{event} > d.night - {feature.within}"""
     if not source.revised_within:
         return reached
     record = ", ".join(identifier(column) for column in source.key)
-    newest = f"row_number() over (partition by night, {record} order by arrived desc, known_at desc, event_at desc, withdrawn)"
-    versions = f"select *, {newest} as version from ({reached})"
-    return f"select night, arrived, {columns} from ({versions}) where version = 1 and not withdrawn"
+    newest = f"row_number() over (partition by night, {record} order by _arrived desc, known_at desc, event_at desc, withdrawn)"
+    versions = f"select *, {newest} as _version from ({reached})"
+    return f"select night, _arrived, {columns} from ({versions}) where _version = 1 and not withdrawn"
 
 
 def lags_sql(use_case: UseCase, features: Mapping[str, LagFeature], nights: Nights, back: int) -> str:
@@ -68,5 +71,5 @@ def lags_sql(use_case: UseCase, features: Mapping[str, LagFeature], nights: Nigh
         for feature_name, feature in features.items()
     )
     key = key_sql(use_case.entity.key, types)
-    rows = f"select *, night + {back} as lagged, {key} as key from raw_{name} where {within(nights, f'night + {back}')}"
-    return f"select lagged as night, key, {values} from ({rows}) where key is not null group by lagged, key"
+    rows = f"select *, night + {back} as _lagged, {key} as _key from raw_{name} where {within(nights, f'night + {back}')}"
+    return f"select _lagged as night, _key as key, {values} from ({rows}) where _key is not null group by _lagged, _key"

@@ -66,7 +66,8 @@ class Windows:
         distinct = next(iter(families_)).distinct != ""
         held = self._held([*tiles, *([everything] if self._rates else [])], self.features, distinct=distinct)
         values = named({identifier(name): self._value(name, feature, everything) for name, feature in self.features.items()})
-        join = f" join ({self._priors(everything)}) p on p.night = w.night" if self._rates else ""
+        # A rate may have no record in its window where a longer window of the source has some: those rows stay.
+        join = f" left join ({self._priors(everything)}) p on p.night = w.night" if self._rates else ""
         return (
             f"select w.night, case w.tile {way} else {quoted(ALL)} end as {identifier('by')}, w.key, {values}\n"
             f"from (\n{held}\n) w{join}"
