@@ -29,6 +29,7 @@ class _Check(FeatureChecks):
         if self.source_exists(self.use_case.entity.source, ("entity", "source")):
             self.names(self.use_case.entity.key, self.entity, ("entity", "key"), "Columns of the entity")
             self.key_is_free()
+            self.entity_is_final()
             self.names(
                 [self.use_case.gates.fairness.group], self.entity, ("gates", "fairness", "group"), "Columns of the entity"
             )
@@ -43,6 +44,16 @@ class _Check(FeatureChecks):
             if name in BESIDE_THE_KEY:
                 taken = f"'{name}' is a column of the tables labels and scores."
                 self.problems.add(("entity", "key"), taken, "Declare the key's column under another name.")
+
+    def entity_is_final(self) -> None:
+        """A record of the entity is scored in the night it comes: there is nothing that a later one could still change."""
+        name = self.use_case.entity.source
+        if self.use_case.sources[name].revised_within:
+            self.problems.add(
+                ("sources", name, "revised_within"),
+                f"'{name}' holds the entities: each is scored in the night it comes, and cannot be revised later.",
+                "Leave out revised_within, or let features look up the revised records as another source.",
+            )
 
     def calendar(self) -> None:
         use_case = self.use_case

@@ -185,6 +185,7 @@ DEFINITION: dict[str, Mistake] = {
     "withdrawn but never revised": M("    revised_within: 3\n", "", "withdrawn:", "revised_within is 0", "revised_within"),
     "a time of withdrawal out of bounds": M("revised_within: 3", "revised_within: 400", "400", "reads 400", "less than or equal to 366"),
     # entity and label
+    "an entity that is revised": M("    known_at: ordered_at::timestamp\n", "    known_at: ordered_at::timestamp\n    revised_within: 2\n", "revised_within: 2", "'rides' holds the entities", "as another source"),
     "an entity of no source": M("entity: {source: rides", "entity: {source: ride", "entity:", "unknown source 'ride'", "Did you mean 'rides'?"),
     "an entity key that is no column": M("rides, key: [ride_id]", "rides, key: [rideid]", "[rideid]", "unknown column 'rideid'", "'ride_id'"),
     "a label of numbers": M("  expression: cancelled\n", "  expression: fare\n", "expression: fare\n", "yields a number", "boolean"),
