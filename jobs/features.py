@@ -118,7 +118,8 @@ class _Maker:
             if self.snapshots:
                 sql = build_sql(self.use_case, self.table, part, self.known)
                 only = part.first if len(part) == 1 else None
-                files = engine.write(sql, self.snapshots, self.workspace.lake.new_folder(self.name), night=only)
+                folder, schema = self.workspace.lake.new_folder(self.name), tables(self.use_case)[self.table]
+                files = engine.write(sql, self.snapshots, folder, night=only, schema=schema)
             details = {night: self._checked(night, files) for night in part}
             for state in self._publish(part, files):
                 done += 1

@@ -46,14 +46,15 @@ def compare(earlier: pa.Table, later: pa.Table, key: Sequence[str]) -> Differenc
     """
     names = [name for name in later.column_names if name not in key]
     names += [name for name in earlier.column_names if name not in (*key, *names)]
-    changes = ", ".join(f'count(*) FILTER (WHERE stayed AND e."{name}" IS DISTINCT FROM l."{name}")' for name in names)
-    any_change = " OR ".join(f'e."{name}" IS DISTINCT FROM l."{name}"' for name in names) or "false"
-    pairs = " AND ".join(f'e."{name}" IS NOT DISTINCT FROM l."{name}"' for name in (*key, "=nth"))
+    changes = ", ".join(f'count(*) FILTER (WHERE stayed AND "=e"."{name}" IS DISTINCT FROM "=l"."{name}")' for name in names)
+    any_change = " OR ".join(f'"=e"."{name}" IS DISTINCT FROM "=l"."{name}"' for name in names) or "false"
+    pairs = " AND ".join(f'"=e"."{name}" IS NOT DISTINCT FROM "=l"."{name}"' for name in (*key, "=nth"))
     query = f"""
-        SELECT count(*) FILTER (WHERE e."=here" IS NULL), count(*) FILTER (WHERE l."=here" IS NULL),
+        SELECT count(*) FILTER (WHERE "=e"."=here" IS NULL), count(*) FILTER (WHERE "=l"."=here" IS NULL),
             count(*) FILTER (WHERE stayed AND ({any_change})){", " if names else ""}{changes}
         FROM (
-            SELECT e, l, e."=here" IS NOT NULL AND l."=here" IS NOT NULL AS stayed FROM earlier e FULL JOIN later l ON {pairs}
+            SELECT "=e", "=l", "=e"."=here" IS NOT NULL AND "=l"."=here" IS NOT NULL AS stayed
+            FROM earlier "=e" FULL JOIN later "=l" ON {pairs}
         )
     """  # noqa: S608 - declared names
     with duckdb.connect() as session:

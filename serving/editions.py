@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.definitions import UseCase
+from nightloop.definitions.feature_tables import keyed
 from nightloop.definitions.online import Aggregates, OnlineFeatures
 from nightloop.errors import ChampionMissing, DefinitionError, NotReady
 from nightloop.model import champions
@@ -120,9 +121,24 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
             do="Bring them back, or train a new version.",
         )
     online = previous.online if previous else OnlineFeatures(use_case)
-    return Edition(use_case, identity, predictor, online, read_aggregates(workspace, use_case, identity.night))
+    return Edition(use_case, identity, predictor, online, read_aggregates(workspace, use_case, identity.night, predictor))
 
 
-def read_aggregates(workspace: Workspace, use_case: UseCase, night: Night) -> Aggregates:
-    """Read the night's aggregates, ready to be looked up."""
-    return Aggregates.of(use_case, workspace.lake.read(f"{use_case.use_case}/aggregates", one(night)))
+def read_aggregates(workspace: Workspace, use_case: UseCase, night: Night, predictor: Predictor) -> Aggregates:
+    """Read the night's aggregates, ready to be looked up.
+
+    Raises:
+        NotReady: the champion reads a feature that the table was never made with; missing values would be a lie.
+    """
+    name = f"{use_case.use_case}/aggregates"
+    table = workspace.lake.read(name, one(night))
+    lacking = [
+        feature for feature in predictor.spec.features if feature in keyed(use_case) and feature not in table.column_names
+    ]
+    if lacking:
+        raise NotReady(
+            f"the aggregates of night {night} were made without {', '.join(lacking)}.",
+            where=name,
+            do=f"Run: python -m jobs features {use_case.use_case} {night}",
+        )
+    return Aggregates.of(use_case, table)

@@ -113,7 +113,7 @@ def _bucket(md5: str, buckets: int) -> str:
 
 
 def labels_sql(use_case: UseCase, nights: Nights, known: Night | None = None) -> str:
-    """One row per entity whose outcome is known when it matures; the newest record of an outcome counts."""
+    """One row per entity whose outcome is known when it matures; the newest record that stands by then counts."""
     label, key = use_case.label, use_case.entity.key
     source = use_case.sources[label.source]
     expression = compile_expression(label.expression, source.types).sql("o")
@@ -125,21 +125,30 @@ def labels_sql(use_case: UseCase, nights: Nights, known: Night | None = None) ->
     since = f"{mature} - {outcome_nights(use_case) - 1}"
     keys = ", ".join(identifier(name) for name in key)
     columns = ", ".join(f"{identifier(name, 'e')} as {identifier(name)}" for name in key)
-    withdrawn = "o.withdrawn" if source.revised_within else "false"
-    outcomes = (
-        f"select * from raw_{label.source} where night >= {days_before(nights.first, outcome_nights(use_case) - 1)} "
-        f"and night <= {night_literal(known or nights.last)}"
-    )
+    stands = f" and (o._superseded is null or o._superseded > {until}) and not o.withdrawn" if source.revised_within else ""
     found = f"""
     select {mature} as night, e.night as scored_night, {columns}, {expression} as label, o.known_at as known_at,
-           o.night as _arrived, {withdrawn} as _withdrawn
+           o.night as _arrived
     from raw_{use_case.entity.source} e
-    join ({outcomes}) o on {on} and o.night >= {since} and o.night <= {until}
+    join ({_outcomes(use_case, nights, known)}) o on {on} and o.night >= {since} and o.night <= {until}{stands}
     where {within(nights, mature)}"""
-    order = "_arrived desc, known_at desc nulls last, _withdrawn desc, label desc"  # total in what is shown: ties show nothing
+    order = "_arrived desc, known_at desc nulls last, label desc"  # total in what is shown: ties show nothing
     newest = f"row_number() over (partition by night, {keys} order by {order})"
     return (
         f"select night, scored_night, {keys}, label, known_at from (\n"
-        f"  select *, {newest} as _place from ({found}\n  ) where label is not null or _withdrawn\n"
-        f") where _place = 1 and not _withdrawn"
+        f"  select *, {newest} as _place from ({found}\n  ) where label is not null\n"
+        f") where _place = 1"
     )
+
+
+def _outcomes(use_case: UseCase, nights: Nights, known: Night | None) -> str:
+    """The records that labels may come from; of revised ones, each version with the night in which another took its place."""
+    label = use_case.label
+    source = use_case.sources[label.source]
+    first = days_before(nights.first, outcome_nights(use_case) - 1)
+    rows = f"select * from raw_{label.source} where night >= {first} and night <= {night_literal(known or nights.last)}"
+    if not source.revised_within:
+        return rows
+    record = ", ".join(identifier(column) for column in source.key)
+    newer = f"lead(night) over (partition by {record} order by night, known_at, event_at, withdrawn)"
+    return f"select *, {newer} as _superseded from ({rows})"

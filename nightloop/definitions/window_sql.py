@@ -77,7 +77,7 @@ class Windows:
         totals = sorted({total for feature in features.values() for total in _totals(feature)})
         longest = max(longest_window(feature) for feature in features.values())
         columns = sorted({total.measure.column for total in totals})
-        held = named({total.column: _over(total, distinct=distinct) for total in totals})
+        held = named({total.column: _over(total, longest, distinct=distinct) for total in totals})
         # What is one and the same is no part of the groups: fewer columns to hash, to sort and to send.
         night = night_literal(self.nights.first) if len(self.nights) == 1 else "night"
         tile = quoted(tiles[0]) if len(tiles) == 1 else "tile"
@@ -132,10 +132,10 @@ def _totals(feature: RecordFeature) -> list[Total]:
     return [Total(measure, nights) for nights in spans for measure in measures_of(feature)]
 
 
-def _over(total: Total, *, distinct: bool) -> str:
-    """Put a measure together over the tiles of its window."""
+def _over(total: Total, longest: int, *, distinct: bool) -> str:
+    """Put a measure together over the tiles of its window, among those of the longest one."""
     column = total.measure.column
-    inside = f"back < {total.nights}"
+    inside = f"back < {total.nights}" if total.nights < longest else "true"
     if distinct:
         return f"count(distinct case when {inside} and {column} > 0 then value end)"
     held = f"case when {inside} then {column} end"

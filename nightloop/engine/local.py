@@ -59,11 +59,17 @@ class LocalEngine:
             return canonical(database.sql(_in_lake_types(database, sql)).to_arrow_table())
 
     def write(
-        self, sql: str, inputs: Mapping[str, Snapshot], folder: str, *, night: Night | None = None
+        self,
+        sql: str,
+        inputs: Mapping[str, Snapshot],
+        folder: str,
+        *,
+        night: Night | None = None,
+        schema: pa.Schema | None = None,
     ) -> dict[Night, list[str]]:
         """Write one Parquet file a night below the folder."""
         with self._database(inputs) as database, store_errors(folder):
-            typed = _in_lake_types(database, sql, needs_night=True)
+            typed = _typed(sql, schema) if schema is not None else _in_lake_types(database, sql, needs_night=True)
             if night is None:
                 parted = f"PARTITION_BY ({NIGHT.name}), OVERWRITE_OR_IGNORE"
                 database.execute(f"COPY ({typed}) TO {_text(folder)} (FORMAT parquet, COMPRESSION zstd, {parted})")
@@ -133,6 +139,13 @@ def _in_lake_types(database: duckdb.DuckDBPyConnection, sql: str, *, needs_night
     chosen = ", ".join(
         f"CAST({_name(column)} AS {_lake_type(column, of)}) AS {_name(column)}" for column, of in described.items()
     )
+    return f"SELECT {chosen} FROM ({sql})"  # noqa: S608 - the use case's own SQL, names quoted
+
+
+def _typed(sql: str, schema: pa.Schema) -> str:
+    """Wrap a query so that its columns have the types of the lake's schema."""
+    fields = schema.append(NIGHT)
+    chosen = ", ".join(f"CAST({_name(field.name)} AS {_sql_type(field.type)}) AS {_name(field.name)}" for field in fields)
     return f"SELECT {chosen} FROM ({sql})"  # noqa: S608 - the use case's own SQL, names quoted
 
 

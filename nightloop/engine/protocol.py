@@ -30,7 +30,13 @@ class Engine(Protocol):
         ...
 
     def write(
-        self, sql: str, inputs: Mapping[str, Snapshot], folder: str, *, night: Night | None = None
+        self,
+        sql: str,
+        inputs: Mapping[str, Snapshot],
+        folder: str,
+        *,
+        night: Night | None = None,
+        schema: pa.Schema | None = None,
     ) -> dict[Night, list[str]]:
         """Write the result as Parquet below the folder, by night; to be adopted by the lake.
 
@@ -39,6 +45,7 @@ class Engine(Protocol):
             inputs: the views it reads.
             folder: an empty one, seen by the engine too.
             night: the one night that all rows are of; then nothing need be parted.
+            schema: the result's columns without ``night``, where the caller knows them: the engine need not ask.
         """
         ...
 
@@ -86,7 +93,8 @@ def refused(engine: str, error: BaseException, inputs: Mapping[str, Snapshot]) -
     return DefinitionError(
         f"the query over {', '.join(sorted(inputs)) or 'nothing'} was refused: {said}",
         where=f"engine {engine}",
-        do="Check the expressions of the use case; they are written in the SQL that docs/engines.md describes.",
+        do="Check the expressions of the use case (docs/engines.md says which SQL they are written in). Is a number too large "
+        "for the scale of its feature? Set it aside by a range in its contract, or lower the scale.",
     )
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from nightloop.engine import spark_session, worker
 from nightloop.engine.protocol import Done, folder_of, no_night, refused, written_files
-from nightloop.engine.spark_sql import reading, type_name, typed_columns
+from nightloop.engine.spark_sql import reading, type_name, typed, typed_columns
 from nightloop.errors import SetupError
 from nightloop.lake import Snapshot
 from nightloop.lake.columns import NIGHT, canonical
@@ -51,13 +51,22 @@ class SparkEngine:
             return canonical(_in_lake_types(session, sql).toArrow())
 
     def write(
-        self, sql: str, inputs: Mapping[str, Snapshot], folder: str, *, night: Night | None = None
+        self,
+        sql: str,
+        inputs: Mapping[str, Snapshot],
+        folder: str,
+        *,
+        night: Night | None = None,
+        schema: pa.Schema | None = None,
     ) -> dict[Night, list[str]]:
         """Let the server write Parquet files below the folder, which both must see: one a night, or of one night a few."""
         with self._session(inputs) as session:
-            result = _in_lake_types(session, sql)
-            if NIGHT.name not in result.columns:
-                raise no_night()
+            if schema is not None:
+                result = session.sql(reading(sql)).selectExpr(*typed(schema.append(NIGHT)))
+            else:
+                result = _in_lake_types(session, sql)
+                if NIGHT.name not in result.columns:
+                    raise no_night()
             if night is None:
                 writer, to = result.repartition(NIGHT.name).write.partitionBy(NIGHT.name), folder
             else:

@@ -127,6 +127,7 @@ def _command(home: Path, port: int, memory: str) -> list[str]:
         "spark.connect.grpc.binding.port": str(port),
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "4",
+        "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16m",  # several tasks write what one would write alone
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.warehouse.dir": str(home / "spark" / "warehouse"),
         "spark.local.dir": str(home / "spark"),

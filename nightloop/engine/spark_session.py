@@ -33,12 +33,7 @@ FOR_SMALL = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
-}
-FOR_LARGE = {
-    "spark.sql.codegen.wholeStage": "true",
-    "spark.sql.codegen.factoryMode": "FALLBACK",
-    "spark.sql.adaptive.enabled": "true",
-    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16m",  # several tasks write what one would write alone
+    "spark.sql.shuffle.partitions": "1",
 }
 
 _open: dict[tuple[str, int], SparkSession] = {}
@@ -71,8 +66,11 @@ def suit(session: SparkSession, size: int) -> None:
     small = is_small(size)
     if _suited.get(session.session_id) == small:
         return
-    for key, value in (FOR_SMALL if small else FOR_LARGE).items():
-        session.conf.set(key, value)
+    for key, value in FOR_SMALL.items():
+        if small:
+            session.conf.set(key, value)
+        else:
+            session.conf.unset(key)  # as the server has it
     _suited[session.session_id] = small
 
 

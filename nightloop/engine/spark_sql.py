@@ -63,6 +63,11 @@ def type_name(of: pa.DataType) -> str:
     return f"decimal({of.precision},{of.scale})" if pa.types.is_decimal(of) else _TYPES[of]
 
 
+def typed(schema: pa.Schema) -> list[str]:
+    """Return one expression a column that casts it to the type of the lake's schema."""
+    return [f"CAST(`{field.name}` AS {type_name(field.type)}) AS `{field.name}`" for field in schema]
+
+
 def typed_columns(schema: StructType) -> list[str]:
     """Return one expression a column that casts it to the lake's type.
 

@@ -103,9 +103,10 @@ def _database_errors(name: str, url: sa.URL) -> Iterator[None]:
         yield
     except DBAPIError as error:
         said = " ".join(str(error.orig).split())[:300]
-        if url.password:
-            said = said.replace(str(url.password), "***")
-        where = url.render_as_string(hide_password=True)
+        for secret in (url.password, *(value for values in url.normalized_query.values() for value in values)):
+            if secret:
+                said = said.replace(str(secret), "***")
+        where = url.set(query={}).render_as_string(hide_password=True)
         silent = "locked" in said if url.get_backend_name() == "sqlite" else isinstance(error, OperationalError)
         if silent:
             raise SourceUnavailable(

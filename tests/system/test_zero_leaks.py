@@ -16,7 +16,7 @@ from jobs.command_line import main
 from nightloop.evidence import metrics
 from nightloop.nights import Nights, one
 from nightloop.workspace import Workspace
-from tests.features.reference import features_of
+from tests.features.reference import features_of, frozen
 from tests.features.shop import ZONE, History, Version, draw_history
 from tests.system.delivered_shop import SOURCES, TOO_LATE, DeliveredShop, deliver, rules_of
 
@@ -61,17 +61,17 @@ def test_every_night_s_labels_are_what_was_known_when_it_matured(shop: Delivered
 
 
 def labels_of(history: History, night: date) -> dict[str, tuple[date, bool]]:
-    """Return the labels that matured on a night, in plain Python: the customer's newest payment of the two nights after."""
+    """Return the labels that matured on a night, in plain Python: the customer's newest payment since that stands."""
     scored, found = night - MATURES, {}
     for visit in history.visits.get(scored, []):
         came = [
             version
-            for version in history.of("payments")
-            if scored < version.night <= night and version.columns["customer"] == visit["customer"] is not None
+            for version in frozen(history, "payments", night)
+            if version.night > scored and version.columns["customer"] == visit["customer"] is not None
         ]
-        bought = [(v.night, v.known_at, v.withdrawn, v.columns["by_card"] is True) for v in came]
-        if bought and not max(bought)[2]:
-            found[visit["visit_id"]] = (scored, max(bought)[3])
+        bought = [(v.night, v.known_at, v.columns["by_card"] is True) for v in came]
+        if bought:
+            found[visit["visit_id"]] = (scored, max(bought)[2])
     return found
 
 
