@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +30,8 @@ from nightloop.nights import Night, Nights
 
 if TYPE_CHECKING:
     from nightloop.settings import Settings
+
+READERS = 4  # nights of one commit that are read and digested side by side
 
 
 class Lake:
@@ -108,7 +111,10 @@ class Lake:
         self, table: str, files: Mapping[Night, Sequence[str]], commit: Commit, *, schema: pa.Schema | None = None
     ) -> list[NightState]:
         """Replace several nights by an engine's files in one commit: all of them, or none. Else as ``adopt``."""
-        return self._commit(table, [self._adopted(table, night, files[night], schema) for night in sorted(files)], commit)
+        nights = sorted(files)
+        with ThreadPoolExecutor(max_workers=min(len(nights), READERS)) as threads:
+            parts = list(threads.map(lambda night: self._adopted(table, night, files[night], schema), nights))
+        return self._commit(table, parts, commit)
 
     def _adopted(self, table: str, night: Night, files: Sequence[str], schema: pa.Schema | None) -> _Part:
         with store_errors(", ".join(files) or self._url(table)):
