@@ -24,11 +24,22 @@ def legal_name(original: str, taken: Collection[str], otherwise: str = "column")
     plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower()
     plain = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:LONGEST].rstrip("_") or otherwise
     plain = plain if plain[0].isalpha() else f"c_{plain}"
-    plain = f"{plain}_value" if plain in _TAKEN else plain
+    plain = f"{plain}_value" if plain in _TAKEN or not reads_as_column(plain) else plain
     name, number = plain, 2
     while name in taken:
         name, number = f"{plain}_{number}", number + 1
     return name
+
+
+def reads_as_column(name: str) -> bool:
+    """Whether an expression takes the bare name for a column: true, null, case and others it does not."""
+    import sqlglot
+
+    try:
+        read = sqlglot.parse_one(f"{name} = 'x'", read="duckdb")
+    except sqlglot.errors.SqlglotError:
+        return False
+    return isinstance(read, sqlglot.exp.EQ) and isinstance(read.this, sqlglot.exp.Column) and read.this.name == name
 
 
 def in_words(name: str) -> str:

@@ -70,6 +70,11 @@ def test_hostile_categories_and_outcomes_are_quoted(part):
     drafted(["plan"], few, tuple(few))
 
 
+@pytest.mark.parametrize("word", ["TRUE", "null", "Case", "select", "current_date", "interval", "Not", "cast"])
+def test_a_word_of_sql_is_no_name_of_a_column(word):
+    drafted([word], ["0", "00"])
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=4, unique_by=str.casefold),
