@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before anything is imported: no telemetry, no drawing on a screen, no progress bars of other people's libraries.
@@ -21,6 +22,11 @@ os.environ.update(
 )
 for name in [name for name in os.environ if name.startswith("NIGHTLOOP_")]:
     del os.environ[name]
+
+# The same examples every time, so that a change is judged by what it changes; "search" draws new ones.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("search", derandomize=False)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 pytest_plugins = [f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("fixtures_*.py"))]
 
