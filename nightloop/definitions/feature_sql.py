@@ -13,7 +13,7 @@ from nightloop.definitions.expressions import compile_expression
 from nightloop.definitions.feature_tables import key_columns, outcome_nights, ways
 from nightloop.definitions.features import CrossFeature, ExpressionFeature, Feature, RateFeature, WindowFeature
 from nightloop.definitions.keys import ALL, key_sql
-from nightloop.definitions.statement_parts import days_before, named, night_literal, within
+from nightloop.definitions.statement_parts import days_before, named, next_version, night_literal, within
 from nightloop.definitions.tile_sql import tiles_sql
 from nightloop.definitions.use_case import Source, UseCase
 from nightloop.nights import Night, Nights
@@ -149,6 +149,4 @@ def _outcomes(use_case: UseCase, nights: Nights, known: Night | None) -> str:
     rows = f"select * from raw_{label.source} where night >= {first} and night <= {night_literal(known or nights.last)}"
     if not source.revised_within:
         return rows
-    record = ", ".join(identifier(column) for column in source.key)
-    newer = f"lead(night) over (partition by {record} order by night, known_at, event_at, withdrawn)"
-    return f"select *, {newer} as _superseded from ({rows})"
+    return f"select *, {next_version(source.key)} as _superseded from ({rows})"

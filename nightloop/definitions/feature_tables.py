@@ -21,7 +21,6 @@ ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", "UTC"),
 }
-TABLES = ("tiles", "aggregates", "features", "labels")
 
 
 def keyed(use_case: UseCase) -> dict[str, Feature]:

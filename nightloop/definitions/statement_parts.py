@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from nightloop.nights import Night, Nights
@@ -28,6 +28,12 @@ def within(nights: Nights, column: str = "night") -> str:
 def named(columns: Mapping[str, str]) -> str:
     """Return a list of columns: SQL by name."""
     return ", ".join(f"{sql} as {name}" for name, sql in columns.items())
+
+
+def next_version(key: Sequence[str]) -> str:
+    """Return SQL of the night in which another version of the same record took this one's place; null while it stands."""
+    record = ", ".join(f'"{column}"' for column in key)
+    return f"lead(night) over (partition by {record} order by night, known_at, event_at, withdrawn)"
 
 
 def pick(values: Iterable[str]) -> str:

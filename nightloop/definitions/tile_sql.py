@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from nightloop.definitions.expression_sql import double, identifier, quoted
+from nightloop.definitions.expression_sql import double, quoted
 from nightloop.definitions.expressions import compile_expression
 from nightloop.definitions.keys import ALL, key_sql
-from nightloop.definitions.statement_parts import UNION, days_before, named, night_literal, pick, within
+from nightloop.definitions.statement_parts import UNION, days_before, named, next_version, night_literal, pick, within
 from nightloop.definitions.tiles import Family, Kind, Measure, families, measures
 from nightloop.definitions.use_case import ColumnType, Source, UseCase
 from nightloop.nights import Nights
@@ -40,7 +40,7 @@ def _arriving(name: str, source: Source, made: Made, columns: Sequence[Measure],
     for family in (family for family in made if family.distinct):
         inputs = _inputs(made[family], source)
         keys = {"k0": key_sql(family.by, source.types), "v0": key_sql([family.distinct], source.types)}
-        chosen = _chosen(made[family], columns, inputs)
+        chosen = _chosen(made[family], columns)
         parts.append(
             f"select night, {quoted(family.name)} as tile, night as event_night, k0 as key, v0 as value, {chosen}\n"
             f"from (select night, {named({**keys, **inputs})} from raw_{name} where {within(nights)})\n"
@@ -61,7 +61,7 @@ def _grouped(name: str, source: Source, made: Made, columns: Sequence[Measure], 
     rows = f"select night, {named({**keys, **inputs})} from raw_{name} where {within(nights)}"
     return (
         f"select * from (\nselect night, {tile} as tile, night as event_night, {key} as key, cast(null as varchar) as value, "
-        f"{_chosen(own, columns, inputs)}\nfrom ({rows})\ngroup by grouping sets ({', '.join(sets)})\n) where key is not null"
+        f"{_chosen(own, columns)}\nfrom ({rows})\ngroup by grouping sets ({', '.join(sets)})\n) where key is not null"
     )
 
 
@@ -82,8 +82,6 @@ def _revised(name: str, source: Source, made: Made, columns: Sequence[Measure], 
     values = {f"v{i}": _value(family, source) for i, family in enumerate(made)}
     # How far back a version can matter: its event is at most so many nights before a revision of it.
     back = source.revised_within
-    record = ", ".join(identifier(column) for column in source.key)
-    newer = f"lead(night) over (partition by {record} order by night, known_at, event_at, withdrawn)"
     reach = f"night between {days_before(nights.first, back)} and {night_literal(nights.last)}"
     numbered = ", ".join(f"({i}, {quoted(family.name)})" for i, family in enumerate(made))
     shown = ", ".join(inputs)
@@ -91,7 +89,7 @@ def _revised(name: str, source: Source, made: Made, columns: Sequence[Measure], 
     keyed = f"""
     select night, event_night, withdrawn, superseded, tile, {pick(keys)} as key, {pick(values)} as value, {shown}
     from (
-      select night, event_night, withdrawn, {newer} as superseded, {named({**keys, **values, **inputs})}
+      select night, event_night, withdrawn, {next_version(source.key)} as superseded, {named({**keys, **values, **inputs})}
       from raw_{name} where {reach}
     ) cross join (select * from (values {numbered}) as v(i, tile)) v
     where {pick(keys)} is not null and ({with_value} or {pick(values)} is not null)
@@ -103,7 +101,7 @@ def _revised(name: str, source: Source, made: Made, columns: Sequence[Measure], 
     select superseded as night, tile, event_night, key, value from ({keyed}) where superseded is not null
   ) where {within(nights)} and event_night >= night - {back}"""
     return [
-        f"""select t.night, t.tile, t.event_night, t.key, t.value, {_chosen(own, columns, inputs, "r")}
+        f"""select t.night, t.tile, t.event_night, t.key, t.value, {_chosen(own, columns, "r")}
 from ({touched}
 ) t
 left join ({keyed}) r on r.tile = t.tile and r.event_night = t.event_night and r.key = t.key
@@ -159,7 +157,7 @@ _SHARES: Mapping[Kind, Callable[[str, int], str]] = {
 WHOLE: Mapping[Kind, Callable[[str], str]] = {
     **dict.fromkeys(("records", "hits", "values", "total"), lambda share: f"sum({share})"),
     "squares": lambda share: f"sum(cast({share} as decimal(16,0)) * cast({share} as decimal(16,0)))",
-    **dict.fromkeys(("low",), lambda share: f"min({share})"),
+    "low": lambda share: f"min({share})",
     **dict.fromkeys(("high", "at", "last_at"), lambda share: f"max({share})"),
     "last": lambda share: f"struct_extract(max({share}), 'number')",
 }
@@ -167,13 +165,13 @@ COUNTS = ("records", "hits", "values")
 NULLS = {"timestamp[us, tz=UTC]": "timestamptz", "double": "double", "int64": "bigint", "decimal128(38, 0)": "decimal(38,0)"}
 
 
-def _chosen(own: Sequence[Measure], columns: Sequence[Measure], inputs: Mapping[str, str], table: str = "") -> str:
+def _chosen(own: Sequence[Measure], columns: Sequence[Measure], table: str = "") -> str:
     """Return the table's measures: the family's own, and nulls for those of other families."""
     prefix = f"{table}." if table else ""
     found = []
     for measure in columns:
         value = f"cast(null as {NULLS[str(measure.type)]})"
-        if f"i_{measure.column}" in inputs and measure in own:
+        if measure in own:
             value = WHOLE[measure.kind](f"{prefix}i_{measure.column}")
             if measure.kind in COUNTS:
                 value = f"cast(coalesce({value}, 0) as bigint)"

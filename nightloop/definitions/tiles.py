@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -143,8 +143,3 @@ def tiles_digest(use_case: UseCase) -> str:
 def _what_matters(use_case: UseCase, name: str) -> object:
     source = use_case.sources[name]
     return [source.types, source.key, source.revised_within]
-
-
-def revised(use_case: UseCase, sources: Sequence[str]) -> Iterator[str]:
-    """Yield the sources whose records may be late, corrected or withdrawn."""
-    return (name for name in sources if use_case.sources[name].revised_within)

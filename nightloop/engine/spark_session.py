@@ -27,7 +27,7 @@ CONFIGURATION = {
 }
 
 # A small night costs plans, not rows: without code made for each plan, and without planning anew between the stages, it takes
-# half the time (docs/decisions/0026). Neither changes what comes out.
+# half the time (docs/decisions/0028). Neither changes what comes out.
 SMALL_BYTES = 2**20
 FOR_SMALL = {
     "spark.sql.codegen.wholeStage": "false",
