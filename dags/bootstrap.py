@@ -2,7 +2,7 @@
 
 from airflow.sdk import DAG
 
-from plugins.house import dag_settings, midnight, night_field, reason_field, requested_by_field, use_cases
+from plugins.dag_defaults import dag_settings, midnight, night_field, reason_field, requested_by_field, use_cases
 from plugins.operators import StageOperator, form_range, scored_range
 from plugins.training import FirstTrainingOperator
 

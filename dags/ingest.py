@@ -2,8 +2,8 @@
 
 from airflow.sdk import DAG, CronPartitionTimetable
 
-from plugins.arrivals import FilesSensor, waited_for
-from plugins.house import asset, dag_settings, last_run, midnight, use_cases
+from plugins.dag_defaults import asset, dag_settings, last_run, midnight, use_cases
+from plugins.file_sensor import FilesSensor, waited_for
 from plugins.operators import StageOperator
 
 WHY = """

@@ -2,7 +2,7 @@
 
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
-from plugins.house import asset, dag_settings, midnight, use_cases
+from plugins.dag_defaults import asset, dag_settings, midnight, use_cases
 from plugins.operators import StageOperator
 
 WHY = """

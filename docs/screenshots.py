@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from nightloop.embedded.airflow_client import AirflowClient
-from nightloop.embedded.installation import ADMIN, Installation
-from nightloop.embedded.processes import Servers
+from jobs.embedded.airflow_client import AirflowClient
+from jobs.embedded.installation import ADMIN, Installation
+from nightloop.engine.processes import Servers
 from nightloop.errors import NightloopError, SetupError
 from nightloop.settings import REPOSITORY, Settings, load_settings
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from jobs.command_line import main
+from jobs.commands.command_line import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nightloop.definitions.tiles import tiles_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import ContractBroken, NotReady
+from nightloop.features.tiles import tiles_digest
 from nightloop.lake import Lake, Snapshot, filesystem
 from nightloop.nights import Night, Nights
 

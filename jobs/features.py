@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from jobs.chunks import parts
 from jobs.feature_checks import check_tiles, one_row_each, out_of_range
 from jobs.published import Progress, Published, silent
-from jobs.ranges import parts
-from nightloop.definitions.feature_sql import build_sql
-from nightloop.definitions.feature_tables import inputs, tables
 from nightloop.definitions.loading import definition_digest
-from nightloop.definitions.tiles import tiles_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import BadNight, UsageError
+from nightloop.features.feature_sql import build_sql
+from nightloop.features.tables import inputs, tables
+from nightloop.features.tiles import tiles_digest
 from nightloop.lake import Commit, NightState, Snapshot
 from nightloop.nights import Night, Nights, parse_night
 from nightloop.workspace import Workspace

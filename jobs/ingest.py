@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from jobs.published import Progress, Published, silent
 from jobs.raw_tables import RawTables
-from nightloop.contracts import Contract, Judgement, Numbers, Past, judge, load_contract, numbers
+from nightloop.contracts import Contract, History, Judgement, Parameters, judge, load_contract, numbers
 from nightloop.contracts.quarantine import SCHEMA, counts, quarantined
 from nightloop.contracts.references import in_order, referred
 from nightloop.contracts.releases import Accepted, accepted
@@ -90,7 +90,7 @@ class Intake:
     use_case: UseCase
     workspace: Workspace
     contracts: dict[str, Contract] = field(default_factory=dict)
-    history: dict[str, dict[Night, Past]] = field(default_factory=dict)
+    history: dict[str, dict[Night, History]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings, lake = self.workspace.settings, self.workspace.lake
@@ -100,7 +100,7 @@ class Intake:
         for name in self.use_case.sources:
             self.contracts[name] = load_contract(settings.contracts, self.use_case.contracts_of, name, columns[name])
             states = lake.states(self.tables.table(f"raw_{name}"))
-            self.history[name] = {night: Past(state.rows, state.summary) for night, state in states.items()}
+            self.history[name] = {night: History(state.rows, state.summary) for night, state in states.items()}
         self.order = in_order(self.contracts, columns)
 
     def readers(self, nights: Nights, progress: Progress) -> dict[str, Callable[[Night], Reading]]:
@@ -154,7 +154,7 @@ class Intake:
         )
         return Judged(name, arrival, judgement, quarantined(name, source, arrival, judgement), reading.inputs)
 
-    def numbers(self, night: Night, name: str, kept: Mapping[str, pa.Table]) -> Numbers:
+    def numbers(self, night: Night, name: str, kept: Mapping[str, pa.Table]) -> Parameters:
         """Return the parameters of a source's rules in a night, given what the night keeps of other sources."""
         contract = self.contracts[name]
         return numbers(night, self.use_case.time_zone, self.history[name], contract, referred(contract, kept))
@@ -188,7 +188,7 @@ class Intake:
         published: list[Published] = []
         for item in judged:
             kept = item.judgement.kept
-            past = Past(kept.num_rows, summary(kept))
+            past = History(kept.num_rows, summary(kept))
             published.append(
                 self.tables.publish(item.source, night, kept, columns=past.columns, details=item.details, inputs=item.inputs)
             )

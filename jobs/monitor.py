@@ -17,22 +17,22 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from jobs.published import Progress, Published, silent
-from nightloop import metrics_table, night_metrics
-from nightloop.decisions import Decision, EarlierNight, as_row, decide
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import ChampionMissing, NotReady
 from nightloop.evidence.drift import NightDrift, night_drift
-from nightloop.evidence.profile import Profile
 from nightloop.evidence.realised import performance_verdict, realised_figures
+from nightloop.evidence.reference_profile import Profile
 from nightloop.evidence.verdict import Verdict
 from nightloop.lake import Commit, Snapshot
-from nightloop.matured import matured_nights, read_matured
-from nightloop.metrics_table import Sourced
 from nightloop.model import bundle, champions
 from nightloop.model.champions import Champion
+from nightloop.model.use_case_task import metric_set_for
+from nightloop.monitoring import metrics_table, night_metrics
+from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decide
+from nightloop.monitoring.matured import matured_nights, read_matured
+from nightloop.monitoring.metrics_table import Sourced
 from nightloop.nights import Night, Nights, one
-from nightloop.task import yardstick_for
 from nightloop.workspace import Workspace
 
 STAGE = "monitor"
@@ -137,8 +137,8 @@ def judge(use_case: UseCase, night: Night, workspace: Workspace, scores: Snapsho
     matured = read_matured(lake, use_case, matured_nights(use_case, list(lake.states(f"{name}/scores")), night))
     features = lake.require(f"{name}/features", one(night))
     drift = _drift(use_case, workspace, champion, features)
-    yardstick = yardstick_for(use_case)
-    pooled = realised_figures(matured.label, matured.said, matured.decision, matured.night, yardstick)
+    metric_set = metric_set_for(use_case)
+    pooled = realised_figures(matured.label, matured.said, matured.decision, matured.night, metric_set)
     performance = performance_verdict(
         pooled,
         len(matured),
@@ -146,7 +146,7 @@ def judge(use_case: UseCase, night: Night, workspace: Workspace, scores: Snapsho
         minimum_rows=use_case.monitoring.minimum_rows,
         auc_floor=use_case.monitoring.auc_floor,
         error_ceiling=use_case.monitoring.error_ceiling,
-        yardstick=yardstick,
+        metric_set=metric_set,
     )
     of_night = night_metrics.of_night(use_case, night, matured)
     rows = [
@@ -171,7 +171,7 @@ def judge(use_case: UseCase, night: Night, workspace: Workspace, scores: Snapsho
             earlier=_earlier(use_case, night, workspace),
         ),
         metrics=metrics_table.as_table(name, rows),
-        realised={f"realised_{yardstick.metric}": night_metrics.of_all(of_night, yardstick.metric)},
+        realised={f"realised_{metric_set.metric}": night_metrics.of_all(of_night, metric_set.metric)},
         inputs={**matured.inputs, scores.table: scores.version, features.table: features.version},
     )
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 from jobs.published import Published
 from nightloop.contracts.summaries import Summary
 from nightloop.definitions import UseCase, definition_digest
-from nightloop.digest import content_digest
 from nightloop.lake import Commit
+from nightloop.lake.digest import content_digest
+from nightloop.lake.restatement import compare, in_words, touched
 from nightloop.nights import Night, one
-from nightloop.restatement import compare, in_words, touched
 from nightloop.workspace import Workspace
 
 RESTATED = "night_restated"

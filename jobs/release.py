@@ -14,17 +14,17 @@ import pyarrow.compute as pc
 
 from jobs.published import Published
 from jobs.raw_tables import RawTables
-from nightloop.contracts import Contract, Numbers, Past, load_contract, numbers
+from nightloop.contracts import Contract, History, Parameters, load_contract, numbers
 from nightloop.contracts.references import in_order, referred
 from nightloop.contracts.rejudging import breaches, check_keys, passing
 from nightloop.contracts.releases import RELEASED, record_digest
 from nightloop.contracts.summaries import summary
 from nightloop.definitions import UseCase
-from nightloop.digest import content_digest
 from nightloop.errors import ContractBroken, NotReady, UsageError
+from nightloop.lake.digest import content_digest
 from nightloop.nights import Night, one
 from nightloop.sources import Arrival, no_arrival, raw_schema, read_source
-from nightloop.sources.kept import KeptRecords
+from nightloop.sources.accepted import AcceptedRecords
 from nightloop.workspace import Workspace
 
 STAGE = "release"
@@ -100,7 +100,7 @@ class _Release:
         gone = {record_digest(row["record"]) for row in (*leaving, *(row for row in held if row not in records))}
         return [*told, self._empty(name, gone)] if gone else told
 
-    def _let_in(self, name: str, published: pa.Table, arrival: Arrival, past: Numbers) -> list[int]:
+    def _let_in(self, name: str, published: pa.Table, arrival: Arrival, past: Parameters) -> list[int]:
         """Return the positions of the rows that go into the raw table."""
         if self.wanted.accept:
             check_keys(self.use_case.sources[name].key, published, arrival.rows, self.tables.table(f"raw_{name}"))
@@ -128,7 +128,7 @@ class _Release:
 
     def _read(self, name: str, records: Sequence[str]) -> Arrival:
         source = self.use_case.sources[name]
-        kept = KeptRecords(records, source, self.tables.table("quarantine"))
+        kept = AcceptedRecords(records, source, self.tables.table("quarantine"))
         settings = self.workspace.settings
         reading = read_source(
             name,
@@ -140,15 +140,15 @@ class _Release:
         )
         return reading.arrivals.get(self.night) or no_arrival(self.night, source)
 
-    def _numbers(self, name: str) -> Numbers:
+    def _numbers(self, name: str) -> Parameters:
         contract, lake = self.contracts[name], self.workspace.lake
         states = lake.states(self.tables.table(f"raw_{name}"))
-        history = {night: Past(state.rows, state.summary) for night, state in states.items()}
+        history = {night: History(state.rows, state.summary) for night, state in states.items()}
         others = {rule.refers_to[0] for rule in contract.rules if rule.refers_to is not None}
         kept = {other: lake.read(self.tables.table(f"raw_{other}"), one(self.night)) for other in others}
         return numbers(self.night, self.use_case.time_zone, history, contract, referred(contract, kept))
 
-    def _publish(self, name: str, rows: pa.Table, leaving: Sequence[Record], past: Numbers, *, stay: int) -> Published:
+    def _publish(self, name: str, rows: pa.Table, leaving: Sequence[Record], past: Parameters, *, stay: int) -> Published:
         """Record the release, then publish the night with the records in it."""
         self._check_limits(self.contracts[name], rows, past)
         rules = dict(sorted(Counter(row["rule"] for row in leaving).items()))
@@ -168,7 +168,7 @@ class _Release:
         inputs = states[self.night].inputs
         return self.tables.publish(name, self.night, rows, columns=summary(rows), details=details, inputs=inputs)
 
-    def _check_limits(self, contract: Contract, rows: pa.Table, past: Numbers) -> None:
+    def _check_limits(self, contract: Contract, rows: pa.Table, past: Parameters) -> None:
         broken = breaches(contract, rows, past, self.cache)
         if broken:
             said = [f"rule {item.rule} ({item.place}): observed {item.observed}, expected {item.expected}." for item in broken]

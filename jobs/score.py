@@ -23,8 +23,8 @@ from nightloop.lake import Commit, Snapshot, filesystem
 from nightloop.model import bundle, champions
 from nightloop.model.champions import Champion
 from nightloop.model.scoring import check_answers, check_features, score_schema
+from nightloop.model.use_case_task import answers_of
 from nightloop.nights import Night, Nights
-from nightloop.task import answers_of
 from nightloop.workspace import Workspace
 
 STAGE = "score"

@@ -21,15 +21,15 @@ from jobs.train_gates import GATES, gate, promote
 from jobs.training_state import baseline_path, candidate_version, champion_before, manifest_of, predictor_of
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
-from nightloop.digest import content_digest
 from nightloop.errors import GateFailed, UsageError
 from nightloop.lake import Commit
+from nightloop.lake.digest import content_digest
 from nightloop.model import candidate as candidates
-from nightloop.model import evaluation, plots, snapshot, training_set
+from nightloop.model import evaluation_table, plots, training_set, training_snapshot
 from nightloop.model.registry import RegisteredVersion
-from nightloop.model.snapshot import Manifest
+from nightloop.model.training_snapshot import Manifest
+from nightloop.model.use_case_task import answers_of, metric_set_for
 from nightloop.nights import Night, Nights
-from nightloop.task import answers_of, yardstick_for
 from nightloop.workspace import Workspace
 
 __all__ = ["GATES", "STEPS", "assemble", "evaluate", "fit", "gate", "promote", "record_request", "run"]
@@ -80,8 +80,8 @@ def run(
     progress("promote", total - 1, total)
     promoted = promote(use_case, as_of, workspace)
     progress("promote", total, total)
-    state = workspace.lake.states(evaluation.table_name(use_case))[as_of]
-    return [Published.of(use_case.use_case, evaluation.table_name(use_case), state, promoted)]
+    state = workspace.lake.states(evaluation_table.table_name(use_case))[as_of]
+    return [Published.of(use_case.use_case, evaluation_table.table_name(use_case), state, promoted)]
 
 
 def record_request(use_case: UseCase, as_of: Night, workspace: Workspace, *, reason: str, requested_by: str) -> None:
@@ -106,7 +106,7 @@ def assemble(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
     slices = training_set.divide(use_case, rows)
     home = workspace.settings.home
     progress("snapshotting by DVC", 1, 2)
-    path, md5 = snapshot.keep(home, use_case.use_case, as_of, rows)
+    path, md5 = training_snapshot.keep(home, use_case.use_case, as_of, rows)
     manifest = Manifest(
         use_case=use_case.use_case,
         as_of=as_of,
@@ -117,7 +117,7 @@ def assemble(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
         table_versions=versions,
         training_key=training_set.training_key(use_case, as_of, rows),
     )
-    snapshot.write_manifest(home, manifest)
+    training_snapshot.write_manifest(home, manifest)
     progress("snapshotting by DVC", 2, 2)
     return {**manifest.as_json(), "nights": {name: str(getattr(slices, name)) for name in ("fit", "calibrate", "validate")}}
 
@@ -135,9 +135,9 @@ def fit(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Prog
     kept = baseline_path(workspace, manifest)
     if standing is None or not kept.exists():
         progress("fitting", 0, 2)
-        rows = snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
+        rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
         made = candidates.fit(use_case, manifest, rows)
-        snapshot.replace(kept, candidates.baseline_json(made))
+        training_snapshot.replace(kept, candidates.baseline_json(made))
         progress("registering", 1, 2)
         standing = standing or _register(use_case, manifest, workspace, rows=rows, made=made)
     payload = {"training_key": manifest.training_key, "run_id": standing.run_id, "bundle_digest": standing.bundle_digest}
@@ -161,11 +161,11 @@ def _register(
     held = rows.of(made.slices.validate)
     name, parameters = use_case.model.baseline
     said = {candidates.CANDIDATE: made.trees.say(held.matrix), name: made.baseline.say(held.matrix)}
-    yardstick = yardstick_for(use_case)
+    metric_set = metric_set_for(use_case)
     with tempfile.TemporaryDirectory(prefix="nightloop-train-") as temporary:
         folder = candidates.write_bundle(Path(temporary) / "bundle", use_case, manifest, rows, made=made, definition=definition)
         pictures = plots.draw(
-            Path(temporary) / "plots", label=held.label, said=said, model=made.trees.model, yardstick=yardstick
+            Path(temporary) / "plots", label=held.label, said=said, model=made.trees.model, metric_set=metric_set
         )
         return workspace.registry.log_candidate(
             use_case.use_case,
@@ -193,15 +193,15 @@ def evaluate(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
     progress("evaluating", 0, 1)
     own = predictor_of(use_case, found.version, found.bundle_digest, workspace)
     task = answers_of(use_case)
-    rows = snapshot.read(manifest, tuple(use_case.features), use_case.model.classes).of(own.spec.training.validate)
+    rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes).of(own.spec.training.validate)
     answers = own.predict(rows.matrix, reasons=False)
     baseline = candidates.read_baseline(baseline_path(workspace, manifest).read_bytes(), task)
     rival = champion_before(use_case, found.version, workspace)
     champion = None
     if rival is not None:
         judged = predictor_of(use_case, rival.version, rival.payload.get("bundle_digest"), workspace)
-        champion = evaluation.champion_answers(judged, rows, task)
-    table = evaluation.as_table(
+        champion = evaluation_table.champion_answers(judged, rows, task)
+    table = evaluation_table.as_table(
         rows,
         list(use_case.entity.key),
         version=found.version,
@@ -212,11 +212,11 @@ def evaluate(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
         champion_version=None if rival is None else rival.version,
     )
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), dict(manifest.table_versions))
-    state = workspace.lake.publish(evaluation.table_name(use_case), as_of, table, commit)
+    state = workspace.lake.publish(evaluation_table.table_name(use_case), as_of, table, commit)
     progress("evaluating", 1, 1)
     against = None if rival is None else rival.version
     details = {"version": found.version, "champion": against}
-    return Published.of(use_case.use_case, evaluation.table_name(use_case), state, details).as_json()
+    return Published.of(use_case.use_case, evaluation_table.table_name(use_case), state, details).as_json()
 
 
 def _one(nights: Nights | Night) -> Night:

@@ -18,10 +18,10 @@ from nightloop.evidence import gates
 from nightloop.evidence.gates import GATES
 from nightloop.evidence.verdict import Figure, Verdict
 from nightloop.ledger import Event
-from nightloop.model import champions, clean_process, evaluation, snapshot
+from nightloop.model import champions, clean_process, evaluation_table, training_snapshot
 from nightloop.model.registry import CHAMPION, RegisteredVersion
+from nightloop.model.use_case_task import answers_of, metric_set_for
 from nightloop.nights import Night
-from nightloop.task import answers_of, yardstick_for
 from nightloop.workspace import Workspace
 
 __all__ = ["GATES", "gate", "promote"]
@@ -97,7 +97,7 @@ def _follow(name: str, workspace: Workspace) -> None:
 
 def _all_passed(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> dict[str, Event]:
     outdated = _outdated(use_case, as_of, workspace, found)
-    digest = workspace.lake.states(evaluation.table_name(use_case))[as_of].content_digest
+    digest = workspace.lake.states(evaluation_table.table_name(use_case))[as_of].content_digest
     problems, verdicts = [outdated] if outdated else [], {}
     for name in GATES:
         event = _last(use_case, workspace, found.version, name)
@@ -122,7 +122,7 @@ def _all_passed(use_case: UseCase, as_of: Night, workspace: Workspace, found: Re
 
 def _outdated(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> str | None:
     """Return what is wrong when the candidate was not compared with the champion it would replace; None when it was."""
-    against = evaluation.champion_judged(use_case, as_of, found.version, workspace.lake)
+    against = evaluation_table.champion_judged(use_case, as_of, found.version, workspace.lake)
     rival = champion_before(use_case, found.version, workspace)
     if against == (rival.version if rival else None):
         return None
@@ -148,7 +148,7 @@ def _record(use_case: UseCase, as_of: Night, workspace: Workspace, *, found: Reg
         "reason": verdict.reason,
         "figures": [_plain(figure) for figure in verdict.figures],
         "limits": _limits(use_case, verdict.gate),
-        "evaluation": workspace.lake.states(evaluation.table_name(use_case))[as_of].content_digest,
+        "evaluation": workspace.lake.states(evaluation_table.table_name(use_case))[as_of].content_digest,
     }
     with workspace.ledger.exclusive() as ledger:
         last = _last(use_case, workspace, found.version, verdict.gate)
@@ -175,29 +175,29 @@ def _last(use_case: UseCase, workspace: Workspace, version: int, name: str) -> E
 
 
 def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
-    seen = evaluation.read(use_case, as_of, found.version, workspace.lake)
+    seen = evaluation_table.read(use_case, as_of, found.version, workspace.lake)
     if outdated := _outdated(use_case, as_of, workspace, found):
         return Verdict("performance", "not_enough_evidence", f"{outdated[0].upper()}{outdated[1:]}.")
     return gates.performance(seen, use_case.gates.performance)
 
 
 def _calibration(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
-    return gates.calibration(evaluation.read(use_case, as_of, found.version, workspace.lake), use_case.gates.calibration)
+    return gates.calibration(evaluation_table.read(use_case, as_of, found.version, workspace.lake), use_case.gates.calibration)
 
 
 def _fairness(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
-    return gates.fairness(evaluation.read(use_case, as_of, found.version, workspace.lake), use_case.gates.fairness)
+    return gates.fairness(evaluation_table.read(use_case, as_of, found.version, workspace.lake), use_case.gates.fairness)
 
 
 def _bundle(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
     """Let the registered model answer rows of the evaluation in a clean process."""
-    rows = snapshot.read(manifest_of(use_case, as_of, workspace), tuple(use_case.features), use_case.model.classes)
-    held, expected = evaluation.judged(use_case, as_of, found.version, workspace.lake, rows=rows)
+    rows = training_snapshot.read(manifest_of(use_case, as_of, workspace), tuple(use_case.features), use_case.model.classes)
+    held, expected = evaluation_table.judged(use_case, as_of, found.version, workspace.lake, rows=rows)
     spread = np.unique(np.linspace(0, len(expected) - 1, num=min(SAMPLE, len(expected))).astype(int))
     with tempfile.TemporaryDirectory(prefix="nightloop-gate-") as temporary:
         model = clean_process.download(workspace.registry, use_case.use_case, found.version, Path(temporary))
         answered = clean_process.answers(model, held.matrix[spread], answers_of(use_case).said)
-    return gates.bundle(expected[spread], answered, answers=yardstick_for(use_case).answers)
+    return gates.bundle(expected[spread], answered, answers=metric_set_for(use_case).answers)
 
 
 _JUDGES: dict[str, Callable[[UseCase, Night, Workspace, RegisteredVersion], Verdict]] = {

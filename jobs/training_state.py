@@ -6,11 +6,11 @@ from pathlib import Path
 
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import NotReady
-from nightloop.model import champions, snapshot
+from nightloop.model import champions, training_snapshot
 from nightloop.model.champions import Champion
 from nightloop.model.predictor import Predictor
 from nightloop.model.registry import RegisteredVersion
-from nightloop.model.snapshot import Manifest
+from nightloop.model.training_snapshot import Manifest
 from nightloop.nights import Night
 from nightloop.workspace import Workspace
 
@@ -21,12 +21,12 @@ def manifest_of(use_case: UseCase, as_of: Night, workspace: Workspace) -> Manife
     Raises:
         NotReady: nothing yet.
     """
-    return snapshot.read_manifest(workspace.settings.home, use_case.use_case, as_of)
+    return training_snapshot.read_manifest(workspace.settings.home, use_case.use_case, as_of)
 
 
 def baseline_path(workspace: Workspace, manifest: Manifest) -> Path:
     """Return where the baseline of a training is kept, as plain numbers."""
-    folder = snapshot.folder(workspace.settings.home, manifest.use_case, manifest.as_of)
+    folder = training_snapshot.folder(workspace.settings.home, manifest.use_case, manifest.as_of)
     return folder / f"baseline-{manifest.training_key[:12]}.json"
 
 

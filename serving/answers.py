@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from nightloop.definitions import UseCase
-from nightloop.task import answers_of
+from nightloop.model.use_case_task import answers_of
 
 Scalar = str | int | float | bool | datetime.date | datetime.datetime
 

@@ -19,10 +19,10 @@ from nightloop.workspace import Workspace
 from serving import problems
 from serving.access import TokenCheck
 from serving.answers import Health, Models, Readiness
-from serving.measures import Measures, Observed
+from serving.metrics import Metrics, Observed
 from serving.prediction import Prediction, add_prediction_routes
-from serving.refresh import Shelf
-from serving.told import is_ready, models_of, readiness_of
+from serving.refresh import LoadedModels
+from serving.status import is_ready, models_of, readiness_of
 
 DESCRIPTION = """Predictions of Nightloop's champions.
 
@@ -54,8 +54,8 @@ def create_app(
     clock: Clock = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """Build the service for these use cases. It loads them, and what comes later, while it runs."""
-    shelves = {use_case.use_case: Shelf(workspace, use_case, clock) for use_case in use_cases}
-    measures = Measures()
+    shelves = {use_case.use_case: LoadedModels(workspace, use_case, clock) for use_case in use_cases}
+    measures = Metrics()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -77,7 +77,7 @@ def create_app(
     return app
 
 
-async def _keep_fresh(shelves: Sequence[Shelf], measures: Measures, seconds: float) -> None:
+async def _keep_fresh(shelves: Sequence[LoadedModels], measures: Metrics, seconds: float) -> None:
     while True:
         for shelf in shelves:
             await asyncio.to_thread(shelf.refresh)
@@ -85,7 +85,7 @@ async def _keep_fresh(shelves: Sequence[Shelf], measures: Measures, seconds: flo
         await asyncio.sleep(seconds)
 
 
-def _add_open_routes(app: FastAPI, shelves: Sequence[Shelf], measures: Measures, clock: Clock) -> None:
+def _add_open_routes(app: FastAPI, shelves: Sequence[LoadedModels], measures: Metrics, clock: Clock) -> None:
     @app.get("/healthz", summary="Is the process alive?", tags=["operations"])
     async def healthz() -> Health:
         return Health()
@@ -112,7 +112,7 @@ def _add_open_routes(app: FastAPI, shelves: Sequence[Shelf], measures: Measures,
         return Response(measures.text(shelves, clock()), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _add_models_route(app: FastAPI, shelves: Sequence[Shelf], protected: Sequence[object]) -> None:
+def _add_models_route(app: FastAPI, shelves: Sequence[LoadedModels], protected: Sequence[object]) -> None:
     @app.get(
         "/v1/models",
         summary="What answers now",

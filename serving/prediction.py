@@ -15,10 +15,10 @@ from pydantic.json_schema import models_json_schema
 from nightloop.errors import UnknownUseCase, UsageError
 from nightloop.nights import Night, parse_night
 from serving.answers import answer_model, answers_model
-from serving.editions import Edition
-from serving.measures import Measures
+from serving.metrics import Metrics
+from serving.model_snapshot import ModelSnapshot
 from serving.problems import Problem, TooLarge
-from serving.refresh import Shelf
+from serving.refresh import LoadedModels
 from serving.rows import RowReader, title_of
 
 ROWS_ANSWERED_INLINE = 16  # more go to a thread, so that probes and other callers are still answered meanwhile
@@ -36,7 +36,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 class Prediction:
     """Answers prediction requests from what is on the shelves."""
 
-    def __init__(self, shelves: Mapping[str, Shelf], measures: Measures, most_rows: int, most_bytes: int) -> None:
+    def __init__(self, shelves: Mapping[str, LoadedModels], measures: Metrics, most_rows: int, most_bytes: int) -> None:
         self.shelves = shelves
         self.readers = {name: RowReader(shelf.use_case, most_rows) for name, shelf in shelves.items()}
         self._measures = measures
@@ -72,10 +72,10 @@ class Prediction:
     def _too_large(self) -> TooLarge:
         return TooLarge(f"the body is larger than {self._most_bytes:,} bytes.", do="Send fewer rows at a time.")
 
-    async def _edition(self, shelf: Shelf, night: Night | None) -> Edition:
+    async def _edition(self, shelf: LoadedModels, night: Night | None) -> ModelSnapshot:
         return shelf.current() if night is None else await asyncio.to_thread(shelf.of_night, night)
 
-    async def _answers(self, edition: Edition, rows: list[dict[str, Any]], reasons: bool) -> list[dict[str, Any]]:
+    async def _answers(self, edition: ModelSnapshot, rows: list[dict[str, Any]], reasons: bool) -> list[dict[str, Any]]:
         if len(rows) <= ROWS_ANSWERED_INLINE:
             return edition.answers(rows, reasons=reasons)
         async with self._threads:
@@ -112,7 +112,7 @@ def add_prediction_routes(app: FastAPI, prediction: Prediction, protected: Seque
     _describe_rows(app, prediction)
 
 
-def _add_route(app: FastAPI, prediction: Prediction, name: str, shelf: Shelf, protected: Sequence[Any]) -> None:
+def _add_route(app: FastAPI, prediction: Prediction, name: str, shelf: LoadedModels, protected: Sequence[Any]) -> None:
     reader = prediction.readers[name]
     title = title_of(shelf.use_case)
     answers: Any = answer_model(shelf.use_case, title) | answers_model(shelf.use_case, title)

@@ -13,8 +13,8 @@ from nightloop.definitions import UseCase
 from nightloop.errors import ChampionMissing, NightloopError, NotReady
 from nightloop.nights import Night
 from nightloop.workspace import Workspace
-from serving import editions
-from serving.editions import Edition, Identity
+from serving import model_snapshot
+from serving.model_snapshot import Identity, ModelSnapshot
 
 log = logging.getLogger("serving")
 
@@ -22,27 +22,27 @@ PAST_EDITIONS = 8  # nights asked for by name that are kept loaded
 
 
 @dataclass(frozen=True)
-class Standing:
+class Status:
     """How a use case stands: what answers, and why nothing newer does."""
 
-    edition: Edition | None = None
+    edition: ModelSnapshot | None = None
     problem: str | None = None  # why the last look did not bring what it should
     is_new: bool = False  # the problem is only that nothing was published or promoted yet
     checked_at: datetime | None = None
 
 
-class Shelf:
+class LoadedModels:
     """The editions of one use case. Readers take ``standing`` without a lock; one thread at a time refreshes."""
 
     def __init__(self, workspace: Workspace, use_case: UseCase, clock: Callable[[], datetime]) -> None:
         self.use_case = use_case
-        self.standing = Standing()
+        self.standing = Status()
         self._workspace = workspace
         self._clock = clock
         self._lock = threading.Lock()
-        self._past: OrderedDict[Identity, Edition] = OrderedDict()
+        self._past: OrderedDict[Identity, ModelSnapshot] = OrderedDict()
 
-    def refresh(self) -> Standing:
+    def refresh(self) -> Status:
         """Look for a newer edition and put it in place; whatever goes wrong is told in ``standing`` and the log."""
         with self._lock:
             edition, problem, is_new = self.standing.edition, None, False
@@ -55,24 +55,24 @@ class Shelf:
                 log.exception("refreshing %s failed", self.use_case.use_case)
                 problem = f"unexpected {type(error).__name__} while refreshing; the service's log has the details."
             self._tell(edition, problem)
-            self.standing = Standing(edition, problem, is_new, self._clock())
+            self.standing = Status(edition, problem, is_new, self._clock())
             return self.standing
 
-    def _newest(self) -> Edition:
-        identity = editions.find(self._workspace, self.use_case)
+    def _newest(self) -> ModelSnapshot:
+        identity = model_snapshot.find(self._workspace, self.use_case)
         current = self.standing.edition
         if current and current.identity == identity:
             return current
-        return editions.load(self._workspace, self.use_case, identity, current)
+        return model_snapshot.load(self._workspace, self.use_case, identity, current)
 
-    def _tell(self, edition: Edition | None, problem: str | None) -> None:
+    def _tell(self, edition: ModelSnapshot | None, problem: str | None) -> None:
         if problem and problem != self.standing.problem:
             log.warning("%s: %s", self.use_case.use_case, problem)
         if edition and edition is not self.standing.edition:
             champion, night = edition.identity.model_version, edition.identity.night
             log.info("%s: answers with version %s and the aggregates of %s", self.use_case.use_case, champion, night)
 
-    def current(self) -> Edition:
+    def current(self) -> ModelSnapshot:
         """Return what answers now.
 
         Raises:
@@ -85,7 +85,7 @@ class Shelf:
             do="Ask again in some seconds; /readyz tells when it is ready.",
         )
 
-    def of_night(self, night: Night) -> Edition:
+    def of_night(self, night: Night) -> ModelSnapshot:
         """Return the edition of a published night, loading it when it is not at hand.
 
         Raises:
@@ -96,9 +96,9 @@ class Shelf:
         if current.identity.night == night:
             return current
         with self._lock:
-            identity = editions.find(self._workspace, self.use_case, night)
+            identity = model_snapshot.find(self._workspace, self.use_case, night)
             if identity not in self._past:
-                self._past[identity] = editions.load(self._workspace, self.use_case, identity, current)
+                self._past[identity] = model_snapshot.load(self._workspace, self.use_case, identity, current)
             self._past.move_to_end(identity)
             while len(self._past) > PAST_EDITIONS:
                 self._past.popitem(last=False)

@@ -15,8 +15,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic_core import from_json
 
 from nightloop.definitions import UseCase
-from nightloop.definitions.online import OnlineFeatures
 from nightloop.definitions.use_case import Column
+from nightloop.features.online import OnlineFeatures
 from nightloop.nights import Night
 from serving.problems import BadRequest, TooLarge, mistakes_of
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from jobs.embedded.airflow_client import FINISHED, AirflowClient, DagRun
+from jobs.embedded.airflow_environment import GRACE, airflow_command, airflow_environment, components
 from nightloop.definitions import use_case_names
-from nightloop.embedded.airflow_client import FINISHED, AirflowClient, DagRun
-from nightloop.embedded.airflow_environment import GRACE, airflow_command, airflow_environment, components
-from nightloop.embedded.processes import GRACE_SECONDS, Servers
+from nightloop.engine.processes import GRACE_SECONDS, Servers
 from nightloop.settings import REPOSITORY
 
 PASSWORD = "only-for-this-test"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from nightloop.definitions.use_case import UseCase
-from nightloop.evidence.profile import reference_profile
+from nightloop.evidence.reference_profile import reference_profile
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
 from nightloop.model.calibration import Calibration

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nightloop.contracts import library
+from nightloop.contracts import great_expectations_engine
 from nightloop.contracts.references import in_order
 from nightloop.contracts.suite import load_contract
-from nightloop.definitions.near_names import suggest
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import DefinitionError
+from nightloop.errors import DefinitionError, suggest
 from nightloop.sources import raw_schema
 
 
@@ -30,5 +29,5 @@ def check_contracts(use_case: UseCase, folder: Path) -> int:
     in_order(contracts, columns)
     rules = [rule for contract in contracts.values() for rule in contract.rules]
     for rule in rules:
-        library.check(rule)
+        great_expectations_engine.check(rule)
     return len(rules)

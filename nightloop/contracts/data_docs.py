@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from nightloop.contracts import library
+from nightloop.contracts import great_expectations_engine
 from nightloop.contracts.results import Result
 from nightloop.contracts.suite import Rule
 
@@ -62,8 +62,8 @@ def judge_in_full(asked: Asked) -> Answered:
     """Let Great Expectations judge every rule, and render what it found."""
     from great_expectations.render.renderer import ValidationResultsPageRenderer
 
-    found = library.validate_in_full(asked.rules, asked.rows, shows_values=asked.shows_values)
-    results = library.run(asked.rules, asked.rows)
+    found = great_expectations_engine.validate_in_full(asked.rules, asked.rows, shows_values=asked.shows_values)
+    results = great_expectations_engine.run(asked.rules, asked.rows)
     return Answered(asked, results, _page(ValidationResultsPageRenderer().render(found), asked.title))
 
 
@@ -75,7 +75,9 @@ def suite_page(title: str, rules: Sequence[Rule]) -> str:
     from great_expectations.render.renderer import ExpectationSuitePageRenderer
 
     drawn = [rule for rule in rules if "$PARAMETER" not in rule.kwargs.get("partition_object", {})]
-    suite = library.as_suite(title, [replace(rule, kwargs=library.simple(rule.kwargs)) for rule in drawn])
+    suite = great_expectations_engine.as_suite(
+        title, [replace(rule, kwargs=great_expectations_engine.simple(rule.kwargs)) for rule in drawn]
+    )
     rows = [[escape(text) for text in (rule.name, rule.on_breach, rule.description, rule.place)] for rule in rules]
     ours = table(("rule", "on a breach", "what it means", "declared"), rows)
     return _page(ExpectationSuitePageRenderer().render(suite), title, ours)

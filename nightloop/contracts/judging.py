@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from nightloop.contracts.limits import Numbers
+from nightloop.contracts.parameters import Parameters
 from nightloop.contracts.results import Result, plain
+from nightloop.contracts.rule_results import results
 from nightloop.contracts.suite import Contract, Rule
-from nightloop.contracts.verdicts import results
 
 _UNIQUE = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
 SHARE_RULE = "quarantined_share"
@@ -49,7 +49,9 @@ class Judgement:
     not_judged: tuple[str, ...]
 
 
-def judge(contract: Contract, rows: pa.Table, numbers: Numbers, *, refused: int, cache: Path, spare: Spare = none) -> Judgement:
+def judge(
+    contract: Contract, rows: pa.Table, numbers: Parameters, *, refused: int, cache: Path, spare: Spare = none
+) -> Judgement:
     """Judge one night of one source.
 
     Args:

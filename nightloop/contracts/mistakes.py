@@ -6,12 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from nightloop.contracts import library
+from nightloop.contracts import great_expectations_engine
 from nightloop.contracts.references import in_order
 from nightloop.contracts.suite import Contract, Rule, load_contract
-from nightloop.definitions.near_names import meant, suggest
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import DefinitionError
+from nightloop.errors import DefinitionError, meant, suggest
 from nightloop.sources import raw_schema
 
 
@@ -46,7 +45,7 @@ def contract_mistakes(use_case: UseCase, folder: Path) -> tuple[int, list[Defini
 def _check(rule: Rule) -> None:
     """Build one rule; of an expectation that does not exist, tell the near ones."""
     try:
-        library.check(rule)
+        great_expectations_engine.check(rule)
     except DefinitionError as error:
         from great_expectations.expectations.registry import list_registered_expectation_implementations
 

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from nightloop.contracts.judging import Judgement
 from nightloop.contracts.results import plain
-from nightloop.definitions.keys import KEY_TYPES, key_text
-from nightloop.definitions.use_case import ColumnType, Source
+from nightloop.definitions.use_case import Source
+from nightloop.expressions.types import KEY_TYPES, ColumnType
+from nightloop.features.keys import key_text
 from nightloop.sources import Arrival
 
 SCHEMA = pa.schema(

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nightloop.contracts.suite import Contract
-from nightloop.definitions.near_names import suggest
-from nightloop.errors import DefinitionError
+from nightloop.errors import DefinitionError, suggest
 
 
 def in_order(contracts: Mapping[str, Contract], columns: Mapping[str, Sequence[str]]) -> list[str]:

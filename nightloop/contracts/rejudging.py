@@ -9,12 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from nightloop.contracts.judging import SHARE_RULE, Breach, judge
-from nightloop.contracts.limits import Numbers
+from nightloop.contracts.parameters import Parameters
 from nightloop.contracts.suite import Contract
 from nightloop.errors import UsageError
 
 
-def passing(contract: Contract, published: pa.Table, candidates: pa.Table, numbers: Numbers, cache: Path) -> dict[int, str]:
+def passing(contract: Contract, published: pa.Table, candidates: pa.Table, numbers: Parameters, cache: Path) -> dict[int, str]:
     """Return, for each candidate, the rule that still sets it aside; "" for one that passes today.
 
     A candidate is judged together with the published rows, for a key may be there already. Published rows stay whatever
@@ -45,7 +45,7 @@ def check_keys(key: Sequence[str], published: pa.Table, accepted: pa.Table, wher
         seen.add(values)
 
 
-def breaches(contract: Contract, rows: pa.Table, numbers: Numbers, cache: Path) -> tuple[Breach, ...]:
+def breaches(contract: Contract, rows: pa.Table, numbers: Parameters, cache: Path) -> tuple[Breach, ...]:
     """Return the limits of the whole night that these rows break; the share set aside was judged when the night came."""
     limits = replace(contract, rules=tuple(rule for rule in contract.rules if rule.on_breach == "fail"))
     found = judge(limits, rows, numbers, refused=0, cache=cache).breaches

@@ -2,7 +2,7 @@
 
 The file is a plain Great Expectations suite. Each expectation's ``meta`` says what happens on a breach (``on_breach``) and,
 in words, what the rule means (``description``). A number that depends on the night is written ``{$PARAMETER: name}``.
-Numbers that come from recent nights may have a ``tolerance``; ``refers_to`` names a column of another source.
+Parameters that come from recent nights may have a ``tolerance``; ``refers_to`` names a column of another source.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from nightloop.contracts.history_limits import TOLERANCE
 from nightloop.contracts.suite_checks import check_suite, columns_of
-from nightloop.contracts.usual import TOLERANCE
-from nightloop.contracts.words import SPANS, OnBreach
+from nightloop.contracts.vocabulary import SPANS, OnBreach
 from nightloop.definitions.problems import Problems
 from nightloop.definitions.yaml_lines import read_yaml
 from nightloop.errors import DefinitionError

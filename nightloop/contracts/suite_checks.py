@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nightloop.contracts.usual import OF_COLUMN
-from nightloop.contracts.words import COLUMN_KEYS, ON_BREACH, PARAMETERS, REFERRED, RULE_META, SPANS, SUITE_META
-from nightloop.definitions.near_names import suggest
+from nightloop.contracts.history_limits import OF_COLUMN
+from nightloop.contracts.vocabulary import COLUMN_KEYS, ON_BREACH, PARAMETERS, REFERRED, RULE_META, SPANS, SUITE_META
 from nightloop.definitions.problems import Problems
+from nightloop.errors import suggest
 
 Path = tuple[str | int, ...]
 

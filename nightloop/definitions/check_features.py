@@ -17,7 +17,7 @@ from nightloop.definitions.features import (
     RecordFeature,
     WindowFeature,
 )
-from nightloop.definitions.use_case import ColumnType
+from nightloop.expressions.types import ColumnType
 
 
 class FeatureChecks(Rules):

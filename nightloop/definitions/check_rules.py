@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from nightloop.definitions.expression_tree import ValueType
-from nightloop.definitions.expressions import compile_expression
-from nightloop.definitions.keys import KEY_TYPES
-from nightloop.definitions.near_names import suggest
 from nightloop.definitions.problems import Problems
-from nightloop.definitions.use_case import ColumnType, UseCase
+from nightloop.definitions.use_case import UseCase
 from nightloop.definitions.yaml_lines import Key
-from nightloop.errors import DefinitionError
+from nightloop.errors import DefinitionError, suggest
+from nightloop.expressions import compile_expression
+from nightloop.expressions.types import KEY_TYPES, ColumnType, ValueType
 
 RESERVED = ("night", "event_at", "known_at", "event_night", "withdrawn")
 # An entity's key stands beside these in the tables labels and scores.

@@ -9,11 +9,11 @@ from nightloop.definitions.check_features import FeatureChecks
 from nightloop.definitions.check_rules import BESIDE_THE_KEY, RESERVED, Path
 from nightloop.definitions.connectors import Connector, FilesConnector, SimulatorConnector, TableConnector
 from nightloop.definitions.label_types import LABEL_TYPES
-from nightloop.definitions.near_names import meant
 from nightloop.definitions.patterns import fault_of
 from nightloop.definitions.problems import Problems
 from nightloop.definitions.simulation import Portfolio
 from nightloop.definitions.use_case import Source, UseCase
+from nightloop.errors import meant
 
 
 def check_use_case(use_case: UseCase, problems: Problems) -> None:

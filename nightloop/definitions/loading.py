@@ -10,12 +10,11 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from nightloop.definitions.near_names import suggest
 from nightloop.definitions.problems import Problems
 from nightloop.definitions.structure import to_use_case
 from nightloop.definitions.use_case import UseCase
 from nightloop.definitions.yaml_lines import read_yaml
-from nightloop.errors import DefinitionError, UnknownUseCase
+from nightloop.errors import DefinitionError, UnknownUseCase, suggest
 
 
 def use_case_names(folder: Path | str) -> list[str]:

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from nightloop.definitions.near_names import suggest
 from nightloop.definitions.strict import Name, Strict
+from nightloop.errors import suggest
 
 SimulatedTable = Literal["applications", "customers", "repayments", "card_transactions", "bureau", "outcomes"]
 Driver = Literal["amount", "income", "spending"]

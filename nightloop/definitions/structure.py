@@ -11,11 +11,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nightloop.definitions.near_names import suggest
 from nightloop.definitions.problems import Problems
-from nightloop.definitions.shape_words import expected
 from nightloop.definitions.use_case import UseCase
+from nightloop.definitions.validation_messages import expected
 from nightloop.definitions.yaml_lines import Key
+from nightloop.errors import suggest
 
 
 @cache

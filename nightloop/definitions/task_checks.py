@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from nightloop.definitions.limits import FairnessMetric, PerformanceMetric
 from nightloop.definitions.model import MulticlassModel, Task
-from nightloop.definitions.near_names import suggest
 from nightloop.definitions.problems import Problems
 from nightloop.definitions.use_case import UseCase
+from nightloop.errors import suggest
 
 JUDGED_BY: dict[Task, PerformanceMetric] = {"binary": "auc", "regression": "mae", "multiclass": "log_loss"}
 RATES: tuple[FairnessMetric, ...] = (

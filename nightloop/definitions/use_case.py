@@ -15,10 +15,9 @@ from nightloop.definitions.connectors import Connector, Name, Strict
 from nightloop.definitions.features import Expression, Feature
 from nightloop.definitions.limits import CalibrationGate, FairnessGate, Gates, Monitoring, PerformanceGate
 from nightloop.definitions.model import Model, Split
+from nightloop.expressions.types import ColumnType
 
 __all__ = ["CalibrationGate", "FairnessGate", "Gates", "Monitoring", "PerformanceGate", "Retrain", "Split", "UseCase"]
-
-ColumnType = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
 
 
 # --- sources -----------------------------------------------------------------------------------------------------------

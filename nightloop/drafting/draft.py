@@ -11,14 +11,13 @@ from zoneinfo import available_timezones
 
 from nightloop.contracts.suite import load_contract
 from nightloop.definitions.loading import parse_use_case
-from nightloop.definitions.near_names import meant
 from nightloop.definitions.use_case import UseCase
 from nightloop.drafting.contract_text import contract_text
 from nightloop.drafting.definition_text import definition_text
 from nightloop.drafting.plan import Plan, Wishes, plan
 from nightloop.drafting.proposals import proposals
 from nightloop.drafting.sample import read_sample
-from nightloop.errors import UsageError
+from nightloop.errors import UsageError, meant
 from nightloop.nights import Nights
 from nightloop.sources import raw_schema, read_source
 

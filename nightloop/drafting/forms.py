@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nightloop.definitions.use_case import ColumnType
+from nightloop.expressions.types import ColumnType
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "none", "-", "?", "\\N", "#N/A")
 """How files write a value that is not there."""

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from nightloop.definitions.use_case import ColumnType
 from nightloop.drafting.leaks import suspicious
 from nightloop.drafting.names import in_words, legal_name, literal, quoted
 from nightloop.drafting.profile import Profile, open_sample, profile_columns
 from nightloop.drafting.roles import EventTime, Key, Label, Task, event_time, find_key, find_label
 from nightloop.drafting.sample import Sample
 from nightloop.errors import SourceDamaged
+from nightloop.expressions.types import ColumnType
 
 if TYPE_CHECKING:
     import duckdb

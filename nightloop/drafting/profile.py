@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from nightloop.definitions.use_case import ColumnType
 from nightloop.drafting.forms import FORMS, MISSING, NEVER_WORDS, Form
 from nightloop.drafting.names import is_personal, is_sensitive, legal_name, literal, quoted, tells_a_time
+from nightloop.expressions.types import ColumnType
 
 if TYPE_CHECKING:
     import duckdb

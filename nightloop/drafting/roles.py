@@ -8,10 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from nightloop.definitions.keys import KEY_TYPES
-from nightloop.definitions.near_names import suggest
 from nightloop.drafting.profile import Profile
-from nightloop.errors import UsageError
+from nightloop.errors import UsageError, suggest
+from nightloop.expressions.types import KEY_TYPES
 
 if TYPE_CHECKING:
     import duckdb

@@ -15,9 +15,9 @@ from nightloop.definitions.patterns import S3, fault_of
 from nightloop.errors import SourceDamaged, UsageError
 from nightloop.nights import Night
 from nightloop.settings import connection
-from nightloop.sources.connector import Surroundings
+from nightloop.sources.connector import SourceContext
+from nightloop.sources.factory import open_connector
 from nightloop.sources.formats import KINDS
-from nightloop.sources.opening import open_connector
 from nightloop.sources.text_table import FLAW, OURS
 
 LARGEST = 500_000
@@ -57,7 +57,7 @@ def read_sample(source: str, definitions: Path) -> Sample:
     if isinstance(connector, FilesConnector) and connector.each_night:
         seen = connector.model_copy(update={"pattern": connector.pattern.replace("{night}", "*")})
     with tempfile.TemporaryDirectory(prefix="nightloop-sample-") as cache:
-        around = Surroundings(definitions, stem, Night.min, "UTC", Path(cache), None, connection)
+        around = SourceContext(definitions, stem, Night.min, "UTC", Path(cache), None, connection)
         delivery = open_connector(seen, around).read(None)
         held = delivery.text if delivery else pa.table({})
         table = held if isinstance(held, pa.Table) else pq.read_table(held)

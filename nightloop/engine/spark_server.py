@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from nightloop.embedded.processes import Servers
+from nightloop.engine.processes import Servers
 from nightloop.errors import SetupError
 from nightloop.settings import REPOSITORY
 

@@ -25,7 +25,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.evidence.profile import FeatureProfile, Profile, psi
+from nightloop.evidence.reference_profile import FeatureProfile, Profile, psi
 from nightloop.evidence.verdict import Figure, Outcome, Verdict
 
 ALPHA = 0.01

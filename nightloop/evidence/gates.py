@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nightloop.evidence.gate_limits import CalibrationLimits, FairnessLimits, PerformanceLimits
 from nightloop.evidence.intervals import Bools, Floats
-from nightloop.evidence.limits import CalibrationLimits, FairnessLimits, PerformanceLimits
+from nightloop.evidence.metric_set import Labels, MetricSet
+from nightloop.evidence.metric_sets import BINARY
 from nightloop.evidence.metrics import figure
 from nightloop.evidence.verdict import Figure, Outcome, Verdict
-from nightloop.evidence.yardstick import Labels, Yardstick
-from nightloop.evidence.yardsticks import BINARY
 
 GATES = ("performance", "calibration", "fairness", "bundle")
 MINIMUM_NIGHTS = 5  # fewer tell too little about other nights
@@ -31,12 +31,12 @@ class Evaluation:
 
     Attributes:
         night: (n,) the night each row was scored.
-        label: (n,) what came, as the yardstick's task has it.
+        label: (n,) what came, as the metric_set's task has it.
         candidate, baseline: (n,) or (n, c) answers, likewise.
         champion: the same, NaN on rows the champion has seen; None when there is no champion.
         group: (n,) text, the group of the fairness gate.
         decision: (n,) bool, the candidate's; None where nothing is decided.
-        yardstick: how the task is measured.
+        metric_set: how the task is measured.
     """
 
     night: NDArray[Any]
@@ -46,15 +46,15 @@ class Evaluation:
     champion: Floats | None
     group: NDArray[Any]
     decision: Bools | None
-    yardstick: Yardstick = BINARY
+    metric_set: MetricSet = BINARY
 
     def measured(self, name: str, said: Floats) -> Figure:
         """Return the task's metric of an answer, under a name."""
-        return figure(name, self.yardstick.estimate(self.label, said), self.night, len(self.label))
+        return figure(name, self.metric_set.estimate(self.label, said), self.night, len(self.label))
 
-    def lead(self, name: str, other: Floats) -> Figure:
+    def improvement(self, name: str, other: Floats) -> Figure:
         """Return by how much the candidate is better than another, paired, under a name."""
-        return figure(name, self.yardstick.lead(self.label, self.candidate, other), self.night, len(self.label))
+        return figure(name, self.metric_set.improvement(self.label, self.candidate, other), self.night, len(self.label))
 
     def of(self, rows: Bools) -> Evaluation:
         """Return some of the rows."""
@@ -76,20 +76,20 @@ def performance(seen: Evaluation, limits: PerformanceLimits) -> Verdict:
 
     The comparisons are paired on the same rows; the lower end of their interval counts.
     """
-    gate, task = "performance", seen.yardstick
+    gate, task = "performance", seen.metric_set
     if stop := _unusable(gate, seen, limits.minimum_rows):
         return stop
     own = seen.measured(task.metric, seen.candidate)
-    over = seen.lead(f"{task.metric}_over_baseline", seen.baseline)
-    knows = task.tells_apart(seen.label, seen.candidate, seen.night)
+    over = seen.improvement(f"{task.metric}_over_baseline", seen.baseline)
+    knows = task.discrimination(seen.label, seen.candidate, seen.night)
     measured = [own, seen.measured(f"baseline_{task.metric}", seen.baseline), over, *([knows] if knows != own else [])]
     name = f"{task.title[0].upper()}{task.title[1:]}"
     problems = []
     if beyond := task.too_good(own.value, limits):
         problems.append(f"{name} {_said(own)} is {beyond}: too good to be true, look for a leak")
-    if not _above(knows.low, task.nothing):
+    if not _above(knows.low, task.no_skill):
         words = knows.metric.replace("_", " ").replace("auc", "AUC")
-        problems.append(f"{words} {_said(knows)} may be no better than {'a coin' if task.nothing else 'none'}")
+        problems.append(f"{words} {_said(knows)} may be no better than {'a coin' if task.no_skill else 'none'}")
     if not _above(over.low, limits.over_baseline):
         problems.append(f"its lead over the baseline, {_said(over)}, may be no more than {limits.over_baseline}")
     against = _against_champion(seen, limits)
@@ -116,14 +116,14 @@ def calibration(seen: Evaluation, limits: CalibrationLimits) -> Verdict:
     gate = "calibration"
     if stop := _unusable(gate, seen, limits.minimum_rows):
         return stop
-    measured = seen.yardstick.calibration(seen.label, seen.candidate, seen.night)
+    measured = seen.metric_set.calibration(seen.label, seen.candidate, seen.night)
     error, bias = measured[:2]
     problems = []
     if not error.value <= limits.maximum_error:
         problems.append(f"its calibration error {_said(error)} is above {limits.maximum_error}")
     if not abs(bias.value) <= limits.maximum_bias:
         problems.append(
-            f"its {_several(seen.yardstick.answers)} are off by {_said(bias)} on average, more than {limits.maximum_bias}"
+            f"its {_several(seen.metric_set.answers)} are off by {_said(bias)} on average, more than {limits.maximum_bias}"
         )
     if problems:
         return _fail(gate, problems, measured)
@@ -141,7 +141,7 @@ def fairness(seen: Evaluation, limits: FairnessLimits) -> Verdict:
     gate = "fairness"
     if stop := _unusable(gate, seen, limits.minimum_group_rows):
         return stop
-    found = seen.yardstick.compare(
+    found = seen.metric_set.compare(
         limits.metric, seen.label, seen.candidate, seen.decision, group=seen.group, nights=seen.night
     )
     measured = (found.difference, *found.groups)
@@ -174,35 +174,35 @@ def bundle(expected: Floats, answered: Floats, *, answers: str = "probability") 
 
 def _unusable(gate: str, seen: Evaluation, minimum_rows: int) -> Verdict | None:
     """Return a verdict at once where no figure could be trusted."""
-    rows, nights, task = len(seen.label), _nights(seen.night), seen.yardstick
-    not_numbers = int(task.unfit(seen.candidate).sum())
+    rows, nights, task = len(seen.label), _nights(seen.night), seen.metric_set
+    not_numbers = int(task.is_invalid(seen.candidate).sum())
     if not_numbers:
         return _fail(gate, [f"{not_numbers} of {rows} answers are no {task.answers}"], ())
     if rows < minimum_rows or nights < MINIMUM_NIGHTS:
         needed = f"{minimum_rows} rows and {MINIMUM_NIGHTS} nights are needed"
         reason = f"only {rows} rows of {nights} nights to judge on; {needed}"
         return Verdict(gate, "not_enough_evidence", _sentence([reason]))
-    if one := task.alike(seen.label):
+    if one := task.constant_label(seen.label):
         return Verdict(gate, "not_enough_evidence", f"All {rows} labels are {one}: nothing to tell apart.")
     return None
 
 
 def _against_champion(seen: Evaluation, limits: PerformanceLimits) -> Verdict:
     """Return the part of the verdict about the champion; its reason is a clause of the whole sentence."""
-    gate, task = "performance", seen.yardstick
+    gate, task = "performance", seen.metric_set
     if seen.champion is None:
         return Verdict(gate, "pass", "no champion yet to compare with")
     answered = np.isfinite(seen.champion).reshape(len(seen.champion), -1).all(axis=1)
     fresh = seen.of(np.asarray(answered, dtype=np.bool_))
     assert fresh.champion is not None  # noqa: S101 - some rows of one that is there
     rows, nights = len(fresh.label), _nights(fresh.night)
-    if rows < limits.minimum_rows or nights < MINIMUM_NIGHTS or task.alike(fresh.label):
+    if rows < limits.minimum_rows or nights < MINIMUM_NIGHTS or task.constant_label(fresh.label):
         reason = f"only {rows} rows of {nights} nights that the champion has not seen"
         return Verdict(
             gate, "not_enough_evidence", f"{reason}; {limits.minimum_rows} rows and {MINIMUM_NIGHTS} nights are needed"
         )
     champion = fresh.measured(f"champion_{task.metric}", fresh.champion)
-    lead = fresh.lead(f"{task.metric}_over_champion", fresh.champion)
+    lead = fresh.improvement(f"{task.metric}_over_champion", fresh.champion)
     outcome: Outcome = "pass" if _above(lead.low, -limits.margin_to_champion) else "fail"
     words = "its lead over the champion" if outcome == "pass" else "it may be worse than the champion by more than the margin:"
     reason = f"{words} {_said(lead)} (margin {limits.margin_to_champion})"

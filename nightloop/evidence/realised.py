@@ -1,6 +1,6 @@
 """How good scores turned out to be, once their labels are known: figures with intervals, and the monitor's verdict on them.
 
-Arrays of n rows as the yardstick's task has them (see ``yardstick``); ``nights`` the night of each row. Intervals over
+Arrays of n rows as the metric_set's task has them (see ``metric_set``); ``nights`` the night of each row. Intervals over
 several nights take the nights as the independent units; within one night (``nights=None``) they take the rows.
 """
 
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from nightloop.evidence import intervals
 from nightloop.evidence.intervals import Bools, Floats, Nights
+from nightloop.evidence.metric_set import Labels, MetricSet
+from nightloop.evidence.metric_sets import BINARY
 from nightloop.evidence.metrics import figure
 from nightloop.evidence.verdict import Figure, Verdict
-from nightloop.evidence.yardstick import Labels, Yardstick
-from nightloop.evidence.yardsticks import BINARY
 
 TENTHS = 10
 
 
 def realised_figures(
-    label: Labels, said: Floats, decision: Bools | None, nights: Nights = None, yardstick: Yardstick = BINARY
+    label: Labels, said: Floats, decision: Bools | None, nights: Nights = None, metric_set: MetricSet = BINARY
 ) -> tuple[Figure, ...]:
     """Measure matured scores by every figure of the task; nothing where there are no rows or only one class to order.
 
@@ -31,8 +31,8 @@ def realised_figures(
     """
     if not len(label):
         return ()
-    measured = yardstick.realised(label, said, decision, nights)
-    return tuple(_bounded(item, yardstick) for item in measured if math.isfinite(item.value))
+    measured = metric_set.realised(label, said, decision, nights)
+    return tuple(_bounded(item, metric_set) for item in measured if math.isfinite(item.value))
 
 
 def group_figures(
@@ -43,7 +43,7 @@ def group_figures(
     *,
     group: NDArray[np.str_],
     column: str,
-    yardstick: Yardstick = BINARY,
+    metric_set: MetricSet = BINARY,
 ) -> tuple[Figure, ...]:
     """Measure each group of the rows by itself; a figure's ``group`` is ``column=value``.
 
@@ -54,29 +54,29 @@ def group_figures(
         rows = group == value
         held = None if nights is None else nights[rows]
         decided = None if decision is None else decision[rows]
-        measured = list(realised_figures(label[rows], said[rows], decided, held, yardstick))
-        for metric, (hits, among) in yardstick.group_rates(label[rows], said[rows], decided).items():
+        measured = list(realised_figures(label[rows], said[rows], decided, held, metric_set))
+        for metric, (hits, among) in metric_set.group_rates(label[rows], said[rows], decided).items():
             size = int(among.sum())
             if size:
-                measured.append(_bounded(figure(metric, intervals.share(hits, among), held, size), yardstick))
+                measured.append(_bounded(figure(metric, intervals.share(hits, among), held, size), metric_set))
         figures += [replace(item, group=f"{column}={value}") for item in measured]
     return tuple(figures)
 
 
 def calibration_figures(
-    label: Labels, said: Floats, nights: Nights = None, yardstick: Yardstick = BINARY
+    label: Labels, said: Floats, nights: Nights = None, metric_set: MetricSet = BINARY
 ) -> tuple[Figure, ...]:
     """Compare said and seen in ten bins of equal count, ascending in what was said; groups ``tenth 1`` to ``tenth 10``."""
     if not len(label):
         return ()
     figures: list[Figure] = []
-    told, came = yardstick.said_and_seen(label, said)
+    told, came = metric_set.predicted_and_observed(label, said)
     for i, rows in enumerate(np.array_split(np.argsort(told, kind="stable"), TENTHS), start=1):
         if len(rows):
             held = None if nights is None else nights[rows]
             seen = figure("calibration_seen", intervals.mean(came[rows]), held, len(rows), f"tenth {i}")
             figures.append(Figure("calibration_said", float(np.mean(told[rows])), None, None, len(rows), f"tenth {i}"))
-            figures.append(_bounded(seen, yardstick))
+            figures.append(_bounded(seen, metric_set))
     return tuple(figures)
 
 
@@ -88,7 +88,7 @@ def performance_verdict(
     minimum_rows: int,
     auc_floor: float = 0.0,
     error_ceiling: float | None = None,
-    yardstick: Yardstick = BINARY,
+    metric_set: MetricSet = BINARY,
 ) -> Verdict:
     """Judge the task's metric over several nights: fail when the whole of its interval is beyond the limit.
 
@@ -102,15 +102,15 @@ def performance_verdict(
         return unknown("No label of a scored night is known yet.")
     if rows < minimum_rows:
         return unknown(f"{rows} matured labels are too few to judge realised performance; {minimum_rows} are asked for.")
-    own = next((item for item in figures if item.metric == yardstick.metric and item.group == "all"), None)
+    own = next((item for item in figures if item.metric == metric_set.metric and item.group == "all"), None)
     if own is None:
         return unknown(f"All {rows:,} matured labels are alike; there is no order to judge.")
     if own.high is None or own.low is None:
-        stands = f"Realised {yardstick.title} {own.value:.3f} stands on one scored night ({rows:,} labels)"
+        stands = f"Realised {metric_set.title} {own.value:.3f} stands on one scored night ({rows:,} labels)"
         return unknown(f"{stands}; one night tells nothing of others.")
     over = f"{rows:,} matured labels of {nights} scored nights"
-    said = f"Realised {yardstick.title} {own.value:.3f} ({own.low:.3f} to {own.high:.3f}) over {over}"
-    if yardstick.higher_is_better:
+    said = f"Realised {metric_set.title} {own.value:.3f} ({own.low:.3f} to {own.high:.3f}) over {over}"
+    if metric_set.higher_is_better:
         failed, limit = own.high < auc_floor, f"the floor is {auc_floor:g}"
     elif error_ceiling is None:
         return unknown(f"{said}; no ceiling is declared.")
@@ -119,8 +119,8 @@ def performance_verdict(
     return Verdict("performance", "fail" if failed else "pass", f"{said}; {limit}.", figures)
 
 
-def _bounded(item: Figure, yardstick: Yardstick) -> Figure:
+def _bounded(item: Figure, metric_set: MetricSet) -> Figure:
     if item.low is None or item.high is None:
         return item
-    least, most = yardstick.bounds(item.metric)
+    least, most = metric_set.bounds(item.metric)
     return replace(item, low=max(least, item.low), high=min(most, item.high))

@@ -20,7 +20,7 @@ from deltalake.transaction import AddAction
 from nightloop.errors import WriteConflict
 from nightloop.lake.columns import NIGHT, merged
 from nightloop.lake.commits import KEY, NightState, as_states
-from nightloop.lake.kept_history import EVERY, NOTHING, KeptHistory
+from nightloop.lake.history import EVERY, NOTHING, CommitCache
 from nightloop.lake.storage import delta_options, filesystem, store_errors
 from nightloop.nights import Night
 
@@ -40,7 +40,7 @@ CONFIGURATION = {
 class TableLog:
     """Reads and writes the log of one table."""
 
-    def __init__(self, table: str, url: str, kept: KeptHistory | None = None) -> None:
+    def __init__(self, table: str, url: str, kept: CommitCache | None = None) -> None:
         self.table = table
         self.url = url
         self._kept = kept

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Self
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from nightloop.digest import content_digest
 from nightloop.errors import UsageError
 from nightloop.lake import files as lake_files
 from nightloop.lake.columns import NIGHT, canonical, no_rows
 from nightloop.lake.commits import KEY, Commit, NightContent, NightState, as_metadata, as_states
-from nightloop.lake.kept_history import KeptHistory
+from nightloop.lake.digest import content_digest
+from nightloop.lake.history import CommitCache
 from nightloop.lake.log import TableLog
 from nightloop.lake.missing import how_to_make
 from nightloop.lake.snapshot import Snapshot
@@ -195,7 +195,7 @@ class Lake:
 
     def _log(self, table: str) -> TableLog:
         if table not in self._logs:
-            kept = KeptHistory(self._cache / f"{table}.json") if self._cache else None
+            kept = CommitCache(self._cache / f"{table}.json") if self._cache else None
             self._logs[table] = TableLog(table, self._url(table), kept)
         return self._logs[table]
 

@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
-from nightloop.evidence.profile import reference_profile
+from nightloop.evidence.reference_profile import reference_profile
 from nightloop.evidence.verdict import Figure
 from nightloop.lake.commits import code_version
 from nightloop.model import bundle, card, trainers
 from nightloop.model.calibration import Calibration
 from nightloop.model.linear import LinearClasses, LinearModel, linear_from_json
-from nightloop.model.snapshot import Manifest
 from nightloop.model.spec import Training
 from nightloop.model.tasks import Task
 from nightloop.model.training_set import Slices, TrainingSet, divide
-from nightloop.task import answers_of, yardstick_for
+from nightloop.model.training_snapshot import Manifest
+from nightloop.model.use_case_task import answers_of, metric_set_for
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -120,12 +120,12 @@ def _base_rate(rows: TrainingSet) -> float | tuple[float, ...]:
 def _measure(
     use_case: UseCase, fitted: Mapping[str, Fitted], rate: float | tuple[float, ...], held: TrainingSet
 ) -> dict[str, tuple[Figure, ...]]:
-    task, yardstick, limits = answers_of(use_case), yardstick_for(use_case), use_case.gates.fairness
+    task, metric_set, limits = answers_of(use_case), metric_set_for(use_case), use_case.gates.fairness
     said = {name: item.say(held.matrix) for name, item in fitted.items()}
     own = said[CANDIDATE]
     said[BASE_RATE] = np.broadcast_to(np.asarray(rate), own.shape)
-    figures = {name: yardstick.all_figures(held.label, answer, held.night) for name, answer in said.items()}
-    compared = yardstick.compare(limits.metric, held.label, own, task.decide(own), group=held.group, nights=held.night)
+    figures = {name: metric_set.all_figures(held.label, answer, held.night) for name, answer in said.items()}
+    compared = metric_set.compare(limits.metric, held.label, own, task.decide(own), group=held.group, nights=held.night)
     figures[CANDIDATE] += (compared.difference, *compared.groups)
     return figures
 

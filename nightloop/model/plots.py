@@ -14,14 +14,14 @@ from nightloop.evidence.metrics import calibration_curve
 if TYPE_CHECKING:
     from xgboost import Booster
 
-    from nightloop.evidence.yardstick import Yardstick
+    from nightloop.evidence.metric_set import MetricSet
 
 Floats = NDArray[np.float64]
 FEATURES_SHOWN = 20
 
 
 def draw(
-    folder: Path, *, label: NDArray[Any], said: Mapping[str, Floats], model: Booster, yardstick: Yardstick
+    folder: Path, *, label: NDArray[Any], said: Mapping[str, Floats], model: Booster, metric_set: MetricSet
 ) -> dict[str, Path]:
     """Write calibration.png, importance.png and, of a binary model, roc.png into ``folder`` and return them by name.
 
@@ -30,13 +30,13 @@ def draw(
         label: (n,) of the validation rows.
         said: (n,) or (n, c) each, by the model's name.
         model: the trees, whose gain by feature is drawn.
-        yardstick: of the task.
+        metric_set: of the task.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = {"roc": _save(folder / "roc.png", _roc(label, said))} if yardstick.metric == "auc" else {}
+    drawn = {"roc": _save(folder / "roc.png", _roc(label, said))} if metric_set.metric == "auc" else {}
     return {
         **drawn,
-        "calibration": _save(folder / "calibration.png", _calibration(label, said, yardstick)),
+        "calibration": _save(folder / "calibration.png", _calibration(label, said, metric_set)),
         "importance": _save(folder / "importance.png", _importance(model)),
     }
 
@@ -62,12 +62,12 @@ def _roc(label: NDArray[np.bool_], probabilities: Mapping[str, Floats]) -> Any:
     return canvas
 
 
-def _calibration(label: NDArray[Any], answers: Mapping[str, Floats], yardstick: Yardstick) -> Any:
-    came = {"auc": "share of positive rows", "mae": "mean label"}.get(yardstick.metric, "share of rows that were right")
-    canvas, axes = _figure("What was said and what came", f"mean {yardstick.answers}", came)
-    least, most = (0.0, 1.0) if yardstick.answers == "probability" else (np.inf, -np.inf)
+def _calibration(label: NDArray[Any], answers: Mapping[str, Floats], metric_set: MetricSet) -> Any:
+    came = {"auc": "share of positive rows", "mae": "mean label"}.get(metric_set.metric, "share of rows that were right")
+    canvas, axes = _figure("What was said and what came", f"mean {metric_set.answers}", came)
+    least, most = (0.0, 1.0) if metric_set.answers == "probability" else (np.inf, -np.inf)
     for name, answer in answers.items():
-        told, seen = yardstick.said_and_seen(label, answer)
+        told, seen = metric_set.predicted_and_observed(label, answer)
         mean_said, mean_came, _ = calibration_curve(seen, told)
         axes.plot(mean_said, mean_came, marker="o", label=name)
         least, most = min(least, *mean_said), max(most, *mean_said)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.errors import DefinitionError
-from nightloop.model import linear_fits, shifts
+from nightloop.model import intercept_calibration, linear_fits
 from nightloop.model.calibration import Calibration
 from nightloop.model.linear import LinearClasses, LinearModel
 from nightloop.nights import Night
@@ -55,12 +55,14 @@ class Fitting:
 def fitting_of(model: Model) -> Fitting:
     """Return what the declared task's models are fitted by. A number's trees fit its mean: see docs/decisions/0055."""
     if model.task == "regression":
-        return Fitting({"objective": "reg:squarederror"}, linear_fits.fit_ridge, shifts.fit_number_shift)
+        return Fitting({"objective": "reg:squarederror"}, linear_fits.fit_ridge, intercept_calibration.fit_number_intercept)
     if model.task == "multiclass":
         count = len(model.classes)
         objective: Parameters = {"objective": "multi:softprob", "num_class": count}
-        return Fitting(objective, partial(linear_fits.fit_multinomial, classes=count), shifts.fit_class_shifts)
-    return Fitting(OF_BINARY, linear_fits.fit_logistic, shifts.fit_shift)
+        return Fitting(
+            objective, partial(linear_fits.fit_multinomial, classes=count), intercept_calibration.fit_class_intercepts
+        )
+    return Fitting(OF_BINARY, linear_fits.fit_logistic, intercept_calibration.fit_intercept)
 
 
 def seed_of(use_case: str, as_of: Night) -> int:

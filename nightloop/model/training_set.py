@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
-from nightloop.digest import content_digest
 from nightloop.errors import StoreDamaged, TrainingRefused
 from nightloop.lake import Lake, Snapshot
+from nightloop.lake.digest import content_digest
+from nightloop.model.use_case_task import label_array, metric_set_for
 from nightloop.nights import Night, Nights
-from nightloop.task import label_array, yardstick_for
 
 Floats = NDArray[np.float64]
 
@@ -185,7 +185,7 @@ def divide(use_case: UseCase, rows: TrainingSet) -> Slices:
 
 
 def _labels_differ(use_case: UseCase, rows: TrainingSet, nights: Nights) -> None:
-    alike = yardstick_for(use_case).alike(rows.label) if len(rows.label) else "absent"
+    alike = metric_set_for(use_case).constant_label(rows.label) if len(rows.label) else "absent"
     if alike:
         said = f"{len(rows.label)} rows of {nights}"
         if use_case.model.task == "binary":

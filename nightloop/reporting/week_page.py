@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from nightloop.model.use_case_task import metric_set_for
 from nightloop.reporting.charts import bar_chart, calibration_chart, interval_chart
-from nightloop.reporting.look_at import remarks
+from nightloop.reporting.highlights import remarks
 from nightloop.reporting.week import Value, Week
-from nightloop.task import yardstick_for
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
@@ -35,15 +35,15 @@ def render(week: Week, use_case: UseCase) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=False
     )
-    yardstick = yardstick_for(use_case)
-    measured = f"pooled_{yardstick.second[0]}"
+    metric_set = metric_set_for(use_case)
+    measured = f"pooled_{metric_set.second[0]}"
     scored = [item for line in week.monitored if (item := line.figure("rows_scored"))]
     source = next((value.source for (metric, _), value in sorted(week.last.figures.items()) if metric == measured), "")
     return environment.get_template("week.html.j2").render(
         week=week,
         use_case=use_case,
         remarks=remarks(week, use_case),
-        yardstick=yardstick,
+        metric_set=metric_set,
         pooled=lambda metric: week.last.figure(f"pooled_{metric}"),
         scored=int(sum(item.value for item in scored)),
         versions=sorted({line.decision["champion_version"] for line in week.monitored}),
@@ -59,8 +59,8 @@ def _charts(week: Week, use_case: UseCase) -> list[Chart]:
     labels = [line.night.strftime("%a %d") for line in week.lines]
     limits = use_case.monitoring
     delay = use_case.label.matures_after
-    yardstick, title = yardstick_for(use_case), f"Realised {yardstick_for(use_case).title}"
-    limit, limit_name = (limits.auc_floor, "floor") if yardstick.higher_is_better else (limits.error_ceiling, "ceiling")
+    metric_set, title = metric_set_for(use_case), f"Realised {metric_set_for(use_case).title}"
+    limit, limit_name = (limits.auc_floor, "floor") if metric_set.higher_is_better else (limits.error_ceiling, "ceiling")
     shares = [_value(line.figure("drifted_share")) for line in week.lines]
     return [
         Chart(
@@ -68,7 +68,7 @@ def _charts(week: Week, use_case: UseCase) -> list[Chart]:
             f"Scores of {delay} nights before, 95 % intervals. The {limit_name} is {limit:g}.",
             Markup(  # noqa: S704 - our own SVG, its texts are escaped where they are written
                 interval_chart(
-                    [line.figure(yardstick.metric) for line in week.lines],
+                    [line.figure(metric_set.metric) for line in week.lines],
                     labels,
                     name=f"{title} by night",
                     line=limit,
@@ -79,12 +79,12 @@ def _charts(week: Week, use_case: UseCase) -> list[Chart]:
         Chart(
             "Calibration",
             "What was said against what was seen, in tenths of the pooled scores. "
-            f"On the line, a {yardstick.answers} is what it says.",
+            f"On the line, a {metric_set.answers} is what it says.",
             Markup(  # noqa: S704 - as above
                 calibration_chart(
                     _bins(week.last.figures),
                     name="Calibration of the pooled scores",
-                    shares=yardstick.answers == "probability",
+                    shares=metric_set.answers == "probability",
                 )
             ),
         ),
@@ -128,7 +128,7 @@ def _bins(figures: Mapping[tuple[str, str], Value]) -> list[tuple[Value, Value]]
 
 def _groups(week: Week, use_case: UseCase) -> list[tuple[str, dict[str, Value | None]]]:
     """Return the pooled figures of each fairness group of the newest night."""
-    metrics = yardstick_for(use_case).by_group
+    metrics = metric_set_for(use_case).by_group
     head = f"{use_case.gates.fairness.group}="
     names = sorted({group for _, group in week.last.figures if group.startswith(head)})
     return [(name.removeprefix(head), {m: week.last.figure(f"pooled_{m}", name) for m in metrics}) for name in names]

@@ -54,7 +54,7 @@ class Connector(Protocol):
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class SourceContext:
     """What connectors may use, whatever their kind.
 
     Attributes:

@@ -19,14 +19,14 @@ from nightloop.errors import DefinitionError, SourceDamaged, SourceUnavailable
 from nightloop.lake import filesystem
 from nightloop.nights import Night
 from nightloop.sources.connector import Delivery
-from nightloop.sources.delivered import Files, cached, read, source_errors
+from nightloop.sources.reader import Files, cached, read, source_errors
 from nightloop.sources.text_table import damaged
 
 REMEDY = "Deliver the file again."
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Listing:
     """What lies there of a delivery at one look.
 
     Attributes:
@@ -85,7 +85,7 @@ class Folder:
         files = Files(paths, self.declared.null, REMEDY, *sized)
         return Delivery(cached(files, self.cache) if night is None else read(files), files.origin, REMEDY)
 
-    def look(self, night: Night | None) -> Sighting:
+    def look(self, night: Night | None) -> Listing:
         """Return what lies there now, without reading it.
 
         Raises:
@@ -101,7 +101,7 @@ class Folder:
         files = tuple((path, int(info.size or 0)) for path, info in seen.items())
         written = max((info.mtime for info in seen.values() if info.mtime is not None), default=None)
         awaited = marker if marker and not any(self._found(marker)) else None
-        return Sighting(start, files, written, awaited, ends_with_marker=marker is not None)
+        return Listing(start, files, written, awaited, ends_with_marker=marker is not None)
 
     def _start(self, path: str, night: Night | None) -> str:
         filled = path.replace("{night}", str(night))

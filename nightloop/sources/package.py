@@ -7,12 +7,11 @@ from importlib import metadata
 from pathlib import Path
 
 from nightloop.definitions.connectors import MAXIMUM_BYTES, MAXIMUM_CELL_BYTES, PackageConnector
-from nightloop.definitions.near_names import suggest
-from nightloop.errors import SourceDamaged
+from nightloop.errors import SourceDamaged, suggest
 from nightloop.nights import Night
 from nightloop.sources.connector import Delivery
-from nightloop.sources.delivered import Files, cached
 from nightloop.sources.formats import KINDS
+from nightloop.sources.reader import Files, cached
 
 
 @dataclass(frozen=True)

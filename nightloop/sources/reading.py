@@ -18,13 +18,14 @@ import pyarrow.parquet as pq
 from pydantic import SecretStr
 
 from nightloop.definitions.connectors import Connector as Declared
-from nightloop.definitions.use_case import ColumnType, Source, UseCase
+from nightloop.definitions.use_case import Source, UseCase
+from nightloop.expressions.types import ColumnType
 from nightloop.lake import Lake
 from nightloop.nights import Night, Nights, cutoff
 from nightloop.settings import connection
-from nightloop.sources.connector import Connector, Delivery, Surroundings
+from nightloop.sources.connector import Connector, Delivery, SourceContext
 from nightloop.sources.evaluation import Place, evaluate
-from nightloop.sources.opening import open_connector
+from nightloop.sources.factory import open_connector
 from nightloop.sources.statement import FAILED, NIGHT, nightly_statement, snapshot_statement
 from nightloop.sources.text_table import FLAW, OURS, ROW
 
@@ -147,7 +148,7 @@ def read_source(
     reader = _Reader(name, source, use_case, definitions)
     if instead is not None:
         return reader.own_nights(instead, nights)
-    around = Surroundings(definitions, use_case.use_case, use_case.first_night, use_case.time_zone, cache, lake, connection)
+    around = SourceContext(definitions, use_case.use_case, use_case.first_night, use_case.time_zone, cache, lake, connection)
     connector = open_connector(source.connector, around)
     if by_night(source.connector):
         return reader.own_nights(connector, nights)

@@ -15,10 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import NoSuchTableError
 
 from nightloop.definitions.connectors import SqlConnector
-from nightloop.definitions.near_names import suggest
-from nightloop.errors import SourceDamaged
+from nightloop.errors import SourceDamaged, suggest
 from nightloop.nights import Night
-from nightloop.sources.connector import Delivery, Surroundings
+from nightloop.sources.connector import Delivery, SourceContext
 from nightloop.sources.sql_night import Clock, Statement, clock_of
 from nightloop.sources.sql_session import reading
 from nightloop.sources.text_table import check_names, damaged, finished
@@ -33,7 +32,7 @@ class Database:
     """One table of a database."""
 
     declared: SqlConnector
-    around: Surroundings
+    around: SourceContext
 
     @property
     def origin(self) -> str:

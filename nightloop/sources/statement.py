@@ -8,7 +8,8 @@ The text put together here is the use case's own (declared names match [a-z0-9_]
 
 from __future__ import annotations
 
-from nightloop.definitions.use_case import ColumnType, Source
+from nightloop.definitions.use_case import Source
+from nightloop.expressions.types import ColumnType
 from nightloop.sources.text_table import FLAW, ROW
 
 NIGHT = "=night"

@@ -14,7 +14,7 @@ from nightloop.definitions.loading import load_use_case
 from nightloop.errors import DefinitionError
 from nightloop.lake import Lake
 from nightloop.nights import Night, cutoff, one
-from nightloop.sources.connector import Delivery, Surroundings
+from nightloop.sources.connector import Delivery, SourceContext
 from nightloop.sources.text_table import finished
 
 
@@ -23,7 +23,7 @@ class Table:
     """A table of the lake, night by night."""
 
     declared: TableConnector
-    around: Surroundings
+    around: SourceContext
     lake: Lake
 
     @property

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from nightloop.errors import EmptyNight
 from nightloop.nights import Night
-from nightloop.sources.files import Sighting
+from nightloop.sources.files import Listing
 
 QUIET = timedelta(seconds=60)
 """A file that nobody has written to for so long is whole."""
@@ -37,9 +37,9 @@ class Watch:
     """
 
     until: datetime
-    before: Sighting | None = None
+    before: Listing | None = None
 
-    def judge(self, seen: Sighting, now: datetime) -> Outcome:
+    def judge(self, seen: Listing, now: datetime) -> Outcome:
         """Say how the wait stands after this look."""
         before, self.before = self.before, seen
         if _is_whole(seen, before, now):
@@ -48,14 +48,14 @@ class Watch:
         return Outcome.WAITING if now < self.until or not_compared_yet else Outcome.LATE
 
 
-def _is_whole(seen: Sighting, before: Sighting | None, now: datetime) -> bool:
+def _is_whole(seen: Listing, before: Listing | None, now: datetime) -> bool:
     if not seen.files or seen.ends_with_marker:
         return bool(seen.files) and seen.awaited is None
     same = before is not None and before.files == seen.files
     return same or (seen.written_at is not None and now - seen.written_at >= QUIET)
 
 
-def late(source: str, night: Night, seen: Sighting, until: datetime, since: datetime) -> EmptyNight:
+def late(source: str, night: Night, seen: Listing, until: datetime, since: datetime) -> EmptyNight:
     """Return the error of a delivery that did not come in time.
 
     Args:

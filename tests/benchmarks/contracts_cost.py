@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from jobs import ingest
-from nightloop.contracts import Contract, Rule, judge, library, load_contract, numbers
+from nightloop.contracts import Contract, Rule, great_expectations_engine, judge, load_contract, numbers
 from nightloop.contracts.summaries import summary
 from nightloop.definitions import load_use_case
 from nightloop.nights import one
@@ -123,8 +123,8 @@ def _ways(contract: Contract, rows: pa.Table, folder: Path) -> tuple[float, floa
     ours = min(_seconds(lambda: judge(contract, rows, past, refused=0, cache=folder / "none")) for _ in range(3))
     summed = min(_seconds(lambda: summary(rows)) for _ in range(3))
     rules = [replace(rule, kwargs=past.arguments(rule) or {}) for rule in contract.rules]
-    imported = _seconds(library._batch_definition)
-    pandas = min(_seconds(lambda: library.run(rules, rows)) for _ in range(2))
+    imported = _seconds(great_expectations_engine._batch_definition)
+    pandas = min(_seconds(lambda: great_expectations_engine.run(rules, rows)) for _ in range(2))
     ways = [("Great Expectations, pandas", pandas, f"import {imported:.1f} s")]
     for name, run in (("SQL (SQLite)", _by_sqlite), ("Spark (local, warm)", _by_spark)):
         taken, more = run(rules, rows, folder)
@@ -182,9 +182,9 @@ def _zoneless(rule: Rule) -> Rule:
 
 def _validated(batch: object, rules: Sequence[Rule]) -> float:
     def run() -> None:
-        found = batch.validate(library.as_suite("judged", rules), result_format={"result_format": "BASIC"})  # type: ignore[attr-defined]
-        raised = [item for item in found.results if library._failure(item)]
-        assert not raised, library._failure(raised[0])
+        found = batch.validate(great_expectations_engine.as_suite("judged", rules), result_format={"result_format": "BASIC"})  # type: ignore[attr-defined]
+        raised = [item for item in found.results if great_expectations_engine._failure(item)]
+        assert not raised, great_expectations_engine._failure(raised[0])
 
     return _seconds(run)
 

@@ -36,7 +36,7 @@ marks = [("Python itself", time.process_time(), 0.0)]
 def mark(name):
     marks.append((name, time.process_time(), time.perf_counter() - begun))
 begun = time.perf_counter()
-import jobs.command_line
+import jobs.commands.command_line
 mark("command line")
 from nightloop.definitions import load_use_case
 from nightloop.settings import load_settings

@@ -65,7 +65,7 @@ _NOTE = """
 
 The ASOF join answers the million rows and nothing else. Ours publishes, for each of 100 nights, the newest amount of every
 entity that had one (what the service answers from), and looks the rows up there. The range is cut so that the totals of a
-part stay below 2 GiB (jobs/ranges.py). The answers are compared, and equal."""
+part stay below 2 GiB (jobs/chunks.py). The answers are compared, and equal."""
 
 
 def measure() -> str:

@@ -16,11 +16,11 @@ import duckdb
 
 from jobs import features
 from nightloop.definitions import UseCase
-from nightloop.definitions.feature_sql import build_sql
 from nightloop.engine import spark_session
 from nightloop.engine.local import CORES
 from nightloop.engine.spark import _view
 from nightloop.engine.spark_server import SparkServer
+from nightloop.features.feature_sql import build_sql
 from nightloop.lake import Snapshot
 from nightloop.nights import Night, Nights, one
 from nightloop.settings import load_settings

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nightloop.embedded.airflow_environment import airflow_environment
+from jobs.embedded.airflow_environment import airflow_environment
 
 READ = """
 import json, socket, sys, time

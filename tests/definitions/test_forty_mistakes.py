@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.check import check
-from jobs.command_line import main
+from jobs.commands.check import check
+from jobs.commands.command_line import main
 from tests.definitions.mistakes import CONTRACT, DEFINITION, RIGHT, SUITES, Mistake
 
 

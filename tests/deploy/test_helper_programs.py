@@ -15,7 +15,7 @@ import yaml
 
 from deploy import check_health, prepare_airflow
 from nightloop.settings import REPOSITORY
-from serving.measures import Measures
+from serving.metrics import Metrics
 from tests.ports import free_port
 
 GRAFANA = REPOSITORY / "deploy" / "grafana"
@@ -83,7 +83,7 @@ def test_the_dashboard_asks_for_figures_that_the_service_has() -> None:
     board = json.loads((GRAFANA / "dashboards" / "service.json").read_text())
     expressions = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
     asked = {name for expression in expressions for name in re.findall(r"nightloop_\w+", expression)}
-    measures = Measures()
+    measures = Metrics()
     had = {f"{family.name}{suffix}" for family in measures.registry.collect() for suffix in ("", "_total", "_bucket", "_count")}
     assert asked
     assert asked <= had

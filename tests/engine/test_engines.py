@@ -8,12 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from nightloop.digest import content_digest
 from nightloop.engine import Engine, open_engine
 from nightloop.engine.local import LocalEngine
 from nightloop.engine.spark import SparkEngine
 from nightloop.errors import DefinitionError, EmptyNight, StoreDamaged, UsageError
 from nightloop.lake import Lake
+from nightloop.lake.digest import content_digest
 from nightloop.nights import Nights
 from nightloop.settings import load_settings
 from tests.engine.conftest import FIRST, NIGHTS

@@ -19,7 +19,7 @@ FIRST = date(2013, 1, 1)
 
 RUN = """
 import sys
-from jobs.command_line import main
+from jobs.commands.command_line import main
 assert main(["features", "flight_delay", sys.argv[1]]) == 0
 print("IMPORTED", [name for name in sys.argv[2].split(",") if name in sys.modules])
 """

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nightloop.evidence.drift import ALPHA, chi2_quantile, false_alarm_bound, night_drift, threshold
-from nightloop.evidence.profile import Profile, bin_counts, bin_edges, psi
+from nightloop.evidence.reference_profile import Profile, bin_counts, bin_edges, psi
 
 NAMES = [f"f{i}" for i in range(8)]
 LIMITS = {"psi_limit": 0.1, "share_limit": 0.3, "minimum_rows": 100}

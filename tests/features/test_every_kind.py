@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobs import features
 from nightloop.definitions.features import Feature
-from nightloop.definitions.online import Aggregates, OnlineFeatures
+from nightloop.features.online import Aggregates, OnlineFeatures
 from nightloop.nights import Nights, one
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
@@ -125,8 +125,8 @@ def test_nights_one_by_one_backwards_and_again_give_the_same_content(history, bu
 
 
 def test_a_range_cut_into_parts_has_the_same_content(history, built, tmp_path, monkeypatch):
-    monkeypatch.setattr("jobs.ranges.FEW_BYTES", 0)
-    monkeypatch.setattr("jobs.ranges.HELD_BYTES", 200_000)
+    monkeypatch.setattr("jobs.chunks.FEW_BYTES", 0)
+    monkeypatch.setattr("jobs.chunks.HELD_BYTES", 200_000)
     cut = []
     real = features.build_sql
     monkeypatch.setattr(features, "build_sql", lambda *args: cut.append(args[2]) or real(*args))

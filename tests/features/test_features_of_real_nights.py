@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from jobs import features
-from nightloop.definitions.online import Aggregates, OnlineFeatures
 from nightloop.errors import BadNight, ContractBroken, NotReady, UsageError
+from nightloop.features.online import Aggregates, OnlineFeatures
 from nightloop.lake import Commit
 from nightloop.nights import Nights, one
 from nightloop.workspace import Workspace

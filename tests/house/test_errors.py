@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-import jobs.command_line
+import jobs.commands.command_line
 import nightloop.errors as tree
 from nightloop.errors import Final, NightloopError, NotReady, TryAgain
 
@@ -41,7 +41,7 @@ def test_every_error_is_either_tried_again_or_final(kind: type[NightloopError]) 
 
 
 def test_every_exit_code_is_told_in_the_help() -> None:
-    told = set(map(int, re.findall(r"\b(\d+)\b(?= [a-zA-Z])", jobs.command_line.EPILOG.split("examples")[0])))
+    told = set(map(int, re.findall(r"\b(\d+)\b(?= [a-zA-Z])", jobs.commands.command_line.EPILOG.split("examples")[0])))
     assert {kind.exit_code for kind in KINDS if kind.exit_code not in (1, 75)} <= told
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.command_line import parser
+from jobs.commands.command_line import parser
 from nightloop.nights import parse_nights
 from nightloop.settings import REPOSITORY
 

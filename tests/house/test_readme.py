@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from jobs import monitor
-from jobs.command_line import main
-from jobs.main_job import NIGHTS
+from jobs.commands.command_line import main
+from jobs.embedded.backfill import backfill_arguments
+from jobs.embedded.demo_steps import NIGHTS
 from nightloop.definitions.use_case import UseCase
-from nightloop.embedded.backfill import backfill_arguments
 from nightloop.nights import one
 from nightloop.settings import REPOSITORY
 from nightloop.workspace import Workspace

@@ -19,8 +19,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nightloop.digest import content_digest
 from nightloop.lake import Lake
+from nightloop.lake.digest import content_digest
 from nightloop.nights import one
 from tests.lake.rows import COMMIT, FIRST, SECOND, TABLE, THIRD, flights
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nightloop.digest import content_digest
 from nightloop.errors import NotReady, StoreDamaged
 from nightloop.lake import Lake
+from nightloop.lake.digest import content_digest
 from tests.lake.rows import COMMIT, FIRST, SECOND, TABLE, flights
 
 

@@ -9,8 +9,8 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
-from nightloop.digest import content_digest
 from nightloop.lake import Lake
+from nightloop.lake.digest import content_digest
 from nightloop.settings import REPOSITORY
 from tests.lake.publisher import ROWS
 from tests.lake.rows import FIRST, SECOND, TABLE, THIRD, flights

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightloop.digest import content_digest
 from nightloop.errors import UsageError
+from nightloop.lake.digest import content_digest
 from tests.lake.rows import flights
 
 rows_of_values = st.lists(

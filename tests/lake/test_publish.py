@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from nightloop.digest import content_digest
 from nightloop.errors import NotReady, UsageError
 from nightloop.lake import Commit, Lake
+from nightloop.lake.digest import content_digest
 from nightloop.nights import Nights, one
 from tests.lake.rows import COMMIT, FIRST, SECOND, TABLE, THIRD, flights
 

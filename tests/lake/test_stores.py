@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from nightloop.digest import content_digest
 from nightloop.errors import StoreDamaged, StoreUnavailable
 from nightloop.lake import Lake
+from nightloop.lake.digest import content_digest
 from nightloop.nights import Nights, one
 from nightloop.settings import REPOSITORY, load_settings
 from tests.lake.rows import COMMIT, FIRST, SECOND, TABLE, flights

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nightloop.digest import content_digest
 from nightloop.errors import WriteConflict
 from nightloop.lake import Lake, log
+from nightloop.lake.digest import content_digest
 from nightloop.settings import REPOSITORY
 from tests.lake.rows import COMMIT, FIRST, SECOND, TABLE, flights
 

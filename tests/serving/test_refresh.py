@@ -103,7 +103,7 @@ def test_an_unexpected_failure_is_told_without_its_details_and_logged(
     def fail(*_: object) -> None:
         raise RuntimeError("postgresql://user:secret@host")
 
-    monkeypatch.setattr("serving.editions.find", fail)
+    monkeypatch.setattr("serving.model_snapshot.find", fail)
     with caplog.at_level(logging.ERROR, "serving"), serve(clinic) as client:
         wait_for(lambda: "RuntimeError" in (details(client)["problem"] or ""))
         assert "secret" not in client.get("/readyz").text
@@ -165,7 +165,7 @@ def test_an_unexpected_failure_while_answering_is_a_problem_without_details(
         raise RuntimeError("postgresql://user:secret@host")
 
     with ready(clinic) as client:
-        monkeypatch.setattr("serving.editions.Edition.answers", fail)
+        monkeypatch.setattr("serving.model_snapshot.ModelSnapshot.answers", fail)
         answer = client.post(URL, json=clinic.rows(NIGHTS.last)[0])
         assert (answer.status_code, set(answer.json())) == (500, {"what", "where", "do"})
         assert "secret" not in answer.text

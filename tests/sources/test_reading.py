@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nightloop.definitions import UseCase, load_use_case
-from nightloop.digest import content_digest
 from nightloop.errors import DefinitionError, SourceDamaged
+from nightloop.lake.digest import content_digest
 from nightloop.nights import cutoff, parse_nights
 from nightloop.settings import REPOSITORY
 from nightloop.sources import raw_schema, read_source

@@ -13,13 +13,13 @@ import pytest
 from nightloop.definitions.connectors import FilesConnector
 from nightloop.definitions.patterns import fault_of
 from nightloop.errors import SourceUnavailable
-from nightloop.sources.files import Folder, Sighting
+from nightloop.sources.files import Folder, Listing
 from nightloop.sources.waiting import Outcome, Watch, deadline, late
 
 NIGHT = date(2024, 3, 9)
 NOW = datetime(2024, 3, 10, 6, 0, tzinfo=UTC)
 SOON = timedelta(minutes=5)
-NOTHING = Sighting("data/x.csv", (), None, None, ends_with_marker=False)
+NOTHING = Listing("data/x.csv", (), None, None, ends_with_marker=False)
 PART = replace(NOTHING, files=(("data/x.csv", 10),), written_at=NOW)
 MORE = replace(NOTHING, files=(("data/x.csv", 20),), written_at=NOW)
 
@@ -28,7 +28,7 @@ def folder(base: Path, **declared: object) -> Folder:
     return Folder(FilesConnector.model_validate({"kind": "files", **declared}), base, base / "cache")
 
 
-def judged(*looks: Sighting, until: datetime = NOW + SOON, now: datetime = NOW) -> list[str]:
+def judged(*looks: Listing, until: datetime = NOW + SOON, now: datetime = NOW) -> list[str]:
     watch = Watch(until)
     return [str(watch.judge(seen, now)) for seen in looks]
 

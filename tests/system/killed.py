@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from nightloop.definitions import UseCase
-from nightloop.digest import content_digest
 from nightloop.lake import Lake
+from nightloop.lake.digest import content_digest
 from nightloop.nights import Night, Nights, one
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import yaml
 
-from nightloop.embedded.backfill import backfill_arguments
+from jobs.embedded.backfill import backfill_arguments
 from nightloop.errors import SetupError
 from nightloop.lake import Lake
 from nightloop.ledger import Ledger

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from jobs import features, ingest
-from jobs.command_line import main
+from jobs.commands.command_line import main
 from nightloop.evidence import metrics
 from nightloop.nights import Nights, one
 from nightloop.workspace import Workspace

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from nightloop.definitions.connectors import MAXIMUM_CELL_BYTES, SimulatorConnector
 from nightloop.nights import Night
-from nightloop.sources.connector import Delivery, Surroundings
+from nightloop.sources.connector import Delivery, SourceContext
 from nightloop.sources.simulator.flaws import delivery
 from nightloop.sources.simulator.world import World
 from nightloop.sources.text_table import finished
@@ -18,7 +18,7 @@ class Simulator:
     """One table of the portfolio, night by night. Nights before the use case's first are part of it, but never delivered."""
 
     declared: SimulatorConnector
-    around: Surroundings
+    around: SourceContext
 
     @cached_property
     def world(self) -> World:

@@ -1,0 +1,1 @@
+"""The command line, python -m jobs: what a command takes, what it calls, and what it prints."""

@@ -1,0 +1,169 @@
+"""Parse a command, run it, and say what came of it: a line or JSON, and an exit code a scheduler can read."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from jobs.commands.console import Bars, errors, tell_error, tell_published
+from jobs.commands.definition_commands import add_definition_commands
+from jobs.commands.quarantine_commands import add_quarantine_commands
+from jobs.stages import STAGES, Option, Stage, stage_named
+from nightloop import __version__
+from nightloop.errors import NightloopError
+from nightloop.nights import parse_nights
+from nightloop.settings import load_settings
+
+EPILOG = """exit codes:
+  0 done
+  2 wrong argument or setting         3 mistake in a definition or contract
+  4 source unreadable or empty        5 contract broken
+  6 no champion                       7 training refused
+  8 gate failed                       9 set-up (port, Java, program)
+  10 stored data damaged
+  75 to 80 try again later:
+  76 an earlier night is missing      77 Spark does not answer
+  78 a store does not answer          79 writers collided
+  80 a source does not answer
+
+examples:
+  python -m jobs ingest flight_delay 2013-01-01..2013-03-31
+  python -m jobs score flight_delay 2013-04-01 --json
+  python -m jobs status flight_delay
+  python -m jobs new churn --from data/churn.csv
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = parser().parse_args(arguments)
+    if getattr(options, "engine", None):
+        os.environ["NIGHTLOOP_ENGINE"] = options.engine
+    try:
+        code: int = options.run(options)
+        return code
+    except NightloopError as error:
+        _tell(error, as_json=getattr(options, "json", False))
+        return error.exit_code
+    except KeyboardInterrupt:
+        errors.print("stopped; what was published stays, run the same command again to go on")
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line."""
+    whole = argparse.ArgumentParser(
+        prog="python -m jobs",
+        description="Nightloop's stages and what goes with them. Every stage is a function of a\n"
+        "use case and a night: run it again, in any order, and the same content is\npublished.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument("--version", action="version", version=f"nightloop {__version__}")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for stage in STAGES:
+        _add_stage(commands, stage)
+    _add_others(commands)
+    return whole
+
+
+def _add_stage(commands: argparse._SubParsersAction[argparse.ArgumentParser], stage: Stage) -> None:
+    command = commands.add_parser(stage.name, help=stage.summary, description=stage.description)
+    command.add_argument("use_case", metavar="USE_CASE", help="name of a file in feature_defs/, for example flight_delay")
+    command.add_argument("nights", metavar="NIGHT", help="a night YYYY-MM-DD, or a range FIRST..LAST (both included)")
+    for option in stage.options:
+        _add_option(command, option)
+    command.add_argument(
+        "--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice (NIGHTLOOP_ENGINE)"
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object per published partition, one a line")
+    command.set_defaults(run=_run_stage, stage=stage.name)
+
+
+def _add_option(command: argparse.ArgumentParser, option: Option) -> None:
+    flag = f"--{option.name.replace('_', '-')}"
+    if option.is_flag:
+        command.add_argument(flag, dest=option.name, action="store_true", help=option.help)
+    else:
+        command.add_argument(flag, dest=option.name, choices=option.choices, default=option.default, help=option.help)
+
+
+def _add_others(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    status = commands.add_parser("status", help="tell what exists per night, which champion is effective, and what is missing")
+    status.add_argument("use_case", metavar="USE_CASE")
+    status.add_argument("nights", metavar="NIGHT", nargs="?", help="a night or a range (default: every night with something)")
+    status.add_argument("--json", action="store_true", help="print one JSON object")
+    status.set_defaults(run=_run_status)
+
+    add_definition_commands(commands)
+    add_quarantine_commands(commands)
+    loop = commands.add_parser("loop", help="the main job (make run): everything once on the embedded set-up, then stop")
+    loop.set_defaults(run=_run_loop)
+    airflow = commands.add_parser(
+        "airflow",
+        help="Airflow's own command line in the environment of the embedded set-up, for example: airflow backfill create …",
+        add_help=False,
+    )
+    airflow.add_argument("arguments", nargs=argparse.REMAINDER, help="what follows 'airflow'")
+    airflow.set_defaults(run=_run_airflow)
+    ui = commands.add_parser("ui", help="keep Airflow, MLflow, Spark and the service up (make ui) until Ctrl-C")
+    ui.set_defaults(run=_run_ui)
+
+
+def _run_stage(options: argparse.Namespace) -> int:
+    from nightloop.definitions import load_use_case
+    from nightloop.workspace import Workspace
+
+    stage = stage_named(options.stage)
+    nights = parse_nights(options.nights)
+    workspace = Workspace.open(load_settings())
+    use_case = load_use_case(options.use_case, workspace.settings.definitions)
+    extra = {option.name: getattr(options, option.name) for option in stage.options}
+    with Bars(in_turn=True) as bars:
+        published = stage.load()(use_case, nights, workspace, progress=bars, **extra)
+    for item in published:
+        tell_published(item, as_json=options.json)
+    return 0
+
+
+def _run_status(options: argparse.Namespace) -> int:
+    from jobs.commands import status
+
+    return status.show(options.use_case, parse_nights(options.nights) if options.nights else None, as_json=options.json)
+
+
+def _run_loop(options: argparse.Namespace) -> int:  # noqa: ARG001 - one form for all commands
+    from jobs.embedded import demo
+
+    return demo.run()
+
+
+def _run_ui(options: argparse.Namespace) -> int:  # noqa: ARG001 - one form for all commands
+    from jobs.embedded import ui
+
+    return ui.keep_up()
+
+
+def _run_airflow(options: argparse.Namespace) -> int:
+    from jobs.embedded.installation import Installation
+    from nightloop.engine.processes import Servers
+
+    settings = load_settings()
+    return Installation(settings, Servers(settings.home / "logs")).airflow(options.arguments)
+
+
+def _tell(error: NightloopError, *, as_json: bool) -> None:
+    if as_json:
+        told = {
+            "error": type(error).__name__,
+            "what": error.what,
+            "where": error.where,
+            "do": error.do,
+            "exit_code": error.exit_code,
+        }
+        print(json.dumps({**told, "exit_code": error.exit_code}), file=sys.stderr)  # noqa: T201 - the command's answer
+    else:
+        tell_error(type(error).__name__, str(error))

@@ -1,0 +1,139 @@
+"""Let Great Expectations judge a night in full, hold the first look against it, and write the pages of the contracts.
+
+Built when somebody asks, for the library costs seconds and a nightly ingest rarely needs it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+
+import pyarrow as pa
+
+from jobs.commands.console import output
+from jobs.ingest import Intake, Judged
+from jobs.published import silent
+from nightloop.contracts import Rule
+from nightloop.contracts.data_docs import Answered, Asked, index_page, judge_in_full, suite_page, write
+from nightloop.contracts.fast_path import look
+from nightloop.contracts.releases import RELEASED
+from nightloop.contracts.results import Result
+from nightloop.definitions import UseCase, load_use_case
+from nightloop.errors import NotReady
+from nightloop.nights import Night, one
+from nightloop.settings import load_settings
+from nightloop.workspace import Workspace
+
+HEAD = ("source", "contract", "rows", "rules", "broken", "not judged", "what Great Expectations found")
+
+
+def show(name: str, night: Night | None, *, as_json: bool) -> int:
+    """Build the pages and say where they are."""
+    workspace = Workspace.open(load_settings())
+    use_case = load_use_case(name, workspace.settings.definitions)
+    night = night or newest(use_case, workspace)
+    index, broken = build(use_case, night, workspace)
+    if as_json:
+        print(json.dumps({"use_case": name, "night": str(night), "page": str(index), "broken": broken}))  # noqa: T201
+        return 0
+    for source, rules in broken.items():
+        for rule, observed in rules.items():
+            output.print(f"{source}: {rule}: observed {observed}", markup=False)
+    output.print(f"{name} {night}: {sum(map(len, broken.values()))} rules broken; pages: {index}", markup=False)
+    return 0
+
+
+def newest(use_case: UseCase, workspace: Workspace) -> Night:
+    """Return the newest night that was taken in, whether it was published or failed.
+
+    Raises:
+        NotReady: none was.
+    """
+    nights = workspace.lake.states(f"{use_case.use_case}/quarantine")
+    if not nights:
+        do = f"Run: python -m jobs ingest {use_case.use_case} {use_case.first_night}"
+        raise NotReady("no night was taken in yet.", where=use_case.use_case, do=do)
+    return max(nights)
+
+
+def build(use_case: UseCase, night: Night, workspace: Workspace) -> tuple[Path, dict[str, dict[str, str]]]:
+    """Read and judge a night again, publish nothing, and write HOME/reports/<use case>/data_docs/.
+
+    Returns:
+        The index page, and by source the rules that the night breaks with what was observed.
+
+    Raises:
+        AssertionError: the first look and Great Expectations differ: an error of ours.
+    """
+    intake = Intake(use_case, workspace)
+    judged = {item.source: item for item in intake.judge(night, intake.readers(one(night), silent))}
+    kept = {name: item.judgement.kept for name, item in judged.items()}
+    pages, rows, broken = {}, [], {}
+    for name, item in judged.items():
+        contract = intake.contracts[name]
+        asked = _asked(use_case, night, intake, item, kept)
+        answers = [judge_in_full(part) for part in asked if part.rules and part.rows.num_rows]
+        for answer in answers:
+            _compare(answer)
+            pages[answer.asked.name] = answer.html
+        known = {rule.name: rule for part in asked for rule in part.rules}
+        title = f"{use_case.use_case}: contract of {name}"
+        pages[name] = suite_page(title, [known.get(rule.name, rule) for rule in contract.rules])
+        broken[name] = _broken(answers)
+        rows.append(_row(name, item, answers, broken[name], len(contract.rules)))
+    released = workspace.ledger.events(use_case.use_case, kind=RELEASED, night=night)
+    told = "Judged as the night was delivered, by today's contracts."
+    if released:
+        told += f" {sum(event.payload['records'] for event in released)} records were released from its quarantine."
+    pages["index"] = index_page(f"{use_case.use_case}: contracts, night {night}", told, rows, HEAD)
+    return write(pages, workspace.reports / use_case.use_case / "data_docs"), {k: v for k, v in broken.items() if v}
+
+
+def _asked(use_case: UseCase, night: Night, intake: Intake, item: Judged, kept: Mapping[str, pa.Table]) -> list[Asked]:
+    """Return what is asked of Great Expectations: rules that set aside about all rows, the others about those kept."""
+    numbers = intake.numbers(night, item.source, kept)
+    rules: list[Rule] = []
+    for rule in intake.contracts[item.source].rules:
+        arguments = numbers.arguments(rule)
+        rules += [] if arguments is None else [replace(rule, kwargs=arguments)]
+    shows = not any(column.personal for column in use_case.sources[item.source].columns.values())
+    return [
+        Asked(
+            f"{item.source}-{suffix}",
+            f"{use_case.use_case}: {item.source} of {night}, {said}",
+            [rule for rule in rules if (rule.on_breach == "quarantine") == sets_aside],
+            table,
+            shows,
+        )
+        for suffix, said, sets_aside, table in (
+            ("as-delivered", "as delivered", True, item.arrival.rows),
+            ("as-kept", "as kept", False, item.judgement.kept),
+        )
+    ]
+
+
+def _compare(answer: Answered) -> None:
+    """Hold the first look against the library."""
+    for rule, found in zip(answer.asked.rules, answer.results, strict=True):
+        looked = look(rule, answer.asked.rows)
+        if looked is not None and (looked.success, looked.rows) != (found.success, found.rows):
+            raise AssertionError(f"{rule.place}: the first look found {looked}, Great Expectations {found}")
+
+
+def _broken(answers: list[Answered]) -> dict[str, str]:
+    pairs: list[tuple[Rule, Result]] = [pair for a in answers for pair in zip(a.asked.rules, a.results, strict=True)]
+    return {rule.name: found.observed for rule, found in pairs if not found.success}
+
+
+def _row(name: str, item: Judged, answers: list[Answered], broken: Mapping[str, str], rules: int) -> list[str]:
+    links = ", ".join(f'<a href="{a.asked.name}.html">{a.asked.name.removeprefix(f"{name}-")}</a>' for a in answers)
+    not_judged = ", ".join(item.judgement.not_judged)
+    counts = f"{item.arrival.rows_in:,} delivered, {item.judgement.kept.num_rows:,} kept"
+    return [
+        escape(name), f'<a href="{name}.html">contract</a>', counts, str(rules),
+        escape(", ".join(f"{rule} ({observed})" for rule, observed in broken.items())) or "none",
+        escape(not_judged) or "none", links or "nothing was delivered",
+    ]  # fmt: skip

@@ -1,0 +1,74 @@
+"""Draft a use case and its contracts from a sample of data: python -m jobs new USE_CASE --from FILE_OR_TABLE."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from jobs.commands.console import output
+from nightloop.drafting import Draft, Wishes, draft_use_case, save
+from nightloop.settings import load_settings
+
+SHOWN = 12  # guesses told on the terminal; all are in the file
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draft, write both kinds of files, and say what was proposed and what to do next."""
+    settings = load_settings()
+    wishes = Wishes(
+        label=options.label,
+        key=tuple(options.key or ()),
+        event_at=options.event_at,
+        time_zone=options.time_zone,
+        task=options.task,
+        matures_after=options.matures_after,
+    )
+    draft = draft_use_case(options.use_case, options.source, wishes, settings.definitions)
+    definition = settings.definitions / f"{options.use_case}.yaml"
+    suites = {settings.contracts / options.use_case / f"{name}.yaml": text for name, text in draft.contracts.items()}
+    save({definition: draft.definition, **suites}, force=options.force)
+    if options.json:
+        print(json.dumps(_as_json(draft, [definition, *suites])))  # noqa: T201 - the command's answer
+    else:
+        _tell(draft, [definition, *suites])
+    return 0
+
+
+def _as_json(draft: Draft, files: list[Path]) -> dict[str, object]:
+    use_case, plan = draft.use_case, draft.plan
+    return {
+        "use_case": use_case.use_case,
+        "files": [str(path) for path in files],
+        "records": plan.rows,
+        "read": draft.read,
+        "refused": draft.refused,
+        "first_night": str(use_case.first_night),
+        "last_night": str(use_case.last_night),
+        "task": use_case.model.task,
+        "label": plan.label.column.original,
+        "key": list(plan.key),
+        "event_at": plan.time.column.original,
+        "features": list(use_case.features),
+        "checks": [{"line": line, "check": text} for line, text in draft.checks],
+    }
+
+
+def _tell(draft: Draft, files: list[Path]) -> None:
+    use_case, plan = draft.use_case, draft.plan
+    say = [
+        f"{use_case.use_case}: drafted from {plan.rows:,} records, {use_case.first_night} to {use_case.last_night}",
+        f"  predicts   {plan.label.column.original} ({use_case.model.task}), known {plan.matures_after} nights after",
+        f"  key        {', '.join(plan.key)}",
+        f"  happens at {plan.time.column.original}",
+        f"  features   {len(use_case.features)}, of {len(plan.fields)} columns and their history",
+        f"  records    {draft.read:,} read as drafted, {draft.refused:,} would be set aside",
+        *(f"  wrote      {path}" for path in files),
+        f"{len(draft.checks)} guesses to look at:",
+        *(f"  {files[0].name}:{line}: {text}" for line, text in draft.checks[:SHOWN]),
+        *([f"  … and {len(draft.checks) - SHOWN} more, marked 'check:'"] if len(draft.checks) > SHOWN else []),
+        "next:",
+        f"  python -m jobs check {use_case.use_case}",
+        f"  python -m jobs ingest {use_case.use_case} {use_case.first_night}..{use_case.last_night}",
+    ]
+    output.print("\n".join(say), markup=False)

@@ -1,0 +1,60 @@
+"""The main job on the embedded set-up: bootstrap, two weeks of nights, one retraining, one answer from the service.
+
+It can be stopped at any moment and started again: what was published stays, and each step asks what is there already.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from jobs.commands import status
+from jobs.commands.console import errors, output
+from jobs.embedded.demo_steps import NIGHTS, USE_CASE, start_demo, trainings
+from jobs.embedded.installation import Installation
+from jobs.embedded.smoke_test import ask_service
+from nightloop.definitions.use_case import UseCase
+from nightloop.engine.processes import Servers, end_cleanly_on_sigterm
+from nightloop.settings import load_settings
+from nightloop.workspace import Workspace
+
+
+def run() -> int:
+    """Run the main job and return the exit code."""
+    started = time.monotonic()
+    settings = load_settings()
+    with Servers(settings.home / "logs") as servers:
+        end_cleanly_on_sigterm()
+        installation = Installation(settings, servers)
+        installation.ports.require_free("airflow", "spark", "service", "log")
+        job = start_demo(installation)
+        try:
+            job.bootstrap()
+            job.take_nights()
+            job.retrain_once()
+            job.wait_for_reports()
+            installation.start_service()
+            output.print(ask_service(job.workspace, job.use_case, NIGHTS.last, installation.service_address), markup=False)
+        except KeyboardInterrupt:
+            errors.print("stopping …")
+            raise
+        finally:
+            job.stop_spark()
+    _tell_end(job.workspace, job.use_case, seconds=time.monotonic() - started)
+    return 0
+
+
+def _tell_end(workspace: Workspace, use_case: UseCase, *, seconds: float) -> None:
+    output.print()
+    output.print(status.table(status.collect(use_case, workspace, NIGHTS)))
+    output.print()
+    for page in sorted((workspace.reports / USE_CASE).rglob("*.html")):
+        output.print(f"report: {_near(page)}", markup=False)
+    for training in trainings(workspace):
+        output.print(training, markup=False)
+    output.print(f"done in {seconds // 60:.0f} min {seconds % 60:.0f} s; nothing is left running. Look around with: make ui")
+
+
+def _near(page: Path) -> Path:
+    """Name a file as a person in this folder would."""
+    return page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page

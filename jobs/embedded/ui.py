@@ -1,0 +1,52 @@
+"""Keep every server of the embedded set-up up, and say where they are."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from jobs.commands.console import errors, output
+from jobs.embedded.demo_steps import start_demo
+from jobs.embedded.installation import Installation
+from nightloop.engine.processes import Servers, end_cleanly_on_sigterm
+from nightloop.errors import SetupError
+from nightloop.settings import load_settings
+
+
+def keep_up() -> int:
+    """Keep every server up until Ctrl-C, and return the exit code."""
+    settings = load_settings()
+    with Servers(settings.home / "logs") as servers:
+        end_cleanly_on_sigterm()
+        installation = Installation(settings, servers)
+        installation.ports.require_free()
+        job = start_demo(installation)
+        try:
+            errors.print("starting MLflow and the service …")
+            installation.start_mlflow()
+            installation.start_service()
+            _print_addresses(installation)
+            _wait_until_stopped(servers)
+            errors.print("stopping …")
+        finally:
+            job.stop_spark()
+    output.print("stopped")
+    return 0
+
+
+def _print_addresses(installation: Installation) -> None:
+    output.print(
+        f"Airflow   {installation.airflow_address}   user admin, password {installation.airflow_password}", markup=False
+    )
+    output.print(f"MLflow    {installation.mlflow_address}", markup=False)
+    output.print(f"service   {installation.service_address}/docs", markup=False)
+    output.print("Ctrl-C stops them all. Other ports: NIGHTLOOP_PORT_OFFSET=1000 make ui")
+
+
+def _wait_until_stopped(servers: Servers) -> None:
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    while not stopped.wait(1.0):
+        if fallen := servers.fallen():
+            raise SetupError(f"{fallen.name} ended with exit code {fallen.process.returncode}.", do=f"Read {fallen.log}.")

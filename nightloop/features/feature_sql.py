@@ -1,0 +1,152 @@
+"""SQL (DuckDB dialect) of the tables tiles, aggregates, features and labels, for a range of nights at once.
+
+Each statement reads views named like its input tables (raw_outcomes, tiles, …) and yields the column ``night`` and the
+columns of its table. No statement looks outside the nights it is given, and the nights its inputs are restricted to.
+"""
+# ruff: noqa: S608 - every name matches the pattern of names, every text is quoted, every expression was parsed and rebuilt
+
+from __future__ import annotations
+
+from nightloop.definitions.features import CrossFeature, ExpressionFeature, Feature, RateFeature, WindowFeature
+from nightloop.definitions.use_case import Source, UseCase
+from nightloop.expressions import compile_expression
+from nightloop.expressions.to_sql import double, identifier, quoted
+from nightloop.features.aggregate_sql import aggregates_sql
+from nightloop.features.keys import ALL, key_sql
+from nightloop.features.sql_fragments import days_before, named, next_version, night_literal, within
+from nightloop.features.tables import key_columns, outcome_nights, ways
+from nightloop.features.tile_sql import tiles_sql
+from nightloop.nights import Night, Nights
+
+HEXADECIMAL = "0123456789abcdef"
+CROSS_DIGITS = 8
+COUNTED = ("count", "distinct")  # a key never seen has none
+
+
+def build_sql(use_case: UseCase, table: str, nights: Nights, known: Night | None = None) -> str:
+    """Return the statement that makes these nights of tiles, aggregates, features or labels.
+
+    Args:
+        use_case: whose tables.
+        table: which.
+        nights: to make.
+        known: the night whose knowledge counts (aggregates and labels); None: each night's own.
+    """
+    match table:
+        case "tiles":
+            return tiles_sql(use_case, nights)
+        case "aggregates":
+            return aggregates_sql(use_case, nights, known)
+        case "features":
+            return features_sql(use_case, nights)
+    return labels_sql(use_case, nights, known)
+
+
+# --- features ----------------------------------------------------------------------------------------------------------
+
+
+def features_sql(use_case: UseCase, nights: Nights) -> str:
+    """One row per entity: its key, and each feature from its own columns or from the aggregates of the night.
+
+    Inner names begin with ``_``, as no column can.
+    """
+    source = use_case.sources[use_case.entity.source]
+    found = ways(use_case)
+    own = {f"_o_{name}": sql for name, feature in use_case.features.items() if (sql := _own_sql(feature, source))}
+    keys = {
+        f"_k{i}": key_sql(key_columns(use_case, next(iter(features.values()))), source.types)
+        for i, features in enumerate(found.values())
+    }
+    key = [identifier(name) for name in use_case.entity.key]
+    columns = named({**{name: name for name in key}, **own, **keys})
+    place = {name: i for i, features in enumerate(found.values()) for name in features}
+    values = ", ".join(
+        f"{feature_sql(name, feature, place.get(name))} as {identifier(name)}" for name, feature in use_case.features.items()
+    )
+    joins = "".join(
+        f"\nleft join (select * from aggregates where {identifier('by')} = {quoted(way)}) a{i} "
+        f"on a{i}.night = e.night and a{i}.key = e._k{i}"
+        for i, way in enumerate(found)
+    )
+    if any(isinstance(feature, RateFeature) for feature in use_case.features.values()):
+        joins += f"\nleft join (select * from aggregates where {identifier('by')} = {quoted(ALL)}) p on p.night = e.night"
+    return (
+        f"select e.night, {', '.join(f'e.{name}' for name in key)}, {values}\n"
+        f"from (select night, {columns} from raw_{use_case.entity.source} where {within(nights)}) e{joins}"
+    )
+
+
+def _own_sql(feature: Feature, source: Source) -> str | None:
+    match feature:
+        case ExpressionFeature():
+            return f"cast({compile_expression(feature.expression, source.types).sql()} as double)"
+        case CrossFeature():
+            return f"md5({key_sql(feature.columns, source.types)})"
+    return None
+
+
+def feature_sql(name: str, feature: Feature, way: int | None) -> str:
+    """Return SQL of a feature's value: from the entity's row ``e``, its way's row ``a0``, ``a1``, …, or the prior ``p``."""
+    if isinstance(feature, CrossFeature):
+        value = _bucket(f"e._o_{name}", feature.buckets)
+    elif way is None:
+        value = f"e._o_{name}"
+    else:
+        value = identifier(name, f"a{way}")
+        if isinstance(feature, RateFeature):
+            value = f"coalesce({value}, {identifier(name, 'p')})"
+        elif isinstance(feature, WindowFeature) and feature.function in COUNTED:
+            value = f"case when e._k{way} is not null then coalesce({value}, {double(0.0)}) end"
+    return value if feature.default is None else f"coalesce({value}, {double(feature.default)})"
+
+
+def _bucket(md5: str, buckets: int) -> str:
+    """Return the first digits of a hexadecimal text as a number, modulo ``buckets``."""
+    digits = " + ".join(
+        f"(strpos({quoted(HEXADECIMAL)}, substr({md5}, {at}, 1)) - 1) * cast({16 ** (CROSS_DIGITS - at)} as bigint)"
+        for at in range(1, CROSS_DIGITS + 1)
+    )
+    return f"cast(({digits}) % {buckets} as double)"
+
+
+# --- labels ------------------------------------------------------------------------------------------------------------
+
+
+def labels_sql(use_case: UseCase, nights: Nights, known: Night | None = None) -> str:
+    """One row per entity whose outcome is known when it matures; the newest record that stands by then counts."""
+    label, key = use_case.label, use_case.entity.key
+    source = use_case.sources[label.source]
+    expression = compile_expression(label.expression, source.types).sql("o")
+    on = " and ".join(f"{identifier(theirs, 'o')} = {identifier(ours, 'e')}" for theirs, ours in label.join.items())
+    # Nights after the scored one in which the outcome may arrive, up to its maturity.
+    delay = label.matures_after
+    mature = f"e.night + {delay}"
+    until = night_literal(known) if known else mature
+    since = f"{mature} - {outcome_nights(use_case) - 1}"
+    keys = ", ".join(identifier(name) for name in key)
+    columns = ", ".join(f"{identifier(name, 'e')} as {identifier(name)}" for name in key)
+    stands = f" and (o._superseded is null or o._superseded > {until}) and not o.withdrawn" if source.revised_within else ""
+    found = f"""
+    select {mature} as night, e.night as scored_night, {columns}, {expression} as label, o.known_at as known_at,
+           o.night as _arrived
+    from raw_{use_case.entity.source} e
+    join ({_outcomes(use_case, nights, known)}) o on {on} and o.night >= {since} and o.night <= {until}{stands}
+    where {within(nights, mature)}"""
+    order = "_arrived desc, known_at desc nulls last, label desc"  # total in what is shown: ties show nothing
+    newest = f"row_number() over (partition by night, {keys} order by {order})"
+    return (
+        f"select night, scored_night, {keys}, label, known_at from (\n"
+        f"  select *, {newest} as _place from ({found}\n  ) where label is not null\n"
+        f") where _place = 1"
+    )
+
+
+def _outcomes(use_case: UseCase, nights: Nights, known: Night | None) -> str:
+    """The records that labels may come from; of revised ones, each version with the night in which another took its place."""
+    label = use_case.label
+    source = use_case.sources[label.source]
+    first = days_before(nights.first, outcome_nights(use_case) - 1)
+    rows = f"select * from raw_{label.source} where night >= {first} and night <= {night_literal(known or nights.last)}"
+    if not source.revised_within:
+        return rows
+    return f"select *, {next_version(source.key)} as _superseded from ({rows})"

@@ -1,0 +1,61 @@
+"""A copy of what a table's commits said, so that a process need not read the log of years entry by entry.
+
+The log is the truth, the copy (in HOME/cache/log) a shortcut: it can be deleted at any time, and one that cannot be read, or is
+of another table at the same place, is passed over. So the cost of a stage stays flat as history grows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nightloop.lake.commits import NightState
+from nightloop.nights import Night
+
+EVERY = 64
+"""Commits after which the copy is written anew."""
+
+History = tuple[int, tuple[NightState, ...]]
+"""The version up to which the log was read, and what the commits said, in order."""
+
+NOTHING: History = (-1, ())
+
+
+@dataclass(frozen=True)
+class CommitCache:
+    """The copy of one table's history."""
+
+    file: Path
+
+    def read(self, table_id: str) -> History:
+        """Return what was kept of the table with this id (delta's own), or nothing."""
+        try:
+            kept = json.loads(self.file.read_bytes())
+            if kept["table"] != table_id:
+                return NOTHING
+            return kept["version"], tuple(_state(said) for said in kept["commits"])
+        except FileNotFoundError:
+            return NOTHING
+        except (ValueError, KeyError, TypeError):  # damaged, or of another version of the code: the log tells all
+            return NOTHING
+
+    def write(self, table_id: str, version: int, states: Sequence[NightState]) -> None:
+        """Keep what the commits up to a version said; of two writers, either wins: both are right."""
+        kept = {"table": table_id, "version": version, "commits": [_said(state) for state in states]}
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.file.with_name(f"{self.file.name}.{uuid.uuid4().hex}")
+        fresh.write_text(json.dumps(kept))
+        os.replace(fresh, self.file)  # noqa: PTH105 - the one call that replaces atomically
+
+
+def _said(state: NightState) -> dict[str, Any]:
+    return {**vars(state), "night": str(state.night), "inputs": dict(state.inputs), "summary": dict(state.summary)}
+
+
+def _state(said: dict[str, Any]) -> NightState:
+    return NightState(**{**said, "night": Night.fromisoformat(said["night"])})

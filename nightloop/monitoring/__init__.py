@@ -1,0 +1,1 @@
+"""Watching: matured labels, the figures of a night, the metrics table, and the decision that follows."""

@@ -1,0 +1,148 @@
+"""Join the labels that a night made known to the scores they were waiting for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from nightloop.model.use_case_task import answers_of, label_array
+from nightloop.nights import Night, Nights, one
+
+if TYPE_CHECKING:
+    from nightloop.definitions.use_case import UseCase
+    from nightloop.lake import Lake
+
+
+@dataclass(frozen=True)
+class Matured:
+    """Scored entities whose outcome is known, one item a row, in the order of night and key.
+
+    Attributes:
+        scored_nights: nights whose scores these are, ascending.
+        night: datetime64[D] (n,), the night of the score.
+        label: (n,) what came, as the task's metric_set has it.
+        said: (n,) or (n, c) what was said, likewise.
+        decision: bool (n,), None where nothing is decided.
+        model_version: int64 (n,), the version that scored the row.
+        group: str (n,), the value of the fairness group's column; '' where the source has none.
+        scored: how many entities were scored on those nights, known outcome or not.
+        inputs: version of each table that was read.
+    """
+
+    scored_nights: tuple[Night, ...]
+    night: NDArray[np.datetime64]
+    label: NDArray[Any]
+    said: NDArray[np.float64]
+    decision: NDArray[np.bool_] | None
+    model_version: NDArray[np.int64]
+    group: NDArray[np.str_]
+    scored: int
+    inputs: dict[str, int]
+
+    def of(self, scored_night: Night) -> Matured:
+        """Return the rows of one scored night."""
+        rows = np.asarray(self.night == np.datetime64(scored_night), dtype=np.bool_)
+        return replace(
+            self,
+            scored_nights=(scored_night,),
+            night=self.night[rows],
+            label=self.label[rows],
+            said=self.said[rows],
+            decision=None if self.decision is None else self.decision[rows],
+            model_version=self.model_version[rows],
+            group=self.group[rows],
+        )
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def matured_nights(use_case: UseCase, scored: Sequence[Night], night: Night) -> list[Night]:
+    """Return the scored nights whose labels matured within the performance window that ends with ``night``."""
+    delay = timedelta(days=use_case.label.matures_after)
+    newest = night - delay
+    oldest = newest - timedelta(days=use_case.monitoring.performance_nights - 1)
+    return sorted(item for item in scored if oldest <= item <= newest)
+
+
+def read_matured(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) -> Matured:
+    """Read labels and scores of these scored nights, and join them on night and entity key.
+
+    Raises:
+        NotReady: labels of a needed night are not published; the message says which command makes them.
+    """
+    name, delay = use_case.use_case, timedelta(days=use_case.label.matures_after)
+    if not scored_nights:
+        return _as_arrays(use_case, _nothing(use_case), (), 0, {})
+    span = Nights(min(scored_nights), max(scored_nights))
+    _require_labels(lake, f"{name}/labels", [item + delay for item in scored_nights])
+    key = list(use_case.entity.key)
+    labels = lake.snapshot(f"{name}/labels", Nights(span.first + delay, span.last + delay))
+    scores = lake.snapshot(f"{name}/scores", span)
+    rows = scores.read(["night", *key, *_answer_columns(use_case), "model_version"])
+    rows = rows.filter(pc.is_in(rows["night"], pa.array(scored_nights, pa.date32())))
+    known = labels.read(["scored_night", *key, "label"]).rename_columns(["night", *key, "label"])
+    inputs = {f"{name}/labels": labels.version, f"{name}/scores": scores.version}
+    joined = rows.join(known, ["night", *key], join_type="inner")
+    joined, group_inputs = _with_group(lake, use_case, joined, span)
+    ordered = joined.sort_by([(column, "ascending") for column in ("night", *key)])
+    return _as_arrays(use_case, ordered, tuple(sorted(scored_nights)), rows.num_rows, inputs | group_inputs)
+
+
+def _require_labels(lake: Lake, table: str, nights: Sequence[Night]) -> None:
+    states = lake.states(table)
+    for night in nights:
+        if night not in states:
+            lake.require(table, one(night))
+
+
+def _with_group(lake: Lake, use_case: UseCase, rows: pa.Table, span: Nights) -> tuple[pa.Table, dict[str, int]]:
+    """Add the fairness group's column from the entity's own source; it is part of no score."""
+    column, key = use_case.gates.fairness.group, list(use_case.entity.key)
+    if column in key:
+        return rows.append_column("group", pc.cast(rows[column], pa.string())), {}
+    table = f"{use_case.use_case}/raw_{use_case.entity.source}"
+    source = lake.snapshot(table, span)
+    groups = source.read(["night", *key, column])
+    groups = groups.set_column(groups.column_names.index(column), "group", pc.cast(groups[column], pa.string()))
+    return rows.join(groups, ["night", *key], join_type="left outer"), {table: source.version}
+
+
+def _answer_columns(use_case: UseCase) -> list[str]:
+    """Return the columns of a score that are measured: what was said, and the decision where there is one."""
+    task = answers_of(use_case)
+    return [*task.said, *(name for name in task.columns if name == "decision")]
+
+
+def _as_arrays(use_case: UseCase, rows: pa.Table, nights: tuple[Night, ...], scored: int, inputs: dict[str, int]) -> Matured:
+    def column(name: str, of: Any) -> NDArray[Any]:
+        return np.asarray(rows[name].to_numpy(), dtype=of)
+
+    names = answers_of(use_case).said
+    said = [column(name, np.float64) for name in names]
+    decided = "decision" in rows.column_names and not rows["decision"].null_count
+    return Matured(
+        scored_nights=nights,
+        night=column("night", "datetime64[D]"),
+        label=label_array(rows["label"], use_case.model.classes),
+        said=said[0] if len(said) == 1 else np.column_stack(said),
+        decision=column("decision", np.bool_) if decided else None,
+        model_version=column("model_version", np.int64),
+        group=np.asarray(pc.fill_null(rows["group"], "").to_numpy(), dtype=np.str_),
+        scored=scored,
+        inputs=inputs,
+    )
+
+
+def _nothing(use_case: UseCase) -> pa.Table:
+    label = {"binary": pa.bool_(), "regression": pa.float64(), "multiclass": pa.string()}[use_case.model.task]
+    types = {"night": pa.date32(), "label": label, "model_version": pa.int64(), "group": pa.string()}
+    answer = {name: pa.bool_() if name == "decision" else pa.float64() for name in _answer_columns(use_case)}
+    return pa.schema(list({**types, **answer}.items())).empty_table()

@@ -1,0 +1,187 @@
+"""The stage train on real stores: lake, ledger, DVC, MLflow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from jobs import train
+from nightloop.errors import GateFailed, NotReady, TrainingRefused, UsageError
+from nightloop.lake import Commit
+from nightloop.model import bundle, candidate, champions, training_set, training_snapshot
+from nightloop.nights import Nights
+
+from .conftest import AS_OF, FIRST, Loans, definition
+
+
+def verdicts(loans: Loans) -> dict[str, str]:
+    events = loans.workspace.ledger.events(loans.use_case.use_case, kind="gate_judged")
+    return {event.payload["gate"]: event.payload["outcome"] for event in events}
+
+
+def run(loans: Loans):
+    return train.run(loans.use_case, Nights(AS_OF, AS_OF), loans.workspace, reason="a test", requested_by="pytest")
+
+
+@pytest.fixture(scope="module")
+def trained(shared: Loans) -> Loans:
+    """Trained and promoted once; the tests that change what stands come last and say so."""
+    run(shared)
+    return shared
+
+
+def test_an_honest_training_passes_every_gate_and_is_promoted(shared: Loans):
+    told: list[str] = []
+    (published,) = train.run(
+        shared.use_case, AS_OF, shared.workspace, progress=lambda doing, done, total: told.append(f"{done}/{total} {doing}")
+    )
+    assert published.details["promoted"] and published.details["version"] == 1
+    assert published.table == "accounts_late/evaluation" and published.night == AS_OF
+    assert verdicts(shared) == dict.fromkeys(train.GATES, "pass")
+    champion = champions.effective(shared.workspace.ledger, "accounts_late", AS_OF)
+    assert champion is not None and champion.version == 1 and champion.as_of == AS_OF
+    assert shared.workspace.registry.alias("accounts_late", "champion") == 1
+    assert told[0] == "0/8 assemble" and told[-1] == "8/8 promote"
+    assert champion.payload["bundle_digest"] == bundle.digest(shared.workspace.registry.fetch("accounts_late", 1))
+
+
+def test_run_twice_it_registers_and_promotes_once_and_the_ledger_stands_still(trained: Loans):
+    before = trained.workspace.ledger.events()
+    run(trained)
+    assert trained.workspace.ledger.events() == before
+    assert len(trained.workspace.registry.versions("accounts_late")) == 1
+
+
+def test_each_request_for_a_training_is_kept_once(trained: Loans):
+    who = {"reason": "asked for by hand", "requested_by": "Ada"}
+    for asked in (who, who, {**who, "reason": "asked for another reason"}, {**who, "requested_by": "Grace"}):
+        train.record_request(trained.use_case, FIRST, trained.workspace, **asked)
+    kept = trained.workspace.ledger.events("accounts_late", kind="training_requested", night=FIRST)
+    assert [(event.payload["requested_by"], event.payload["reason"]) for event in kept] == [
+        ("Ada", "asked for by hand"),
+        ("Ada", "asked for another reason"),
+        ("Grace", "asked for by hand"),
+    ]
+
+
+def test_the_same_training_in_another_home_makes_the_same_bundle_to_the_byte(trained: Loans, tmp_path: Path):
+    from nightloop.settings import load_settings
+    from nightloop.workspace import Workspace
+
+    other = Loans(trained.use_case, Workspace.open(load_settings(home=tmp_path / "elsewhere", engine="local")))
+    other.publish()
+    for step in (train.assemble, train.fit):
+        step(other.use_case, AS_OF, other.workspace)
+    here, there = (item.workspace.registry.versions("accounts_late")[0] for item in (trained, other))
+    assert here.training_key == there.training_key
+    # The versions of the tables are part of the bundle and equal here, for both lakes were filled alike.
+    assert here.bundle_digest == there.bundle_digest
+
+
+def test_the_run_carries_parameters_metrics_plots_data_versions_and_the_card(trained: Loans):
+    import mlflow
+
+    version = trained.workspace.registry.versions("accounts_late")[0]
+    with trained.workspace.registry.session.reach("read the run") as client:
+        run = client.get_run(version.run_id)
+        names = {Path(item.path).name for item in client.list_artifacts(version.run_id, "figures")}
+    assert run.data.params["xgboost.max_depth"] == "3" and run.data.params["rows.validate"] == "1280"
+    assert {"xgboost.auc", "logistic_regression.auc", "base_rate.brier"} <= set(run.data.metrics)
+    assert {"roc.png", "calibration.png", "importance.png", "card.md", "baseline.json"} <= names
+    assert {"code_version", "data_version.labels", "data_version.dvc", "definition_digest"} <= set(run.data.tags)
+    assert mlflow.get_tracking_uri() == trained.workspace.settings.mlflow_url
+
+
+def test_labels_of_later_nights_do_not_enter(loans: Loans):
+    assembled = train.assemble(loans.use_case, AS_OF, loans.workspace)
+    loans.publish(Nights(FIRST, AS_OF + timedelta(days=3)))
+    again = train.assemble(loans.use_case, AS_OF, loans.workspace)
+    assert again["content_digest"] == assembled["content_digest"] and again["dvc_md5"] == assembled["dvc_md5"]
+    assert assembled["nights"]["validate"].endswith(str(AS_OF - timedelta(days=2)))
+
+
+def test_rows_without_a_needed_column_are_judged_but_not_learned_from(loans: Loans):
+    careful = loans.with_(model={**definition()["model"], "fit_where_known": ["region"]})
+    lake, name = loans.workspace.lake, "accounts_late/raw_accounts"
+    rows = lake.read(name, Nights(FIRST, FIRST)).drop_columns(["night"])
+    without = pa.array([None] * 30 + rows["region"].to_pylist()[30:], pa.string())
+    lake.publish(
+        name, FIRST, rows.set_column(rows.column_names.index("region"), "region", without), Commit("test", "accounts_late")
+    )
+    found, _ = training_set.load(careful.use_case, AS_OF, lake)
+    assert len(found.to_learn.label) == len(found.label) - 30
+    assert set(found.group) == {"north", "south", "unknown"}
+    train.assemble(careful.use_case, AS_OF, careful.workspace)
+    manifest = training_snapshot.read_manifest(loans.workspace.settings.home, "accounts_late", AS_OF)
+    assert candidate.fit(careful.use_case, manifest, found).rows["fit"] == len(
+        found.to_learn.of(divided(careful, found).fit).label
+    )
+
+
+def divided(loans: Loans, rows: training_set.TrainingSet) -> training_set.Slices:
+    return training_set.divide(loans.use_case, rows)
+
+
+def test_a_missing_night_of_labels_is_named(loans: Loans):
+    with pytest.raises(NotReady, match=str(AS_OF + timedelta(days=1))):
+        train.assemble(loans.use_case, AS_OF + timedelta(days=1), loans.workspace)
+
+
+def test_too_few_nights_are_refused_with_the_numbers(loans: Loans):
+    with pytest.raises(TrainingRefused, match=r"12 nights hold labelled rows.*22 are needed"):
+        train.assemble(loans.use_case, FIRST + timedelta(days=13), loans.workspace)
+    with pytest.raises(TrainingRefused, match="no label"):
+        train.assemble(loans.use_case, FIRST + timedelta(days=1), loans.workspace)
+
+
+def test_one_class_is_refused(loans: Loans):
+    loans.publish(labels=lambda label: label | True)
+    with pytest.raises(TrainingRefused, match="nothing to tell apart"):
+        train.assemble(loans.use_case, AS_OF, loans.workspace)
+
+
+def test_steps_out_of_order_say_which_step_is_missing(loans: Loans):
+    with pytest.raises(NotReady, match="assemble"):
+        train.fit(loans.use_case, AS_OF, loans.workspace)
+    train.assemble(loans.use_case, AS_OF, loans.workspace)
+    with pytest.raises(NotReady, match="'fit'"):
+        train.evaluate(loans.use_case, AS_OF, loans.workspace)
+    train.fit(loans.use_case, AS_OF, loans.workspace)
+    with pytest.raises(NotReady):
+        train.gate(loans.use_case, AS_OF, loans.workspace, name="calibration")
+    assert verdicts(loans) == {}
+
+
+def test_a_training_is_as_of_one_night_and_gates_have_names(loans: Loans):
+    with pytest.raises(UsageError, match="one night"):
+        train.run(loans.use_case, Nights(FIRST, AS_OF), loans.workspace)
+    with pytest.raises(UsageError, match="performance, calibration, fairness, bundle"):
+        train.gate(loans.use_case, AS_OF, loans.workspace, name="performnace")
+
+
+def test_a_failed_gate_leaves_the_champion_and_says_why(trained: Loans):
+    strict = trained.with_(
+        gates={**trained.use_case.gates.model_dump(), "calibration": {"maximum_error": 0.0001, "minimum_rows": 500}}
+    )
+    with pytest.raises(GateFailed, match=r"gate calibration, version 2: fail\. Its calibration error") as failed:
+        run(strict)
+    assert failed.value.exit_code == 8
+    assert trained.workspace.registry.alias("accounts_late", "champion") == 1
+    assert verdicts(strict)["performance"] == "pass"  # the others were judged all the same
+    with pytest.raises(GateFailed, match="is not promoted: calibration: Its calibration error"):
+        train.promote(strict.use_case, AS_OF, strict.workspace)
+
+
+def test_a_second_training_is_compared_with_the_champion_and_replaces_it(trained: Loans):
+    later = AS_OF + timedelta(days=4)
+    trained.publish(Nights(FIRST, later))
+    (published,) = train.run(trained.use_case, later, trained.workspace)
+    assert published.details["version"] == 3
+    event = trained.workspace.ledger.events(kind="gate_judged", subject="3/performance")[-1]
+    assert {figure["metric"] for figure in event.payload["figures"]} >= {"champion_auc", "auc_over_champion"}
+    assert trained.workspace.registry.alias("accounts_late", "champion") == 3
+    first = champions.effective(trained.workspace.ledger, "accounts_late", AS_OF)
+    assert first is not None and first.version == 1
