@@ -2,13 +2,14 @@
 # make ui     the same servers, kept up; prints their addresses
 # make test   all tests          make lint    ruff, mypy, import-linter
 # make bench  benchmarks, written to docs/benchmarks.md
+# make mutants  faults put into the modules of our promises, the share noticed written to docs/mutants.md
 # make env    secrets for docker-compose.yml      make lock    renew the locked requirements
 # make clean  delete what runs have made (.nightloop)
 
 PYTHON_ENV := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: run ui test lint format bench env lock clean setup setup-tests schema screenshots
+.PHONY: run ui test lint format mutants bench env lock clean setup setup-tests schema screenshots
 
 run: setup
 	@$(PYTHON_ENV) -m jobs loop
@@ -27,6 +28,9 @@ lint: setup-tests
 
 format: setup-tests
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
+
+mutants: setup-tests
+	@$(PYTHON_ENV) -m tests.mutants
 
 bench: setup-tests
 	@$(PYTHON_ENV) -m tests.benchmarks

@@ -1,0 +1,42 @@
+"""The modules whose promises are held by tests, room by room, with the share of faults that must be noticed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightloop.settings import REPOSITORY
+
+
+@dataclass(frozen=True)
+class Room:
+    """Modules, the tests that speak for them, and the least share of faults they must notice."""
+
+    name: str
+    modules: tuple[str, ...]  # patterns under the repository
+    tests: tuple[str, ...]
+    least: float = 0.9
+    without: tuple[str, ...] = ()
+
+    def paths(self) -> list[Path]:
+        """Return the files of the modules."""
+        found = {path for pattern in self.modules for path in REPOSITORY.glob(pattern)}
+        return sorted(path for path in found if path.name not in ("__init__.py", *self.without))
+
+
+ROOMS = (
+    Room("evidence", ("nightloop/evidence/*.py",), ("tests/evidence",)),
+    Room("gates", ("jobs/train_gates.py",), ("tests/jobs/test_train_gates.py", "tests/jobs/test_train.py")),
+    Room("decisions", ("nightloop/monitoring/*.py",), ("tests/monitoring",)),
+    Room("expressions", ("nightloop/expressions/*.py",), ("tests/expressions",)),
+    Room("features", ("nightloop/features/*.py",), ("tests/features",)),
+    Room("training set", ("nightloop/model/training_set.py",), ("tests/model/test_training_set.py",)),
+    Room("champions", ("nightloop/model/champions.py",), ("tests/model/test_champions.py",)),
+    Room("ledger", ("nightloop/ledger/*.py",), ("tests/ledger",)),
+    Room("lake", ("nightloop/lake/*.py",), ("tests/lake",)),
+    Room("contracts", ("nightloop/contracts/*.py",), ("tests/contracts",), 0.8),
+    Room("serving", ("serving/*.py",), ("tests/serving",), 0.8),
+    Room("plugins", ("plugins/*.py",), ("tests/plugins",), 0.8),
+)
+EQUIVALENT: dict[tuple[str, str, str], str] = {}
+"""(module, line without spaces around it, fault) -> why no test could notice: the program does the same with it."""
