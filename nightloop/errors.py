@@ -182,3 +182,8 @@ def meant(name: str, allowed: Iterable[str]) -> str:
     """Return a question for the likely names, with a space after it; nothing where none is near."""
     near = get_close_matches(name, sorted(allowed), n=2, cutoff=0.6)
     return f"Did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
+
+
+def command(*words: object) -> str:
+    """Return a command of ours as a person types it: the only place where the library knows how its commands are called."""
+    return " ".join(["python -m jobs", *map(str, words)])

@@ -11,7 +11,7 @@ import pyarrow as pa
 from nightloop.contracts.judging import SHARE_RULE, Breach, judge
 from nightloop.contracts.parameters import Parameters
 from nightloop.contracts.suite import Contract
-from nightloop.errors import UsageError
+from nightloop.errors import UsageError, command
 
 
 def passing(contract: Contract, published: pa.Table, candidates: pa.Table, numbers: Parameters, cache: Path) -> dict[int, str]:
@@ -40,7 +40,7 @@ def check_keys(key: Sequence[str], published: pa.Table, accepted: pa.Table, wher
             raise UsageError(
                 f"a record {why}: {', '.join(f'{name} {value}' for name, value in row.items())}.",
                 where=where,
-                do="Accept only one record of a key: name it with --record (python -m jobs quarantine shows the digests).",
+                do=f"Accept only one record of a key: name it with --record ({command('quarantine')} shows the digests).",
             )
         seen.add(values)
 

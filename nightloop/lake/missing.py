@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from nightloop.errors import NotReady
+from nightloop.errors import NotReady, command
 from nightloop.nights import Night, Nights
 
 STAGE_OF = {
@@ -43,4 +43,4 @@ def how_to_make(table: str, nights: Sequence[Night]) -> NotReady:
     named += f" and {len(missing) - NAMED} more runs" if len(missing) > NAMED else ""
     what = f"not published yet: {named}." if missing else "the table was never published."
     span = str(Nights(missing[0].first, missing[-1].last)) if missing else "NIGHT"
-    return NotReady(what, where=table, do=f"Run: python -m jobs {stage} {use_case} {span}")
+    return NotReady(what, where=table, do=f"Run: {command(stage, use_case, span)}")

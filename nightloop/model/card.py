@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from nightloop.errors import command
 from nightloop.model.spec import Training
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def render(
         "\n".join(f"- {limit}" for limit in (*_limits(use_case), *limits)),
         "## How to make it again",
         f"With code version `{training.code_version}` and the data versions above:",
-        f"```\npython -m jobs train {use_case.use_case} {training.as_of}\n```",
+        f"```\n{command('train', use_case.use_case, training.as_of)}\n```",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from nightloop.errors import ChampionMissing
+from nightloop.errors import ChampionMissing, command
 from nightloop.ledger import Event, Ledger
 from nightloop.nights import Night
 
@@ -95,8 +95,8 @@ def _champion(event: Event) -> Champion:
 def _missing(ledger: Ledger, use_case: str, night: Night) -> ChampionMissing:
     champions = history(ledger, use_case)
     if not champions:
-        do = f"Train one: python -m jobs train {use_case} {night}"
+        do = f"Train one: {command('train', use_case, night)}"
     else:
         first = min(champion.effective_from for champion in champions)
-        do = f"Score from {first} on, or train one as of an earlier night: python -m jobs train {use_case} {night}"
+        do = f"Score from {first} on, or train one as of an earlier night: {command('train', use_case, night)}"
     return ChampionMissing("no champion is effective.", where=f"{use_case}, night {night}", do=do)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import StoreDamaged, TrainingRefused
+from nightloop.errors import StoreDamaged, TrainingRefused, command
 from nightloop.lake import Lake, Snapshot
 from nightloop.lake.digest import content_digest
 from nightloop.model.use_case_task import label_array, metric_set_for
@@ -148,7 +148,7 @@ def _all_joined(name: str, label: pa.Table, rows: pa.Table) -> None:
         raise StoreDamaged(
             f"{label.num_rows} labels joined to {rows.num_rows} feature rows: each label must find exactly one.",
             where=f"{name}/labels, {name}/features",
-            do=f"Publish them again from the same raw data: python -m jobs features {name} FIRST..LAST",
+            do=f"Publish them again from the same raw data: {command('features', name, 'FIRST..LAST')}",
         )
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nightloop.errors import NotReady, StoreDamaged, StoreUnavailable
+from nightloop.errors import NotReady, StoreDamaged, StoreUnavailable, command
 from nightloop.model.training_set import TrainingSet
 from nightloop.nights import Night, parse_night
 
@@ -97,7 +97,7 @@ def read_manifest(home: Path, use_case: str, as_of: Night) -> Manifest:
         raise NotReady(
             f"the training set of {use_case} as of {as_of} is not assembled.",
             where=str(path),
-            do=f"Run the step 'assemble', or all of it: python -m jobs train {use_case} {as_of}",
+            do=f"Run the step 'assemble', or all of it: {command('train', use_case, as_of)}",
         )
     said = json.loads(path.read_text())
     return Manifest(**{**said, "as_of": parse_night(said["as_of"])})
@@ -115,8 +115,8 @@ def read(manifest: Manifest, features: tuple[str, ...], classes: tuple[str, ...]
         raise StoreDamaged(
             f"the training set is not the one that was snapshotted (DVC digest {manifest.dvc_md5}).",
             where=str(path),
-            do=f"Bring it back with `dvc checkout` in that folder, or assemble again: "
-            f"python -m jobs train {manifest.use_case} {manifest.as_of}",
+            do="Bring it back with `dvc checkout` in that folder, or assemble again: "
+            + command("train", manifest.use_case, manifest.as_of),
         )
     return TrainingSet(pq.read_table(io.BytesIO(content)), features, classes)
 

@@ -20,6 +20,7 @@ from nightloop.definitions.features import (
     RatioFeature,
 )
 from nightloop.definitions.use_case import Source, UseCase
+from nightloop.errors import command
 from nightloop.reporting.lineage import nights_of
 
 ON_BREACH = {"quarantine": "sets rows aside", "fail": "fails the night", "warn": "warns"}
@@ -34,7 +35,7 @@ def use_case_page(use_case: UseCase, contracts: Mapping[str, Contract]) -> str:
     """
     name = use_case.use_case
     parts = [
-        f"# {name}\n\n> {_said(use_case.description)}\n\nWritten by `python -m jobs docs {name}` from "
+        f"# {name}\n\n> {_said(use_case.description)}\n\nWritten by `{command('docs', name)}` from "
         f"`feature_defs/{name}.yaml` and `great_expectations/{use_case.contracts_of}/`; not to be edited.",
         _table(("", ""), _facts(use_case)),
         f"## Lineage\n\n![From sources over tiles and features to the model]({name}.svg)",

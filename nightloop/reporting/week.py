@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from nightloop.errors import NotReady
+from nightloop.errors import NotReady, command
 from nightloop.nights import Night, Nights
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def read_week(use_case: UseCase, nights: Nights, workspace: Workspace) -> Week:
         raise NotReady(
             f"no night of the week {nights} is monitored.",
             where=f"{name}/decisions",
-            do=f"Run: python -m jobs monitor {name} {nights}",
+            do=f"Run: {command('monitor', name, nights)}",
         )
     figures = _figures(lake.read(f"{name}/metrics", nights).to_pylist())
     events = [event for event in workspace.ledger.events(name) if event.night in nights]
