@@ -42,7 +42,7 @@ class Axis:
 def interval_chart(
     values: Sequence[Value | None], labels: Sequence[str], *, name: str, line: float | None, line_name: str
 ) -> str:
-    """Draw one dot with its interval per label; a gap where there is no value; a dashed line to be above."""
+    """Draw one dot with its interval per label; a gap where there is no value; a dashed line for a limit."""
     known = [item for item in values if item is not None]
     if not known:
         return ""
@@ -53,16 +53,9 @@ def interval_chart(
     for x, label, item in zip(_places(len(labels)), labels, values, strict=True):
         marks.append(_label(x, label))
         if item is None:
-            marks.append(f'<text class="quiet" x="{x:.1f}" y="{(TOP + HEIGHT - BOTTOM) / 2:.1f}" text-anchor="middle">–</text>')
-            continue
-        said = (
-            f"{label}: {item.value:.3f}"
-            + (f" ({item.low:.3f} to {item.high:.3f})" if item.low is not None else "")
-            + f", n = {item.n:,}"
-        )
-        if item.low is not None and item.high is not None:
-            marks.append(f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{up(item.low):.1f}" y2="{up(item.high):.1f}"/>')
-        marks.append(f'<circle class="dot" cx="{x:.1f}" cy="{up(item.value):.1f}" r="5"><title>{escape(said)}</title></circle>')
+            marks.append(_gap(x, (TOP + HEIGHT - BOTTOM) / 2))
+        else:
+            marks += [_whisker(x, up, item.low, item.high), _dot(x, up(item.value), 5, _title(label, item))]
     return _svg(name, marks)
 
 
@@ -71,59 +64,76 @@ def bar_chart(
     labels: Sequence[str],
     *,
     name: str,
-    say: Callable[[float], str],
+    format_value: Callable[[float], str],
     line: float | None = None,
     line_name: str = "",
 ) -> str:
     """Draw one bar from zero per label, its value above it; bars over the line stand out."""
     top = max([item for item in values if item is not None] + [line or 0.0, 1e-9])
     up = Axis(0.0, top * 1.15, HEIGHT - BOTTOM, TOP)
-    marks = [_grid(up, say)]
+    marks = [_grid(up, format_value)]
     for x, label, item in zip(_places(len(labels)), labels, values, strict=True):
         marks.append(_label(x, label))
         if item is None:
-            marks.append(f'<text class="quiet" x="{x:.1f}" y="{HEIGHT - BOTTOM - 8}" text-anchor="middle">–</text>')
-            continue
-        kind = "bar over" if line is not None and item > line else "bar"
-        y = up(item)
-        marks.append(
-            f'<rect class="{kind}" x="{x - 18:.1f}" y="{y:.1f}" width="36" height="{HEIGHT - BOTTOM - y:.1f}" rx="3">'
-            f"<title>{escape(label)}: {escape(say(item))}</title></rect>"
-            f'<text class="value" x="{x:.1f}" y="{y - 5:.1f}" text-anchor="middle">{escape(say(item))}</text>'
-        )
+            marks.append(_gap(x, HEIGHT - BOTTOM - 8))
+        else:
+            kind = "bar over" if line is not None and item > line else "bar"
+            marks.append(_bar(x, up(item), kind, label, format_value(item)))
     return _svg(name, [*marks, _limit(up, line, line_name)])
 
 
 def calibration_chart(bins: Sequence[tuple[Value, Value]], *, name: str, shares: bool = True) -> str:
-    """Draw said against seen per bin: on the diagonal, an answer means what it says. Shares begin at 0 and end at 1."""
+    """Draw the mean prediction against the observed mean per bin; on the diagonal they are equal. Shares go from 0 to 1."""
     if not bins:
         return ""
-    ends = [end for said, seen in bins for end in (said.value, seen.value, seen.high) if end is not None]
-    low, top = (0.0, min(1.0, max(ends) * 1.08 + 0.01)) if shares else _around([*ends, *_lows(bins)])
+    ends = [end for predicted, observed in bins for end in (predicted.value, observed.value, observed.high) if end is not None]
+    low, top = (0.0, min(1.0, max(ends) * 1.08 + 0.01)) if shares else _padded([*ends, *_lows(bins)])
     across, up = Axis(low, top, LEFT, WIDTH - RIGHT), Axis(low, top, HEIGHT - BOTTOM, TOP)
 
-    def tell(value: float, decimals: int = 0) -> str:
+    def text(value: float, decimals: int = 0) -> str:
         return f"{value:.{decimals}%}" if shares else f"{value:.4g}"
 
-    marks = [_grid(up, tell)]
-    marks += [_label(across(tick), tell(tick)) for tick in across.ticks]
+    marks = [_grid(up, text), *(_label(across(tick), text(tick)) for tick in across.ticks)]
     marks.append(f'<line class="limit" x1="{across(low):.1f}" y1="{up(low):.1f}" x2="{across(top):.1f}" y2="{up(top):.1f}"/>')
-    for said, seen in bins:
-        x = across(said.value)
-        if seen.low is not None and seen.high is not None:
-            marks.append(
-                f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{up(seen.low):.1f}" y2="{up(min(seen.high, top)):.1f}"/>'
-            )
-        told = f"said {tell(said.value, 1)}, seen {tell(seen.value, 1)}, n = {seen.n:,}"
-        marks.append(f'<circle class="dot" cx="{x:.1f}" cy="{up(seen.value):.1f}" r="4"><title>{told}</title></circle>')
+    for predicted, observed in bins:
+        x, high = across(predicted.value), None if observed.high is None else min(observed.high, top)
+        title = f"predicted {text(predicted.value, 1)}, observed {text(observed.value, 1)}, n = {observed.n:,}"
+        marks += [_whisker(x, up, observed.low, high), _dot(x, up(observed.value), 4, title)]
     return _svg(name, marks)
 
 
+def _title(label: str, item: Value) -> str:
+    interval = "" if item.low is None else f" ({item.low:.3f} to {item.high:.3f})"
+    return f"{label}: {item.value:.3f}{interval}, n = {item.n:,}"
+
+
+def _dot(x: float, y: float, radius: int, title: str) -> str:
+    return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"><title>{escape(title)}</title></circle>'
+
+
+def _whisker(x: float, up: Axis, low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return ""
+    return f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{up(low):.1f}" y2="{up(high):.1f}"/>'
+
+
+def _gap(x: float, y: float) -> str:
+    return f'<text class="quiet" x="{x:.1f}" y="{y:.1f}" text-anchor="middle">–</text>'
+
+
+def _bar(x: float, y: float, kind: str, label: str, value: str) -> str:
+    return (
+        f'<rect class="{kind}" x="{x - 18:.1f}" y="{y:.1f}" width="36" height="{HEIGHT - BOTTOM - y:.1f}" rx="3">'
+        f"<title>{escape(label)}: {escape(value)}</title></rect>"
+        f'<text class="value" x="{x:.1f}" y="{y - 5:.1f}" text-anchor="middle">{escape(value)}</text>'
+    )
+
+
 def _lows(bins: Sequence[tuple[Value, Value]]) -> list[float]:
-    return [seen.low for _, seen in bins if seen.low is not None]
+    return [observed.low for _, observed in bins if observed.low is not None]
 
 
-def _around(values: Sequence[float]) -> tuple[float, float]:
+def _padded(values: Sequence[float]) -> tuple[float, float]:
     pad = max((max(values) - min(values)) * 0.05, 1e-6)
     return min(values) - pad, max(values) + pad
 
@@ -133,10 +143,10 @@ def _places(count: int) -> list[float]:
     return [LEFT + width * (i + 0.5) for i in range(count)]
 
 
-def _grid(up: Axis, say: Callable[[float], str]) -> str:
+def _grid(up: Axis, format_value: Callable[[float], str]) -> str:
     return "".join(
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(tick):.1f}" y2="{up(tick):.1f}"/>'
-        f'<text class="tick" x="{LEFT - 7}" y="{up(tick) + 4:.1f}" text-anchor="end">{escape(say(tick))}</text>'
+        f'<text class="tick" x="{LEFT - 7}" y="{up(tick) + 4:.1f}" text-anchor="end">{escape(format_value(tick))}</text>'
         for tick in up.ticks
     )
 

@@ -58,8 +58,8 @@ def write_drift_page(use_case: UseCase, night: Night, workspace: Workspace, cham
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
         fresh = Path(file.name)
-    drawn = _evidently(reference, current, use_case.monitoring.psi_limit)
-    fresh.write_text(_with_banner(drawn, use_case, night, champion, drift), encoding="utf-8")
+    page = _evidently(reference, current, use_case.monitoring.psi_limit)
+    fresh.write_text(_with_banner(page, use_case, night, champion, drift), encoding="utf-8")
     fresh.chmod(0o644)
     return fresh.replace(path)
 
@@ -80,18 +80,18 @@ def _evidently(reference: pd.DataFrame, current: pd.DataFrame, psi_limit: float)
         from evidently import DataDefinition, Dataset, Report
         from evidently.presets import DataDriftPreset
 
-        drawn = [name for name in current.columns if current[name].notna().any() and reference[name].notna().any()]
-        definition = DataDefinition(numerical_columns=drawn)
-        sides = [Dataset.from_pandas(side[drawn], data_definition=definition) for side in (current, reference)]
-        snapshot = Report([DataDriftPreset(columns=drawn, num_method="psi", num_threshold=psi_limit)]).run(*sides)
+        columns = [name for name in current.columns if current[name].notna().any() and reference[name].notna().any()]
+        definition = DataDefinition(numerical_columns=columns)
+        sides = [Dataset.from_pandas(side[columns], data_definition=definition) for side in (current, reference)]
+        snapshot = Report([DataDriftPreset(columns=columns, num_method="psi", num_threshold=psi_limit)]).run(*sides)
         return str(snapshot.get_html_str(as_iframe=False))
 
 
 def _with_banner(page: str, use_case: UseCase, night: Night, champion: Champion, drift: NightDrift) -> str:
     verdict = drift.verdict
     colour = {"pass": "#2e7d4f", "fail": "#c0392b"}.get(verdict.outcome, "#b7791f")
-    said = verdict.outcome.replace("_", " ")
-    title = escape(f"{use_case.use_case}, night {night}: drift against champion version {champion.version}: {said}")
+    outcome = verdict.outcome.replace("_", " ")
+    title = escape(f"{use_case.use_case}, night {night}: drift against champion version {champion.version}: {outcome}")
     banner = BANNER.format(colour=colour, title=title, reason=escape(verdict.reason), note=NOTE.format(rows=ROWS))
     head, mark, rest = page.partition("<body>")
     return f"{head}{mark}{banner}{rest}" if mark else f"{banner}{page}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nightloop.ledger import Event
     from nightloop.workspace import Workspace
 
-TOLD = {
+EVENT_NAMES = {
     "contract_broken": "contract broken",
     "stage_failed": "stage failed",
     "gate_judged": "gate judged",
@@ -28,6 +28,7 @@ TOLD = {
     "alert_raised": "alert",
     "alert_undelivered": "alert not delivered",
 }
+TEXT_KEYS = ("reason", "headline", "what", "outcome", "version", "by")  # of an event's payload; the first that is there
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ class FeatureWeek:
 
 
 @dataclass(frozen=True)
-class Happening:
-    """An event of the ledger about one of the nights, in words."""
+class ReportedEvent:
+    """An event of the ledger about one of the nights, as the page shows it."""
 
     night: Night
     kind: str
@@ -95,7 +96,7 @@ class Week:
     nights: Nights
     lines: tuple[NightLine, ...]
     features: tuple[FeatureWeek, ...]
-    happenings: tuple[Happening, ...]
+    events: tuple[ReportedEvent, ...]
 
     @property
     def monitored(self) -> list[NightLine]:
@@ -145,20 +146,20 @@ def read_week(use_case: UseCase, nights: Nights, workspace: Workspace) -> Week:
         for night in nights
     )
     calendar = {feature for feature, definition in use_case.features.items() if definition.calendar}
-    return Week(nights, lines, _features(lines, calendar), tuple(_happenings(events)))
+    return Week(nights, lines, _features(lines, calendar), tuple(_reported_events(events)))
 
 
 def _figures(rows: Iterable[Mapping[str, Any]]) -> dict[Night, dict[Key, Value]]:
-    found: dict[Night, dict[Key, Value]] = {}
+    figures: dict[Night, dict[Key, Value]] = {}
     for row in rows:
         value = Value(row["value"], row["low"], row["high"], row["n"], row["source"])
-        found.setdefault(row["night"], {})[(row["metric"], row["group"])] = value
-    return found
+        figures.setdefault(row["night"], {})[(row["metric"], row["group"])] = value
+    return figures
 
 
 def _rows_in(figures: Mapping[Key, Value], sources: Iterable[str]) -> int | None:
-    counted = [figures[("rows_in", f"source={source}")] for source in sources if ("rows_in", f"source={source}") in figures]
-    return int(sum(item.value for item in counted)) if counted else None
+    counts = [value for source in sources if (value := figures.get(("rows_in", f"source={source}")))]
+    return int(sum(count.value for count in counts)) if counts else None
 
 
 def _features(lines: Iterable[NightLine], calendar: set[str]) -> tuple[FeatureWeek, ...]:
@@ -170,29 +171,32 @@ def _features(lines: Iterable[NightLine], calendar: set[str]) -> tuple[FeatureWe
                 shift, limit = line.figures[("mean_shift", feature)], line.figures[("mean_shift_threshold", feature)]
                 excess = max(psi.value / line.figures[("psi_threshold", feature)].value, shift.value / limit.value)
                 excesses.setdefault(feature, []).append((excess, line))
-    ranked = [_feature(name, found, name not in calendar) for name, found in excesses.items()]
+    ranked = [_feature(name, nights, name not in calendar) for name, nights in excesses.items()]
     return tuple(sorted(ranked, key=lambda item: (not item.watched, -item.excess, item.name)))
 
 
-def _feature(name: str, found: list[tuple[float, NightLine]], watched: bool) -> FeatureWeek:
-    excess, worst = max(found, key=lambda item: item[0])
+def _feature(name: str, nights: list[tuple[float, NightLine]], watched: bool) -> FeatureWeek:
+    excess, worst = max(nights, key=lambda item: item[0])
     return FeatureWeek(
         name=name,
         excess=excess,
         worst=worst.night,
-        drifted=sum(each > 1 for each, _ in found),
-        judged=len(found),
+        drifted=sum(each > 1 for each, _ in nights),
+        judged=len(nights),
         missing_share=worst.figures[("missing_share", name)].value,
         reference_missing_share=worst.figures[("reference_missing_share", name)].value,
         watched=watched,
     )
 
 
-def _happenings(events: Iterable[Event]) -> Iterable[Happening]:
-    """Tell events in the order of night and log; keeping a champion is the usual and is told in the table of nights."""
-    told = [event for event in events if event.kind in TOLD and not (event.kind == "decision_made" and event.subject == "keep")]
-    for event in sorted(told, key=lambda event: (event.night, event.seq)):
+def _reported_events(events: Iterable[Event]) -> Iterable[ReportedEvent]:
+    """Yield events in the order of night and log; a decision to keep the champion stands in the table of nights already."""
+    reported = [event for event in events if event.kind in EVENT_NAMES and not _is_keep(event)]
+    for event in sorted(reported, key=lambda event: (event.night, event.seq)):
         assert event.night is not None  # noqa: S101 - the caller took events of the week
-        said = event.payload
-        text = next((str(said[key]) for key in ("reason", "headline", "what", "outcome", "version", "by") if said.get(key)), "")
-        yield Happening(event.night, TOLD[event.kind], event.subject, text)
+        text = next((str(event.payload[key]) for key in TEXT_KEYS if event.payload.get(key)), "")
+        yield ReportedEvent(event.night, EVENT_NAMES[event.kind], event.subject, text)
+
+
+def _is_keep(event: Event) -> bool:
+    return event.kind == "decision_made" and event.subject == "keep"

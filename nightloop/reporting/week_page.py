@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.reporting.charts import bar_chart, calibration_chart, interval_chart
-from nightloop.reporting.highlights import remarks
+from nightloop.reporting.highlights import highlights
 from nightloop.reporting.week import Value, Week
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ SHOWN_FEATURES = 12
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing with its title and what it says."""
+    """A drawing with its title and what it shows."""
 
     title: str
     text: str
@@ -42,7 +42,7 @@ def render(week: Week, use_case: UseCase) -> str:
     return environment.get_template("week.html.j2").render(
         week=week,
         use_case=use_case,
-        remarks=remarks(week, use_case),
+        highlights=highlights(week, use_case),
         metric_set=metric_set,
         pooled=lambda metric: week.last.figure(f"pooled_{metric}"),
         scored=int(sum(item.value for item in scored)),
@@ -78,8 +78,8 @@ def _charts(week: Week, use_case: UseCase) -> list[Chart]:
         ),
         Chart(
             "Calibration",
-            "What was said against what was seen, in tenths of the pooled scores. "
-            f"On the line, a {metric_set.answers} is what it says.",
+            f"Mean {metric_set.answers} against what was observed, in tenths of the pooled scores. "
+            "On the line, they are equal.",
             Markup(  # noqa: S704 - as above
                 calibration_chart(
                     _bins(week.last.figures),
@@ -96,7 +96,7 @@ def _charts(week: Week, use_case: UseCase) -> list[Chart]:
                     shares,
                     labels,
                     name="Share of drifted features by night",
-                    say=lambda value: f"{value:.0%}",
+                    format_value=lambda value: f"{value:.0%}",
                     line=limits.drifted_share_limit,
                     line_name="limit",
                 )
@@ -110,7 +110,7 @@ def _charts(week: Week, use_case: UseCase) -> list[Chart]:
                     [_value(line.figure("rows_scored")) for line in week.lines],
                     labels,
                     name="Rows scored by night",
-                    say=lambda value: f"{value:,.0f}",
+                    format_value=lambda value: f"{value:,.0f}",
                 )
             ),
         ),
@@ -122,8 +122,8 @@ def _value(item: Value | None) -> float | None:
 
 
 def _bins(figures: Mapping[tuple[str, str], Value]) -> list[tuple[Value, Value]]:
-    said = {group: value for (metric, group), value in figures.items() if metric == "pooled_calibration_said"}
-    return [(value, figures[("pooled_calibration_seen", group)]) for group, value in sorted(said.items())]
+    predicted = {group: value for (metric, group), value in figures.items() if metric == "pooled_calibration_said"}
+    return [(value, figures[("pooled_calibration_seen", group)]) for group, value in sorted(predicted.items())]
 
 
 def _groups(week: Week, use_case: UseCase) -> list[tuple[str, dict[str, Value | None]]]:

@@ -33,13 +33,13 @@ def test_a_night_without_a_value_leaves_a_gap_that_shows():
 
 
 def test_bars_over_the_limit_stand_out():
-    drawn = bar_chart([0.2, 0.6, None], ["a", "b", "c"], name="share", say=lambda x: f"{x:.0%}", line=0.5)
+    drawn = bar_chart([0.2, 0.6, None], ["a", "b", "c"], name="share", format_value=lambda x: f"{x:.0%}", line=0.5)
     assert drawn.count('class="bar over"') == 1
     assert drawn.count('class="bar"') == 1
 
 
 def test_labels_are_escaped():
-    assert "<b>" not in bar_chart([1.0], ["<b>"], name='"><b>', say=str)
+    assert "<b>" not in bar_chart([1.0], ["<b>"], name='"><b>', format_value=str)
 
 
 def test_perfect_calibration_lies_on_the_diagonal():
