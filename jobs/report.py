@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from pathlib import Path
 
 import pyarrow as pa
 
 from jobs.published import Progress, Published, silent
+from nightloop.atomic_file import write_atomically
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.lake import Commit
@@ -41,7 +40,7 @@ def _report(use_case: UseCase, nights: Nights, workspace: Workspace) -> Publishe
     name, lake = use_case.use_case, workspace.lake
     week = read_week(use_case, nights, workspace)
     page = render(week, use_case)
-    path = _write(workspace.reports / name / f"week-{nights.first}.html", page)
+    path = write_atomically(workspace.reports / name / f"week-{nights.first}.html", page)
     row = {
         "week": nights.first,
         "page": str(path.relative_to(workspace.reports)),
@@ -52,13 +51,3 @@ def _report(use_case: UseCase, nights: Nights, workspace: Workspace) -> Publishe
     commit = Commit(STAGE, name, definition_digest(use_case), inputs)
     state = lake.publish(f"{name}/reports", nights.last, pa.Table.from_pylist([row]), commit)
     return Published.of(name, f"{name}/reports", state, {"page": str(path), "nights_monitored": len(week.monitored)})
-
-
-def _write(path: Path, page: str) -> Path:
-    """Put the page in place in one move: a reader sees the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as file:
-        file.write(page)
-    fresh = Path(file.name)
-    fresh.chmod(0o644)
-    return fresh.replace(path)

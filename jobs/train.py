@@ -19,6 +19,7 @@ from typing import Any
 from jobs.published import Progress, Published, silent
 from jobs.train_gates import GATES, gate, promote
 from jobs.training_state import baseline_path, candidate_version, champion_before, manifest_of, predictor_of
+from nightloop.atomic_file import write_atomically
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed, UsageError
@@ -137,7 +138,7 @@ def fit(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Prog
         progress("fitting", 0, 2)
         rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
         made = candidates.fit(use_case, manifest, rows)
-        training_snapshot.replace(kept, candidates.baseline_json(made))
+        write_atomically(kept, candidates.baseline_json(made))
         progress("registering", 1, 2)
         standing = standing or _register(use_case, manifest, workspace, rows=rows, made=made)
     payload = {"training_key": manifest.training_key, "run_id": standing.run_id, "bundle_digest": standing.bundle_digest}

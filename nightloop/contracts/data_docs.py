@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from nightloop.atomic_file import write_atomically
 from nightloop.contracts import great_expectations_engine
 from nightloop.contracts.results import Result
 from nightloop.contracts.suite import Rule
@@ -115,9 +116,6 @@ def index_page(title: str, told: str, rows: Iterable[Sequence[str]], head: Seque
 
 def write(pages: dict[str, str], folder: Path) -> Path:
     """Write the pages, each whole, the index last, so that no link leads nowhere; return the index."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name in [*(name for name in pages if name != "index"), "index"]:
-        partial = folder / f".{name}.part"
-        partial.write_text(pages[name], encoding="utf-8")
-        partial.replace(folder / f"{name}.html")
+        write_atomically(folder / f"{name}.html", pages[name])
     return folder / "index.html"

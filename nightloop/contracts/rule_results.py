@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from nightloop.atomic_file import write_atomically
 from nightloop.contracts import great_expectations_engine
 from nightloop.contracts.fast_path import look
 from nightloop.contracts.results import Result
@@ -59,8 +58,5 @@ def _key(rules: Sequence[Rule], table: pa.Table) -> str:
 
 def _keep(file: Path, found: Sequence[Result]) -> None:
     """Write atomically: a reader sees a whole verdict or none."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=file.parent, suffix=".partial")
-    with os.fdopen(handle, "w", encoding="utf-8") as partial:
-        json.dump([{"success": item.success, "rows": item.rows, "observed": item.observed} for item in found], partial)
-    Path(name).replace(file)
+    verdicts = [{"success": item.success, "rows": item.rows, "observed": item.observed} for item in found]
+    write_atomically(file, json.dumps(verdicts))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from nightloop.atomic_file import write_atomically
 from nightloop.errors import SetupError, UsageError
 
 
@@ -32,7 +32,7 @@ def save(files: Mapping[Path, str], *, force: bool) -> None:
             for path, text in files.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 written.append(path)
-                _replace(path, text)
+                write_atomically(path, text)
         except OSError as error:
             _undo(written, before, made)
             raise SetupError(
@@ -45,17 +45,6 @@ def save(files: Mapping[Path, str], *, force: bool) -> None:
 def _missing(folder: Path) -> list[Path]:
     """Return the folders that are to be made, deepest last."""
     return [each for each in (*reversed(folder.parents), folder) if not each.exists()]
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _undo(written: list[Path], before: Mapping[Path, Path], made: list[Path]) -> None:

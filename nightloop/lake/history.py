@@ -7,13 +7,12 @@ of another table at the same place, is passed over. So the cost of a stage stays
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nightloop.atomic_file import write_atomically
 from nightloop.lake.commits import NightState
 from nightloop.nights import Night
 
@@ -47,10 +46,7 @@ class CommitCache:
     def write(self, table_id: str, version: int, states: Sequence[NightState]) -> None:
         """Keep what the commits up to a version said; of two writers, either wins: both are right."""
         kept = {"table": table_id, "version": version, "commits": [_said(state) for state in states]}
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.file.with_name(f"{self.file.name}.{uuid.uuid4().hex}")
-        fresh.write_text(json.dumps(kept))
-        os.replace(fresh, self.file)  # noqa: PTH105 - the one call that replaces atomically
+        write_atomically(self.file, json.dumps(kept))
 
 
 def _said(state: NightState) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -63,10 +62,11 @@ class Session:
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
         """Hold off other processes of this HOME."""
+        from filelock import FileLock
+
         path = self.settings.home / "locks" / f"mlflow-{name}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with FileLock(path):
             yield
 
     @property

@@ -6,7 +6,6 @@ files appear by renaming, DVC works under a lock, and the manifest is written la
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import json
@@ -21,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nightloop.atomic_file import write_atomically
 from nightloop.errors import NotReady, StoreDamaged, StoreUnavailable, command
 from nightloop.model.training_set import TrainingSet
 from nightloop.nights import Night, parse_night
@@ -71,7 +71,7 @@ def keep(home: Path, use_case: str, as_of: Night, rows: TrainingSet) -> tuple[Pa
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     with _alone(home / "training"):
         if not _kept(path, digest):
-            replace(path, content)
+            write_atomically(path, content)
             _track(home / "training", path)
         if not _kept(path, digest):
             raise StoreUnavailable(
@@ -83,7 +83,7 @@ def keep(home: Path, use_case: str, as_of: Night, rows: TrainingSet) -> tuple[Pa
 def write_manifest(home: Path, manifest: Manifest) -> None:
     """Write the manifest: from now on the training set is there."""
     text = json.dumps(manifest.as_json(), indent=1, sort_keys=True) + "\n"
-    replace(folder(home, manifest.use_case, manifest.as_of) / MANIFEST, text.encode())
+    write_atomically(folder(home, manifest.use_case, manifest.as_of) / MANIFEST, text.encode())
 
 
 def read_manifest(home: Path, use_case: str, as_of: Night) -> Manifest:
@@ -119,13 +119,6 @@ def read(manifest: Manifest, features: tuple[str, ...], classes: tuple[str, ...]
             + command("train", manifest.use_case, manifest.as_of),
         )
     return TrainingSet(pq.read_table(io.BytesIO(content)), features, classes)
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Put content in place of a file in one move."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.rename(path)
 
 
 def _bytes(table: pa.Table) -> bytes:
@@ -165,7 +158,8 @@ def _track(root: Path, path: Path) -> None:
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
     """Let one process at a time work with DVC; the lock goes with the process that holds it."""
+    from filelock import FileLock
+
     root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(root / ".lock"):
         yield

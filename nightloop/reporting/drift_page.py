@@ -6,7 +6,6 @@ The alarm is ours (``evidence.drift``); the page is to look with. It costs secon
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from html import escape
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nightloop.atomic_file import write_atomically
 from nightloop.evidence.drift import NightDrift
 from nightloop.model import bundle
 from nightloop.nights import Night, one
@@ -55,13 +55,8 @@ def write_drift_page(use_case: UseCase, night: Night, workspace: Workspace, cham
     )
     current = _sample(workspace.lake.snapshot(table, one(night)), names, seed)
     path = workspace.reports / use_case.use_case / str(night) / "drift.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        fresh = Path(file.name)
     page = _evidently(reference, current, use_case.monitoring.psi_limit)
-    fresh.write_text(_with_banner(page, use_case, night, champion, drift), encoding="utf-8")
-    fresh.chmod(0o644)
-    return fresh.replace(path)
+    return write_atomically(path, _with_banner(page, use_case, night, champion, drift))
 
 
 def _sample(snapshot: Snapshot, names: list[str], seed: int) -> pd.DataFrame:

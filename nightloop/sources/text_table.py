@@ -6,8 +6,6 @@ judged later, by its expressions and its contract.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from nightloop.atomic_file import replacing
 from nightloop.errors import SourceDamaged
 
 ROW = "=row"  # the record's position; no source has a column of this name
@@ -51,11 +50,8 @@ def finished(table: pa.Table, maximum_cell_bytes: int) -> pa.Table:
 
 def keep_copy(table: pa.Table, copy: Path) -> None:
     """Write a table to ``copy`` so that a reader sees all of it or nothing, whoever is killed."""
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=copy.parent, suffix=".partial")
-    os.close(handle)
-    pq.write_table(table, name, compression="zstd", row_group_size=65536)
-    Path(name).replace(copy)
+    with replacing(copy) as fresh:
+        pq.write_table(table, fresh, compression="zstd", row_group_size=65536)
 
 
 def damaged(origin: str, what: str, remedy: str) -> SourceDamaged:
