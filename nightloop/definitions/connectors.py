@@ -12,19 +12,6 @@ from pydantic import ConfigDict, Field
 from nightloop.definitions.simulation import SimulatorConnector
 from nightloop.definitions.strict import Name, Strict
 
-__all__ = [
-    "MAXIMUM_BYTES",
-    "MAXIMUM_CELL_BYTES",
-    "Connector",
-    "FilesConnector",
-    "Name",
-    "PackageConnector",
-    "SimulatorConnector",
-    "SqlConnector",
-    "Strict",
-    "TableConnector",
-]
-
 MAXIMUM_BYTES = 2**30
 MAXIMUM_CELL_BYTES = 2**20
 

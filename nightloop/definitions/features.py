@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nightloop.definitions.connectors import Name, Strict
+from nightloop.definitions.strict import Name, Strict
 
 Expression = Annotated[str, Field(min_length=1, description="SQL expression in the documented subset.")]
 WindowFunction = Literal["count", "sum", "mean", "min", "max", "std", "distinct", "last", "time_since"]

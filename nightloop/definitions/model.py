@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nightloop.definitions.connectors import Name, Strict
+from nightloop.definitions.strict import Name, Strict, Task
 
-Task = Literal["binary", "regression", "multiclass"]
 Parameters = dict[str, float | int | str]
 # A class is part of column names (probability_<class>), and engines do not tell capitals apart there.
 ClassName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,48}$")]

@@ -1,12 +1,28 @@
-"""Gather every mistake of one file, and raise them as one error that shows each at its line."""
+"""The mistakes of one file: gathered, put into plain words, and raised as one error that shows each at its line."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from nightloop.definitions.yaml_lines import Key, Lines
-from nightloop.errors import DefinitionError
+from nightloop.errors import DefinitionError, meant
+
+_BY_TYPE = {
+    "string_type": "Write a text; a number, a date or a yes that is meant as one needs quotes.",
+    "bool_type": "Write true or false.",
+    "list_type": "Write a list: [one, two].",
+    "dict_type": "Write a mapping: {key: value}.",
+    "model_type": "Write a mapping: {key: value}.",
+    "model_attributes_type": "Write a mapping: {key: value}.",
+    "tuple_type": "Write two numbers: [low, high].",
+    "float_type": "Write a number, for example 0.5.",
+    "int_type": "Write a whole number, for example 7.",
+    "int_from_float": "Write a whole number, for example 7.",
+    "date_type": "Write a day as YYYY-MM-DD.",
+}
 
 
 @dataclass(frozen=True)
@@ -20,15 +36,15 @@ class Problem:
 
 @dataclass
 class Problems:
-    """The mistakes found so far in one file."""
+    """The mistakes noted so far in one file."""
 
     file: str
     lines: Lines
-    found: list[Problem] = field(default_factory=list)
+    noted: list[Problem] = field(default_factory=list)
 
     def add(self, path: Sequence[Key], what: str, do: str) -> None:
         """Note a mistake at the value that ``path`` leads to."""
-        self.found.append(Problem(self.lines.of(path), what, do))
+        self.noted.append(Problem(self.lines.of(path), what, do))
 
     def raise_if_any(self) -> None:
         """Raise one error for all mistakes, first line first.
@@ -36,10 +52,25 @@ class Problems:
         Raises:
             DefinitionError: at least one mistake was noted.
         """
-        if not self.found:
+        if not self.noted:
             return
-        first, *others = sorted(self.found, key=lambda problem: problem.line)
+        first, *others = sorted(self.noted, key=lambda problem: problem.line)
         more = "".join(f"\n{self.file}:{problem.line}: {problem.what} {problem.do}" for problem in others)
         error = DefinitionError(first.what, where=f"{self.file}:{first.line}", do=first.do + more)
         error.mistakes = tuple((f"{self.file}:{problem.line}", problem.what, problem.do) for problem in (first, *others))
         raise error
+
+
+def expected(item: Any) -> str:
+    """Return what is allowed, as a sentence, for one error of pydantic."""
+    kind = str(item["type"])
+    if kind in _BY_TYPE:
+        return _BY_TYPE[kind]
+    if kind.startswith("date"):
+        return "Write a day that exists as YYYY-MM-DD."
+    if kind == "literal_error":
+        allowed = re.findall("'([^']*)'", item["ctx"]["expected"])
+        return f"{meant(str(item['input']), allowed)}Allowed: {', '.join(allowed)}."
+    if kind == "too_long" and item.get("ctx", {}).get("field_type") == "Tuple":
+        return _BY_TYPE["tuple_type"]
+    return f"{item['msg']}."

@@ -11,9 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nightloop.definitions.problems import Problems
+from nightloop.definitions.problems import Problems, expected
 from nightloop.definitions.use_case import UseCase
-from nightloop.definitions.validation_messages import expected
 from nightloop.definitions.yaml_lines import Key
 from nightloop.errors import suggest
 

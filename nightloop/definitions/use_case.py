@@ -11,14 +11,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from nightloop.definitions.connectors import Connector, Name, Strict
+from nightloop.definitions.connectors import Connector
 from nightloop.definitions.features import Expression, Feature
-from nightloop.definitions.limits import CalibrationGate, FairnessGate, Gates, Monitoring, PerformanceGate
-from nightloop.definitions.model import Model, Split
+from nightloop.definitions.gates import Gates, Monitoring
+from nightloop.definitions.model import Model
+from nightloop.definitions.strict import Name, Strict
 from nightloop.expressions.types import ColumnType
-
-__all__ = ["CalibrationGate", "FairnessGate", "Gates", "Monitoring", "PerformanceGate", "Retrain", "Split", "UseCase"]
-
 
 # --- sources -----------------------------------------------------------------------------------------------------------
 

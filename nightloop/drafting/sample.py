@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nightloop.definitions.connectors import Connector, FilesConnector, SqlConnector
-from nightloop.definitions.patterns import S3, fault_of
+from nightloop.definitions.patterns import S3, files_fault
 from nightloop.errors import SourceDamaged, UsageError
 from nightloop.nights import Night
 from nightloop.settings import connection
@@ -94,7 +94,7 @@ def _files(source: str, definitions: Path) -> tuple[Connector, str]:
     inside = path.resolve().is_relative_to(base) and not source.startswith(S3)
     pattern = source if source.startswith(S3) else str(path.resolve().relative_to(base) if inside else path)
     connector = FilesConnector(kind="files", pattern=pattern, absolute=not inside and not source.startswith(S3))
-    if fault := fault_of(connector):
+    if fault := files_fault(connector):
         raise UsageError(fault[0], where="--from", do=f"{fault[1]} Rename the file, or give a path without braces.")
     if not source.startswith(S3) and not set(source) & set("*?{") and not path.is_file():
         raise UsageError(f"there is no file '{source}'.", where="--from", do="Give the path of a file that exists.")

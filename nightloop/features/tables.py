@@ -8,7 +8,7 @@ from datetime import timedelta
 import pyarrow as pa
 
 from nightloop.definitions.features import CrossFeature, ExpressionFeature, Feature, LagFeature, LookupFeature, PeersFeature
-from nightloop.definitions.label_types import LABEL_TYPES
+from nightloop.definitions.strict import LABEL_TYPES
 from nightloop.definitions.use_case import UseCase
 from nightloop.expressions.types import ColumnType
 from nightloop.features.tiles import families, longest_window, over_records, tile_schema

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nightloop.definitions.connectors import Connector as Declared
-from nightloop.definitions.connectors import FilesConnector, PackageConnector, SimulatorConnector, SqlConnector, TableConnector
+from nightloop.definitions.connectors import FilesConnector, PackageConnector, SqlConnector, TableConnector
+from nightloop.definitions.simulation import SimulatorConnector
 from nightloop.sources.connector import Connector, SourceContext
 from nightloop.sources.files import Folder
 from nightloop.sources.package import Package

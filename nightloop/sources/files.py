@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.fs as pafs
 
 from nightloop.definitions.connectors import FilesConnector
-from nightloop.definitions.patterns import S3, fault_of
+from nightloop.definitions.patterns import S3, files_fault
 from nightloop.errors import DefinitionError, SourceDamaged, SourceUnavailable
 from nightloop.lake import filesystem
 from nightloop.nights import Night
@@ -93,7 +93,7 @@ class Folder:
             SourceDamaged: the folder may not be read, or a link leads out of it.
             SourceUnavailable: the object store does not answer.
         """
-        if fault := fault_of(self.declared):
+        if fault := files_fault(self.declared):
             raise DefinitionError(fault[0], where="connector.pattern", do=fault[1])
         start = self._start(self.declared.pattern, night)
         marker = self._start(self.declared.complete_when, night) if self.declared.complete_when else None

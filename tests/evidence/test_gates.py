@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nightloop.definitions.use_case import CalibrationGate, FairnessGate, PerformanceGate
+from nightloop.definitions.gates import CalibrationGate, FairnessGate, PerformanceGate
 from nightloop.evidence import gates, metrics
 from nightloop.evidence.gates import Evaluation
 

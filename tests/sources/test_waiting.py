@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from nightloop.definitions.connectors import FilesConnector
-from nightloop.definitions.patterns import fault_of
+from nightloop.definitions.patterns import files_fault
 from nightloop.errors import SourceUnavailable
 from nightloop.sources.files import Folder, Listing
 from nightloop.sources.waiting import Outcome, Watch, deadline, late
@@ -107,7 +107,7 @@ def test_an_unfinished_delivery_is_not_read(tmp_path: Path) -> None:
 
 def test_what_is_waited_for_is_a_nights_own_file() -> None:
     def fault(**declared: object) -> str:
-        found = fault_of(FilesConnector.model_validate({"kind": "files", **declared}))
+        found = files_fault(FilesConnector.model_validate({"kind": "files", **declared}))
         return found[0] if found else ""
 
     assert "no {night}" in fault(pattern="data/all.csv", arrives_by="03:30")

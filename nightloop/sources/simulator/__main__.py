@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from nightloop.definitions import UseCase, load_use_case
-from nightloop.definitions.connectors import SimulatorConnector
+from nightloop.definitions.simulation import SimulatorConnector
 from nightloop.errors import NightloopError, UsageError
 from nightloop.nights import Nights, parse_nights
 from nightloop.settings import load_settings

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from nightloop.definitions.connectors import MAXIMUM_CELL_BYTES, SimulatorConnector
+from nightloop.definitions.connectors import MAXIMUM_CELL_BYTES
+from nightloop.definitions.simulation import SimulatorConnector
 from nightloop.nights import Night
 from nightloop.sources.connector import Delivery, SourceContext
 from nightloop.sources.simulator.flaws import delivery

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from nightloop.definitions.limits import FairnessMetric, PerformanceMetric
-from nightloop.definitions.model import MulticlassModel, Task
+from nightloop.definitions.gates import FairnessMetric, PerformanceMetric
+from nightloop.definitions.model import MulticlassModel
 from nightloop.definitions.problems import Problems
+from nightloop.definitions.strict import Task
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import suggest
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo, available_timezones
 
-from nightloop.definitions import cron_lines
 from nightloop.definitions.check_features import FeatureChecks
 from nightloop.definitions.check_rules import BESIDE_THE_KEY, RESERVED, Path
-from nightloop.definitions.connectors import Connector, FilesConnector, SimulatorConnector, TableConnector
-from nightloop.definitions.label_types import LABEL_TYPES
-from nightloop.definitions.patterns import fault_of
+from nightloop.definitions.connectors import Connector, FilesConnector, TableConnector
+from nightloop.definitions.patterns import files_fault, schedule_fault
 from nightloop.definitions.problems import Problems
-from nightloop.definitions.simulation import Portfolio
+from nightloop.definitions.simulation import Portfolio, SimulatorConnector
+from nightloop.definitions.strict import LABEL_TYPES
 from nightloop.definitions.use_case import Source, UseCase
 from nightloop.errors import meant
 
@@ -69,7 +68,7 @@ class _Check(FeatureChecks):
             self.problems.add(
                 ("last_night",), f"last_night {use_case.last_night} is before first_night.", "Write the later night last."
             )
-        if fault := cron_lines.fault_of(use_case.schedule):
+        if fault := schedule_fault(use_case.schedule):
             self.problems.add(("schedule",), f"'{use_case.schedule}' is no cron line.", fault)
 
     def source(self, source: Source, path: Path) -> None:
@@ -103,7 +102,7 @@ class _Check(FeatureChecks):
 
     def connector(self, connector: Connector, path: Path) -> None:
         """A pattern stays in its folder, no use case waits for itself, and all simulated tables are of one portfolio."""
-        if isinstance(connector, FilesConnector) and (fault := fault_of(connector)):
+        if isinstance(connector, FilesConnector) and (fault := files_fault(connector)):
             self.problems.add((*path, "pattern"), *fault)
         if isinstance(connector, TableConnector) and connector.use_case == self.use_case.use_case:
             self.problems.add(

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from nightloop.definitions.connectors import Name, Strict
 from nightloop.definitions.model import ClassName
+from nightloop.definitions.strict import Name, Strict
 
 PerformanceMetric = Literal["auc", "mae", "log_loss"]
 FairnessMetric = Literal[
