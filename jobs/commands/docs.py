@@ -1,4 +1,4 @@
-"""Write the page and the lineage picture of a use case: python -m jobs docs USE_CASE."""
+"""Write the page of a use case: python -m jobs docs USE_CASE."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from jobs.commands.console import errors, output
 from nightloop.contracts import load_contract
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.errors import DefinitionError
-from nightloop.reporting.lineage import lineage
-from nightloop.reporting.lineage_svg import lineage_svg
 from nightloop.reporting.use_case_page import use_case_page
 from nightloop.settings import REPOSITORY, load_settings
 from nightloop.sources import raw_schema
@@ -52,7 +50,7 @@ def pages(name: str, definitions: Path, contracts: Path) -> dict[str, str]:
         source: load_contract(contracts, use_case.contracts_of, source, raw_schema(declared).names)
         for source, declared in use_case.sources.items()
     }
-    return {f"{name}.md": use_case_page(use_case, suites), f"{name}.svg": lineage_svg(lineage(use_case))}
+    return {f"{name}.md": use_case_page(use_case, suites)}
 
 
 def _tell(written: list[str], stale: list[str]) -> None:

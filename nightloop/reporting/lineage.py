@@ -11,10 +11,10 @@ from nightloop.definitions.use_case import UseCase
 
 @dataclass(frozen=True)
 class Group:
-    """Features that are made in one way from one source.
+    """Features that are computed alike from one source.
 
     Attributes:
-        title: how they are made.
+        title: how they are computed.
         tiles: nights of the tiles they are summed from; empty where there are none.
     """
 
@@ -46,14 +46,14 @@ class Lineage:
 def lineage(use_case: UseCase) -> Lineage:
     """Return the lineage that the use case declares, groups by the order of their sources."""
     sources = tuple(use_case.sources)
-    found: dict[tuple[str, str], list[str]] = {}
+    features: dict[tuple[str, str], list[str]] = {}
     windows: dict[tuple[str, str], set[int]] = {}
     for name, feature in use_case.features.items():
-        place = _place(feature, use_case.entity.source)
-        found.setdefault(place, []).append(name)
-        windows.setdefault(place, set()).update(nights_of(feature))
-    ordered = sorted(found, key=lambda place: (place[0] != use_case.entity.source, sources.index(place[0])))
-    groups = (Group(*place, tuple(found[place]), tuple(sorted(windows[place]))) for place in ordered)
+        group = _source_and_title(feature, use_case.entity.source)
+        features.setdefault(group, []).append(name)
+        windows.setdefault(group, set()).update(nights_of(feature))
+    ordered = sorted(features, key=lambda group: (group[0] != use_case.entity.source, sources.index(group[0])))
+    groups = (Group(*group, tuple(features[group]), tuple(sorted(windows[group]))) for group in ordered)
     return Lineage(
         use_case.use_case,
         sources,
@@ -73,7 +73,7 @@ def nights_of(feature: Feature) -> Iterator[int]:
             yield nights
 
 
-def _place(feature: Feature, entity: str) -> tuple[str, str]:
+def _source_and_title(feature: Feature, entity: str) -> tuple[str, str]:
     match feature:
         case ExpressionFeature() | CrossFeature():
             return entity, "of the row itself"

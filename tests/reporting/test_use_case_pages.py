@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree as ET
-
 import pytest
 
 from jobs.commands import docs
@@ -12,8 +10,6 @@ from jobs.commands.docs import FOLDER, pages
 from nightloop.contracts import load_contract
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.definitions.loading import parse_use_case
-from nightloop.reporting.lineage import lineage
-from nightloop.reporting.lineage_svg import lineage_svg
 from nightloop.reporting.use_case_page import use_case_page
 from nightloop.settings import REPOSITORY
 from nightloop.sources import raw_schema
@@ -21,7 +17,6 @@ from tests.definitions.mistakes import RIGHT, SUITES
 
 DEFINITIONS, CONTRACTS = REPOSITORY / "feature_defs", REPOSITORY / "great_expectations"
 NAMES = use_case_names(DEFINITIONS)
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,6 +39,8 @@ def test_a_page_names_every_source_column_feature_and_rule(name):
         assert f"\n### {source}\n" in page
         for column in declared.columns:
             assert f"\n| `{column}` | " in page
+        for rule in load_contract(CONTRACTS, use_case.contracts_of, source, raw_schema(declared).names).rules:
+            assert f" | `{rule.name}` |" in page
 
 
 @pytest.fixture
@@ -95,39 +92,12 @@ def test_every_kind_of_feature_says_what_it_is_made_from(page_of):
         assert said in page
 
 
-def test_the_picture_shows_every_source_and_feature_once_from_left_to_right():
-    for name in NAMES:
-        use_case = load_use_case(name, DEFINITIONS)
-        root = ET.fromstring(lineage_svg(lineage(use_case)))
-        placed = {text.text: float(text.get("x") or 0) for text in root.iter(f"{SVG}text")}
-        assert set(use_case.features) <= set(placed)
-        assert set(use_case.sources) <= set(placed)
-        sources = max(placed[source] for source in use_case.sources)
-        features = min(placed[feature] for feature in use_case.features)
-        assert sources < features < placed[name]
-        inside = [float(box.get("y") or 0) + float(box.get("height") or 0) for box in root.iter(f"{SVG}rect")]
-        assert max(inside) <= float(root.get("height") or 0)
-
-
-def test_no_two_boxes_of_the_picture_overlap():
-    for name in NAMES:
-        root = ET.fromstring(lineage_svg(lineage(load_use_case(name, DEFINITIONS))))
-        boxes = [
-            tuple(float(box.get(key) or 0) for key in ("x", "y", "width", "height"))
-            for box in root.iter(f"{SVG}rect")
-            if box.get("class") not in (None, "head")
-        ]
-        for i, (x, y, width, height) in enumerate(boxes):
-            for a, b, w, h in boxes[i + 1 :]:
-                assert x + width <= a or a + w <= x or y + height <= b or b + h <= y
-
-
 def test_the_command_writes_once_and_tells_what_is_out_of_date(tmp_path, capsys):
     assert main(["docs", "flight_delay", "--to", str(tmp_path), "--check"]) == 3
     assert "out of date" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
     assert main(["docs", "flight_delay", "--to", str(tmp_path)]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"flight_delay.md", "flight_delay.svg"}
+    assert {path.name for path in tmp_path.iterdir()} == {"flight_delay.md"}
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert main(["docs", "flight_delay", "--to", str(tmp_path), "--check"]) == 0
     assert docs.write("flight_delay", to=str(tmp_path)) == 0
