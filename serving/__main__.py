@@ -130,7 +130,7 @@ def _application(options: argparse.Namespace, settings: Settings) -> FastAPI:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open the port before anything is loaded, so that a taken one is told at once.
+    """Open the port before anything is loaded, so that a taken one is reported at once.
 
     Raises:
         SetupError: taken, or not ours to open.

@@ -1,4 +1,4 @@
-"""What the service says, as /docs and openapi.json describe it."""
+"""What the service answers, as /docs and openapi.json describe it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Reason(BaseModel):
     value: float | None = Field(description="The feature's value; null: missing.")
     effect: float = Field(
         description="Contribution in log-odds, positive: towards the label being true; of a number: in its unit; of several "
-        "classes: to the margin of the class that is told."
+        "classes: to the margin of the predicted class."
     )
 
 
@@ -116,7 +116,7 @@ class Health(BaseModel):
 
 
 class UseCaseReadiness(BaseModel):
-    """How one use case stands."""
+    """The status of one use case."""
 
     model_config = ConfigDict(protected_namespaces=())
 

@@ -1,4 +1,4 @@
-"""The web application: routes, and what each needs. Deciding is done elsewhere; see editions.py."""
+"""The web application: routes, and what each needs. Deciding is done elsewhere; see model_snapshot.py and refresh.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nightloop.workspace import Workspace
 from serving import problems
 from serving.access import TokenCheck
 from serving.answers import Health, Models, Readiness
-from serving.metrics import Metrics, Observed
+from serving.metrics import Metrics, MetricsMiddleware
 from serving.prediction import Prediction, add_prediction_routes
 from serving.refresh import LoadedModels
 from serving.status import is_ready, models_of, readiness_of
@@ -42,8 +42,8 @@ class Options:
 
     token: SecretStr | None = None
     poll_seconds: float = 5.0  # between looks for a newer champion or night
-    most_rows: int = 1_000  # of one request
-    most_bytes: int = 2_000_000  # of one request's body
+    max_rows: int = 1_000  # of one request
+    max_bytes: int = 2_000_000  # of one request's body
 
 
 def create_app(
@@ -54,12 +54,12 @@ def create_app(
     clock: Clock = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """Build the service for these use cases. It loads them, and what comes later, while it runs."""
-    shelves = {use_case.use_case: LoadedModels(workspace, use_case, clock) for use_case in use_cases}
-    measures = Metrics()
+    loaded_models = {use_case.use_case: LoadedModels(workspace, use_case, clock) for use_case in use_cases}
+    metrics = Metrics()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(_keep_fresh(list(shelves.values()), measures, options.poll_seconds))
+        task = asyncio.create_task(_keep_fresh(list(loaded_models.values()), metrics, options.poll_seconds))
         yield
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -67,25 +67,25 @@ def create_app(
 
     # The pages of /docs bring their own script: a browser that asks us asks nobody else.
     app = FastAPIOffline(title="Nightloop", version=__version__, description=DESCRIPTION, lifespan=lifespan)
-    app.add_middleware(Observed, measures=measures)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)
-    _add_open_routes(app, list(shelves.values()), measures, clock)
+    _add_open_routes(app, list(loaded_models.values()), metrics, clock)
     protected = [Depends(TokenCheck(options.token)), Depends(HTTPBearer(auto_error=False))]
-    _add_models_route(app, list(shelves.values()), protected)
-    prediction = Prediction(shelves, measures, options.most_rows, options.most_bytes)
+    _add_models_route(app, list(loaded_models.values()), protected)
+    prediction = Prediction(loaded_models, metrics, options.max_rows, options.max_bytes)
     add_prediction_routes(app, prediction, protected)
     return app
 
 
-async def _keep_fresh(shelves: Sequence[LoadedModels], measures: Metrics, seconds: float) -> None:
+async def _keep_fresh(loaded_models: Sequence[LoadedModels], metrics: Metrics, seconds: float) -> None:
     while True:
-        for shelf in shelves:
-            await asyncio.to_thread(shelf.refresh)
-            measures.count_refresh(shelf)
+        for loaded in loaded_models:
+            await asyncio.to_thread(loaded.refresh)
+            metrics.count_refresh(loaded)
         await asyncio.sleep(seconds)
 
 
-def _add_open_routes(app: FastAPI, shelves: Sequence[LoadedModels], measures: Metrics, clock: Clock) -> None:
+def _add_open_routes(app: FastAPI, loaded_models: Sequence[LoadedModels], metrics: Metrics, clock: Clock) -> None:
     @app.get("/healthz", summary="Is the process alive?", tags=["operations"])
     async def healthz() -> Health:
         return Health()
@@ -98,21 +98,22 @@ def _add_open_routes(app: FastAPI, shelves: Sequence[LoadedModels], measures: Me
         responses={503: {"model": Readiness, "description": "Not yet, or not any more; the reasons are in the body."}},
     )
     async def readyz(response: Response) -> Readiness:
-        response.status_code = 200 if is_ready(shelves) else 503
-        return readiness_of(shelves)
+        response.status_code = 200 if is_ready(loaded_models) else 503
+        return readiness_of(loaded_models)
 
     @app.get(
         "/metrics",
         summary="Figures for Prometheus",
+        name="metrics",
         tags=["operations"],
         response_class=Response,
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Text exposition format."}},
     )
-    async def metrics(_request: Request) -> Response:
-        return Response(measures.text(shelves, clock()), media_type="text/plain; version=0.0.4; charset=utf-8")
+    async def metrics_text(_request: Request) -> Response:
+        return Response(metrics.text(loaded_models, clock()), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _add_models_route(app: FastAPI, shelves: Sequence[LoadedModels], protected: Sequence[object]) -> None:
+def _add_models_route(app: FastAPI, loaded_models: Sequence[LoadedModels], protected: Sequence[object]) -> None:
     @app.get(
         "/v1/models",
         summary="What answers now",
@@ -121,4 +122,4 @@ def _add_models_route(app: FastAPI, shelves: Sequence[LoadedModels], protected: 
         responses={401: {"model": problems.Problem, "description": "No token, or another one."}},
     )
     async def models() -> Models:
-        return models_of(shelves)
+        return models_of(loaded_models)

@@ -21,65 +21,65 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        own: dict[str, Any] = {"registry": self.registry}
+        into: dict[str, Any] = {"registry": self.registry}
         ProcessCollector(registry=self.registry)
-        self.requests = Counter("nightloop_requests", "Requests answered.", ["route", "status"], **own)
-        self.seconds = Histogram("nightloop_request_seconds", "Time to answer.", ["route"], buckets=BUCKETS, **own)
-        self.errors = Counter("nightloop_errors", "Requests without an answer, by kind of error.", ["route", "kind"], **own)
-        self.rows = Counter("nightloop_rows", "Rows predicted.", ["use_case"], **own)
-        self.positives = Counter("nightloop_positive_decisions", "Rows decided positively.", ["use_case"], **own)
-        self.ready = Gauge("nightloop_ready", "1: the use case answers.", ["use_case"], **own)
-        self.version = Gauge("nightloop_model_version", "Version that answers.", ["use_case"], **own)
-        self.age = Gauge("nightloop_aggregates_age_nights", "Nights from the aggregates' night to today.", ["use_case"], **own)
-        self.refreshes = Counter("nightloop_refreshes", "Looks for a newer champion or night.", ["use_case", "outcome"], **own)
+        self.requests = Counter("nightloop_requests", "Requests answered.", ["route", "status"], **into)
+        self.seconds = Histogram("nightloop_request_seconds", "Time to answer.", ["route"], buckets=BUCKETS, **into)
+        self.errors = Counter("nightloop_errors", "Requests without an answer, by kind of error.", ["route", "kind"], **into)
+        self.rows = Counter("nightloop_rows", "Rows predicted.", ["use_case"], **into)
+        self.positives = Counter("nightloop_positive_decisions", "Rows decided positively.", ["use_case"], **into)
+        self.ready = Gauge("nightloop_ready", "1: the use case answers.", ["use_case"], **into)
+        self.version = Gauge("nightloop_model_version", "Version that answers.", ["use_case"], **into)
+        self.age = Gauge("nightloop_aggregates_age_nights", "Nights from the aggregates' night to today.", ["use_case"], **into)
+        self.refreshes = Counter("nightloop_refreshes", "Looks for a newer champion or night.", ["use_case", "outcome"], **into)
 
-    def count_answers(self, use_case: str, answers: Sequence[dict[str, Any]]) -> None:
+    def count_answers(self, use_case_name: str, answers: Sequence[dict[str, Any]]) -> None:
         """Count the rows of one request."""
-        self.rows.labels(use_case).inc(len(answers))
-        self.positives.labels(use_case).inc(sum(bool(answer.get("decision")) for answer in answers))
+        self.rows.labels(use_case_name).inc(len(answers))
+        self.positives.labels(use_case_name).inc(sum(bool(answer.get("decision")) for answer in answers))
 
-    def count_refresh(self, shelf: LoadedModels) -> None:
-        """Count a look for something newer, and tell what answers since."""
-        name, standing = shelf.use_case.use_case, shelf.standing
-        self.refreshes.labels(name, "failed" if standing.problem else "ok").inc()
-        self.ready.labels(name).set(standing.edition is not None)
-        if standing.edition:
-            self.version.labels(name).set(standing.edition.identity.model_version)
+    def count_refresh(self, loaded: LoadedModels) -> None:
+        """Count a look for something newer, and set what answers since."""
+        use_case, status = loaded.use_case, loaded.status
+        self.refreshes.labels(use_case.use_case, "failed" if status.problem else "ok").inc()
+        self.ready.labels(use_case.use_case).set(status.snapshot is not None)
+        if status.snapshot:
+            self.version.labels(use_case.use_case).set(status.snapshot.identity.model_version)
 
-    def text(self, shelves: Sequence[LoadedModels], now: datetime) -> bytes:
+    def text(self, loaded_models: Sequence[LoadedModels], now: datetime) -> bytes:
         """Return the exposition; ages are as of ``now``."""
-        for shelf in shelves:
-            if edition := shelf.standing.edition:
-                today = now.astimezone(ZoneInfo(shelf.use_case.time_zone)).date()
-                self.age.labels(shelf.use_case.use_case).set((today - edition.identity.night).days)
+        for loaded in loaded_models:
+            if snapshot := loaded.status.snapshot:
+                today = now.astimezone(ZoneInfo(loaded.use_case.time_zone)).date()
+                self.age.labels(loaded.use_case.use_case).set((today - snapshot.identity.night).days)
         return bytes(generate_latest(self.registry))
 
 
-class Observed:
+class MetricsMiddleware:
     """Counts and times every request, by its route's template."""
 
-    def __init__(self, app: ASGIApp, measures: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
-        self.measures = measures
+        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and see what comes of it."""
+        """Pass the request on, and count it by the status it is answered with."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 500
+        started, status = time.perf_counter(), 500
 
-        async def watch(message: Message) -> None:
+        async def watch_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self.app(scope, receive, watch)
+            await self.app(scope, receive, watch_status)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            self.measures.requests.labels(route, str(status)).inc()
-            self.measures.seconds.labels(route).observe(time.perf_counter() - began)
+            self.metrics.requests.labels(route, str(status)).inc()
+            self.metrics.seconds.labels(route).observe(time.perf_counter() - started)
             if status >= 400:  # noqa: PLR2004 - HTTP's own border between answers and errors
-                self.measures.errors.labels(route, scope.get("nightloop_error", f"HTTP {status}")).inc()
+                self.metrics.errors.labels(route, scope.get("nightloop_error", f"HTTP {status}")).inc()

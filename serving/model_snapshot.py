@@ -1,6 +1,6 @@
 """What an answer is made from: the champion of a night, with that night's aggregates.
 
-The night decides both. So the service says what the batch said of that night, to the last bit, and a promotion reaches the
+The night decides both. So the service gives the batch's predictions of that night, to the last bit, and a promotion reaches the
 service with the first night it is effective on.
 """
 
@@ -27,7 +27,7 @@ from nightloop.workspace import Workspace
 
 @dataclass(frozen=True)
 class Identity:
-    """Names an edition without loading it; cheap to find, so it is what polling compares."""
+    """Names a snapshot without loading it; cheap to find, so it is what polling compares."""
 
     night: Night
     aggregates_version: int  # of the table, when the night was published
@@ -54,20 +54,20 @@ class ModelSnapshot:
         """Answer rows of entity columns, in their order."""
         features = self.online.compute(list(rows), self.aggregates)[:, self._columns]
         predictions = self.predictor.predict(features, reasons=reasons)
-        told = self._reasons(features, predictions)
+        reasons_by_row = self._reasons(features, predictions)
         shared = {"model_version": self.identity.model_version, "night": self.identity.night}
         key = self.use_case.entity.key
         columns = self.predictor.columns(predictions)
         values = [[None] * len(rows) if column is None else column.tolist() for column in columns.values()]
-        pairs = zip(rows, zip(*values, strict=True), told, strict=True)
+        answered = zip(rows, zip(*values, strict=True), reasons_by_row, strict=True)
         return [
             {
                 "key": {name: row[name] for name in key},
                 **dict(zip(columns, answer, strict=True)),
-                "reasons": why,
+                "reasons": row_reasons,
                 **shared,
             }
-            for row, answer, why in pairs
+            for row, answer, row_reasons in answered
         ]
 
     def _reasons(self, features: NDArray[np.float64], predictions: Predictions) -> list[list[dict[str, Any]]]:
@@ -90,18 +90,17 @@ def find(workspace: Workspace, use_case: UseCase, night: Night | None = None) ->
         NotReady: the night's aggregates, or any, are not published.
         ChampionMissing: no champion is effective on it.
     """
-    name = use_case.use_case
-    table = f"{name}/aggregates"
+    table = f"{use_case.use_case}/aggregates"
     states = workspace.lake.states(table) if workspace.lake.exists(table) else {}
     newest = night or max(states, default=None)
     if newest is None or newest not in states:
         what = f"the aggregates of night {newest} are not published." if newest else "no night's aggregates are published."
-        raise NotReady(what, where=table, do=f"Run: python -m jobs features {name} {newest or 'NIGHT'}")
-    champion = champions.effective(workspace.ledger, name, newest)
+        raise NotReady(what, where=table, do=f"Run: python -m jobs features {use_case.use_case} {newest or 'NIGHT'}")
+    champion = champions.effective(workspace.ledger, use_case.use_case, newest)
     if champion is None:
         raise ChampionMissing(
-            f"use case '{name}' has no champion effective on night {newest}.",
-            do=f"Train one: python -m jobs train {name} {newest}",
+            f"use case '{use_case.use_case}' has no champion effective on night {newest}.",
+            do=f"Train one: python -m jobs train {use_case.use_case} {newest}",
         )
     return Identity(newest, states[newest].version, champion.version, champion)
 
@@ -113,10 +112,10 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
     else:
         digest = identity.champion.payload.get("bundle_digest")
         predictor = Predictor.load(workspace.registry.fetch(use_case.use_case, identity.model_version, digest))
-    gone = [name for name in predictor.spec.features if name not in use_case.features]
-    if gone:
+    undeclared = [name for name in predictor.spec.features if name not in use_case.features]
+    if undeclared:
         raise DefinitionError(
-            f"version {identity.model_version} reads features that the definition no longer has: {', '.join(gone)}.",
+            f"version {identity.model_version} reads features that the definition no longer has: {', '.join(undeclared)}.",
             where=f"use case '{use_case.use_case}'",
             do="Bring them back, or train a new version.",
         )
@@ -130,15 +129,15 @@ def read_aggregates(workspace: Workspace, use_case: UseCase, night: Night, predi
     Raises:
         NotReady: the champion reads a feature that the table was never made with; missing values would be a lie.
     """
-    name = f"{use_case.use_case}/aggregates"
-    table = workspace.lake.read(name, one(night))
-    lacking = [
-        feature for feature in predictor.spec.features if feature in keyed(use_case) and feature not in table.column_names
+    table = f"{use_case.use_case}/aggregates"
+    rows = workspace.lake.read(table, one(night))
+    missing = [
+        feature for feature in predictor.spec.features if feature in keyed(use_case) and feature not in rows.column_names
     ]
-    if lacking:
+    if missing:
         raise NotReady(
-            f"the aggregates of night {night} were made without {', '.join(lacking)}.",
-            where=name,
+            f"the aggregates of night {night} were made without {', '.join(missing)}.",
+            where=table,
             do=f"Run: python -m jobs features {use_case.use_case} {night}",
         )
-    return Aggregates.of(use_case, table)
+    return Aggregates.of(use_case, rows)

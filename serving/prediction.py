@@ -12,6 +12,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from nightloop.definitions import UseCase
 from nightloop.errors import UnknownUseCase, UsageError
 from nightloop.nights import Night, parse_night
 from serving.answers import answer_model, answers_model
@@ -34,57 +35,57 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 class Prediction:
-    """Answers prediction requests from what is on the shelves."""
+    """Answers prediction requests from the loaded models."""
 
-    def __init__(self, shelves: Mapping[str, LoadedModels], measures: Metrics, most_rows: int, most_bytes: int) -> None:
-        self.shelves = shelves
-        self.readers = {name: RowReader(shelf.use_case, most_rows) for name, shelf in shelves.items()}
-        self._measures = measures
-        self._most_bytes = most_bytes
+    def __init__(self, loaded_models: Mapping[str, LoadedModels], metrics: Metrics, max_rows: int, max_bytes: int) -> None:
+        self.loaded_models = loaded_models
+        self.readers = {name: RowReader(loaded.use_case, max_rows) for name, loaded in loaded_models.items()}
+        self._metrics = metrics
+        self._max_bytes = max_bytes
         self._threads = asyncio.Semaphore(2)
 
-    async def answer(self, name: str, request: Request, night: str | None, *, reasons: bool) -> Response:
-        """Read the rows, answer them, and say so as JSON."""
+    async def answer(self, use_case_name: str, request: Request, night: str | None, *, reasons: bool) -> Response:
+        """Read the rows, and answer them as JSON."""
         unknown = set(request.query_params) - PARAMETERS
         if unknown:
             names = ", ".join(sorted(repr(item[:60]) for item in unknown))
             raise UsageError(f"unknown parameter {names}.", where="the request's address", do="Use night or reasons.")
-        read = self.readers[name].read(await self._body(request))
-        edition = await self._edition(self.shelves[name], _one_night(night, read.night))
-        answers = await self._answers(edition, read.rows, reasons)
-        self._measures.count_answers(name, answers)
-        content = orjson.dumps({"predictions": answers} if read.is_batch else answers[0])
+        rows = self.readers[use_case_name].read(await self._body(request))
+        snapshot = await self._snapshot(self.loaded_models[use_case_name], _one_night(night, rows.night))
+        answers = await self._answers(snapshot, rows.rows, reasons)
+        self._metrics.count_answers(use_case_name, answers)
+        content = orjson.dumps({"predictions": answers} if rows.is_batch else answers[0])
         return Response(content, media_type="application/json")
 
     async def _body(self, request: Request) -> bytes:
         length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._most_bytes:
+        if length.isdecimal() and int(length) > self._max_bytes:
             raise self._too_large()
         chunks: list[bytes] = []
         size = 0
         async for chunk in request.stream():
             size += len(chunk)
-            if size > self._most_bytes:
+            if size > self._max_bytes:
                 raise self._too_large()
             chunks.append(chunk)
         return b"".join(chunks)
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"the body is larger than {self._most_bytes:,} bytes.", do="Send fewer rows at a time.")
+        return TooLarge(f"the body is larger than {self._max_bytes:,} bytes.", do="Send fewer rows at a time.")
 
-    async def _edition(self, shelf: LoadedModels, night: Night | None) -> ModelSnapshot:
-        return shelf.current() if night is None else await asyncio.to_thread(shelf.of_night, night)
+    async def _snapshot(self, loaded: LoadedModels, night: Night | None) -> ModelSnapshot:
+        return loaded.current() if night is None else await asyncio.to_thread(loaded.of_night, night)
 
-    async def _answers(self, edition: ModelSnapshot, rows: list[dict[str, Any]], reasons: bool) -> list[dict[str, Any]]:
+    async def _answers(self, snapshot: ModelSnapshot, rows: list[dict[str, Any]], reasons: bool) -> list[dict[str, Any]]:
         if len(rows) <= ROWS_ANSWERED_INLINE:
-            return edition.answers(rows, reasons=reasons)
+            return snapshot.answers(rows, reasons=reasons)
         async with self._threads:
-            return await asyncio.to_thread(edition.answers, rows, reasons=reasons)
+            return await asyncio.to_thread(snapshot.answers, rows, reasons=reasons)
 
-    def unknown(self, name: str) -> UnknownUseCase:
-        """Say that no such use case is served, and which are near."""
-        near = difflib.get_close_matches(name, self.shelves, n=3) or sorted(self.shelves)
-        return UnknownUseCase(f"no use case '{name[:60]}' is served.", do=f"Served are: {', '.join(near)}.")
+    def unknown(self, use_case_name: str) -> UnknownUseCase:
+        """Return the error for a use case that is not served; it lists the names that are near."""
+        near = difflib.get_close_matches(use_case_name, self.loaded_models, n=3) or sorted(self.loaded_models)
+        return UnknownUseCase(f"no use case '{use_case_name[:60]}' is served.", do=f"Served are: {', '.join(near)}.")
 
 
 NightAsked = Annotated[
@@ -93,17 +94,17 @@ NightAsked = Annotated[
 ReasonsAsked = Annotated[bool, Query(description="Whether to give reasons; an answer without them is faster.")]
 
 
-def _one_night(parameter: str | None, in_body: Night | None) -> Night | None:
-    asked = {night for night in (parse_night(parameter) if parameter is not None else None, in_body) if night}
-    if len(asked) > 1:
+def _one_night(in_address: str | None, in_body: Night | None) -> Night | None:
+    nights = {night for night in (parse_night(in_address) if in_address is not None else None, in_body) if night}
+    if len(nights) > 1:
         raise UsageError("the address and the body name different nights.", where="night", do="Name one night, once.")
-    return asked.pop() if asked else None
+    return nights.pop() if nights else None
 
 
 def add_prediction_routes(app: FastAPI, prediction: Prediction, protected: Sequence[Any]) -> None:
-    """Add one described route a use case, and one that names the others' mistake."""
-    for name, shelf in prediction.shelves.items():
-        _add_route(app, prediction, name, shelf, protected)
+    """Add one described route a use case, and one that refuses every other name."""
+    for loaded in prediction.loaded_models.values():
+        _add_route(app, prediction, loaded.use_case, protected)
 
     @app.post("/v1/{use_case}/predict", include_in_schema=False, dependencies=list(protected))
     async def unknown(use_case: str) -> Response:
@@ -112,18 +113,18 @@ def add_prediction_routes(app: FastAPI, prediction: Prediction, protected: Seque
     _describe_rows(app, prediction)
 
 
-def _add_route(app: FastAPI, prediction: Prediction, name: str, shelf: LoadedModels, protected: Sequence[Any]) -> None:
-    reader = prediction.readers[name]
-    title = title_of(shelf.use_case)
-    answers: Any = answer_model(shelf.use_case, title) | answers_model(shelf.use_case, title)
+def _add_route(app: FastAPI, prediction: Prediction, use_case: UseCase, protected: Sequence[Any]) -> None:
+    reader = prediction.readers[use_case.use_case]
+    title = title_of(use_case)
+    answers: Any = answer_model(use_case, title) | answers_model(use_case, title)
     body = {"oneOf": [{"$ref": f"{SCHEMAS}{model.__name__}"} for model in (reader.row, reader.batch)]}
 
     @app.post(
-        f"/v1/{name}/predict",
-        name=f"predict_{name}",
-        operation_id=f"predict_{name}",
-        summary=shelf.use_case.description,
-        description=f'Send one row, or several as `{{"rows": [...]}}`. The label: {shelf.use_case.label.description}',
+        f"/v1/{use_case.use_case}/predict",
+        name=f"predict_{use_case.use_case}",
+        operation_id=f"predict_{use_case.use_case}",
+        summary=use_case.description,
+        description=f'Send one row, or several as `{{"rows": [...]}}`. The label: {use_case.label.description}',
         tags=["prediction"],
         dependencies=list(protected),
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}},
@@ -131,7 +132,7 @@ def _add_route(app: FastAPI, prediction: Prediction, name: str, shelf: LoadedMod
         response_model=None,
     )
     async def predict(request: Request, night: NightAsked = None, reasons: ReasonsAsked = True) -> Response:
-        return await prediction.answer(name, request, night, reasons=reasons)
+        return await prediction.answer(use_case.use_case, request, night, reasons=reasons)
 
 
 def _describe_rows(app: FastAPI, prediction: Prediction) -> None:

@@ -14,8 +14,8 @@ from nightloop.errors import NightloopError, UsageError
 
 log = logging.getLogger("serving")
 
-MOST_MISTAKES = 20  # of one request that are told
-LONGEST_ECHO = 60  # characters of what was read that are told back
+MOST_MISTAKES = 20  # of one request that are listed
+LONGEST_ECHO = 60  # characters of what was read that are sent back
 
 
 class Mistake(BaseModel):
@@ -56,7 +56,7 @@ class BadRequest(UsageError):
 
 
 def mistakes_of(error: ValidationError | RequestValidationError) -> list[Mistake]:
-    """Tell each wrong field in a person's words, at most ``MOST_MISTAKES`` of them."""
+    """Describe each wrong field in a person's words, at most ``MOST_MISTAKES`` of them."""
     return [
         Mistake(
             where=".".join(str(part) for part in item["loc"]) or "body", what=str(item["msg"]), read=_short(item.get("input"))

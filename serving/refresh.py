@@ -1,4 +1,4 @@
-"""Keep each use case's newest edition at hand: look often, load rarely, swap at once, keep the old one when loading fails."""
+"""Keep each use case's newest snapshot at hand: look often, load rarely, swap at once, keep the old one when loading fails."""
 
 from __future__ import annotations
 
@@ -18,58 +18,58 @@ from serving.model_snapshot import Identity, ModelSnapshot
 
 log = logging.getLogger("serving")
 
-PAST_EDITIONS = 8  # nights asked for by name that are kept loaded
+EARLIER_NIGHTS = 8  # earlier nights, asked for by name, whose snapshots stay loaded
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a use case stands: what answers, and why nothing newer does."""
+    """What answers for a use case, and why nothing newer does."""
 
-    edition: ModelSnapshot | None = None
+    snapshot: ModelSnapshot | None = None
     problem: str | None = None  # why the last look did not bring what it should
     is_new: bool = False  # the problem is only that nothing was published or promoted yet
     checked_at: datetime | None = None
 
 
 class LoadedModels:
-    """The editions of one use case. Readers take ``standing`` without a lock; one thread at a time refreshes."""
+    """The snapshots of one use case. Readers take ``status`` without a lock; one thread at a time refreshes."""
 
     def __init__(self, workspace: Workspace, use_case: UseCase, clock: Callable[[], datetime]) -> None:
         self.use_case = use_case
-        self.standing = Status()
+        self.status = Status()
         self._workspace = workspace
         self._clock = clock
         self._lock = threading.Lock()
-        self._past: OrderedDict[Identity, ModelSnapshot] = OrderedDict()
+        self._earlier: OrderedDict[Identity, ModelSnapshot] = OrderedDict()
 
     def refresh(self) -> Status:
-        """Look for a newer edition and put it in place; whatever goes wrong is told in ``standing`` and the log."""
+        """Look for a newer snapshot and put it in place; whatever goes wrong is written to ``status`` and the log."""
         with self._lock:
-            edition, problem, is_new = self.standing.edition, None, False
+            snapshot, problem, is_new = self.status.snapshot, None, False
             try:
-                edition = self._newest()
+                snapshot = self._newest()
             except NightloopError as error:
                 problem = str(error)
-                is_new = isinstance(error, (NotReady, ChampionMissing)) and edition is None
+                is_new = isinstance(error, (NotReady, ChampionMissing)) and snapshot is None
             except Exception as error:
                 log.exception("refreshing %s failed", self.use_case.use_case)
                 problem = f"unexpected {type(error).__name__} while refreshing; the service's log has the details."
-            self._tell(edition, problem)
-            self.standing = Status(edition, problem, is_new, self._clock())
-            return self.standing
+            self._log_change(snapshot, problem)
+            self.status = Status(snapshot, problem, is_new, self._clock())
+            return self.status
 
     def _newest(self) -> ModelSnapshot:
         identity = model_snapshot.find(self._workspace, self.use_case)
-        current = self.standing.edition
+        current = self.status.snapshot
         if current and current.identity == identity:
             return current
         return model_snapshot.load(self._workspace, self.use_case, identity, current)
 
-    def _tell(self, edition: ModelSnapshot | None, problem: str | None) -> None:
-        if problem and problem != self.standing.problem:
+    def _log_change(self, snapshot: ModelSnapshot | None, problem: str | None) -> None:
+        if problem and problem != self.status.problem:
             log.warning("%s: %s", self.use_case.use_case, problem)
-        if edition and edition is not self.standing.edition:
-            champion, night = edition.identity.model_version, edition.identity.night
+        if snapshot and snapshot is not self.status.snapshot:
+            champion, night = snapshot.identity.model_version, snapshot.identity.night
             log.info("%s: answers with version %s and the aggregates of %s", self.use_case.use_case, champion, night)
 
     def current(self) -> ModelSnapshot:
@@ -78,15 +78,15 @@ class LoadedModels:
         Raises:
             NotReady: nothing is loaded; the message says why.
         """
-        if self.standing.edition:
-            return self.standing.edition
+        if self.status.snapshot:
+            return self.status.snapshot
         raise NotReady(
-            f"use case '{self.use_case.use_case}' is not loaded: {self.standing.problem or 'the service is starting.'}",
+            f"use case '{self.use_case.use_case}' is not loaded: {self.status.problem or 'the service is starting.'}",
             do="Ask again in some seconds; /readyz tells when it is ready.",
         )
 
     def of_night(self, night: Night) -> ModelSnapshot:
-        """Return the edition of a published night, loading it when it is not at hand.
+        """Return the snapshot of a published night, loading it when it is not at hand.
 
         Raises:
             NotReady: its aggregates are not published.
@@ -97,9 +97,9 @@ class LoadedModels:
             return current
         with self._lock:
             identity = model_snapshot.find(self._workspace, self.use_case, night)
-            if identity not in self._past:
-                self._past[identity] = model_snapshot.load(self._workspace, self.use_case, identity, current)
-            self._past.move_to_end(identity)
-            while len(self._past) > PAST_EDITIONS:
-                self._past.popitem(last=False)
-            return self._past[identity]
+            if identity not in self._earlier:
+                self._earlier[identity] = model_snapshot.load(self._workspace, self.use_case, identity, current)
+            self._earlier.move_to_end(identity)
+            while len(self._earlier) > EARLIER_NIGHTS:
+                self._earlier.popitem(last=False)
+            return self._earlier[identity]

@@ -100,7 +100,7 @@ class RowReader:
     """Reads a body: one row, or {"rows": [...]}."""
 
     use_case: UseCase
-    most_rows: int
+    max_rows: int
 
     @cached_property
     def row(self) -> type[BaseModel]:
@@ -115,7 +115,7 @@ class RowReader:
             f"{title_of(self.use_case)}Rows",
             __config__=ConfigDict(extra="forbid", strict=True),
             __doc__="Several rows, answered in their order.",
-            rows=(rows, Field(..., min_length=1, max_length=self.most_rows)),
+            rows=(rows, Field(..., min_length=1, max_length=self.max_rows)),
             night=(datetime.date | None, Field(None, description="Same as the parameter night.")),
         )
 
@@ -128,12 +128,12 @@ class RowReader:
         """
         is_batch = self._is_batch(body)
         try:
-            read = (self.batch if is_batch else self.row).model_validate_json(body)
+            checked = (self.batch if is_batch else self.row).model_validate_json(body)
         except ValidationError as error:
             raise self._refusal(error) from error
         if not is_batch:
-            return Rows([dict(read)])
-        values = dict(read)
+            return Rows([dict(checked)])
+        values = dict(checked)
         return Rows([dict(row) for row in values["rows"]], is_batch=True, night=values["night"])
 
     def _is_batch(self, body: bytes) -> bool:
@@ -145,18 +145,17 @@ class RowReader:
             kind = type(value).__name__
             raise BadRequest(f"the body is a JSON {kind}, not an object.", do='Send one JSON object, or {"rows": [...]}.')
         rows = value.get("rows")
-        if isinstance(rows, list) and len(rows) > self.most_rows:
+        if isinstance(rows, list) and len(rows) > self.max_rows:
             raise TooLarge(
-                f"the request has {len(rows):,} rows; one request may carry {self.most_rows:,}.",
+                f"the request has {len(rows):,} rows; one request may carry {self.max_rows:,}.",
                 do="Send fewer rows at a time, or score the night with python -m jobs score.",
             )
         return "rows" in value and "rows" not in entity_columns(self.use_case)
 
     def _refusal(self, error: ValidationError) -> BadRequest:
         count = error.error_count()
-        name = self.use_case.use_case
         return BadRequest(
-            f"{count} {'field is' if count == 1 else 'fields are'} not as use case '{name}' declares.",
+            f"{count} {'field is' if count == 1 else 'fields are'} not as use case '{self.use_case.use_case}' declares.",
             do="Correct the fields named in 'mistakes'; /docs shows what each must hold.",
             mistakes=mistakes_of(error),
         )

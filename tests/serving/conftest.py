@@ -86,5 +86,5 @@ def ready(clinic: Clinic, **options: Any) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def service(published_clinic: Clinic) -> Iterator[httpx.Client]:
     """A running service that the tests of a module share."""
-    with ready(published_clinic, most_rows=500, most_bytes=300_000) as client:
+    with ready(published_clinic, max_rows=500, max_bytes=300_000) as client:
         yield client

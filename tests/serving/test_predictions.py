@@ -103,7 +103,7 @@ def test_a_night_without_aggregates_or_champion_is_said_with_the_command_that_he
 
 
 def test_more_past_nights_than_are_kept_are_answered_alike(published_clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.refresh.PAST_EDITIONS", 1)
+    monkeypatch.setattr("serving.refresh.EARLIER_NIGHTS", 1)
     with ready(published_clinic) as client:
         for night in [*SCORED, *SCORED]:
             row = published_clinic.rows(night)[0]
