@@ -34,7 +34,6 @@ RANGES = {
 }
 
 for use_case in use_cases():
-    name = use_case.use_case
     with DAG(
         **{**dag_settings(use_case, "bootstrap", weight=60), "max_active_runs": 1},
         description="First run: a range of nights through every stage in one job each, then the first champion.",
@@ -49,11 +48,13 @@ for use_case in use_cases():
         },
     ):
         ingest, tiles, aggregates, features, labels, score, monitor = (
-            StageOperator(task_id=task, use_case=name, stage=stage, step=step, nights=nights, doc_md=text)
+            StageOperator(task_id=task, use_case_name=use_case.use_case, stage=stage, step=step, nights=nights, doc_md=text)
             for task, (stage, step, nights, text) in RANGES.items()
         )
         train = FirstTrainingOperator(
-            task_id="train", use_case=name, doc_md=f"Run `{name}.train` as of the last night, and wait for it."
+            task_id="train",
+            use_case_name=use_case.use_case,
+            doc_md=f"Run `{use_case.use_case}.train` as of the last night, and wait for it.",
         )
         ingest >> tiles >> aggregates >> features >> train
         ingest >> labels >> train

@@ -31,7 +31,7 @@ for use_case in use_cases():
         tiles, aggregates, features, _labels = (
             StageOperator(
                 task_id=step,
-                use_case=use_case.use_case,
+                use_case_name=use_case.use_case,
                 stage="features",
                 step=step,
                 outlets=outlets.get(step, []),

@@ -3,7 +3,7 @@
 from airflow.sdk import DAG, CronPartitionTimetable
 
 from plugins.dag_defaults import asset, dag_settings, last_run, midnight, use_cases
-from plugins.file_sensor import FilesSensor, waited_for
+from plugins.file_sensor import FilesSensor, sources_with_deadline
 from plugins.operators import StageOperator
 
 WHY = """
@@ -17,7 +17,6 @@ Repair history with `airflow backfill create` (docs/airflow.md has the flags); a
 """
 
 for use_case in use_cases():
-    name = use_case.use_case
     with DAG(
         **dag_settings(use_case, "ingest", weight=10),
         description=f"Take in the night's slices of {len(use_case.sources)} sources, held to their contracts.",
@@ -28,17 +27,17 @@ for use_case in use_cases():
     ):
         ingest = StageOperator(
             task_id="ingest",
-            use_case=name,
+            use_case_name=use_case.use_case,
             stage="ingest",
             outlets=[asset(use_case, "raw")],
             doc_md="Read each source's slice, judge it by its contract, publish the raw tables in one commit each. "
             "Red means: read the message, mend the source or the contract, clear the task.",
         )
-        for source in waited_for(use_case):
+        for source in sources_with_deadline(use_case):
             (
                 FilesSensor(
                     task_id=f"wait_for_{source}",
-                    use_case=name,
+                    use_case_name=use_case.use_case,
                     source=source,
                     doc_md="Wait, without holding a worker, until the night's files are there and whole. "
                     "Red means: they did not come by the time that `arrives_by` declares. When they have come, clear the task.",

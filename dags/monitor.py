@@ -15,7 +15,6 @@ The button *Report* (tab *Details* of the task `monitor`) opens the drift page, 
 """
 
 for use_case in use_cases():
-    name = use_case.use_case
     with DAG(
         **dag_settings(use_case, "monitor", weight=40),
         description="Realised performance, drift, a verdict with its figures, and the decision: keep or retrain.",
@@ -25,22 +24,22 @@ for use_case in use_cases():
     ):
         monitor = MonitorOperator(
             task_id="monitor",
-            use_case=name,
+            use_case_name=use_case.use_case,
             outlets=[asset(use_case, "verdicts")],
             doc_md="Publish the night's metrics and verdicts, and record the decision in the ledger.",
         )
         decide = DecideOperator(
-            task_id="decide", use_case=name, doc_md="Follow the decision that the ledger holds for the night."
+            task_id="decide", use_case_name=use_case.use_case, doc_md="Follow the decision that the ledger holds for the night."
         )
         keep = KeepOperator(task_id="keep", doc_md="The champion stays; the reason is in the log of `decide`.")
         retrain = RetrainOperator(
             task_id="retrain",
-            use_case=name,
-            doc_md=f"Ask `{name}.train` for a training as of this night; a night monitored again asks for nothing new.",
+            use_case_name=use_case.use_case,
+            doc_md=f"Ask `{use_case.use_case}.train` for a training as of this night; monitored again, for nothing new.",
         )
         alert = AlertOperator(
             task_id="alert",
-            use_case=name,
+            use_case_name=use_case.use_case,
             doc_md="Tell of a failed verdict or a decided training, by e-mail and Slack where connections exist; else say so.",
         )
         monitor >> decide >> [keep, retrain]

@@ -23,6 +23,6 @@ for use_case in use_cases():
     ):
         ReportOperator(
             task_id="report",
-            use_case=use_case.use_case,
+            use_case_name=use_case.use_case,
             doc_md="Read the week's rows of the metrics table, and write the page.",
         )

@@ -23,7 +23,7 @@ for use_case in use_cases():
     ):
         StageOperator(
             task_id="score",
-            use_case=use_case.use_case,
+            use_case_name=use_case.use_case,
             stage="score",
             outlets=[asset(use_case, "scores")],
             doc_md="Load the champion's bundle, score the feature files where they lie, publish one partition of the scores.",

@@ -23,7 +23,6 @@ GATE_DOCS = {
 }
 
 for use_case in use_cases():
-    name = use_case.use_case
     with DAG(
         **{**dag_settings(use_case, "train", weight=50), "max_active_runs": 1},
         description="Train a candidate as of a night, prove it by every gate, and promote it if all pass.",
@@ -37,17 +36,22 @@ for use_case in use_cases():
         },
     ):
         assemble, fit, evaluate = (
-            TrainOperator(task_id=step, use_case=name, step=step, doc_md=text) for step, text in STEPS.items()
+            TrainOperator(task_id=step, use_case_name=use_case.use_case, step=step, doc_md=text) for step, text in STEPS.items()
         )
         gates = [
-            TrainOperator(task_id=f"gate_{gate}", use_case=name, step="gate", gate=gate, doc_md=GATE_DOCS[gate])
+            TrainOperator(
+                task_id=f"gate_{gate}", use_case_name=use_case.use_case, step="gate", gate=gate, doc_md=GATE_DOCS[gate]
+            )
             for gate in GATES
         ]
         promote = TrainOperator(
-            task_id="promote", use_case=name, step="promote", doc_md="Move the alias `champion`, and say from which night."
+            task_id="promote",
+            use_case_name=use_case.use_case,
+            step="promote",
+            doc_md="Move the alias `champion`, and say from which night.",
         )
         assemble >> fit >> evaluate >> gates
         if use_case.risk == "high":
-            gates >> ApprovalByPerson(task_id="approval", use_case=name) >> promote
+            gates >> ApprovalByPerson(task_id="approval", use_case_name=use_case.use_case) >> promote
         else:
             gates >> promote

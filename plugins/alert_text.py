@@ -1,6 +1,7 @@
-"""What an alert says: to somebody who is woken at three in the morning and knows only their inbox.
+"""The texts of an alert: for somebody who is woken at three in the morning and knows only their inbox.
 
-The subject tells what and which night. The body answers, in this order: what happened, where, what to do now, where to look.
+The subject names what happened and the night. The body answers, in this order: what happened, where, what to
+do now, where to look.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Alert:
     """One thing that a person should hear of."""
 
     kind: Kind
-    use_case: str
+    use_case_name: str
     night: Night | None
     subject: str
     what: str
@@ -49,19 +50,19 @@ class Alert:
 
     @property
     def key(self) -> str:
-        """Name of this alert in the ledger: the same trouble of the same night is told once, another trouble again."""
+        """Name of this alert in the ledger: one trouble of a night has one name, another trouble another."""
         return f"{self.kind}/{self.subject}/{hashlib.blake2b(self.what.encode(), digest_size=4).hexdigest()}"
 
     @property
     def headline(self) -> str:
         """What happened, in one line: the subject of the e-mail, the bold line in Slack."""
         when = f", night {self.night}" if self.night else ""
-        return f"[nightloop] {self.use_case}: {HEADLINE[self.kind].format(subject=self.subject)}{when}"
+        return f"[nightloop] {self.use_case_name}: {HEADLINE[self.kind].format(subject=self.subject)}{when}"
 
     @property
     def parts(self) -> list[tuple[str, str]]:
         """Headings and texts of the body."""
-        where = f"use case {self.use_case}, {self.subject}" + (f", night {self.night}" if self.night else "")
+        where = f"use case {self.use_case_name}, {self.subject}" + (f", night {self.night}" if self.night else "")
         return [
             ("What happened", self.what),
             ("Where", where),

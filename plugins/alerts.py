@@ -1,4 +1,4 @@
-"""Tell people of trouble, and tell the ledger that they were told, or why they were not.
+"""Alert people to trouble, and record in the ledger that the alert was delivered, or why it was not.
 
 Ledger: ``alert_raised`` once for a trouble of a night, then for every channel ``alert_delivered``, or ``alert_undelivered``
 with the reason. A channel that has delivered an alert is not used for it again, so a task may run again in peace.
@@ -24,19 +24,19 @@ log = logging.getLogger("nightloop.alerts")
 def raise_alert(alert: Alert, use_case: UseCase, ledger: Ledger) -> dict[str, str]:
     """Deliver an alert by every configured channel, record what came of it, and return channel -> outcome.
 
-    Delivery errors are not raised: they are logged as errors, kept in the ledger, and returned.
+    Delivery errors are not raised: they are logged as errors, recorded in the ledger, and returned.
     """
     from plugins.delivery import channels
 
     details = {"headline": alert.headline, "what": alert.what, "do": alert.do, "link": alert.link}
-    ledger.record("alert_raised", alert.use_case, night=alert.night, subject=alert.key, payload=details, once=True)
+    ledger.record("alert_raised", alert.use_case_name, night=alert.night, subject=alert.key, payload=details, once=True)
     configured, absent = channels(use_case)
     if not configured:
         reason = "nobody was told: " + "; ".join(absent)
         log.warning("%s. %s", alert.headline, reason)
         ledger.record(
             "alert_undelivered",
-            alert.use_case,
+            alert.use_case_name,
             night=alert.night,
             subject=f"{alert.key}/none",
             payload={"reason": reason},
@@ -48,46 +48,46 @@ def raise_alert(alert: Alert, use_case: UseCase, ledger: Ledger) -> dict[str, st
 
 def _deliver(name: str, send: Any, alert: Alert, ledger: Ledger) -> str:
     subject = f"{alert.key}/{name}"
-    if ledger.events(alert.use_case, kind="alert_delivered", night=alert.night, subject=subject):
-        log.info("%s: told by %s before", alert.headline, name)
+    if ledger.events(alert.use_case_name, kind="alert_delivered", night=alert.night, subject=subject):
+        log.info("%s: delivered by %s before", alert.headline, name)
         return "delivered before"
     try:
         send(alert)
-    except Exception as error:  # whatever a mail server or a web hook does: it is logged, kept and returned
+    except Exception as error:  # whatever a mail server or a web hook does: it is logged, recorded and returned
         reason = f"{type(error).__name__}: {error}"
         log.exception("%s: not delivered by %s", alert.headline, name)
-        ledger.record("alert_undelivered", alert.use_case, night=alert.night, subject=subject, payload={"reason": reason})
+        ledger.record("alert_undelivered", alert.use_case_name, night=alert.night, subject=subject, payload={"reason": reason})
         return reason
-    log.info("%s: told by %s", alert.headline, name)
-    ledger.record("alert_delivered", alert.use_case, night=alert.night, subject=subject, payload={}, once=True)
+    log.info("%s: delivered by %s", alert.headline, name)
+    ledger.record("alert_delivered", alert.use_case_name, night=alert.night, subject=subject, payload={}, once=True)
     return "delivered"
 
 
 def alert_on_failure(context: Mapping[str, Any]) -> None:
-    """Tell of a task that has failed for good (an ``on_failure_callback``)."""
+    """Alert to a task that has failed for good (an ``on_failure_callback``)."""
     from nightloop.errors import GateFailed
     from plugins.operators import open_use_case
 
     task = context["task_instance"]
-    name, _, family = str(task.dag_id).partition(".")
+    use_case_name, _, family = str(task.dag_id).partition(".")
     error = context.get("exception")
     error = error if isinstance(error, BaseException) else None
-    what, do = said(error)
+    what, do = explain(error)
     stage = f"{family}.{task.task_id}"
     night = night_of(context)
-    use_case, workspace = open_use_case(name)
+    use_case, workspace = open_use_case(use_case_name)
     workspace.ledger.record(
-        "stage_failed", name, night=night, subject=stage, payload={"what": what, "do": do, "run": str(task.run_id)}
+        "stage_failed", use_case_name, night=night, subject=stage, payload={"what": what, "do": do, "run": str(task.run_id)}
     )
     kind = "gate_failed" if isinstance(error, GateFailed) else "stage_failed"
     subject = str(task.task_id).removeprefix("gate_") if kind == "gate_failed" else stage
-    by_hand = night and family != "bootstrap" and task.task_id != "approval"  # no command speaks for a person
-    command = f"python -m jobs {family} {name} {night}" if by_hand else ""
-    alert = Alert(kind, name, night, subject, what, do, link=run_link(task), command=command)  # type: ignore[arg-type]
+    has_command = night and family != "bootstrap" and task.task_id != "approval"  # no command speaks for a person
+    command = f"python -m jobs {family} {use_case_name} {night}" if has_command else ""
+    alert = Alert(kind, use_case_name, night, subject, what, do, link=run_link(task), command=command)  # type: ignore[arg-type]
     raise_alert(alert, use_case, workspace.ledger)
 
 
-def said(error: BaseException | None) -> tuple[str, str]:
+def explain(error: BaseException | None) -> tuple[str, str]:
     """Return what went wrong and what to do about it, in words for a person."""
     if isinstance(error, NightloopError):
         return (f"{error.where}: {error.what}" if error.where else error.what), error.do or "Read the task's log."
@@ -109,7 +109,7 @@ def night_of(context: Mapping[str, Any]) -> Night | None:
     try:
         return parse_night(text)
     except BadNight:
-        return None  # the failure that is being told may be this very key
+        return None  # the failure to alert to may be this very key
 
 
 def run_link(task: Any) -> str:

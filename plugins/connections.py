@@ -1,7 +1,7 @@
 """Addresses of databases, from Airflow's connections first and from the environment else.
 
 A source says ``connection: shop``; the Airflow connection ``nightloop_shop`` holds host, account and password. The prefix is
-the permission: a use case can name no connection that was not made for it. What is found goes to the stage as a value, and
+the permission: a use case can name no connection that was not made for it. The address goes to the stage as a value, and
 is masked in every log; it is put into no environment, no XCom and no error.
 """
 
@@ -33,10 +33,10 @@ def source_connection(name: str) -> SecretStr:
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
-        found = BaseHook.get_connection(f"{PREFIX}{name}")
+        connection = BaseHook.get_connection(f"{PREFIX}{name}")
     except AirflowNotFoundException:
         return settings.connection(name)
-    return address_of(found)
+    return address_of(connection)
 
 
 def address_of(connection: Connection) -> SecretStr:
@@ -44,16 +44,16 @@ def address_of(connection: Connection) -> SecretStr:
     import sqlalchemy as sa
     from airflow.sdk.log import mask_secret
 
-    kind = str(connection.conn_type or "")
-    on_file = kind == "sqlite"
+    conn_type = str(connection.conn_type or "")
+    is_file = conn_type == "sqlite"
     extra = json.loads(connection.extra) if connection.extra else {}
     address = sa.URL.create(
-        DRIVERS.get(kind, kind or "unknown"),
-        username=None if on_file else connection.login,
-        password=None if on_file else connection.password,
-        host=None if on_file else connection.host,
-        port=None if on_file else connection.port,
-        database=(connection.host or connection.schema) if on_file else connection.schema,
+        DRIVERS.get(conn_type, conn_type or "unknown"),
+        username=None if is_file else connection.login,
+        password=None if is_file else connection.password,
+        host=None if is_file else connection.host,
+        port=None if is_file else connection.port,
+        database=(connection.host or connection.schema) if is_file else connection.schema,
         query={key: str(extra[key]) for key in PASSED_ON if key in extra},
     ).render_as_string(hide_password=False)
     if connection.password:

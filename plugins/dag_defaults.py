@@ -28,7 +28,7 @@ def use_cases() -> list[UseCase]:
 
 
 def asset(use_case: UseCase, table: str) -> Asset:
-    """Return the asset by which one DAG tells the next that a night of a table is published."""
+    """Return the asset whose event wakes the next DAG when a night of a table is published."""
     return Asset(name=f"{use_case.use_case}.{table}", uri=f"nightloop://{use_case.use_case}/{table}", group="nightloop")
 
 
@@ -77,7 +77,7 @@ def night_field(use_case: UseCase, title: str, description: str) -> Param:
 
 
 def reason_field() -> Param:
-    """Return the form field that asks why; the answer is kept in the ledger."""
+    """Return the form field that asks why; the answer is recorded in the ledger."""
     return Param(
         type="string",
         minLength=10,
@@ -88,7 +88,7 @@ def reason_field() -> Param:
 
 
 def requested_by_field() -> Param:
-    """Return the form field that asks who; the answer is kept in the ledger."""
+    """Return the form field that asks who; the answer is recorded in the ledger."""
     return Param(
         type="string",
         minLength=2,

@@ -4,44 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
-from typing import TYPE_CHECKING, cast
+from email.utils import make_msgid
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from plugins.alert_text import Alert, html, plain, slack_blocks
 
 if TYPE_CHECKING:
-    import smtplib
-
     from nightloop.definitions.use_case import Alerts, UseCase
 
 SECONDS = 15
+ATTACHMENT = "alert.txt"
+"""The alert in plain text, for a reader without HTML."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One way to reach people: its name in the ledger, and how to send."""
+    """A channel to people: its name in the ledger, and how to send."""
 
     name: str
     send: Callable[[Alert], None]
 
 
 def channels(use_case: UseCase) -> tuple[list[Channel], list[str]]:
-    """Return the ways that are configured, and for each that is not, why not."""
+    """Return the channels that are configured, and for each that is not, why not."""
     alerts = use_case.alerts
-    found: list[Channel] = []
+    configured: list[Channel] = []
     absent: list[str] = []
     if not alerts.email:
         absent.append("e-mail: alerts.email names nobody")
     elif not connection_exists(alerts.smtp_connection):
         absent.append(f"e-mail: there is no Airflow connection {alerts.smtp_connection}")
     else:
-        found.append(Channel("email", lambda alert: send_email(alert, alerts)))
+        configured.append(Channel("email", lambda alert: send_email(alert, alerts)))
     if connection_exists(alerts.slack_connection):
-        found.append(Channel("slack", lambda alert: send_slack(alert, alerts)))
+        configured.append(Channel("slack", lambda alert: send_slack(alert, alerts)))
     else:
         absent.append(f"Slack: there is no Airflow connection {alerts.slack_connection}")
-    return found, absent
+    return configured, absent
 
 
 def connection_exists(name: str) -> bool:
@@ -57,35 +58,28 @@ def connection_exists(name: str) -> bool:
 
 
 def send_email(alert: Alert, alerts: Alerts) -> None:
-    """Send a message with a plain and an HTML body to everybody named.
+    """Send the alert to everybody named: as an HTML page, with its plain text attached.
 
-    The hook opens, secures and authenticates the session as the connection says; its own ``send_email_smtp`` knows HTML bodies
-    only, so the message goes through the session it opened.
+    The hook opens, secures and authenticates the session as the connection says, and tries again as often as it says.
     """
     from airflow.providers.smtp.hooks.smtp import SmtpHook
 
-    with SmtpHook(smtp_conn_id=alerts.smtp_connection) as hook:
+    with SmtpHook(smtp_conn_id=alerts.smtp_connection) as hook, TemporaryDirectory() as folder:
         sender = hook.from_email or hook.smtp_user
         if not sender:
             raise ValueError(
                 f'connection {alerts.smtp_connection} has no sender: add {{"from_email": "nightloop@…"}} to its extra.'
             )
-        session = cast("smtplib.SMTP", hook._smtp_client)  # opened by entering the block
-        session.send_message(email_message(alert, sender, alerts.email))
-
-
-def email_message(alert: Alert, sender: str, recipients: list[str]) -> EmailMessage:
-    """Compose the message."""
-    message = EmailMessage()
-    message["Subject"] = alert.headline
-    message["From"] = sender
-    message["To"] = ", ".join(recipients)
-    message["Date"] = formatdate()
-    message["Message-ID"] = make_msgid(domain="nightloop")
-    message["X-Nightloop-Alert"] = alert.key
-    message.set_content(plain(alert))
-    message.add_alternative(html(alert), subtype="html")
-    return message
+        attachment = Path(folder) / ATTACHMENT
+        attachment.write_text(plain(alert), encoding="utf-8")
+        hook.send_email_smtp(
+            to=alerts.email,
+            from_email=sender,
+            subject=alert.headline,
+            html_content=html(alert),
+            files=[str(attachment)],
+            custom_headers={"Message-ID": make_msgid(domain="nightloop"), "X-Nightloop-Alert": alert.key},
+        )
 
 
 def send_slack(alert: Alert, alerts: Alerts) -> None:

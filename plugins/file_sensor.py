@@ -29,16 +29,16 @@ GRACE = timedelta(minutes=10)
 """How long after the deadline Airflow itself ends the wait, should no triggerer be alive to do it."""
 
 
-def waited_for(use_case: UseCase) -> list[str]:
+def sources_with_deadline(use_case: UseCase) -> list[str]:
     """Return the sources whose files arrive by a declared time, in the order of the file."""
     return [name for name, source in use_case.sources.items() if getattr(source.connector, "arrives_by", None)]
 
 
-def folder_of(declared: FilesConnector, base: str) -> Folder:
+def folder_of(connector: FilesConnector, base: str) -> Folder:
     """Open what looks at the place of a delivery; pyarrow is imported here, not at parse."""
     from nightloop.sources.files import Folder
 
-    return Folder(declared, Path(base), cache=Path(base))
+    return Folder(connector, Path(base), cache=Path(base))
 
 
 class FilesTrigger(BaseTrigger):
@@ -57,11 +57,11 @@ class FilesTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what another process builds the same trigger from."""
-        given = {"connector": self.connector, "base": self.base, "night": self.night, "until": self.until}
-        return f"{type(self).__module__}.{type(self).__qualname__}", given
+        arguments = {"connector": self.connector, "base": self.base, "night": self.night, "until": self.until}
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event when there is nothing more to wait for; the task looks once more and says what is there."""
+        """Yield one event when there is nothing more to wait for; the task lists the files once more."""
         judge = await asyncio.to_thread(self._judge)
         s3 = str(self.connector["pattern"]).startswith("s3://")
         while (outcome := await asyncio.to_thread(judge)) == "waiting":
@@ -69,7 +69,7 @@ class FilesTrigger(BaseTrigger):
         yield TriggerEvent({"outcome": outcome})
 
     def _judge(self) -> Callable[[], str]:
-        """Return what looks once more and says how the wait stands; the imports would block the triggerer's other waits."""
+        """Return a function that lists the files and judges the wait; run in a thread, for the imports would block the loop."""
         from nightloop.sources.waiting import Outcome, Watch
 
         folder, night = folder_of(FilesConnector.model_validate(self.connector), self.base), Night.fromisoformat(self.night)
@@ -92,7 +92,7 @@ class Wait:
     use_case: UseCase
     source: str
     night: Night
-    declared: FilesConnector
+    connector: FilesConnector
     base: str
 
     @property
@@ -100,16 +100,16 @@ class Wait:
         """The deadline, in the use case's time zone."""
         from nightloop.sources.waiting import deadline
 
-        assert self.declared.arrives_by is not None  # noqa: S101 - a wait is made of a source that declares it
-        return deadline(self.declared.arrives_by, self.night, self.use_case.time_zone)
+        assert self.connector.arrives_by is not None  # noqa: S101 - a wait is made of a source that declares it
+        return deadline(self.connector.arrives_by, self.night, self.use_case_name.time_zone)
 
-    def look(self) -> Listing:
+    def list_files(self) -> Listing:
         """Return what lies there now."""
-        return folder_of(self.declared, self.base).look(self.night)
+        return folder_of(self.connector, self.base).look(self.night)
 
     def trigger(self) -> FilesTrigger:
         """Return what waits in the triggerer."""
-        connector = self.declared.model_dump(mode="json")
+        connector = self.connector.model_dump(mode="json")
         return FilesTrigger(connector=connector, base=self.base, night=str(self.night), until=self.until.isoformat())
 
 
@@ -125,55 +125,55 @@ class FilesSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        use_case: str,
+        use_case_name: str,
         source: str,
         nights: Callable[[Mapping[str, Any]], Nights] = partition_night,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.use_case = use_case
+        self.use_case_name = use_case_name
         self.source = source
         self.nights = nights
 
     def execute(self, context: Context) -> list[str]:
-        """Look; where there is something to wait for, leave the worker until the trigger has seen it."""
+        """List the files; where there is something to wait for, leave the worker until the trigger has found it."""
         from nightloop.sources.waiting import Outcome, Watch
 
         wait, since = self._wait(context), datetime.now(UTC)
-        seen = wait.look()
-        outcome = Watch(wait.until).judge(seen, since)
+        listing = wait.list_files()
+        outcome = Watch(wait.until).judge(listing, since)
         if outcome == Outcome.WAITING:
-            self.log.info("waiting for %s until %s", seen.pattern, wait.until)
-            patience = max(wait.until - since, timedelta()) + GRACE
-            self.defer(trigger=wait.trigger(), method_name="resume", kwargs={"since": since.isoformat()}, timeout=patience)
-        return self._end(wait, outcome, seen, since)
+            self.log.info("waiting for %s until %s", listing.pattern, wait.until)
+            timeout = max(wait.until - since, timedelta()) + GRACE
+            self.defer(trigger=wait.trigger(), method_name="resume", kwargs={"since": since.isoformat()}, timeout=timeout)
+        return self._end(wait, outcome, listing, since)
 
     def resume(self, context: Context, event: dict[str, Any], since: str) -> list[str]:
-        """Say what the wait came to, when the trigger has seen enough."""
+        """End the wait as the trigger judged it: return the files, or fail."""
         wait = self._wait(context)
-        seen = wait.look()  # raises what kept the trigger from seeing anything
-        return self._end(wait, event["outcome"], seen, datetime.fromisoformat(since))
+        listing = wait.list_files()  # raises what kept the trigger from listing anything
+        return self._end(wait, event["outcome"], listing, datetime.fromisoformat(since))
 
-    def _end(self, wait: Wait, outcome: str, seen: Listing, since: datetime) -> list[str]:
+    def _end(self, wait: Wait, outcome: str, listing: Listing, since: datetime) -> list[str]:
         from nightloop.sources.waiting import Outcome, late
 
         if outcome == Outcome.LATE:
-            error = late(wait.source, wait.night, seen, wait.until, since=since)
-            if seen.files or not wait.use_case.sources[wait.source].may_be_empty:
+            error = late(wait.source, wait.night, listing, wait.until, since=since)
+            if listing.files or not wait.use_case.sources[wait.source].may_be_empty:
                 raise error
             self.log.warning("%s The source may be empty: the night goes on without it.", error.what)
-        for path, size in seen.files:
+        for path, size in listing.files:
             self.log.info("%s is there, %d bytes", path, size)
-        return [path for path, _ in seen.files]
+        return [path for path, _ in listing.files]
 
     def _wait(self, context: Mapping[str, Any]) -> Wait:
-        use_case, workspace = open_use_case(self.use_case)
-        declared = use_case.sources[self.source].connector
-        if not isinstance(declared, FilesConnector) or declared.arrives_by is None:
+        use_case, workspace = open_use_case(self.use_case_name)
+        connector = use_case.sources[self.source].connector
+        if not isinstance(connector, FilesConnector) or connector.arrives_by is None:
             raise DefinitionError(
                 f"source '{self.source}' declares no arrives_by any more.",
                 where=use_case.use_case,
                 do="Run the night anew: its run was planned before the definition changed.",
             )
         base = str(workspace.settings.definitions.resolve().parent)
-        return Wait(use_case, self.source, self.nights(context).first, declared, base)
+        return Wait(use_case, self.source, self.nights(context).first, connector, base)

@@ -1,4 +1,4 @@
-"""The tasks of <uc>.monitor and <uc>.report: what the decision leads to, whom it is told, and the pages for people."""
+"""The tasks of <uc>.monitor and <uc>.report: what the decision leads to, who is alerted, and the pages for people."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def page_address(page: Path, reports: Path) -> str:
 
 
 class PagedStageOperator(StageOperator):
-    """A stage that may write an HTML page, told in the detail ``page`` of what it published."""
+    """A stage that may write an HTML page, named in the detail ``page`` of what it published."""
 
     operator_extra_links = (ReportLink(),)
     page = ""
@@ -49,7 +49,7 @@ class PagedStageOperator(StageOperator):
     def execute(self, context: Context) -> list[dict[str, object]]:
         """Run the stage, and remember its page for the button."""
         published = super().execute(context)
-        _, workspace = open_use_case(self.use_case)
+        _, workspace = open_use_case(self.use_case_name)
         pages = [Path(str(item["page"])) for item in published if item.get("page")]
         if pages:
             address = page_address(pages[-1], workspace.reports)
@@ -61,15 +61,15 @@ class PagedStageOperator(StageOperator):
 class MonitorOperator(PagedStageOperator):
     """Run the monitor for the night of the run."""
 
-    def __init__(self, *, use_case: str, **kwargs: Any) -> None:
-        super().__init__(use_case=use_case, stage="monitor", nights=partition_night, **kwargs)
+    def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
+        super().__init__(use_case_name=use_case_name, stage="monitor", nights=partition_night, **kwargs)
 
 
 class ReportOperator(PagedStageOperator):
     """Write the page of the week that the run is keyed by."""
 
-    def __init__(self, *, use_case: str, **kwargs: Any) -> None:
-        super().__init__(use_case=use_case, stage="report", nights=partition_week, **kwargs)
+    def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
+        super().__init__(use_case_name=use_case_name, stage="report", nights=partition_week, **kwargs)
 
 
 class KeepOperator(EmptyOperator):
@@ -79,24 +79,24 @@ class KeepOperator(EmptyOperator):
 class DecideOperator(BaseBranchOperator):
     """Take the branch that the night's stored decision names: ``keep`` or ``retrain``."""
 
-    def __init__(self, *, use_case: str, **kwargs: Any) -> None:
+    def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.use_case = use_case
+        self.use_case_name = use_case_name
 
     def choose_branch(self, context: Context) -> str:
         """Read the decision; its reason goes along to the training that it asks for."""
-        row = decision_of(self.use_case, context)
-        self.log.info("%s: %s", row["decision"], row["reason"])
-        context["ti"].xcom_push(key="reason", value=row["reason"])
-        return str(row["decision"])
+        decision = decision_of(self.use_case_name, context)
+        self.log.info("%s: %s", decision["decision"], decision["reason"])
+        context["ti"].xcom_push(key="reason", value=decision["reason"])
+        return str(decision["decision"])
 
 
 class RetrainOperator(TriggerDagRunOperator):
     """Ask <uc>.train for a training as of the night, once: the run's id is the night's."""
 
-    def __init__(self, *, use_case: str, **kwargs: Any) -> None:
+    def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
         super().__init__(
-            trigger_dag_id=f"{use_case}.train",
+            trigger_dag_id=f"{use_case_name}.train",
             trigger_run_id="monitor__{{ dag_run.partition_key }}",
             logical_date=None,
             conf={
@@ -111,88 +111,88 @@ class RetrainOperator(TriggerDagRunOperator):
 
 
 class AlertOperator(BaseOperator):
-    """Tell people of failed verdicts and of a decided training.
+    """Alert people to failed verdicts and to a decided training.
 
     An alert that a configured channel refuses fails this task, so that somebody sees it; it is tried again first.
     """
 
     ui_color = "#fff1e6"
 
-    def __init__(self, *, use_case: str, **kwargs: Any) -> None:
+    def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
         super().__init__(retries=3, **kwargs)  # each refusal is an event of the ledger: a few say enough
-        self.use_case = use_case
+        self.use_case_name = use_case_name
 
     def execute(self, context: Context) -> dict[str, dict[str, str]]:
         """Raise what there is to raise, and return alert -> channel -> outcome."""
         from plugins.alerts import raise_alert, run_link
 
-        row = decision_of(self.use_case, context)
-        use_case, workspace = open_use_case(self.use_case)
-        told = {
+        decision = decision_of(self.use_case_name, context)
+        use_case, workspace = open_use_case(self.use_case_name)
+        outcomes = {
             alert.key: raise_alert(alert, use_case, workspace.ledger)
-            for alert in alerts_of(self.use_case, row, run_link(context["ti"]))
+            for alert in alerts_of(self.use_case_name, decision, run_link(context["ti"]))
         }
-        if not told:
-            self.log.info("nothing to tell: no verdict failed, no training was decided")
+        if not outcomes:
+            self.log.info("no alert: no verdict failed, no training was decided")
         refused = [
             f"{channel}: {outcome}"
-            for ways in told.values()
-            for channel, outcome in ways.items()
-            if not is_told(channel, outcome)
+            for by_channel in outcomes.values()
+            for channel, outcome in by_channel.items()
+            if not is_delivered(channel, outcome)
         ]
         if refused:
             raise StoreUnavailable(
                 f"an alert was not delivered ({'; '.join(refused)}).",
-                where=f"{self.use_case}.monitor",
+                where=f"{self.use_case_name}.monitor",
                 do="Mend the Airflow connection, then clear this task: what was delivered is not sent twice.",
             )
-        return told
+        return outcomes
 
 
-def is_told(channel: str, outcome: str) -> bool:
+def is_delivered(channel: str, outcome: str) -> bool:
     """Tell whether an alert reached the channel, or there is no channel to reach."""
     return channel == "none" or outcome.startswith("delivered")
 
 
-def decision_of(use_case: str, context: Mapping[str, Any]) -> dict[str, Any]:
+def decision_of(use_case_name: str, context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the stored decision of the run's night.
 
     Raises:
         NotReady: the night holds none.
     """
     nights = partition_night(context)
-    _, workspace = open_use_case(use_case)
-    workspace.lake.require(f"{use_case}/decisions", nights)
-    rows: list[dict[str, Any]] = workspace.lake.read(f"{use_case}/decisions", nights).to_pylist()
+    _, workspace = open_use_case(use_case_name)
+    workspace.lake.require(f"{use_case_name}/decisions", nights)
+    rows: list[dict[str, Any]] = workspace.lake.read(f"{use_case_name}/decisions", nights).to_pylist()
     if not rows:
         raise NotReady(
             f"night {nights} holds no decision.",
-            where=f"{use_case}/decisions",
-            do=f"Run: python -m jobs monitor {use_case} {nights}",
+            where=f"{use_case_name}/decisions",
+            do=f"Run: python -m jobs monitor {use_case_name} {nights}",
         )
     return rows[0]
 
 
-def alerts_of(use_case: str, row: Mapping[str, Any], link: str) -> list[Alert]:
-    """Return what a decision row gives cause to tell."""
-    night, reason = row["night"], str(row["reason"])
-    command = f"python -m jobs monitor {use_case} {night}"
-    found = [
+def alerts_of(use_case_name: str, decision: Mapping[str, Any], link: str) -> list[Alert]:
+    """Return the alerts that a row of the decisions table gives cause to."""
+    night, reason = decision["night"], str(decision["reason"])
+    command = f"python -m jobs monitor {use_case_name} {night}"
+    alerts = [
         Alert(
             "verdict_failed",
-            use_case,
+            use_case_name,
             night,
             key.removesuffix("_verdict"),
-            str(row.get(key.replace("_verdict", "_reason")) or reason),
+            str(decision.get(key.replace("_verdict", "_reason")) or reason),
             "Open the report of this run: it names the features or figures. If the source changed, mend it or the contract; "
             "if the world changed, let the retraining run its course.",
             link=link,
             command=command,
         )
-        for key, value in row.items()
+        for key, value in decision.items()
         if key.endswith("_verdict") and value == "fail"
     ]
-    if row["decision"] == "retrain":
-        do = f"Nothing, unless you object: {use_case}.train runs as of this night, and its gates decide."
-        found.append(Alert("retrain_decided", use_case, night, "retrain", reason, do, link=link, command=command))
-    return found
+    if decision["decision"] == "retrain":
+        do = f"Nothing, unless you object: {use_case_name}.train runs as of this night, and its gates decide."
+        alerts.append(Alert("retrain_decided", use_case_name, night, "retrain", reason, do, link=link, command=command))
+    return alerts

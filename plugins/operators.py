@@ -59,21 +59,21 @@ def scored_range(context: Mapping[str, Any]) -> Nights | None:
     return Nights(parse_night(nights[0]), parse_night(nights[-1])) if nights else None
 
 
-def open_use_case(name: str) -> tuple[UseCase, Workspace]:
-    """Load a use case and open the stores that the environment names; dear imports happen here, not at parse."""
+def open_use_case(use_case_name: str) -> tuple[UseCase, Workspace]:
+    """Load a use case and open the stores that the environment names; expensive imports happen here, not at parse."""
     from nightloop.definitions import load_use_case
     from nightloop.workspace import Workspace
     from plugins.connections import source_connection
 
     workspace = Workspace.open(connection=source_connection)
-    return load_use_case(name, workspace.settings.definitions), workspace
+    return load_use_case(use_case_name, workspace.settings.definitions), workspace
 
 
 class StageOperator(BaseOperator):
     """Run ``jobs.STAGE.run`` for the nights of the run, and return what was published.
 
     Args:
-        use_case: name of the use case.
+        use_case_name: name of the use case.
         stage: module below jobs/.
         nights: where the nights come from: ``partition_night``, ``partition_week``, ``form_range``, ``scored_range``.
         step: one step of the stage only, where it has several.
@@ -84,14 +84,14 @@ class StageOperator(BaseOperator):
     def __init__(
         self,
         *,
-        use_case: str,
+        use_case_name: str,
         stage: str,
         nights: Callable[[Mapping[str, Any]], Nights | None] = partition_night,
         step: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.use_case = use_case
+        self.use_case_name = use_case_name
         self.stage = stage
         self.nights = nights
         self.step = step
@@ -102,15 +102,15 @@ class StageOperator(BaseOperator):
         if nights is None:
             self.log.info("no night to work on: the task before published none")
             return []
-        use_case, workspace = open_use_case(self.use_case)
+        use_case, workspace = open_use_case(self.use_case_name)
         run = importlib.import_module(f"jobs.{self.stage}").run
         step = {"step": self.step} if self.step else {}
         published: list[Published] = run(use_case, nights, workspace, progress=self._progress, **step)
         for line in summary(published):
             self.log.info(line)
         rows = [partition.as_json() for partition in published] if len(nights) <= WEEK else totals(published)
-        plain: list[dict[str, object]] = json.loads(json.dumps(rows, default=str))
-        return plain
+        as_json: list[dict[str, object]] = json.loads(json.dumps(rows, default=str))
+        return as_json
 
     def on_kill(self) -> None:
         """Stop what runs on Spark. Nothing is half published: a stage's commit is its last act."""
@@ -128,7 +128,7 @@ class StageOperator(BaseOperator):
 
 
 def summary(published: Sequence[Published]) -> list[str]:
-    """Say in lines what was published: every partition of a few nights, or the totals of a long range."""
+    """Describe in lines what was published: every partition of a few nights, or the totals of a long range."""
     if len({partition.night for partition in published}) > WEEK:
         return [f"published {row['nights']} nights of {row['table']}: {row['rows']} rows" for row in totals(published)]
     return [

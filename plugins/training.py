@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 GATES = ("performance", "calibration", "fairness", "bundle")
-"""One task each. A test holds them equal to jobs.train.GATES, whose module is too dear to import at parse."""
+"""One task each. A test holds them equal to jobs.train.GATES, whose module is too expensive to import at parse."""
 
 
 class ApprovalByPerson(ApprovalOperator):
@@ -28,10 +28,10 @@ class ApprovalByPerson(ApprovalOperator):
     A refusal fails the task: Airflow's own way skips what follows, and the run would look green.
     """
 
-    def __init__(self, *, use_case: str, task_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, use_case_name: str, task_id: str, **kwargs: Any) -> None:
         super().__init__(
             task_id=task_id,
-            subject=f"Promote the candidate of {use_case}, as of {{{{ params.as_of }}}}?",
+            subject=f"Promote the candidate of {use_case_name}, as of {{{{ params.as_of }}}}?",
             body="Every gate has passed. This use case is declared **high risk**, so a person decides.\n\n"
             "Read the logs of the gates, the model card and the figures of the candidate's MLflow run first.\n\n"
             "- Asked for by: {{ params.requested_by }}\n- Reason: {{ params.reason }}",
@@ -39,7 +39,7 @@ class ApprovalByPerson(ApprovalOperator):
             retries=0,
             **kwargs,
         )
-        self.use_case = use_case
+        self.use_case_name = use_case_name
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Record the answer; go on only with an approval.
@@ -48,19 +48,19 @@ class ApprovalByPerson(ApprovalOperator):
             GateFailed: the person rejected the candidate.
         """
         night = parse_night(context["params"]["as_of"])
-        _, workspace = open_use_case(self.use_case)
+        _, workspace = open_use_case(self.use_case_name)
         answer = (event.get("chosen_options") or ["no answer"])[0]
-        who = event.get("responded_by_user") or {}
-        person = str(who.get("name") or who.get("id") or "unknown") if isinstance(who, dict) else str(who)
+        user = event.get("responded_by_user") or {}
+        person = str(user.get("name") or user.get("id") or "unknown") if isinstance(user, dict) else str(user)
         kind = "approval_granted" if answer == self.APPROVE else "approval_refused"
         workspace.ledger.record(
-            kind, self.use_case, night=night, subject=str(context["run_id"]), payload={"by": person, "answer": answer}
+            kind, self.use_case_name, night=night, subject=str(context["run_id"]), payload={"by": person, "answer": answer}
         )
         self.log.info("%s by %s", kind, person)
         if answer != self.APPROVE:
             raise GateFailed(
                 f"{person} did not approve the candidate as of {night}: {answer}.",
-                where=f"{self.use_case}.train",
+                where=f"{self.use_case_name}.train",
                 do="The champion stays. Ask for a new training when the objection is answered.",
             )
         return super().execute_complete(context, event)
@@ -69,9 +69,9 @@ class ApprovalByPerson(ApprovalOperator):
 class FirstTrainingOperator(TriggerDagRunOperator):
     """Run <uc>.train as of the last night of the form, wait for it, and fail when it fails."""
 
-    def __init__(self, *, use_case: str, **kwargs: Any) -> None:
+    def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
         super().__init__(
-            trigger_dag_id=f"{use_case}.train",
+            trigger_dag_id=f"{use_case_name}.train",
             trigger_run_id="bootstrap__{{ params.last_night }}__{{ ti.start_date.strftime('%Y%m%dT%H%M%S') }}",
             logical_date=None,
             conf={
@@ -88,34 +88,34 @@ class FirstTrainingOperator(TriggerDagRunOperator):
 
 
 class TrainOperator(BaseOperator):
-    """One step of ``jobs.train``, for the night ``as_of`` of the form. Steps hand on what they made by the stores, not here."""
+    """One step of ``jobs.train``, for the night ``as_of`` of the form. Steps hand on their results by the stores, not here."""
 
     ui_color = "#eef4e6"
 
-    def __init__(self, *, use_case: str, step: str, gate: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, use_case_name: str, step: str, gate: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.use_case = use_case
+        self.use_case_name = use_case_name
         self.step = step
         self.gate = gate
 
     def execute(self, context: Context) -> Any:
-        """Run the step and return what it tells.
+        """Run the step and return its result.
 
         Raises:
             GateFailed: the gate did not pass, or gave no verdict.
         """
         night = form_night(context).last
-        use_case, workspace = open_use_case(self.use_case)
+        use_case, workspace = open_use_case(self.use_case_name)
         train = importlib.import_module("jobs.train")
         if self.step == "assemble":
-            asked = {key: str(context["params"][key]) for key in ("reason", "requested_by")}
-            train.record_request(use_case, night, workspace, **asked)
-            self.log.info("asked for by %s: %s", asked["requested_by"], asked["reason"])
+            request = {key: str(context["params"][key]) for key in ("reason", "requested_by")}
+            train.record_request(use_case, night, workspace, **request)
+            self.log.info("asked for by %s: %s", request["requested_by"], request["reason"])
         gate = {"name": self.gate} if self.gate else {}
-        told = train.STEPS[self.step](use_case, night, workspace, **gate)
-        plain = json.loads(json.dumps(told, default=json_value))
-        self.log.info("%s as of %s: %s", self.task_id, night, plain)
-        return plain
+        result = train.STEPS[self.step](use_case, night, workspace, **gate)
+        as_json = json.loads(json.dumps(result, default=json_value))
+        self.log.info("%s as of %s: %s", self.task_id, night, as_json)
+        return as_json
 
 
 def json_value(value: object) -> object:

@@ -55,7 +55,7 @@ LIBRARIES = (
 
 def warm() -> list[str]:
     """Import the libraries and return those that could not be: the stage that needs one will say so itself."""
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of every class it registers
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it logs every class it registers
     absent: list[str] = []
     for name in LIBRARIES:
         try:

@@ -50,8 +50,15 @@ class TooLarge(UsageError):
 class BadRequest(UsageError):
     """The body is not what the use case asks for."""
 
-    def __init__(self, what: str, *, do: str, mistakes: list[Mistake] | None = None) -> None:
-        super().__init__(what, where="the request's body", do=do)
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = "the request's body",
+        do: str | None = None,
+        mistakes: list[Mistake] | None = None,
+    ) -> None:
+        super().__init__(what, where=where, do=do)
         self.mistakes = mistakes
 
 

@@ -10,7 +10,7 @@ import pytest
 from nightloop.errors import ContractBroken, GateFailed
 from nightloop.ledger import Ledger
 from plugins.alert_text import Alert, html, plain
-from plugins.alerts import alert_on_failure, raise_alert, said
+from plugins.alerts import alert_on_failure, explain, raise_alert
 
 NIGHT = date(2013, 4, 3)
 BROKEN = Alert(
@@ -40,8 +40,12 @@ def test_an_alert_reaches_everybody_by_e_mail_in_plain_text_and_html(inbox, use_
     assert told == {"email": "delivered"}
     assert message["To"] == "ops@example.com, ml@example.com"
     assert message["From"] == "nightloop@example.com"
+    assert message["X-Nightloop-Alert"] == BROKEN.key
+    assert message["Message-ID"].endswith("@nightloop>")
     assert message["Subject"] == "[nightloop] flight_delay: ingest.ingest failed, night 2013-04-03"
-    text = message.get_body(("plain",)).get_content()
+    (attached,) = message.iter_attachments()
+    assert attached.get_filename() == "alert.txt"
+    text = attached.get_content().decode()
     page = message.get_body(("html",)).get_content()
     for part in (text, page):
         assert "humidity between 0 and 100" in part
@@ -180,6 +184,6 @@ def test_no_command_is_offered_in_place_of_a_persons_approval(installation, monk
 
 
 def test_a_process_that_was_killed_is_told_without_an_error_to_quote():
-    what, do = said(None)
+    what, do = explain(None)
     assert "killed" in what
     assert "Clear the task" in do

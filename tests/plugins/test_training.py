@@ -37,7 +37,7 @@ def answered(option: str) -> dict[str, object]:
 
 def answer(option: str) -> object:
     """Let a person answer the approval task of a run."""
-    task = ApprovalByPerson(task_id="approval", use_case="flight_delay")
+    task = ApprovalByPerson(task_id="approval", use_case_name="flight_delay")
     context = {"params": {"as_of": str(AS_OF)}, "run_id": "manual__1", "ti": SimpleNamespace()}
     return task.execute_complete(context, answered(option))  # type: ignore[arg-type]
 
@@ -56,7 +56,7 @@ def test_a_rejection_fails_the_task_and_is_recorded_with_the_name(installation, 
 
 
 def test_the_first_training_waits_for_the_run_it_asked_for_and_is_not_asked_for_twice():
-    task = FirstTrainingOperator(task_id="train", use_case="flight_delay")
+    task = FirstTrainingOperator(task_id="train", use_case_name="flight_delay")
     assert task.wait_for_completion
     assert [str(state) for state in task.failed_states] == ["failed"]
     assert task.retries == 0

@@ -36,7 +36,7 @@ def test_the_button_of_a_page_is_a_path_so_that_it_outlives_a_move_of_the_server
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://127.0.0.1:8080/airflow")
     page = settings.home / "reports" / "flight_delay" / "week-2013-04-01.html"
     monkeypatch.setattr(StageOperator, "execute", lambda *_: [{"page": str(page)}])
-    task = ReportOperator(task_id="report", use_case="flight_delay")
+    task = ReportOperator(task_id="report", use_case_name="flight_delay")
     task.execute({})  # type: ignore[typeddict-item]
     path = "/airflow/nightloop/reports/flight_delay/week-2013-04-01.html"
     assert ReportLink().get_link(task, ti_key=None) == path  # type: ignore[arg-type]
