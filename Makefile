@@ -1,6 +1,6 @@
 # make run    everything, once: set-up, the main job, a table of what happened
 # make ui     the same servers, kept up; prints their addresses
-# make test   all tests          make lint    ruff, mypy, import-linter
+# make test   all tests          PYTEST_OPTIONS="…" adds options      make lint    ruff, mypy, import-linter
 # make bench  benchmarks, written to docs/benchmarks.md
 # make mutants  faults put into the modules of our promises, the share noticed written to docs/mutants.md
 # make env    secrets for docker-compose.yml      make lock    renew the locked requirements
@@ -18,7 +18,7 @@ ui: setup
 	@$(PYTHON_ENV) -m jobs ui
 
 test: setup-tests
-	@$(PYTHON_ENV) -m pytest -q
+	@$(PYTHON_ENV) -m pytest -q $(PYTEST_OPTIONS)
 
 lint: setup-tests
 	@.venv/bin/ruff check .

@@ -34,7 +34,6 @@ class Settings(BaseSettings):
         2 * 2**30, ge=0, description="Bytes of input files up to which the engine 'auto' is local; above, it is spark."
     )
     spark_url: str = Field("sc://127.0.0.1:15002", description="Address of the Spark Connect server.")
-    service_url: str = Field("http://127.0.0.1:8000", description="Address of the prediction service.")
     service_token: SecretStr | None = Field(
         None, description="Bearer token that /v1/ of the service asks for; needed beyond loopback."
     )

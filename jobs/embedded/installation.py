@@ -46,7 +46,6 @@ class Installation:
             **os.environ,
             "NIGHTLOOP_HOME": str(self.settings.home),
             "NIGHTLOOP_SPARK_URL": f"sc://{LOOPBACK}:{self.ports.spark}",
-            "NIGHTLOOP_SERVICE_URL": self.service_address,
             "PYTHONPATH": str(REPOSITORY),
             "PYTHONUNBUFFERED": "1",
             "DO_NOT_TRACK": "1",
