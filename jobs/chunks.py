@@ -1,4 +1,4 @@
-"""Cut a range of nights into parts that fit in memory: the totals of every key and night of a part are held at once."""
+"""Cut a range of nights into chunks that fit in memory: the totals of every key and night of a chunk are held at once."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from nightloop.features.tiles import measures_of, over_records
 from nightloop.lake import Snapshot
 from nightloop.nights import Nights
 
-HELD_BYTES = 2 * 2**30
-BYTES_A_TOTAL = 32
-FEW_BYTES = 4 * 2**20  # tiles of this size, packed, make no part too large
+CHUNK_BYTES = 2 * 2**30
+BYTES_PER_TOTAL = 32
+SMALL_TILES_BYTES = 4 * 2**20  # compressed tiles of this size make no chunk too large
 
 
-def parts(use_case: UseCase, table: str, nights: Nights, snapshots: Mapping[str, Snapshot], engine: Engine) -> list[Nights]:
-    """Return the range as one part or several, in order; how it is cut changes no content."""
+def chunks(use_case: UseCase, table: str, nights: Nights, snapshots: Mapping[str, Snapshot], engine: Engine) -> list[Nights]:
+    """Return the range as one chunk or several, in order; how it is cut changes no content."""
     tiles = snapshots.get("tiles")
-    if table != "aggregates" or tiles is None or len(nights) == 1 or tiles.size <= FEW_BYTES:
+    if table != "aggregates" or tiles is None or len(nights) == 1 or tiles.size <= SMALL_TILES_BYTES:
         return [nights]
-    counted = engine.query("select count(*) as keys from (select distinct tile, key from tiles)", {"tiles": tiles})
-    keys = int(counted["keys"][0].as_py())
+    answer = engine.query("select count(*) as keys from (select distinct tile, key from tiles)", {"tiles": tiles})
+    keys = int(answer["keys"][0].as_py())
     totals = sum(len(measures_of(feature)) for feature in over_records(use_case).values())
-    at_once = max(1, HELD_BYTES // max(1, keys * totals * BYTES_A_TOTAL))
-    starts = range(0, len(nights), at_once)
+    chunk_nights = max(1, CHUNK_BYTES // max(1, keys * totals * BYTES_PER_TOTAL))
+    starts = range(0, len(nights), chunk_nights)
     return [
-        Nights(nights.first + timedelta(days=start), min(nights.first + timedelta(days=start + at_once - 1), nights.last))
+        Nights(nights.first + timedelta(days=start), min(nights.first + timedelta(days=start + chunk_nights - 1), nights.last))
         for start in starts
     ]

@@ -27,87 +27,97 @@ def check_tiles(use_case: UseCase, nights: Nights, lake: Lake) -> None:
     Raises:
         NotReady: names the nights and the command that makes them again.
     """
-    table, wanted = f"{use_case.use_case}/tiles", tiles_digest(use_case)
+    table, digest = f"{use_case.use_case}/tiles", tiles_digest(use_case)
     if not lake.exists(table):
-        return  # what is missing is told by who reads it
+        return  # whoever reads the tiles reports those that are missing
     states = lake.states(table)
-    others = [night for night in nights if night in states and states[night].summary.get("tiles") != wanted]
-    if others:
+    outdated = [night for night in nights if night in states and states[night].summary.get("tiles") != digest]
+    if outdated:
         raise NotReady(
-            f"tiles of {len(others)} nights ({others[0]} to {others[-1]}) have another definition than today's.",
+            f"tiles of {len(outdated)} nights ({outdated[0]} to {outdated[-1]}) have another definition than today's.",
             where=table,
-            do=f"Run: python -m jobs features {use_case.use_case} {others[0]}..{others[-1]} --step tiles",
+            do=f"Run: python -m jobs features {use_case.use_case} {outdated[0]}..{outdated[-1]} --step tiles",
         )
 
 
-def one_row_each(use_case: UseCase, night: Night, made: Sequence[str], snapshots: Mapping[str, Snapshot]) -> None:
-    """Check that each record of the entity's source became one row of its own key.
+def check_keys(use_case: UseCase, night: Night, files: Sequence[str], snapshots: Mapping[str, Snapshot]) -> None:
+    """Check that each record of the entity's source became one row with a key that no other row has.
+
+    Args:
+        use_case: names the key.
+        night: for the message.
+        files: Parquet files with the night's feature rows.
+        snapshots: the input tables by name.
 
     Raises:
         ContractBroken: records share a key, or lack one; the contract lets them through.
     """
     source, key = use_case.entity.source, list(use_case.entity.key)
-    records = sum(_rows(path) for path in snapshots[f"raw_{source}"].files.get(night, ()))
-    keys = _keys(key, made)
-    if records != keys:
+    n_records = sum(_metadata(path).num_rows for path in snapshots[f"raw_{source}"].files.get(night, ()))
+    n_keys = _count_keys(key, files)
+    if n_records != n_keys:
         raise ContractBroken(
-            f"{records} records of source '{source}' have {keys} keys ({', '.join(key)}): some are repeated or missing.",
+            f"{n_records} records of source '{source}' have {n_keys} keys ({', '.join(key)}): some are repeated or missing.",
             where=f"{use_case.use_case}, night {night}",
             do=f"Let the contract of '{source}' set them aside (expect the key unique and not null), then ingest it again.",
         )
 
 
-def _keys(key: Sequence[str], made: Sequence[str]) -> int:
+def _count_keys(key: Sequence[str], files: Sequence[str]) -> int:
     """Count the whole keys of a night, over all its files together: a repeated key may be in two of them."""
-    parts = []
-    for path in made:
-        held_by, at = filesystem(path)
-        rows = pq.ParquetFile(at, filesystem=held_by).read(columns=key)
+    keys = []
+    for path in files:
+        rows = _read(path, key)
         for name in key:
             rows = rows.filter(pc.is_valid(rows[name]))
-        parts.append(rows)
-    return int(pa.concat_tables(parts).group_by(key).aggregate([]).num_rows) if parts else 0
+        keys.append(rows)
+    return int(pa.concat_tables(keys).group_by(key).aggregate([]).num_rows) if keys else 0
 
 
-def _rows(path: str) -> int:
-    held_by, at = filesystem(path)
-    return int(pq.read_metadata(at, filesystem=held_by).num_rows)
+def _read(path: str, columns: Sequence[str]) -> pa.Table:
+    store, place = filesystem(path)
+    return pq.ParquetFile(place, filesystem=store).read(columns=columns)
 
 
-def out_of_range(use_case: UseCase, night: Night, made: Sequence[str], workspace: Workspace) -> dict[str, object]:
-    """Count values outside the range their feature declares; tell them, and record them once.
+def _metadata(path: str) -> pq.FileMetaData:
+    store, place = filesystem(path)
+    return pq.read_metadata(place, filesystem=store)
+
+
+def record_out_of_range(use_case: UseCase, night: Night, files: Sequence[str], workspace: Workspace) -> dict[str, object]:
+    """Count values outside the range their feature declares, return the counts, and record them in the ledger once.
 
     The files' own statistics answer for a night in which all is well, so nothing is read twice.
     """
-    found: dict[str, int] = {}
-    for path in made:
-        for name in _suspects(use_case, path):
+    counts: dict[str, int] = {}
+    for path in files:
+        for name in _suspect_features(use_case, path):
             low, high = use_case.features[name].range or (float("-inf"), float("inf"))
-            held_by, at = filesystem(path)
-            values = pq.ParquetFile(at, filesystem=held_by).read(columns=[name])[name]
+            values = _read(path, [name])[name]
             outside = pc.sum(pc.or_(pc.less(values, low), pc.greater(values, high))).as_py() or 0
-            found[name] = found.get(name, 0) + int(outside)
-    found = {name: count for name, count in found.items() if count}
-    if not found:
+            counts[name] = counts.get(name, 0) + int(outside)
+    counts = {name: count for name, count in counts.items() if count}
+    if not counts:
         return {}
     ledger = workspace.ledger  # only now: SQLAlchemy is dear to import, and most nights record nothing
     with ledger.exclusive():
-        standing = ledger.events(use_case.use_case, kind=OUTSIDE, night=night)
-        if not standing or standing[-1].payload != {"values": found}:
-            ledger.record(OUTSIDE, use_case.use_case, night=night, payload={"values": found})
-    return {"out_of_range": found}
+        recorded = ledger.events(use_case.use_case, kind=OUTSIDE, night=night)
+        if not recorded or recorded[-1].payload != {"values": counts}:
+            ledger.record(OUTSIDE, use_case.use_case, night=night, payload={"values": counts})
+    return {"out_of_range": counts}
 
 
-def _suspects(use_case: UseCase, path: str) -> Iterator[str]:
-    """Yield the features whose extremes in the file lie outside their range, or are not told."""
-    held_by, at = filesystem(path)
-    metadata = pq.read_metadata(at, filesystem=held_by)
-    places = {metadata.schema.column(i).name: i for i in range(metadata.num_columns)}
+def _suspect_features(use_case: UseCase, path: str) -> Iterator[str]:
+    """Yield the features whose extremes in the file lie outside their range, or are not stored."""
+    metadata = _metadata(path)
+    column_of = {metadata.schema.column(i).name: i for i in range(metadata.num_columns)}
     for name, feature in use_case.features.items():
-        if feature.range is None or name not in places:
+        if feature.range is None or name not in column_of:
             continue
         for group in range(metadata.num_row_groups):
-            told = metadata.row_group(group).column(places[name]).statistics
-            if told is None or (told.has_min_max and (told.min < feature.range[0] or told.max > feature.range[1])):
+            statistics = metadata.row_group(group).column(column_of[name]).statistics
+            if statistics is None or (
+                statistics.has_min_max and (statistics.min < feature.range[0] or statistics.max > feature.range[1])
+            ):
                 yield name
                 break

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from jobs.chunks import parts
-from jobs.feature_checks import check_tiles, one_row_each, out_of_range
+from jobs.chunks import chunks
+from jobs.feature_checks import check_keys, check_tiles, record_out_of_range
 from jobs.published import Progress, Published, silent
 from nightloop.definitions.loading import definition_digest
 from nightloop.definitions.use_case import UseCase
@@ -28,7 +28,7 @@ from nightloop.workspace import Workspace
 STAGE = "features"
 Step = Literal["tiles", "aggregates", "features", "labels"]
 STEPS: tuple[Step, ...] = ("tiles", "aggregates", "features", "labels")
-OF_TWO_CLOCKS: tuple[Step, ...] = ("aggregates", "features", "labels")
+AS_KNOWN_LATER: tuple[Step, ...] = ("aggregates", "features", "labels")
 
 
 def run(
@@ -50,7 +50,7 @@ def run(
         as_known_at: a night not before the last of ``nights``: make aggregates, features and labels with what was known at its
             cut-off, late records and corrections among it, and store them apart, as ``features_known_YYYY-MM-DD``. Default:
             each night with what was known at its own.
-        progress: told as nights are published.
+        progress: called as nights are published.
 
     Raises:
         BadNight: a night before the use case's first, or after ``as_known_at``.
@@ -63,19 +63,21 @@ def run(
             f"{nights.first} is before the first night of {use_case.use_case}, {use_case.first_night}.",
             do=f"Ask for {use_case.first_night} or later.",
         )
-    known = _known(nights, as_known_at, step)
-    steps = (step,) if step else (OF_TWO_CLOCKS if known else STEPS)
-    makers = (_Maker(use_case, table, nights, workspace, known) for table in steps)
+    known_night = _known_night(nights, as_known_at, step)
+    steps = (step,) if step else (AS_KNOWN_LATER if known_night else STEPS)
+    makers = (_Maker(use_case, table, nights, workspace, known_night) for table in steps)
     return [published for maker in makers for published in maker.make(progress)]
 
 
-def _known(nights: Nights, as_known_at: str | Night | None, step: Step | None) -> Night | None:
-    known = parse_night(as_known_at) if isinstance(as_known_at, str) else as_known_at
-    if known and known < nights.last:
-        raise BadNight(f"as known at {known}, the night {nights.last} is not over.", do=f"Ask for {nights.last} or later.")
-    if known and step == "tiles":
-        raise UsageError("tiles are kept in every version that was known.", do="Leave out --step, or ask for another table.")
-    return known
+def _known_night(nights: Nights, as_known_at: str | Night | None, step: Step | None) -> Night | None:
+    known_night = parse_night(as_known_at) if isinstance(as_known_at, str) else as_known_at
+    if known_night and known_night < nights.last:
+        raise BadNight(
+            f"as known at {known_night}, the night {nights.last} is not over.", do=f"Ask for {nights.last} or later."
+        )
+    if known_night and step == "tiles":
+        raise UsageError("tiles hold every version that was known.", do="Leave out --step, or ask for another table.")
+    return known_night
 
 
 @dataclass(frozen=True)
@@ -86,59 +88,58 @@ class _Maker:
     table: Step
     nights: Nights
     workspace: Workspace
-    known: Night | None
+    as_known_at: Night | None
 
     @property
     def name(self) -> str:
         return self._stored(self.table)
 
     def _stored(self, table: str) -> str:
-        apart = f"_known_{self.known}" if self.known and table in OF_TWO_CLOCKS else ""
+        apart = f"_known_{self.as_known_at}" if self.as_known_at and table in AS_KNOWN_LATER else ""
         return f"{self.use_case.use_case}/{table}{apart}"
 
     @cached_property
     def snapshots(self) -> dict[str, Snapshot]:
         """The input tables by name, all their nights published; none when there can be no input at all."""
-        wanted = inputs(self.use_case, self.table, self.nights, self.known)
-        required = {name: span for name, span in wanted.items() if span is not None}
-        if len(required) < len(wanted):
+        nights_of = inputs(self.use_case, self.table, self.nights, self.as_known_at)
+        required = {name: nights for name, nights in nights_of.items() if nights is not None}
+        if len(required) < len(nights_of):
             return {}
         lake = self.workspace.lake
-        if span := required.get("tiles"):
-            check_tiles(self.use_case, span, lake)
-        return {name: lake.require(self._stored(name), span) for name, span in required.items()}
+        if tile_nights := required.get("tiles"):
+            check_tiles(self.use_case, tile_nights, lake)
+        return {name: lake.require(self._stored(name), nights) for name, nights in required.items()}
 
     def make(self, progress: Progress) -> Iterator[Published]:
-        """Run one engine job for all nights and commit them together; in parts where they would not fit in memory."""
+        """Run one engine job for all nights and commit them together; in chunks where they would not fit in memory."""
         engine = self.workspace.engine(self.use_case, self.snapshots.values())
         progress(f"computing {self.table}", 0, len(self.nights))
         done = 0
-        for part in parts(self.use_case, self.table, self.nights, self.snapshots, engine):
+        for chunk in chunks(self.use_case, self.table, self.nights, self.snapshots, engine):
             files: dict[Night, list[str]] = {}
             if self.snapshots:
-                sql = build_sql(self.use_case, self.table, part, self.known)
-                only = part.first if len(part) == 1 else None
+                sql = build_sql(self.use_case, self.table, chunk, self.as_known_at)
+                only_night = chunk.first if len(chunk) == 1 else None
                 folder, schema = self.workspace.lake.new_folder(self.name), tables(self.use_case)[self.table]
-                files = engine.write(sql, self.snapshots, folder, night=only, schema=schema)
-            details = {night: self._checked(night, files) for night in part}
-            for state in self._publish(part, files):
+                files = engine.write(sql, self.snapshots, folder, night=only_night, schema=schema)
+            details = {night: self._check(night, files) for night in chunk}
+            for state in self._publish(chunk, files):
                 done += 1
                 progress(f"publishing {self.table}", done, len(self.nights))
-                told = {"engine": engine.name, **details[state.night]}
-                yield Published.of(self.use_case.use_case, self.name, state, told)
+                yield Published.of(self.use_case.use_case, self.name, state, {"engine": engine.name, **details[state.night]})
 
-    def _checked(self, night: Night, files: Mapping[Night, list[str]]) -> dict[str, object]:
-        """Hold a night's features to what must be true of them, before any night is published."""
+    def _check(self, night: Night, files: Mapping[Night, list[str]]) -> dict[str, object]:
+        """Check what must be true of a night's features before any night is published; return what is worth showing."""
         if self.table != "features" or not self.snapshots:
             return {}
-        one_row_each(self.use_case, night, files.get(night, ()), self.snapshots)
-        return out_of_range(self.use_case, night, files.get(night, ()), self.workspace)
+        check_keys(self.use_case, night, files.get(night, ()), self.snapshots)
+        return record_out_of_range(self.use_case, night, files.get(night, ()), self.workspace)
 
     def _publish(self, nights: Nights, files: Mapping[Night, list[str]]) -> list[NightState]:
         """Commit the nights together; one without rows is published as empty."""
-        made = {night: files.get(night, []) for night in nights}
+        files_of = {night: files.get(night, []) for night in nights}
         schema = tables(self.use_case)[self.table]
-        return self.workspace.lake.adopt_nights(self.name, made, self._commit, schema=schema)
+        return self.workspace.lake.adopt_nights(self.name, files_of, self._commit, schema=schema)
 
     @cached_property
     def _commit(self) -> Commit:

@@ -14,32 +14,32 @@ from nightloop.expressions.to_sql import double, identifier, quoted
 from nightloop.features.aggregate_sql import aggregates_sql
 from nightloop.features.keys import ALL, key_sql
 from nightloop.features.sql_fragments import days_before, named, next_version, night_literal, within
-from nightloop.features.tables import key_columns, outcome_nights, ways
+from nightloop.features.tables import groupings, key_columns, outcome_nights
 from nightloop.features.tile_sql import tiles_sql
 from nightloop.nights import Night, Nights
 
 HEXADECIMAL = "0123456789abcdef"
 CROSS_DIGITS = 8
-COUNTED = ("count", "distinct")  # a key never seen has none
+ZERO_WHEN_UNSEEN = ("count", "distinct")  # of a key without a record; other functions have no value then
 
 
-def build_sql(use_case: UseCase, table: str, nights: Nights, known: Night | None = None) -> str:
+def build_sql(use_case: UseCase, table: str, nights: Nights, as_known_at: Night | None = None) -> str:
     """Return the statement that makes these nights of tiles, aggregates, features or labels.
 
     Args:
         use_case: whose tables.
         table: which.
         nights: to make.
-        known: the night whose knowledge counts (aggregates and labels); None: each night's own.
+        as_known_at: the night whose knowledge counts (aggregates and labels); None: each night's own.
     """
     match table:
         case "tiles":
             return tiles_sql(use_case, nights)
         case "aggregates":
-            return aggregates_sql(use_case, nights, known)
+            return aggregates_sql(use_case, nights, as_known_at)
         case "features":
             return features_sql(use_case, nights)
-    return labels_sql(use_case, nights, known)
+    return labels_sql(use_case, nights, as_known_at)
 
 
 # --- features ----------------------------------------------------------------------------------------------------------
@@ -51,22 +51,22 @@ def features_sql(use_case: UseCase, nights: Nights) -> str:
     Inner names begin with ``_``, as no column can.
     """
     source = use_case.sources[use_case.entity.source]
-    found = ways(use_case)
-    own = {f"_o_{name}": sql for name, feature in use_case.features.items() if (sql := _own_sql(feature, source))}
+    keyed_by = groupings(use_case)
+    inner = {f"_o_{name}": sql for name, feature in use_case.features.items() if (sql := _inner_sql(feature, source))}
     keys = {
         f"_k{i}": key_sql(key_columns(use_case, next(iter(features.values()))), source.types)
-        for i, features in enumerate(found.values())
+        for i, features in enumerate(keyed_by.values())
     }
     key = [identifier(name) for name in use_case.entity.key]
-    columns = named({**{name: name for name in key}, **own, **keys})
-    place = {name: i for i, features in enumerate(found.values()) for name in features}
+    columns = named({**{name: name for name in key}, **inner, **keys})
+    join_of = {name: i for i, features in enumerate(keyed_by.values()) for name in features}
     values = ", ".join(
-        f"{feature_sql(name, feature, place.get(name))} as {identifier(name)}" for name, feature in use_case.features.items()
+        f"{feature_sql(name, feature, join_of.get(name))} as {identifier(name)}" for name, feature in use_case.features.items()
     )
     joins = "".join(
-        f"\nleft join (select * from aggregates where {identifier('by')} = {quoted(way)}) a{i} "
+        f"\nleft join (select * from aggregates where {identifier('by')} = {quoted(grouping)}) a{i} "
         f"on a{i}.night = e.night and a{i}.key = e._k{i}"
-        for i, way in enumerate(found)
+        for i, grouping in enumerate(keyed_by)
     )
     if any(isinstance(feature, RateFeature) for feature in use_case.features.values()):
         joins += f"\nleft join (select * from aggregates where {identifier('by')} = {quoted(ALL)}) p on p.night = e.night"
@@ -76,7 +76,8 @@ def features_sql(use_case: UseCase, nights: Nights) -> str:
     )
 
 
-def _own_sql(feature: Feature, source: Source) -> str | None:
+def _inner_sql(feature: Feature, source: Source) -> str | None:
+    """Return SQL of what a feature is computed from in the entity's own row; None where it comes from the aggregates."""
     match feature:
         case ExpressionFeature():
             return f"cast({compile_expression(feature.expression, source.types).sql()} as double)"
@@ -85,18 +86,18 @@ def _own_sql(feature: Feature, source: Source) -> str | None:
     return None
 
 
-def feature_sql(name: str, feature: Feature, way: int | None) -> str:
-    """Return SQL of a feature's value: from the entity's row ``e``, its way's row ``a0``, ``a1``, …, or the prior ``p``."""
+def feature_sql(name: str, feature: Feature, join: int | None) -> str:
+    """Return SQL of a feature's value: from the entity's row ``e``, its grouping's ``a0``, ``a1``, …, or the priors ``p``."""
     if isinstance(feature, CrossFeature):
         value = _bucket(f"e._o_{name}", feature.buckets)
-    elif way is None:
+    elif join is None:
         value = f"e._o_{name}"
     else:
-        value = identifier(name, f"a{way}")
+        value = identifier(name, f"a{join}")
         if isinstance(feature, RateFeature):
             value = f"coalesce({value}, {identifier(name, 'p')})"
-        elif isinstance(feature, WindowFeature) and feature.function in COUNTED:
-            value = f"case when e._k{way} is not null then coalesce({value}, {double(0.0)}) end"
+        elif isinstance(feature, WindowFeature) and feature.function in ZERO_WHEN_UNSEEN:
+            value = f"case when e._k{join} is not null then coalesce({value}, {double(0.0)}) end"
     return value if feature.default is None else f"coalesce({value}, {double(feature.default)})"
 
 
@@ -112,41 +113,41 @@ def _bucket(md5: str, buckets: int) -> str:
 # --- labels ------------------------------------------------------------------------------------------------------------
 
 
-def labels_sql(use_case: UseCase, nights: Nights, known: Night | None = None) -> str:
+def labels_sql(use_case: UseCase, nights: Nights, as_known_at: Night | None = None) -> str:
     """One row per entity whose outcome is known when it matures; the newest record that stands by then counts."""
     label, key = use_case.label, use_case.entity.key
     source = use_case.sources[label.source]
     expression = compile_expression(label.expression, source.types).sql("o")
-    on = " and ".join(f"{identifier(theirs, 'o')} = {identifier(ours, 'e')}" for theirs, ours in label.join.items())
+    on = " and ".join(f"{identifier(outcome, 'o')} = {identifier(entity, 'e')}" for outcome, entity in label.join.items())
     # Nights after the scored one in which the outcome may arrive, up to its maturity.
     delay = label.matures_after
     mature = f"e.night + {delay}"
-    until = night_literal(known) if known else mature
+    until = night_literal(as_known_at) if as_known_at else mature
     since = f"{mature} - {outcome_nights(use_case) - 1}"
     keys = ", ".join(identifier(name) for name in key)
     columns = ", ".join(f"{identifier(name, 'e')} as {identifier(name)}" for name in key)
     stands = f" and (o._superseded is null or o._superseded > {until}) and not o.withdrawn" if source.revised_within else ""
-    found = f"""
+    outcomes = f"""
     select {mature} as night, e.night as scored_night, {columns}, {expression} as label, o.known_at as known_at,
            o.night as _arrived
     from raw_{use_case.entity.source} e
-    join ({_outcomes(use_case, nights, known)}) o on {on} and o.night >= {since} and o.night <= {until}{stands}
+    join ({_outcomes(use_case, nights, as_known_at)}) o on {on} and o.night >= {since} and o.night <= {until}{stands}
     where {within(nights, mature)}"""
     order = "_arrived desc, known_at desc nulls last, label desc"  # total in what is shown: ties show nothing
     newest = f"row_number() over (partition by night, {keys} order by {order})"
     return (
         f"select night, scored_night, {keys}, label, known_at from (\n"
-        f"  select *, {newest} as _place from ({found}\n  ) where label is not null\n"
+        f"  select *, {newest} as _place from ({outcomes}\n  ) where label is not null\n"
         f") where _place = 1"
     )
 
 
-def _outcomes(use_case: UseCase, nights: Nights, known: Night | None) -> str:
+def _outcomes(use_case: UseCase, nights: Nights, as_known_at: Night | None) -> str:
     """The records that labels may come from; of revised ones, each version with the night in which another took its place."""
     label = use_case.label
     source = use_case.sources[label.source]
     first = days_before(nights.first, outcome_nights(use_case) - 1)
-    rows = f"select * from raw_{label.source} where night >= {first} and night <= {night_literal(known or nights.last)}"
+    rows = f"select * from raw_{label.source} where night >= {first} and night <= {night_literal(as_known_at or nights.last)}"
     if not source.revised_within:
         return rows
     return f"select *, {next_version(source.key)} as _superseded from ({rows})"

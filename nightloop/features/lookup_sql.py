@@ -1,4 +1,4 @@
-"""SQL (DuckDB dialect) of values found by a key: another source's newest record, or the entity's own row of before.
+"""SQL (DuckDB dialect) of values looked up by a key: another source's newest record, or the entity's own row of nights ago.
 
 Names that stand beside a source's columns begin with ``_``, as no column can.
 """
@@ -18,7 +18,7 @@ from nightloop.features.sql_fragments import days_before, named, night_literal, 
 from nightloop.nights import Night, Nights
 
 
-def lookups_sql(use_case: UseCase, features: Mapping[str, LookupFeature], nights: Nights, known: Night | None) -> str:
+def lookups_sql(use_case: UseCase, features: Mapping[str, LookupFeature], nights: Nights, as_known_at: Night | None) -> str:
     """Features that look at the same record of a source: pick the record once a night and key, and give each its value."""
     first = next(iter(features.values()))
     source = use_case.sources[first.source]
@@ -32,38 +32,38 @@ def lookups_sql(use_case: UseCase, features: Mapping[str, LookupFeature], nights
     # Records of one key at the same time are told apart by their values, so that the order of reading cannot show.
     order = ", ".join(f"{name} desc nulls last" for name in {**latest, **arrived, **values})
     columns = {"key": key_sql(list(first.by), source.types), **values, **latest, **arrived}
-    kept = ", ".join(f"v{i} as {identifier(name)}" for i, name in enumerate(features))
-    return f"""select night, key, {kept} from (
+    chosen = ", ".join(f"v{i} as {identifier(name)}" for i, name in enumerate(features))
+    return f"""select night, key, {chosen} from (
   select *, row_number() over (partition by night, key order by {order}) as place from (
-    select night, {named(columns)} from ({_records(first, source, nights, known)})
+    select night, {named(columns)} from ({_records(first, source, nights, as_known_at)})
   ) where key is not null
 ) where place = 1"""
 
 
-def _records(feature: LookupFeature, source: Source, nights: Nights, known: Night | None) -> str:
+def _records(feature: LookupFeature, source: Source, nights: Nights, as_known_at: Night | None) -> str:
     """Return the records that each night may look at: those that arrived within reach, of revised ones the newest version."""
     table = f"raw_{feature.source}"
     if feature.within == 1 and not source.revised_within:
         return f"select * from {table} where {within(nights)}"
-    last = known or nights.last
+    last = as_known_at or nights.last
     columns = ", ".join(identifier(name) for name in source.types)
     event = "event_night" if source.revised_within else "night"
     span = f"night between {days_before(nights.first, feature.within - 1)} and {night_literal(last)}"
     nightly = ", ".join(f"({night_literal(night)})" for night in nights)
-    now = night_literal(known) if known else "d.night"
+    now = night_literal(as_known_at) if as_known_at else "d.night"
     stamps = "r.known_at, r.event_at, r.withdrawn, " if source.revised_within else ""
-    reached = f"""select d.night, r.night as _arrived, {stamps}{", ".join(identifier(name, "r") for name in source.types)}
+    in_reach = f"""select d.night, r.night as _arrived, {stamps}{", ".join(identifier(name, "r") for name in source.types)}
       from {table} r cross join (select * from (values {nightly}) as v(night)) d
       where r.{span} and r.night <= {now} and r.{event} <= d.night and r.{event} > d.night - {feature.within}"""
     if not source.revised_within:
-        return reached
+        return in_reach
     record = ", ".join(identifier(column) for column in source.key)
     newest = f"row_number() over (partition by night, {record} order by _arrived desc, known_at desc, event_at desc, withdrawn)"
-    versions = f"select *, {newest} as _version from ({reached})"
+    versions = f"select *, {newest} as _version from ({in_reach})"
     return f"select night, _arrived, {columns} from ({versions}) where _version = 1 and not withdrawn"
 
 
-def lags_sql(use_case: UseCase, features: Mapping[str, LagFeature], nights: Nights, back: int) -> str:
+def lags_sql(use_case: UseCase, features: Mapping[str, LagFeature], nights: Nights, nights_ago: int) -> str:
     """Give each entity the values that its own row had some nights before."""
     name = use_case.entity.source
     types = use_case.sources[name].types
@@ -72,5 +72,6 @@ def lags_sql(use_case: UseCase, features: Mapping[str, LagFeature], nights: Nigh
         for feature_name, feature in features.items()
     )
     key = key_sql(use_case.entity.key, types)
-    rows = f"select *, night + {back} as _lagged, {key} as _key from raw_{name} where {within(nights, f'night + {back}')}"
+    later = f"night + {nights_ago}"
+    rows = f"select *, {later} as _lagged, {key} as _key from raw_{name} where {within(nights, later)}"
     return f"select _lagged as night, _key as key, {values} from ({rows}) where _key is not null group by _lagged, _key"

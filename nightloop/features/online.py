@@ -20,29 +20,29 @@ from nightloop.errors import UsageError, suggest
 from nightloop.expressions import Expression, compile_expression
 from nightloop.expressions.to_numpy import Column
 from nightloop.expressions.types import ColumnType
-from nightloop.features.feature_sql import COUNTED, CROSS_DIGITS
+from nightloop.features.feature_sql import CROSS_DIGITS, ZERO_WHEN_UNSEEN
 from nightloop.features.keys import ALL, key_text
-from nightloop.features.tables import key_columns, keyed, ways
+from nightloop.features.tables import groupings, key_columns, keyed
 
 Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Way:
-    """The aggregates of one way: a row of values a key.
+class Grouping:
+    """The aggregates of one grouping: a row of values a key.
 
     Attributes:
-        place: key text -> row.
-        values: (rows + 1, features of the way); the last row is what a key without a row gets: NaN.
+        row_of: key text -> row.
+        values: (rows + 1, features of the grouping); the last row is what a key without a row gets: NaN.
     """
 
-    place: Mapping[str, int]
+    row_of: Mapping[str, int]
     values: Floats
 
     @classmethod
-    def of(cls, table: pa.Table, features: Sequence[str]) -> Way:
-        """Take the rows of one way from the table aggregates; a feature the table lacks is missing."""
+    def of(cls, table: pa.Table, features: Sequence[str]) -> Grouping:
+        """Take the rows of one grouping from the table aggregates; a feature the table lacks is missing."""
         columns = [_values(table, name) for name in features]
         values = np.column_stack(columns) if columns else np.empty((len(table), 0))
         missing = np.full((1, len(features)), np.nan)
@@ -50,26 +50,27 @@ class Way:
 
     def find(self, keys: Sequence[str | None]) -> Floats:
         """Return the values (n, features) of these keys, NaN where there is none."""
-        nowhere = len(self.values) - 1
-        return self.values[[nowhere if key is None else self.place.get(key, nowhere) for key in keys]]
+        unseen = len(self.values) - 1
+        return self.values[[unseen if key is None else self.row_of.get(key, unseen) for key in keys]]
 
 
 @dataclass(frozen=True)
 class Aggregates:
     """The table aggregates of one night, ready to be looked up."""
 
-    ways: Mapping[str, Way]
+    groupings: Mapping[str, Grouping]
     prior: Mapping[str, float]
 
     @classmethod
     def of(cls, use_case: UseCase, table: pa.Table) -> Aggregates:
         """Take one night's rows of the table aggregates."""
-        found = {
-            way: Way.of(table.filter(pc.equal(table["by"], way)), list(features)) for way, features in ways(use_case).items()
+        by_grouping = {
+            grouping: Grouping.of(table.filter(pc.equal(table["by"], grouping)), list(features))
+            for grouping, features in groupings(use_case).items()
         }
         overall = table.filter(pc.equal(table["by"], ALL)).to_pylist()
         row = overall[0] if overall else {}
-        return cls(found, {name: np.nan if row.get(name) is None else row[name] for name in keyed(use_case)})
+        return cls(by_grouping, {name: np.nan if row.get(name) is None else row[name] for name in keyed(use_case)})
 
 
 def _values(table: pa.Table, name: str) -> Floats:
@@ -90,19 +91,19 @@ class OnlineFeatures:
         types = use_case.sources[use_case.entity.source].types
         self.names = tuple(use_case.features)
         self._features = use_case.features
-        self._own: dict[str, tuple[Expression, Callable[[Mapping[str, Column], int], Column]]] = {}
+        self._expressions: dict[str, tuple[Expression, Callable[[Mapping[str, Column], int], Column]]] = {}
         for name, feature in use_case.features.items():
             if isinstance(feature, ExpressionFeature):
                 expression = compile_expression(feature.expression, types)
-                self._own[name] = (expression, expression.numpy())
-        self._ways = {
-            way: (key_columns(use_case, next(iter(features.values()))), list(features))
-            for way, features in ways(use_case).items()
+                self._expressions[name] = (expression, expression.numpy())
+        self._groupings = {
+            grouping: (key_columns(use_case, next(iter(features.values()))), list(features))
+            for grouping, features in groupings(use_case).items()
         }
-        self._at = {name: i for i, name in enumerate(self.names)}
-        self._read = sorted({column for expression, _ in self._own.values() for column in expression.columns})
+        self._position = {name: i for i, name in enumerate(self.names)}
+        self._inputs = sorted({column for expression, _ in self._expressions.values() for column in expression.columns})
         crossed = {c for feature in self._features.values() if isinstance(feature, CrossFeature) for c in feature.columns}
-        needed = {column for keys, _ in self._ways.values() for column in keys} | set(self._read) | crossed
+        needed = {column for keys, _ in self._groupings.values() for column in keys} | set(self._inputs) | crossed
         self.columns: dict[str, ColumnType] = {name: kind for name, kind in types.items() if name in needed}
 
     def compute(self, rows: Sequence[Row], aggregates: Aggregates) -> Floats:
@@ -117,36 +118,37 @@ class OnlineFeatures:
             UsageError: a needed column is absent, or a value is not of its type; the message names both.
         """
         typed = {name: [_typed(row, name, kind, i) for i, row in enumerate(rows)] for name, kind in self.columns.items()}
-        columns = {name: Column.of(typed[name], self.columns[name]) for name in self._read}
+        columns = {name: Column.of(typed[name], self.columns[name]) for name in self._inputs}
         result = np.empty((len(rows), len(self.names)), dtype=np.float64)
-        for name, (_, evaluate) in self._own.items():
-            result[:, self._at[name]] = evaluate(columns, len(rows)).as_floats()
-        for way, (group, names) in self._ways.items():
-            keys = self._keys(group, typed, len(rows))
-            found = aggregates.ways[way].find(keys)
+        for name, (_, evaluate) in self._expressions.items():
+            result[:, self._position[name]] = evaluate(columns, len(rows)).as_floats()
+        for grouping, (columns_of_key, names) in self._groupings.items():
+            keys = self._keys(columns_of_key, typed, len(rows))
+            values = aggregates.groupings[grouping].find(keys)
             for i, name in enumerate(names):
-                result[:, self._at[name]] = _where_missing(self._features[name], found[:, i], keys, aggregates.prior[name])
+                filled = _fill_unseen(self._features[name], values[:, i], keys, aggregates.prior[name])
+                result[:, self._position[name]] = filled
         for name, feature in self._features.items():
             if isinstance(feature, CrossFeature):
                 texts = self._keys(tuple(feature.columns), typed, len(rows))
-                result[:, self._at[name]] = [np.nan if text is None else bucket(text, feature.buckets) for text in texts]
+                result[:, self._position[name]] = [np.nan if text is None else bucket(text, feature.buckets) for text in texts]
             if feature.default is not None:
-                column = result[:, self._at[name]]
+                column = result[:, self._position[name]]
                 column[np.isnan(column)] = feature.default
         return result
 
-    def _keys(self, group: tuple[str, ...], typed: Mapping[str, list[Any]], n: int) -> list[str | None]:
-        kinds = [self.columns[name] for name in group]
-        return [key_text([typed[name][i] for name in group], kinds) for i in range(n)]
+    def _keys(self, columns: tuple[str, ...], typed: Mapping[str, list[Any]], n: int) -> list[str | None]:
+        kinds = [self.columns[name] for name in columns]
+        return [key_text([typed[name][i] for name in columns], kinds) for i in range(n)]
 
 
-def _where_missing(feature: Feature, values: Floats, keys: Sequence[str | None], prior: float) -> Floats:
+def _fill_unseen(feature: Feature, values: Floats, keys: Sequence[str | None], prior: float) -> Floats:
     """Fill what a key never seen gets by the feature's meaning: the overall rate, or none at all."""
     if isinstance(feature, RateFeature):
         return np.where(np.isnan(values), prior, values)
-    if isinstance(feature, WindowFeature) and feature.function in COUNTED:
-        none = np.isnan(values) & np.array([key is not None for key in keys], dtype=np.bool_)
-        return np.where(none, 0.0, values)
+    if isinstance(feature, WindowFeature) and feature.function in ZERO_WHEN_UNSEEN:
+        unseen = np.isnan(values) & np.array([key is not None for key in keys], dtype=np.bool_)
+        return np.where(unseen, 0.0, values)
     return values
 
 
@@ -162,10 +164,10 @@ def _typed(row: Row, name: str, kind: ColumnType, index: int) -> Any:
     value = row[name]
     if value is None:
         return None
-    read = _READERS[kind](value)
-    if read is None:
+    typed = _READERS[kind](value)
+    if typed is None:
         raise UsageError(f"row {index}: '{name}' reads {value!r}.", do=f"Give a value of type {kind}, or null.")
-    return read
+    return typed
 
 
 def _integer(value: Any) -> int | None:

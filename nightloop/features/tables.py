@@ -11,7 +11,7 @@ from nightloop.definitions.features import CrossFeature, ExpressionFeature, Feat
 from nightloop.definitions.strict import LABEL_TYPES
 from nightloop.definitions.use_case import UseCase
 from nightloop.expressions.types import ColumnType
-from nightloop.features.tiles import families, longest_window, over_records, tile_schema
+from nightloop.features.tiles import families_of, longest_window, over_records, tile_schema
 from nightloop.nights import Night, Nights
 
 ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
@@ -45,17 +45,17 @@ def key_columns(use_case: UseCase, feature: Feature) -> tuple[str, ...]:
     return tuple(feature.by)
 
 
-def way_of(use_case: UseCase, feature: Feature) -> str:
-    """Return the name of the way to a feature's value: its key's columns."""
+def grouping_of(use_case: UseCase, feature: Feature) -> str:
+    """Return the grouping whose rows of the table aggregates hold a feature's value: its key columns, joined by ``+``."""
     return "+".join(key_columns(use_case, feature))
 
 
-def ways(use_case: UseCase) -> dict[str, dict[str, Feature]]:
-    """Return the keyed features by their way, in order."""
-    found: dict[str, dict[str, Feature]] = {}
+def groupings(use_case: UseCase) -> dict[str, dict[str, Feature]]:
+    """Return the keyed features by their grouping, in order."""
+    by_grouping: dict[str, dict[str, Feature]] = {}
     for name, feature in keyed(use_case).items():
-        found.setdefault(way_of(use_case, feature), {})[name] = feature
-    return found
+        by_grouping.setdefault(grouping_of(use_case, feature), {})[name] = feature
+    return by_grouping
 
 
 def tables(use_case: UseCase) -> dict[str, pa.Schema]:
@@ -72,59 +72,59 @@ def tables(use_case: UseCase) -> dict[str, pa.Schema]:
     }
 
 
-def inputs(use_case: UseCase, table: str, nights: Nights, known: Night | None = None) -> dict[str, Nights | None]:
+def inputs(use_case: UseCase, table: str, nights: Nights, as_known_at: Night | None = None) -> dict[str, Nights | None]:
     """Return the input tables of ``table`` and the nights of each that must be published.
 
     Args:
         use_case: whose tables.
         table: tiles, aggregates, features or labels.
         nights: to be made.
-        known: the night whose knowledge counts; None: each night's own.
+        as_known_at: the night whose knowledge counts; None: each night's own.
 
     Returns:
         The nights by table. None means that no night of the input can exist (labels before the first night has matured).
     """
-    found: dict[str, Nights | None] = {}
-    for name, first, last in _INPUTS[table](use_case, nights, known or nights.last):
+    nights_of: dict[str, Nights | None] = {}
+    for name, first, last in _INPUTS[table](use_case, nights, as_known_at or nights.last):
         span = _from_first(use_case, first, last)
-        other = found.get(name)
-        found[name] = Nights(min(span.first, other.first), max(span.last, other.last)) if span and other else span
-    return found
+        other = nights_of.get(name)
+        nights_of[name] = Nights(min(span.first, other.first), max(span.last, other.last)) if span and other else span
+    return nights_of
 
 
 Spans = Iterator[tuple[str, Night, Night]]
 
 
-def _of_tiles(use_case: UseCase, nights: Nights, _known: Night) -> Spans:
-    for source in sorted({family.source for family in families(use_case)}):
+def _of_tiles(use_case: UseCase, nights: Nights, _last_known: Night) -> Spans:
+    for source in sorted({family.source for family in families_of(use_case)}):
         yield f"raw_{source}", _before(nights.first, use_case.sources[source].revised_within), nights.last
 
 
-def _of_aggregates(use_case: UseCase, nights: Nights, known: Night) -> Spans:
+def _of_aggregates(use_case: UseCase, nights: Nights, last_known: Night) -> Spans:
     entity = f"raw_{use_case.entity.source}"
     for feature in use_case.features.values():
         match feature:
             case LookupFeature():
-                last = known if use_case.sources[feature.source].revised_within else nights.last
+                last = last_known if use_case.sources[feature.source].revised_within else nights.last
                 yield f"raw_{feature.source}", _before(nights.first, feature.within - 1), last
             case PeersFeature():
                 yield entity, nights.first, nights.last
             case LagFeature():
                 yield entity, _before(nights.first, feature.nights), nights.last
     if windows := [longest_window(feature) for feature in over_records(use_case).values()]:
-        yield "tiles", _before(nights.first, max(windows) - 1), known
+        yield "tiles", _before(nights.first, max(windows) - 1), last_known
 
 
-def _of_features(use_case: UseCase, nights: Nights, _known: Night) -> Spans:
+def _of_features(use_case: UseCase, nights: Nights, _last_known: Night) -> Spans:
     yield f"raw_{use_case.entity.source}", nights.first, nights.last
     if keyed(use_case):
         yield "aggregates", nights.first, nights.last
 
 
-def _of_labels(use_case: UseCase, nights: Nights, known: Night) -> Spans:
+def _of_labels(use_case: UseCase, nights: Nights, last_known: Night) -> Spans:
     delay = use_case.label.matures_after
     yield f"raw_{use_case.entity.source}", _before(nights.first, delay), _before(nights.last, delay)
-    yield f"raw_{use_case.label.source}", _before(nights.first, outcome_nights(use_case) - 1), known
+    yield f"raw_{use_case.label.source}", _before(nights.first, outcome_nights(use_case) - 1), last_known
 
 
 _INPUTS = {"tiles": _of_tiles, "aggregates": _of_aggregates, "features": _of_features, "labels": _of_labels}

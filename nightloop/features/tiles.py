@@ -1,6 +1,6 @@
 """Tiles: the daily partial aggregates that every window is put together from, and which of them a use case needs.
 
-A tile is one row per family, event night and key. A family is one way to group a source's records: by some columns, or by
+A tile is one row per family, event night and key. A family is one grouping of a source's records: by some columns, or by
 some columns and the values of one more (for exact distinct counts). Its measures are whole numbers, extremes and newest values:
 nothing whose total depends on the order of adding.
 """
@@ -16,7 +16,7 @@ from typing import Literal
 import pyarrow as pa
 
 from nightloop.definitions.features import RateFeature, RatioFeature, RecordFeature, WindowFeature
-from nightloop.definitions.use_case import UseCase
+from nightloop.definitions.use_case import Source, UseCase
 
 Kind = Literal["records", "hits", "values", "total", "squares", "low", "high", "at", "last_at", "last"]
 _TYPES: Mapping[Kind, pa.DataType] = {
@@ -54,7 +54,7 @@ class Measure:
 
 @dataclass(frozen=True, order=True)
 class Family:
-    """One way to group the records of a source; no columns: all records together."""
+    """One grouping of the records of a source; no columns: all records together."""
 
     source: str
     by: tuple[str, ...]
@@ -97,7 +97,7 @@ def measures_of(feature: RecordFeature) -> tuple[Measure, ...]:
         return Measure("records", where=where), Measure("hits", feature.of, where)
     of, scale = feature.of or "", feature.scale
     values, total = Measure("values", of, where), Measure("total", of, where, scale)
-    found: dict[str, tuple[Measure, ...]] = {
+    by_function: dict[str, tuple[Measure, ...]] = {
         "count": (Measure("records", where=where),),
         "distinct": (Measure("records", where=where),),
         "sum": (values, total),
@@ -108,22 +108,22 @@ def measures_of(feature: RecordFeature) -> tuple[Measure, ...]:
         "last": (Measure("last_at", of, where), Measure("last", of, where)),
         "time_since": (Measure("at", where=where),),
     }
-    return found[feature.function]
+    return by_function[feature.function]
 
 
-def families(use_case: UseCase) -> dict[Family, tuple[Measure, ...]]:
+def families_of(use_case: UseCase) -> dict[Family, tuple[Measure, ...]]:
     """Return every family with its measures, each once, sorted; features over the same records share them."""
-    found: dict[Family, set[Measure]] = {}
+    measures_by_family: dict[Family, set[Measure]] = {}
     for feature in over_records(use_case).values():
-        found.setdefault(family_of(feature), set()).update(measures_of(feature))
+        measures_by_family.setdefault(family_of(feature), set()).update(measures_of(feature))
         if isinstance(feature, RateFeature):
-            found.setdefault(all_of(feature.source), set()).update(measures_of(feature))
-    return {family: tuple(sorted(found[family])) for family in sorted(found)}
+            measures_by_family.setdefault(all_of(feature.source), set()).update(measures_of(feature))
+    return {family: tuple(sorted(measures_by_family[family])) for family in sorted(measures_by_family)}
 
 
 def measures(use_case: UseCase) -> list[Measure]:
     """Return every measure of every family, each once."""
-    return sorted({measure for made in families(use_case).values() for measure in made})
+    return sorted({measure for family_measures in families_of(use_case).values() for measure in family_measures})
 
 
 def tile_schema(use_case: UseCase) -> pa.Schema:
@@ -134,12 +134,12 @@ def tile_schema(use_case: UseCase) -> pa.Schema:
 
 def tiles_digest(use_case: UseCase) -> str:
     """Return the digest of all that the tiles depend on: tiles of another digest cannot be added to them."""
-    said = [[family.name, [measure.column for measure in made]] for family, made in families(use_case).items()]
-    sources = {family.source for family in families(use_case)}
-    read = {name: _what_matters(use_case, name) for name in sorted(sources)}
-    return hashlib.sha256(json.dumps([said, read, use_case.time_zone], sort_keys=True).encode()).hexdigest()
+    families = families_of(use_case)
+    columns = [[family.name, [measure.column for measure in family_measures]] for family, family_measures in families.items()]
+    sources = {name: _identity(use_case.sources[name]) for name in sorted({family.source for family in families})}
+    return hashlib.sha256(json.dumps([columns, sources, use_case.time_zone], sort_keys=True).encode()).hexdigest()
 
 
-def _what_matters(use_case: UseCase, name: str) -> object:
-    source = use_case.sources[name]
+def _identity(source: Source) -> object:
+    """Return what of a source's declaration its tiles depend on."""
     return [source.types, source.key, source.revised_within]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.feature_checks import one_row_each
+from jobs.feature_checks import check_keys
 from nightloop.errors import ContractBroken
 from nightloop.lake import Commit
 from nightloop.nights import one
@@ -68,4 +68,4 @@ def test_a_key_that_is_repeated_in_another_file_of_the_night_is_found(tmp_path):
     for file in files:
         pq.write_table(visits.slice(0, 1), file)
     with pytest.raises(ContractBroken, match="2 records of source 'visits' have 1 keys"):
-        one_row_each(declared, night, files, {"raw_visits": workspace.lake.require("shop/raw_visits", one(night))})
+        check_keys(declared, night, files, {"raw_visits": workspace.lake.require("shop/raw_visits", one(night))})

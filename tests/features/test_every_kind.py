@@ -125,8 +125,8 @@ def test_nights_one_by_one_backwards_and_again_give_the_same_content(history, bu
 
 
 def test_a_range_cut_into_parts_has_the_same_content(history, built, tmp_path, monkeypatch):
-    monkeypatch.setattr("jobs.chunks.FEW_BYTES", 0)
-    monkeypatch.setattr("jobs.chunks.HELD_BYTES", 200_000)
+    monkeypatch.setattr("jobs.chunks.SMALL_TILES_BYTES", 0)
+    monkeypatch.setattr("jobs.chunks.CHUNK_BYTES", 200_000)
     cut = []
     real = features.build_sql
     monkeypatch.setattr(features, "build_sql", lambda *args: cut.append(args[2]) or real(*args))
