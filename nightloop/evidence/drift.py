@@ -11,8 +11,9 @@ make every PSI large. A feature has drifted when one of them exceeds its thresho
   yesterday's rates and one evening's weather, so this is the wide one. If nights are exchangeable, a new night exceeds it with
   probability at most ALPHA, or 1 / (nights + 1) where that is more (a conformal bound: no distribution is assumed).
 
-The verdict fails when the share of drifted features exceeds the use case's limit. By Markov's inequality a night without drift
-fails with probability at most ``false_alarm_bound``, however the features hang together.
+The verdict fails when the share of drifted features exceeds the use case's limit. Two distances a feature, each beyond its
+threshold with probability at most ALPHA: by Markov's inequality a night without drift fails with probability at most
+``2 * ALPHA / limit``, however the features depend on each other.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class FeatureDrift:
 
     @property
     def drifted(self) -> bool:
-        """Whether the shift is larger than the limit, chance and the usual night explain."""
+        """Whether the shift is larger than the limit, chance and ordinary nights explain."""
         return self.excess > 1
 
     @property
@@ -60,7 +60,7 @@ class FeatureDrift:
         return max(self.psi / self.psi_threshold, self.shift / self.shift_threshold)
 
     @property
-    def why(self) -> str:
+    def description(self) -> str:
         """The distance that exceeds its threshold most, in words."""
         if self.psi / self.psi_threshold >= self.shift / self.shift_threshold:
             return f"{self.name} (PSI {self.psi:.2f}, threshold {self.psi_threshold:.2f})"
@@ -97,9 +97,9 @@ def night_drift(
     Raises:
         ValueError: the profile describes other features.
     """
-    known = [feature.name for feature in profile.features]
-    if known != list(names):
-        raise ValueError(f"the reference profile describes {known}, the night has {list(names)}.")
+    profiled = [feature.name for feature in profile.features]
+    if profiled != list(names):
+        raise ValueError(f"the reference profile describes {profiled}, the night has {list(names)}.")
     features = tuple(
         _feature_drift(feature, values[:, i], psi_limit, feature.name not in calendar)
         for i, feature in enumerate(profile.features)
@@ -111,23 +111,13 @@ def night_drift(
 
 def threshold(nightly: Sequence[float], rows: int, reference_rows: int, degrees: int, limit: float) -> float:
     """Return the distance that a night without drift exceeds with probability at most about ALPHA; never below ``limit``."""
-    sampling = chi2_quantile(1 - ALPHA, max(degrees, 1)) * (1 / max(rows, 1) + 1 / max(reference_rows, 1))
-    return max(limit, sampling, _usual_night(nightly))
+    from scipy.special import chdtri  # x that chi-square exceeds with a probability
+
+    sampling = float(chdtri(max(degrees, 1), ALPHA)) * (1 / max(rows, 1) + 1 / max(reference_rows, 1))
+    return max(limit, sampling, _largest_ordinary_distance(nightly))
 
 
-def false_alarm_bound(nights: int, share_limit: float) -> float:
-    """Return the probability that a night exchangeable with the reference nights is judged drifted, at most."""
-    each = 2 * max(ALPHA, 1 / (nights + 1)) if nights else 2 * ALPHA
-    return min(1.0, each / share_limit)
-
-
-def chi2_quantile(probability: float, degrees: int) -> float:
-    """Return the quantile of the chi-square distribution (Wilson & Hilferty 1931: within 2 % in the upper tail)."""
-    spread = 2 / (9 * degrees)
-    return degrees * (1 - spread + NormalDist().inv_cdf(probability) * math.sqrt(spread)) ** 3
-
-
-def _usual_night(nightly: Sequence[float]) -> float:
+def _largest_ordinary_distance(nightly: Sequence[float]) -> float:
     """Return the conformal order statistic; with too few nights for ALPHA, the largest (rate 1 / (nights + 1))."""
     if not nightly:
         return 0.0
@@ -164,10 +154,10 @@ def _judge(watched: Sequence[FeatureDrift], rows: int, profile: Profile, limit: 
         return "not_enough_evidence", "Every feature moves with the calendar; none is watched for drift."
     drifted = sorted((feature for feature in watched if feature.drifted), key=lambda f: (-f.excess, f.name))
     share = len(drifted) / len(watched)
-    said = f"{len(drifted)} of {len(watched)} watched features drifted ({share:.0%}; the limit is {limit:.0%})"
+    reason = f"{len(drifted)} of {len(watched)} watched features drifted ({share:.0%}; the limit is {limit:.0%})"
     if drifted:
-        said += ", most of all " + ", ".join(feature.why for feature in drifted[:NAMED])
-    return ("fail" if share > limit else "pass"), f"{said}."
+        reason += ", most of all " + ", ".join(feature.description for feature in drifted[:NAMED])
+    return ("fail" if share > limit else "pass"), f"{reason}."
 
 
 def _figures(features: Sequence[FeatureDrift], watched: Sequence[FeatureDrift], rows: int) -> tuple[Figure, ...]:

@@ -54,23 +54,23 @@ def compare(metric: RateMetric, label: Bools, decision: Bools, *, group: NDArray
     Raises:
         ArithmeticError: Fairlearn finds another difference, so neither may be believed.
     """
-    found = compare_rates(metric, label, decision, group=group, nights=nights)
-    if not math.isnan(found.difference.value):
-        _agree(metric, label, decision, group, found.difference.value)
-    return found
+    comparison = compare_rates(metric, label, decision, group=group, nights=nights)
+    if not math.isnan(comparison.difference.value):
+        _agree(metric, label, decision, group, comparison.difference.value)
+    return comparison
 
 
 def compare_rates(
     metric: RateMetric, label: Bools, decision: Bools, *, group: NDArray[Any], nights: Nights = None
 ) -> Comparison:
     """Measure as ``compare`` does, without asking Fairlearn, whose import takes seconds: for figures that decide nothing."""
-    kind = _among(metric, label)
-    among = {str(name): (group == name) & kind for name in np.unique(group)}
+    counted = _rows_counted(metric, label)
+    among = {str(name): (group == name) & counted for name in np.unique(group)}
     return _compared(metric, {name: intervals.share(decision, rows) for name, rows in among.items()}, among, nights)
 
 
 def compare_means(metric: MeanMetric, values: Floats, *, group: NDArray[Any], nights: Nights = None) -> Comparison:
-    """Compare the mean of values (n,) by group: absolute errors (mae), predictions, or 1 where the answer was right (accuracy).
+    """Compare the mean of values (n,) by group: absolute errors (mae), predictions, or 1 where it was right (accuracy).
 
     A mean by group needs no second route: it is one line.
     """
@@ -89,7 +89,7 @@ def _compared(metric: str, means: dict[str, Estimate], among: dict[str, Bools], 
     return Comparison(figures, difference, widest)
 
 
-def _among(metric: RateMetric, label: Bools) -> Bools:
+def _rows_counted(metric: RateMetric, label: Bools) -> Bools:
     if metric == "selection_rate_difference":
         return np.ones(len(label), dtype=np.bool_)
     return label if metric == "true_positive_rate_difference" else ~label
@@ -117,6 +117,6 @@ def _agree(metric: RateMetric, label: Bools, decision: Bools, group: NDArray[Any
         "false_positive_rate_difference": false_positive_rate,
     }
     frame = MetricFrame(metrics=rates[metric], y_true=label, y_pred=decision, sensitive_features=group.astype(str))
-    theirs = float(frame.difference(method="between_groups"))
-    if not math.isclose(theirs, value, abs_tol=1e-9):
-        raise ArithmeticError(f"{metric} is {value} by our count and {theirs} by Fairlearn's.")
+    by_fairlearn = float(frame.difference(method="between_groups"))
+    if not math.isclose(by_fairlearn, value, abs_tol=1e-9):
+        raise ArithmeticError(f"{metric} is {value} by our count and {by_fairlearn} by Fairlearn's.")

@@ -27,12 +27,12 @@ LARGEST_ROUNDING = 1e-9  # by which the registered model may differ from what wa
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What candidate, baseline and champion said of the same rows, which none of them was fitted on.
+    """Predictions of candidate, baseline and champion for the same rows, which none of them was fitted on.
 
     Attributes:
         night: (n,) the night each row was scored.
-        label: (n,) what came, as the metric_set's task has it.
-        candidate, baseline: (n,) or (n, c) answers, likewise.
+        label: (n,) the observed label, as the metric set has it.
+        candidate, baseline: (n,) or (n, c) predictions.
         champion: the same, NaN on rows the champion has seen; None when there is no champion.
         group: (n,) text, the group of the fairness gate.
         decision: (n,) bool, the candidate's; None where nothing is decided.
@@ -48,9 +48,9 @@ class Evaluation:
     decision: Bools | None
     metric_set: MetricSet = BINARY
 
-    def measured(self, name: str, said: Floats) -> Figure:
-        """Return the task's metric of an answer, under a name."""
-        return figure(name, self.metric_set.estimate(self.label, said), self.night, len(self.label))
+    def metric(self, name: str, prediction: Floats) -> Figure:
+        """Return the task's metric of a prediction, under a name."""
+        return figure(name, self.metric_set.estimate(self.label, prediction), self.night, len(self.label))
 
     def improvement(self, name: str, other: Floats) -> Figure:
         """Return by how much the candidate is better than another, paired, under a name."""
@@ -70,91 +70,105 @@ class Evaluation:
         )
 
 
-def performance(seen: Evaluation, limits: PerformanceLimits) -> Verdict:
-    """Judge the candidate by the task's metric: better than knowing nothing and than the baseline, not worse than the champion,
+def performance(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
+    """Judge the candidate by the task's metric: better than no skill and than the baseline, not worse than the champion,
     not too good.
 
     The comparisons are paired on the same rows; the lower end of their interval counts.
     """
-    gate, task = "performance", seen.metric_set
-    if stop := _unusable(gate, seen, limits.minimum_rows):
+    gate, task = "performance", evaluation.metric_set
+    if stop := _unusable(gate, evaluation, limits.minimum_rows):
         return stop
-    own = seen.measured(task.metric, seen.candidate)
-    over = seen.improvement(f"{task.metric}_over_baseline", seen.baseline)
-    knows = task.discrimination(seen.label, seen.candidate, seen.night)
-    measured = [own, seen.measured(f"baseline_{task.metric}", seen.baseline), over, *([knows] if knows != own else [])]
+    candidate = evaluation.metric(task.metric, evaluation.candidate)
+    improvement = evaluation.improvement(f"{task.metric}_over_baseline", evaluation.baseline)
+    discrimination = task.discrimination(evaluation.label, evaluation.candidate, evaluation.night)
+    figures = [
+        candidate,
+        evaluation.metric(f"baseline_{task.metric}", evaluation.baseline),
+        improvement,
+        *([discrimination] if discrimination != candidate else []),
+    ]
     name = f"{task.title[0].upper()}{task.title[1:]}"
     problems = []
-    if beyond := task.too_good(own.value, limits):
-        problems.append(f"{name} {_said(own)} is {beyond}: too good to be true, look for a leak")
-    if not _above(knows.low, task.no_skill):
-        words = knows.metric.replace("_", " ").replace("auc", "AUC")
-        problems.append(f"{words} {_said(knows)} may be no better than {'a coin' if task.no_skill else 'none'}")
-    if not _above(over.low, limits.over_baseline):
-        problems.append(f"its lead over the baseline, {_said(over)}, may be no more than {limits.over_baseline}")
-    against = _against_champion(seen, limits)
-    measured += against.figures
-    if against.outcome == "fail":
-        problems.append(against.reason)
+    if excess := task.too_good(candidate.value, limits):
+        problems.append(f"{name} {_with_interval(candidate)} is {excess}: too good to be true, look for a leak")
+    if not _above(discrimination.low, task.no_skill):
+        words = discrimination.metric.replace("_", " ").replace("auc", "AUC")
+        problems.append(
+            f"{words} {_with_interval(discrimination)} may be no better than {'a coin' if task.no_skill else 'none'}"
+        )
+    if not _above(improvement.low, limits.over_baseline):
+        problems.append(
+            f"its lead over the baseline, {_with_interval(improvement)}, may be no more than {limits.over_baseline}"
+        )
+    against_champion = _against_champion(evaluation, limits)
+    figures += against_champion.figures
+    if against_champion.outcome == "fail":
+        problems.append(against_champion.reason)
     if problems:
-        return _fail(gate, problems, measured)
-    if against.outcome == "not_enough_evidence":
-        return Verdict(gate, "not_enough_evidence", _sentence([against.reason]), tuple(measured))
+        return _fail(gate, problems, figures)
+    if against_champion.outcome == "not_enough_evidence":
+        return Verdict(gate, "not_enough_evidence", _sentence([against_champion.reason]), tuple(figures))
     good = [
-        f"{name} {_said(own)} on {own.n} rows of {_nights(seen.night)} nights",
-        f"over the baseline {_said(over)}",
-        against.reason,
+        f"{name} {_with_interval(candidate)} on {candidate.n} rows of {_nights(evaluation.night)} nights",
+        f"over the baseline {_with_interval(improvement)}",
+        against_champion.reason,
     ]
-    return Verdict(gate, "pass", _sentence(good), tuple(measured))
+    return Verdict(gate, "pass", _sentence(good), tuple(figures))
 
 
-def calibration(seen: Evaluation, limits: CalibrationLimits) -> Verdict:
+def calibration(evaluation: Evaluation, limits: CalibrationLimits) -> Verdict:
     """Judge whether an answer means what it says: error over ten bins, and bias; the figures themselves count.
 
     Not an end of their intervals: nights differ so much that two weeks could never prove a small bias.
     """
     gate = "calibration"
-    if stop := _unusable(gate, seen, limits.minimum_rows):
+    if stop := _unusable(gate, evaluation, limits.minimum_rows):
         return stop
-    measured = seen.metric_set.calibration(seen.label, seen.candidate, seen.night)
-    error, bias = measured[:2]
+    figures = evaluation.metric_set.calibration(evaluation.label, evaluation.candidate, evaluation.night)
+    error, bias = figures[:2]
+    answers = _several(evaluation.metric_set.answers)
     problems = []
     if not error.value <= limits.maximum_error:
-        problems.append(f"its calibration error {_said(error)} is above {limits.maximum_error}")
+        problems.append(f"its calibration error {_with_interval(error)} is above {limits.maximum_error}")
     if not abs(bias.value) <= limits.maximum_bias:
-        problems.append(
-            f"its {_several(seen.metric_set.answers)} are off by {_said(bias)} on average, more than {limits.maximum_bias}"
-        )
+        problems.append(f"its {answers} are off by {_with_interval(bias)} on average, more than {limits.maximum_bias}")
     if problems:
-        return _fail(gate, problems, measured)
+        return _fail(gate, problems, figures)
     within = (
-        f"calibration error {_said(error)} (limit {limits.maximum_error}), bias {_said(bias)} (limit {limits.maximum_bias})"
+        f"calibration error {_with_interval(error)} (limit {limits.maximum_error}), "
+        f"bias {_with_interval(bias)} (limit {limits.maximum_bias})"
     )
-    return Verdict(gate, "pass", _sentence([f"{within} on {error.n} rows"]), measured)
+    return Verdict(gate, "pass", _sentence([f"{within} on {error.n} rows"]), figures)
 
 
-def fairness(seen: Evaluation, limits: FairnessLimits) -> Verdict:
+def fairness(evaluation: Evaluation, limits: FairnessLimits) -> Verdict:
     """Judge whether groups are treated alike: the upper end of the largest difference must stay within the limit.
 
     A group with too few rows of the kind that the metric counts is no pass: nothing is known of how it is treated.
     """
     gate = "fairness"
-    if stop := _unusable(gate, seen, limits.minimum_group_rows):
+    if stop := _unusable(gate, evaluation, limits.minimum_group_rows):
         return stop
-    found = seen.metric_set.compare(
-        limits.metric, seen.label, seen.candidate, seen.decision, group=seen.group, nights=seen.night
+    comparison = evaluation.metric_set.compare(
+        limits.metric,
+        evaluation.label,
+        evaluation.candidate,
+        evaluation.decision,
+        group=evaluation.group,
+        nights=evaluation.night,
     )
-    measured = (found.difference, *found.groups)
-    small = [item for item in found.groups if item.n < limits.minimum_group_rows]
-    if small or len(found.groups) < 2:  # noqa: PLR2004 - one group cannot be compared
+    figures = (comparison.difference, *comparison.groups)
+    small = [item for item in comparison.groups if item.n < limits.minimum_group_rows]
+    if small or len(comparison.groups) < 2:  # noqa: PLR2004 - one group cannot be compared
         listed = ", ".join(f"{item.group} ({item.n})" for item in small) or f"only one {limits.group}"
         reason = f"too few rows to judge by {limits.group}: {listed}; {limits.minimum_group_rows} are needed in each"
-        return Verdict(gate, "not_enough_evidence", _sentence([reason]), measured)
+        return Verdict(gate, "not_enough_evidence", _sentence([reason]), figures)
     words = limits.metric.replace("_", " ")
-    between = f"the {words} by {limits.group}, {_said(found.difference)} ({' over '.join(found.widest)})"
-    if found.difference.high is None or not found.difference.high <= limits.maximum:
-        return _fail(gate, [f"{between}, may be above {limits.maximum}"], measured)
-    return Verdict(gate, "pass", _sentence([f"{between}, stays within {limits.maximum}"]), measured)
+    between = f"the {words} by {limits.group}, {_with_interval(comparison.difference)} ({' over '.join(comparison.widest)})"
+    if comparison.difference.high is None or not comparison.difference.high <= limits.maximum:
+        return _fail(gate, [f"{between}, may be above {limits.maximum}"], figures)
+    return Verdict(gate, "pass", _sentence([f"{between}, stays within {limits.maximum}"]), figures)
 
 
 def bundle(expected: Floats, answered: Floats, *, answers: str = "probability") -> Verdict:
@@ -165,47 +179,47 @@ def bundle(expected: Floats, answered: Floats, *, answers: str = "probability") 
     if answered.shape != expected.shape:
         return _fail(gate, [f"the clean process answered {answered.shape} for {len(expected)} rows"], ())
     gap = float(np.max(np.abs(answered - expected)))
-    measured = (Figure("largest_gap", gap, None, None, len(expected)),)
+    figures = (Figure("largest_gap", gap, None, None, len(expected)),)
     if not gap <= LARGEST_ROUNDING:
-        return _fail(gate, [f"the registered model answers up to {gap:.3g} away from what was judged"], measured)
+        return _fail(gate, [f"the registered model answers up to {gap:.3g} away from what was judged"], figures)
     text = f"loaded and scored in a clean process; {len(expected)} {_several(answers)} equal those judged"
-    return Verdict(gate, "pass", _sentence([text]), measured)
+    return Verdict(gate, "pass", _sentence([text]), figures)
 
 
-def _unusable(gate: str, seen: Evaluation, minimum_rows: int) -> Verdict | None:
+def _unusable(gate: str, evaluation: Evaluation, minimum_rows: int) -> Verdict | None:
     """Return a verdict at once where no figure could be trusted."""
-    rows, nights, task = len(seen.label), _nights(seen.night), seen.metric_set
-    not_numbers = int(task.is_invalid(seen.candidate).sum())
+    rows, nights, task = len(evaluation.label), _nights(evaluation.night), evaluation.metric_set
+    not_numbers = int(task.is_invalid(evaluation.candidate).sum())
     if not_numbers:
         return _fail(gate, [f"{not_numbers} of {rows} answers are no {task.answers}"], ())
     if rows < minimum_rows or nights < MINIMUM_NIGHTS:
         needed = f"{minimum_rows} rows and {MINIMUM_NIGHTS} nights are needed"
         reason = f"only {rows} rows of {nights} nights to judge on; {needed}"
         return Verdict(gate, "not_enough_evidence", _sentence([reason]))
-    if one := task.constant_label(seen.label):
+    if one := task.constant_label(evaluation.label):
         return Verdict(gate, "not_enough_evidence", f"All {rows} labels are {one}: nothing to tell apart.")
     return None
 
 
-def _against_champion(seen: Evaluation, limits: PerformanceLimits) -> Verdict:
+def _against_champion(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
     """Return the part of the verdict about the champion; its reason is a clause of the whole sentence."""
-    gate, task = "performance", seen.metric_set
-    if seen.champion is None:
+    gate, task = "performance", evaluation.metric_set
+    if evaluation.champion is None:
         return Verdict(gate, "pass", "no champion yet to compare with")
-    answered = np.isfinite(seen.champion).reshape(len(seen.champion), -1).all(axis=1)
-    fresh = seen.of(np.asarray(answered, dtype=np.bool_))
-    assert fresh.champion is not None  # noqa: S101 - some rows of one that is there
-    rows, nights = len(fresh.label), _nights(fresh.night)
-    if rows < limits.minimum_rows or nights < MINIMUM_NIGHTS or task.constant_label(fresh.label):
+    answered = np.isfinite(evaluation.champion).reshape(len(evaluation.champion), -1).all(axis=1)
+    unseen = evaluation.of(np.asarray(answered, dtype=np.bool_))
+    assert unseen.champion is not None  # noqa: S101 - some rows of one that is there
+    rows, nights = len(unseen.label), _nights(unseen.night)
+    if rows < limits.minimum_rows or nights < MINIMUM_NIGHTS or task.constant_label(unseen.label):
         reason = f"only {rows} rows of {nights} nights that the champion has not seen"
         return Verdict(
             gate, "not_enough_evidence", f"{reason}; {limits.minimum_rows} rows and {MINIMUM_NIGHTS} nights are needed"
         )
-    champion = fresh.measured(f"champion_{task.metric}", fresh.champion)
-    lead = fresh.improvement(f"{task.metric}_over_champion", fresh.champion)
+    champion = unseen.metric(f"champion_{task.metric}", unseen.champion)
+    lead = unseen.improvement(f"{task.metric}_over_champion", unseen.champion)
     outcome: Outcome = "pass" if _above(lead.low, -limits.margin_to_champion) else "fail"
     words = "its lead over the champion" if outcome == "pass" else "it may be worse than the champion by more than the margin:"
-    reason = f"{words} {_said(lead)} (margin {limits.margin_to_champion})"
+    reason = f"{words} {_with_interval(lead)} (margin {limits.margin_to_champion})"
     return Verdict(gate, outcome, reason, (champion, lead))
 
 
@@ -221,7 +235,7 @@ def _several(word: str) -> str:
     return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
 
-def _said(item: Figure) -> str:
+def _with_interval(item: Figure) -> str:
     ends = "no interval" if item.low is None or item.high is None else f"{item.low:.3f} to {item.high:.3f}"
     return f"{item.value:.3f} [{ends}]"
 

@@ -2,11 +2,11 @@
 
 One object a task: ``metric_sets.metric_set_of``. The arrays of n rows:
 
-| task | label | said | decision |
+| task | label | prediction | decision |
 |---|---|---|---|
 | binary | bool: what happened | probability | bool |
 | regression | float64 | predicted mean, in the label's unit | bool, or None where nothing is decided |
-| multiclass | int64: place of the class that came | (n, c) probability of each class | None |
+| multiclass | int64: place of the observed class | (n, c) probability of each class | None |
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class MetricSet(Protocol):
 
     @property
     def no_skill(self) -> float:
-        """What ``discrimination`` is of a model that knows nothing."""
+        """The value of ``discrimination`` without any skill."""
 
     @property
     def higher_is_better(self) -> bool:
@@ -55,43 +55,45 @@ class MetricSet(Protocol):
     def by_group(self) -> Mapping[str, str]:
         """Figures that a page shows of each group: name -> heading."""
 
-    def is_invalid(self, said: Floats) -> Bools:
-        """Mark the rows (n,) whose answer is none."""
+    def is_invalid(self, prediction: Floats) -> Bools:
+        """Mark the rows (n,) whose prediction is not one: not finite, or no probability."""
 
     def constant_label(self, label: Labels) -> str | None:
         """Return in words the one value that all labels have; None where they differ."""
 
-    def estimate(self, label: Labels, said: Floats) -> Estimate:
+    def estimate(self, label: Labels, prediction: Floats) -> Estimate:
         """Return the metric."""
 
     def improvement(self, label: Labels, one: Floats, other: Floats) -> Estimate:
-        """Return by how much ``one`` is better than ``other`` on the same rows: positive is better, whatever the metric."""
+        """Return by how much ``one`` improves on ``other`` on the same rows: positive is better, whatever the metric."""
 
-    def discrimination(self, label: Labels, said: Floats, nights: Nights) -> Figure:
-        """Return the figure that proves that the model knows anything: its lower end must be above ``no_skill``."""
+    def discrimination(self, label: Labels, prediction: Floats, nights: Nights) -> Figure:
+        """Return the figure that proves any skill: its lower end must be above ``no_skill``."""
 
     def too_good(self, value: float, limits: SuspicionLimits) -> str | None:
         """Return in words which limit of suspicion a figure is beyond."""
 
-    def all_figures(self, label: Labels, said: Floats, nights: Nights = None, *, group: str = "all") -> tuple[Figure, ...]:
+    def all_figures(
+        self, label: Labels, prediction: Floats, nights: Nights = None, *, group: str = "all"
+    ) -> tuple[Figure, ...]:
         """Return every figure of one model on one set of rows."""
 
-    def calibration(self, label: Labels, said: Floats, nights: Nights) -> tuple[Figure, ...]:
+    def calibration(self, label: Labels, prediction: Floats, nights: Nights) -> tuple[Figure, ...]:
         """Return the figures of the calibration gate: error, bias, then what else belongs to them."""
 
     def compare(
-        self, metric: str, label: Labels, said: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
+        self, metric: str, label: Labels, prediction: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
     ) -> Comparison:
         """Compare groups by one of the task's fairness metrics."""
 
-    def realised(self, label: Labels, said: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
+    def realised(self, label: Labels, prediction: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
         """Return every figure of matured scores."""
 
-    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:
+    def group_rates(self, label: Labels, prediction: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:
         """Return rates that only groups are measured by: name -> (hits, among which rows)."""
 
-    def predicted_and_observed(self, label: Labels, said: Floats) -> tuple[Floats, Floats]:
-        """Return what was said and what came as two numbers a row, whose means ought to be equal: for calibration curves."""
+    def predicted_and_observed(self, label: Labels, prediction: Floats) -> tuple[Floats, Floats]:
+        """Return prediction and observation as one number each a row, whose means ought to be equal: for calibration curves."""
 
     def bounds(self, metric: str) -> tuple[float, float]:
         """Return the least and the most a figure can be: Student's t on few nights reaches beyond."""

@@ -1,5 +1,5 @@
 """The metric set of each task: see ``metric_set.MetricSet`` for what each member means."""
-# ruff: noqa: D102, ARG002 - said there, once; not every task needs every argument
+# ruff: noqa: D102, ARG002 - documented there, once; not every task needs every argument
 
 from __future__ import annotations
 
@@ -38,51 +38,53 @@ class Binary:
         "calibration_bias": "calibration bias",
     }
 
-    def is_invalid(self, said: Floats) -> Bools:
-        return np.asarray(~np.isfinite(said) | (said < 0) | (said > 1), dtype=np.bool_)
+    def is_invalid(self, prediction: Floats) -> Bools:
+        return np.asarray(~np.isfinite(prediction) | (prediction < 0) | (prediction > 1), dtype=np.bool_)
 
     def constant_label(self, label: Labels) -> str | None:
         return str(bool(label[0])).lower() if label.all() or not label.any() else None
 
-    def estimate(self, label: Labels, said: Floats) -> Estimate:
-        return intervals.auc(label, said)
+    def estimate(self, label: Labels, prediction: Floats) -> Estimate:
+        return intervals.auc(label, prediction)
 
     def improvement(self, label: Labels, one: Floats, other: Floats) -> Estimate:
         return intervals.auc(label, one).minus(intervals.auc(label, other))
 
-    def discrimination(self, label: Labels, said: Floats, nights: Nights) -> Figure:
-        return metrics.auc(label, said, nights)
+    def discrimination(self, label: Labels, prediction: Floats, nights: Nights) -> Figure:
+        return metrics.auc(label, prediction, nights)
 
     def too_good(self, value: float, limits: SuspicionLimits) -> str | None:
         return f"above {limits.suspicious_above}" if value > limits.suspicious_above else None
 
-    def all_figures(self, label: Labels, said: Floats, nights: Nights = None, *, group: str = "all") -> tuple[Figure, ...]:
-        return metrics.all_figures(label, said, nights, group=group)
+    def all_figures(
+        self, label: Labels, prediction: Floats, nights: Nights = None, *, group: str = "all"
+    ) -> tuple[Figure, ...]:
+        return metrics.all_figures(label, prediction, nights, group=group)
 
-    def calibration(self, label: Labels, said: Floats, nights: Nights) -> tuple[Figure, ...]:
+    def calibration(self, label: Labels, prediction: Floats, nights: Nights) -> tuple[Figure, ...]:
         measured = (metrics.calibration_error, metrics.calibration_bias, metrics.brier)
-        return (*(measure(label, said, nights) for measure in measured), metrics.base_rate(label, nights))
+        return (*(measure(label, prediction, nights) for measure in measured), metrics.base_rate(label, nights))
 
     def compare(
-        self, metric: str, label: Labels, said: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
+        self, metric: str, label: Labels, prediction: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
     ) -> Comparison:
         return fairness.compare(cast("RateMetric", metric), label, cast("Bools", decision), group=group, nights=nights)
 
-    def realised(self, label: Labels, said: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
+    def realised(self, label: Labels, prediction: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
         rows, rate = len(label), float(np.mean(label))
         return (
-            *self.all_figures(label, said, nights),
+            *self.all_figures(label, prediction, nights),
             Figure("base_rate_brier", rate * (1 - rate), None, None, rows),
             _selected(cast("Bools", decision), nights),
-            figure("mean_probability", intervals.mean(said), nights, rows),
+            figure("mean_probability", intervals.mean(prediction), nights, rows),
         )
 
-    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:
-        chosen = cast("Bools", decision)
-        return {"true_positive_rate": (chosen, label), "false_positive_rate": (chosen, ~label)}
+    def group_rates(self, label: Labels, prediction: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:
+        selected = cast("Bools", decision)
+        return {"true_positive_rate": (selected, label), "false_positive_rate": (selected, ~label)}
 
-    def predicted_and_observed(self, label: Labels, said: Floats) -> tuple[Floats, Floats]:
-        return said, label.astype(np.float64)
+    def predicted_and_observed(self, label: Labels, prediction: Floats) -> tuple[Floats, Floats]:
+        return prediction, label.astype(np.float64)
 
     def bounds(self, metric: str) -> tuple[float, float]:
         return {"calibration_bias": (-1.0, 1.0), "log_loss": (0.0, math.inf)}.get(metric, (0.0, 1.0))
@@ -101,49 +103,54 @@ class Regression:
         "bias": "bias",
     }
 
-    def is_invalid(self, said: Floats) -> Bools:
-        return ~np.isfinite(said)
+    def is_invalid(self, prediction: Floats) -> Bools:
+        return ~np.isfinite(prediction)
 
     def constant_label(self, label: Labels) -> str | None:
         return f"{label[0]:g}" if np.ptp(label) == 0 else None
 
-    def estimate(self, label: Labels, said: Floats) -> Estimate:
-        return regression.absolute_error(label, said)
+    def estimate(self, label: Labels, prediction: Floats) -> Estimate:
+        return regression.absolute_error(label, prediction)
 
     def improvement(self, label: Labels, one: Floats, other: Floats) -> Estimate:
         return self.estimate(label, other).minus(self.estimate(label, one))
 
-    def discrimination(self, label: Labels, said: Floats, nights: Nights) -> Figure:
-        return regression.correlation(label, said, nights)
+    def discrimination(self, label: Labels, prediction: Floats, nights: Nights) -> Figure:
+        return regression.correlation(label, prediction, nights)
 
     def too_good(self, value: float, limits: SuspicionLimits) -> str | None:
         return _below(value, limits)
 
-    def all_figures(self, label: Labels, said: Floats, nights: Nights = None, *, group: str = "all") -> tuple[Figure, ...]:
-        return regression.all_figures(label, said, nights, group=group)
+    def all_figures(
+        self, label: Labels, prediction: Floats, nights: Nights = None, *, group: str = "all"
+    ) -> tuple[Figure, ...]:
+        return regression.all_figures(label, prediction, nights, group=group)
 
-    def calibration(self, label: Labels, said: Floats, nights: Nights) -> tuple[Figure, ...]:
-        found = {item.metric: item for item in self.all_figures(label, said, nights)}
-        return tuple(found[name] for name in ("calibration_error", "bias", "rmse", "mean_label"))
+    def calibration(self, label: Labels, prediction: Floats, nights: Nights) -> tuple[Figure, ...]:
+        figures = {item.metric: item for item in self.all_figures(label, prediction, nights)}
+        return tuple(figures[name] for name in ("calibration_error", "bias", "rmse", "mean_label"))
 
     def compare(
-        self, metric: str, label: Labels, said: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
+        self, metric: str, label: Labels, prediction: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
     ) -> Comparison:
         if metric == "selection_rate_difference":
-            chosen = cast("Bools", decision)
-            return fairness.compare("selection_rate_difference", np.ones_like(chosen), chosen, group=group, nights=nights)
-        values = np.abs(said - label) if metric == "mae_difference" else said
+            selected = cast("Bools", decision)
+            return fairness.compare("selection_rate_difference", np.ones_like(selected), selected, group=group, nights=nights)
+        values = np.abs(prediction - label) if metric == "mae_difference" else prediction
         return fairness.compare_means(cast("MeanMetric", metric), values, group=group, nights=nights)
 
-    def realised(self, label: Labels, said: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
-        found = [*self.all_figures(label, said, nights), figure("mean_prediction", intervals.mean(said), nights, len(label))]
-        return found if decision is None else [*found, _selected(decision, nights)]
+    def realised(self, label: Labels, prediction: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
+        figures = [
+            *self.all_figures(label, prediction, nights),
+            figure("mean_prediction", intervals.mean(prediction), nights, len(label)),
+        ]
+        return figures if decision is None else [*figures, _selected(decision, nights)]
 
-    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:
+    def group_rates(self, label: Labels, prediction: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:
         return {}
 
-    def predicted_and_observed(self, label: Labels, said: Floats) -> tuple[Floats, Floats]:
-        return said, label
+    def predicted_and_observed(self, label: Labels, prediction: Floats) -> tuple[Floats, Floats]:
+        return prediction, label
 
     def bounds(self, metric: str) -> tuple[float, float]:
         sizes = dict.fromkeys(("mae", "rmse", "calibration_error"), (0.0, math.inf))
@@ -162,68 +169,74 @@ class Multiclass:
 
     @property
     def by_group(self) -> Mapping[str, str]:
-        found = {
+        headings = {
             "log_loss": "log loss",
             "accuracy": "accuracy",
             "macro_auc": "macro AUC",
             "calibration_bias": "calibration bias",
         }
-        return {"selection_rate": f"told {self.of_class}", **found} if self.of_class else found
+        return {"selection_rate": f"told {self.of_class}", **headings} if self.of_class else headings
 
-    def is_invalid(self, said: Floats) -> Bools:
-        outside = ~np.isfinite(said) | (said < 0) | (said > 1)
-        return np.asarray(outside.any(axis=1) | ~(np.abs(said.sum(axis=1) - 1) <= SUM_ROUNDING), dtype=np.bool_)
+    def is_invalid(self, prediction: Floats) -> Bools:
+        outside = ~np.isfinite(prediction) | (prediction < 0) | (prediction > 1)
+        return np.asarray(outside.any(axis=1) | ~(np.abs(prediction.sum(axis=1) - 1) <= SUM_ROUNDING), dtype=np.bool_)
 
     def constant_label(self, label: Labels) -> str | None:
         return self.classes[int(label[0])] if np.ptp(label) == 0 else None
 
-    def estimate(self, label: Labels, said: Floats) -> Estimate:
-        return multiclass.log_loss(label, said)
+    def estimate(self, label: Labels, prediction: Floats) -> Estimate:
+        return multiclass.log_loss(label, prediction)
 
     def improvement(self, label: Labels, one: Floats, other: Floats) -> Estimate:
         return self.estimate(label, other).minus(self.estimate(label, one))
 
-    def discrimination(self, label: Labels, said: Floats, nights: Nights) -> Figure:
-        return figure("macro_auc", multiclass.macro_auc(label, said), nights, len(label))
+    def discrimination(self, label: Labels, prediction: Floats, nights: Nights) -> Figure:
+        return figure("macro_auc", multiclass.macro_auc(label, prediction), nights, len(label))
 
     def too_good(self, value: float, limits: SuspicionLimits) -> str | None:
         return _below(value, limits)
 
-    def all_figures(self, label: Labels, said: Floats, nights: Nights = None, *, group: str = "all") -> tuple[Figure, ...]:
-        return multiclass.all_figures(label, said, nights, group=group)
+    def all_figures(
+        self, label: Labels, prediction: Floats, nights: Nights = None, *, group: str = "all"
+    ) -> tuple[Figure, ...]:
+        return multiclass.all_figures(label, prediction, nights, group=group)
 
-    def calibration(self, label: Labels, said: Floats, nights: Nights) -> tuple[Figure, ...]:
-        found = {item.metric: item for item in self.all_figures(label, said, nights)}
-        return tuple(found[name] for name in ("calibration_error", "calibration_bias", "log_loss", "accuracy"))
+    def calibration(self, label: Labels, prediction: Floats, nights: Nights) -> tuple[Figure, ...]:
+        figures = {item.metric: item for item in self.all_figures(label, prediction, nights)}
+        return tuple(figures[name] for name in ("calibration_error", "calibration_bias", "log_loss", "accuracy"))
 
     def compare(
-        self, metric: str, label: Labels, said: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
+        self, metric: str, label: Labels, prediction: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
     ) -> Comparison:
         if metric == "accuracy_difference":
-            hits = multiclass.right(label, said).astype(np.float64)
+            hits = multiclass.is_correct(label, prediction).astype(np.float64)
             return fairness.compare_means("accuracy_difference", hits, group=group, nights=nights)
-        came, told = self._one_class(label, said)
-        return fairness.compare(cast("RateMetric", metric), came, told, group=group, nights=nights)
+        observed, predicted = self._one_class(label, prediction)
+        return fairness.compare(cast("RateMetric", metric), observed, predicted, group=group, nights=nights)
 
-    def realised(self, label: Labels, said: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
-        return self.all_figures(label, said, nights)
+    def realised(self, label: Labels, prediction: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
+        return self.all_figures(label, prediction, nights)
 
-    def group_rates(self, label: Labels, said: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:
+    def group_rates(self, label: Labels, prediction: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:
         if self.of_class is None:
             return {}
-        came, told = self._one_class(label, said)
+        observed, predicted = self._one_class(label, prediction)
         everyone = np.ones(len(label), dtype=np.bool_)
-        return {"selection_rate": (told, everyone), "true_positive_rate": (told, came), "false_positive_rate": (told, ~came)}
+        return {
+            "selection_rate": (predicted, everyone),
+            "true_positive_rate": (predicted, observed),
+            "false_positive_rate": (predicted, ~observed),
+        }
 
-    def predicted_and_observed(self, label: Labels, said: Floats) -> tuple[Floats, Floats]:
-        return np.max(said, axis=1), multiclass.right(label, said).astype(np.float64)
+    def predicted_and_observed(self, label: Labels, prediction: Floats) -> tuple[Floats, Floats]:
+        return np.max(prediction, axis=1), multiclass.is_correct(label, prediction).astype(np.float64)
 
     def bounds(self, metric: str) -> tuple[float, float]:
         return {"calibration_bias": (-1.0, 1.0), "log_loss": (0.0, math.inf)}.get(metric, (0.0, 1.0))
 
-    def _one_class(self, label: Labels, said: Floats) -> tuple[Bools, Bools]:
+    def _one_class(self, label: Labels, prediction: Floats) -> tuple[Bools, Bools]:
         place = self.classes.index(cast("str", self.of_class))
-        return np.asarray(label == place, dtype=np.bool_), np.asarray(np.argmax(said, axis=1) == place, dtype=np.bool_)
+        return np.asarray(label == place, dtype=np.bool_), np.asarray(np.argmax(prediction, axis=1) == place, dtype=np.bool_)
 
 
 BINARY = Binary()
@@ -243,8 +256,8 @@ def metric_set_of(task: str, classes: Sequence[str] = (), of_class: str | None =
 
     Args:
         task: binary, regression or multiclass.
-        classes: of a multiclass model, in the order of the columns of ``said``.
-        of_class: the class whose rates are told by group.
+        classes: of a multiclass model, in the order of the columns of ``prediction``.
+        of_class: the class whose rates are compared by group.
     """
     if task == "regression":
         return Regression()

@@ -37,9 +37,9 @@ def brier(label: Bools, probability: Floats, nights: Nights = None, *, group: st
 
 
 def log_loss(label: Bools, probability: Floats, nights: Nights = None, *, group: str = "all") -> Figure:
-    """Return the mean of -log(probability given to what happened); 0 is best, natural logarithm."""
-    given = np.clip(np.where(label, probability, 1.0 - probability), SMALLEST, 1.0)
-    return figure("log_loss", intervals.mean(-np.log(given)), nights, len(label), group)
+    """Return the mean of -log(probability of what happened); 0 is best, natural logarithm."""
+    probability_of_label = np.clip(np.where(label, probability, 1.0 - probability), SMALLEST, 1.0)
+    return figure("log_loss", intervals.mean(-np.log(probability_of_label)), nights, len(label), group)
 
 
 def base_rate(label: Bools, nights: Nights = None, *, group: str = "all") -> Figure:
@@ -48,7 +48,7 @@ def base_rate(label: Bools, nights: Nights = None, *, group: str = "all") -> Fig
 
 
 def calibration_bias(label: Bools, probability: Floats, nights: Nights = None, *, group: str = "all") -> Figure:
-    """Return mean probability minus mean label: above 0, the model says too much."""
+    """Return mean probability minus mean label: above 0, the probabilities are too high."""
     return figure("calibration_bias", intervals.mean(probability - label), nights, len(label), group)
 
 
@@ -63,23 +63,23 @@ def calibration_error(
     return binned_error(probability, probability - label, nights, bins=bins, group=group)
 
 
-def binned_error(said: Floats, gap: Floats, nights: Nights = None, *, bins: int = BINS, group: str = "all") -> Figure:
-    """Return ``calibration_error`` from what was said (n,) and by how much that was above what came (n,)."""
-    if not len(said):
+def binned_error(prediction: Floats, gap: Floats, nights: Nights = None, *, bins: int = BINS, group: str = "all") -> Figure:
+    """Return ``calibration_error`` from predictions (n,) and their gaps to the observations (n,): above 0 is too high."""
+    if not len(prediction):
         return Figure("calibration_error", math.nan, None, None, 0, group)
-    place = _equal_count_bins(said, bins)
+    place = _equal_count_bins(prediction, bins)
     direction = np.sign(np.bincount(place, weights=gap, minlength=bins))[place]
-    return figure("calibration_error", intervals.mean(direction * gap), nights, len(said), group)
+    return figure("calibration_error", intervals.mean(direction * gap), nights, len(prediction), group)
 
 
-def calibration_curve(came: NDArray[Any], said: Floats, bins: int = BINS) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Return per bin of equal count: mean of what was said, mean of what came, rows; empty bins are left out."""
-    place = _equal_count_bins(said, bins)
+def calibration_curve(observed: NDArray[Any], prediction: Floats, bins: int = BINS) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Return per bin of equal count: mean prediction, mean observation, rows; empty bins are left out."""
+    place = _equal_count_bins(prediction, bins)
     rows = np.bincount(place, minlength=bins)
-    kept = rows > 0
-    mean_said = np.bincount(place, weights=said, minlength=bins)[kept] / rows[kept]
-    mean_came = np.bincount(place, weights=came.astype(np.float64), minlength=bins)[kept] / rows[kept]
-    return mean_said, mean_came, rows[kept].astype(np.int64)
+    filled = rows > 0
+    mean_prediction = np.bincount(place, weights=prediction, minlength=bins)[filled] / rows[filled]
+    mean_observed = np.bincount(place, weights=observed.astype(np.float64), minlength=bins)[filled] / rows[filled]
+    return mean_prediction, mean_observed, rows[filled].astype(np.int64)
 
 
 def all_figures(label: Bools, probability: Floats, nights: Nights = None, *, group: str = "all") -> tuple[Figure, ...]:

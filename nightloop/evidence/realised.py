@@ -1,6 +1,6 @@
 """How good scores turned out to be, once their labels are known: figures with intervals, and the monitor's verdict on them.
 
-Arrays of n rows as the metric_set's task has them (see ``metric_set``); ``nights`` the night of each row. Intervals over
+Arrays of n rows as the task of the metric set has them (see ``metric_set``); ``nights`` the night of each row. Intervals over
 several nights take the nights as the independent units; within one night (``nights=None``) they take the rows.
 """
 
@@ -23,21 +23,21 @@ TENTHS = 10
 
 
 def realised_figures(
-    label: Labels, said: Floats, decision: Bools | None, nights: Nights = None, metric_set: MetricSet = BINARY
+    label: Labels, prediction: Floats, decision: Bools | None, nights: Nights = None, metric_set: MetricSet = BINARY
 ) -> tuple[Figure, ...]:
     """Measure matured scores by every figure of the task; nothing where there are no rows or only one class to order.
 
-    ``base_rate_brier`` is the Brier score of always saying the rows' own base rate: the score to be under.
+    ``base_rate_brier`` is the Brier score of always predicting the base rate of the rows: the score to beat.
     """
     if not len(label):
         return ()
-    measured = metric_set.realised(label, said, decision, nights)
+    measured = metric_set.realised(label, prediction, decision, nights)
     return tuple(_bounded(item, metric_set) for item in measured if math.isfinite(item.value))
 
 
 def group_figures(
     label: Labels,
-    said: Floats,
+    prediction: Floats,
     decision: Bools | None,
     nights: Nights,
     *,
@@ -52,31 +52,31 @@ def group_figures(
     figures: list[Figure] = []
     for value in np.unique(group):
         rows = group == value
-        held = None if nights is None else nights[rows]
+        nights_of_group = None if nights is None else nights[rows]
         decided = None if decision is None else decision[rows]
-        measured = list(realised_figures(label[rows], said[rows], decided, held, metric_set))
-        for metric, (hits, among) in metric_set.group_rates(label[rows], said[rows], decided).items():
+        measured = list(realised_figures(label[rows], prediction[rows], decided, nights_of_group, metric_set))
+        for metric, (hits, among) in metric_set.group_rates(label[rows], prediction[rows], decided).items():
             size = int(among.sum())
             if size:
-                measured.append(_bounded(figure(metric, intervals.share(hits, among), held, size), metric_set))
+                measured.append(_bounded(figure(metric, intervals.share(hits, among), nights_of_group, size), metric_set))
         figures += [replace(item, group=f"{column}={value}") for item in measured]
     return tuple(figures)
 
 
 def calibration_figures(
-    label: Labels, said: Floats, nights: Nights = None, metric_set: MetricSet = BINARY
+    label: Labels, prediction: Floats, nights: Nights = None, metric_set: MetricSet = BINARY
 ) -> tuple[Figure, ...]:
-    """Compare said and seen in ten bins of equal count, ascending in what was said; groups ``tenth 1`` to ``tenth 10``."""
+    """Compare prediction and observation in ten bins of equal count, ascending; groups ``tenth 1`` to ``tenth 10``."""
     if not len(label):
         return ()
     figures: list[Figure] = []
-    told, came = metric_set.predicted_and_observed(label, said)
-    for i, rows in enumerate(np.array_split(np.argsort(told, kind="stable"), TENTHS), start=1):
+    predicted, observed = metric_set.predicted_and_observed(label, prediction)
+    for i, rows in enumerate(np.array_split(np.argsort(predicted, kind="stable"), TENTHS), start=1):
         if len(rows):
-            held = None if nights is None else nights[rows]
-            seen = figure("calibration_seen", intervals.mean(came[rows]), held, len(rows), f"tenth {i}")
-            figures.append(Figure("calibration_said", float(np.mean(told[rows])), None, None, len(rows), f"tenth {i}"))
-            figures.append(_bounded(seen, metric_set))
+            nights_of_group = None if nights is None else nights[rows]
+            observation = figure("calibration_seen", intervals.mean(observed[rows]), nights_of_group, len(rows), f"tenth {i}")
+            figures.append(Figure("calibration_said", float(np.mean(predicted[rows])), None, None, len(rows), f"tenth {i}"))
+            figures.append(_bounded(observation, metric_set))
     return tuple(figures)
 
 
@@ -102,21 +102,21 @@ def performance_verdict(
         return unknown("No label of a scored night is known yet.")
     if rows < minimum_rows:
         return unknown(f"{rows} matured labels are too few to judge realised performance; {minimum_rows} are asked for.")
-    own = next((item for item in figures if item.metric == metric_set.metric and item.group == "all"), None)
-    if own is None:
+    metric = next((item for item in figures if item.metric == metric_set.metric and item.group == "all"), None)
+    if metric is None:
         return unknown(f"All {rows:,} matured labels are alike; there is no order to judge.")
-    if own.high is None or own.low is None:
-        stands = f"Realised {metric_set.title} {own.value:.3f} stands on one scored night ({rows:,} labels)"
-        return unknown(f"{stands}; one night tells nothing of others.")
-    over = f"{rows:,} matured labels of {nights} scored nights"
-    said = f"Realised {metric_set.title} {own.value:.3f} ({own.low:.3f} to {own.high:.3f}) over {over}"
+    if metric.high is None or metric.low is None:
+        basis = f"Realised {metric_set.title} {metric.value:.3f} stands on one scored night ({rows:,} labels)"
+        return unknown(f"{basis}; one night tells nothing of others.")
+    basis = f"{rows:,} matured labels of {nights} scored nights"
+    reason = f"Realised {metric_set.title} {metric.value:.3f} ({metric.low:.3f} to {metric.high:.3f}) over {basis}"
     if metric_set.higher_is_better:
-        failed, limit = own.high < auc_floor, f"the floor is {auc_floor:g}"
+        failed, limit = metric.high < auc_floor, f"the floor is {auc_floor:g}"
     elif error_ceiling is None:
-        return unknown(f"{said}; no ceiling is declared.")
+        return unknown(f"{reason}; no ceiling is declared.")
     else:
-        failed, limit = own.low > error_ceiling, f"the ceiling is {error_ceiling:g}"
-    return Verdict("performance", "fail" if failed else "pass", f"{said}; {limit}.", figures)
+        failed, limit = metric.low > error_ceiling, f"the ceiling is {error_ceiling:g}"
+    return Verdict("performance", "fail" if failed else "pass", f"{reason}; {limit}.", figures)
 
 
 def _bounded(item: Figure, metric_set: MetricSet) -> Figure:

@@ -1,4 +1,4 @@
-"""Measure predicted numbers against what came: size of the error, and whether the mean means what it says.
+"""Measure predicted numbers against the observed ones: size of the error, and whether the mean means what it says.
 
 Arrays of n rows: ``label`` and ``prediction`` float64 in the label's unit, ``nights`` the night of each row (None: rows are
 independent). A figure that cannot be measured (no rows) has the value NaN and no interval: it is no evidence.
@@ -28,8 +28,8 @@ def root_squared_error(label: Floats, prediction: Floats) -> Estimate:
     return Estimate(root, squared.influence / (2 * root) if root > 0 else np.zeros(len(label)))
 
 
-def explained(label: Floats, prediction: Floats) -> Estimate:
-    """Return R²: 1 - squared error / spread of the labels. 1 is perfect, 0 as good as their mean; NaN where all are alike."""
+def r_squared(label: Floats, prediction: Floats) -> Estimate:
+    """Return R²: 1 - squared error / spread of the labels. 1 is perfect, 0 as good as their mean; NaN where all are equal."""
     squared = intervals.mean((prediction - label) ** 2)
     if not len(label) or np.ptp(label) == 0:
         return Estimate(math.nan, np.zeros(len(label)))
@@ -43,7 +43,7 @@ def all_figures(label: Floats, prediction: Floats, nights: Nights = None, *, gro
     estimates = {
         "mae": absolute_error(label, prediction),
         "rmse": root_squared_error(label, prediction),
-        "r2": explained(label, prediction),
+        "r2": r_squared(label, prediction),
         "bias": intervals.mean(prediction - label),
         "mean_label": intervals.mean(label),
     }
@@ -60,10 +60,10 @@ def calibration_error(
 
 
 def correlation(label: Floats, prediction: Floats, nights: Nights = None) -> Figure:
-    """Return Pearson's correlation of what was said and what came: 0 knows nothing; NaN where either does not vary.
+    """Return Pearson's correlation of prediction and label: 0 is no skill; NaN where either does not vary.
 
-    Like the AUC of a probability it asks whether the model tells rows apart, whatever the level of the nights. The influences
-    are Hampel's (1974).
+    Like the AUC of a probability it asks whether the model discriminates between rows, whatever the level of the nights. The
+    influences are Hampel's (1974).
     """
     if not len(label) or np.ptp(label) == 0 or np.ptp(prediction) == 0:
         return Figure("correlation", math.nan, None, None, len(label))

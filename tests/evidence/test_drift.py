@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nightloop.evidence.drift import ALPHA, chi2_quantile, false_alarm_bound, night_drift, threshold
+from nightloop.evidence.drift import ALPHA, night_drift, threshold
 from nightloop.evidence.reference_profile import Profile, bin_counts, bin_edges, psi
 
 NAMES = [f"f{i}" for i in range(8)]
@@ -27,9 +27,9 @@ def test_independent_rows_exceed_the_sampling_threshold_at_the_stated_rate():
     assert limit < 2 * np.quantile([psi(counts, bin_counts(rng.normal(size=300), edges)) for _ in range(500)], 0.99)
 
 
-def test_chi_square_quantile_agrees_with_the_tables():
-    for degrees, table in [(1, 6.635), (3, 11.345), (9, 21.666), (20, 37.566)]:
-        assert chi2_quantile(0.99, degrees) == pytest.approx(table, rel=0.02)
+@pytest.mark.parametrize(("degrees", "table"), [(0, 6.635), (1, 6.635), (3, 11.345), (9, 21.666), (20, 37.566)])
+def test_the_sampling_threshold_is_the_tables_chi_square_over_both_sample_sizes(degrees, table):
+    assert threshold((), 200, 1000, degrees, 0.0) == pytest.approx(table * (1 / 200 + 1 / 1000), rel=1e-4)
 
 
 def test_nights_without_drift_fail_no_more_often_than_stated():
@@ -41,7 +41,7 @@ def test_nights_without_drift_fail_no_more_often_than_stated():
         night = night_drift(profile, NAMES, values[nights == 60], **LIMITS)
         failed += night.verdict.outcome == "fail"
         features += sum(feature.drifted for feature in night.features)
-    assert failed / 60 <= false_alarm_bound(60, 0.3)
+    assert failed / 60 <= 2 * (1 / 61) / 0.3  # Markov: two distances a feature, each with its own level
     assert features / (60 * len(NAMES)) <= 2 / 61 + 0.03
 
 

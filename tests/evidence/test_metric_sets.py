@@ -58,7 +58,7 @@ def test_the_macro_auc_leaves_out_a_class_that_never_came() -> None:
 
 @pytest.mark.parametrize(
     "measure",
-    [regression.root_squared_error, regression.explained, regression.correlation],
+    [regression.root_squared_error, regression.r_squared, regression.correlation],
     ids=["rmse", "r2", "correlation"],
 )
 def test_the_interval_of_a_bent_figure_is_as_wide_as_its_spread_over_samples(measure) -> None:

@@ -1,0 +1,365 @@
+"""Every limit of every gate, just below, at, and just above; every "not enough evidence"; every guard, one by one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nightloop.evidence import gates
+from nightloop.evidence.fairness import Comparison
+from nightloop.evidence.gates import MINIMUM_NIGHTS, Evaluation
+from nightloop.evidence.intervals import Estimate
+from nightloop.evidence.metric_sets import BINARY, metric_set_of
+from nightloop.evidence.verdict import Figure
+
+ROWS, NIGHTS = 20, 5
+
+
+def figure(metric: str, value: float, low: float | None, high: float | None, *place: Any) -> Figure:
+    return Figure(metric, value, low, high, *(place or (ROWS,)))
+
+
+@dataclass(frozen=True)
+class Stated(Estimate):
+    """An estimate whose interval is stated, so that a limit can be put exactly at its end."""
+
+    ends: tuple[float | None, float | None] = (None, None)
+
+    def interval(self, nights: Any = None, confidence: float = 0.95) -> tuple[float | None, float | None]:
+        return self.ends
+
+
+def stated(value: float, low: float | None, high: float | None) -> Stated:
+    return Stated(value, np.zeros(0), (low, high))
+
+
+@dataclass
+class StatedMetrics:
+    """A metric set whose figures are stated: what is tested is the gate, not the statistic."""
+
+    candidate: float = 0.7
+    discrimination_low: float | None = 0.6
+    over_baseline: tuple[float | None, float | None] = (0.02, 0.1)
+    over_champion: tuple[float | None, float | None] = (-0.005, 0.1)
+    error: float = 0.03
+    bias: float = 0.0
+    difference: Figure = field(default_factory=lambda: figure("selection_rate_difference", 0.05, 0.01, 0.09))
+    groups: tuple[Figure, ...] = (
+        figure("selection_rate", 0.3, 0.2, 0.4, 10, "a"),
+        figure("selection_rate", 0.25, 0.2, 0.3, 10, "b"),
+    )
+    invalid: int = 0
+    constant: str | None = None
+    excess: str | None = None
+    metric, title, answers, no_skill, higher_is_better = "auc", "AUC", "probability", 0.5, True
+    calls: list[tuple[str, Any]] = field(default_factory=list)
+
+    def is_invalid(self, prediction: Any) -> Any:
+        return np.arange(len(prediction)) < self.invalid
+
+    def constant_label(self, label: Any) -> str | None:
+        return self.constant
+
+    def estimate(self, label: Any, prediction: Any) -> Estimate:
+        return stated(self.candidate, self.candidate - 0.05, self.candidate + 0.05)
+
+    def improvement(self, label: Any, one: Any, other: Any) -> Estimate:
+        low, high = self.over_baseline if other[0] == BASELINE else self.over_champion
+        return stated(0.03, low, high)
+
+    def discrimination(self, label: Any, prediction: Any, nights: Any) -> Figure:
+        return figure("auc", self.candidate + 0.001, self.discrimination_low, 0.8)
+
+    def too_good(self, value: float, limits: Any) -> str | None:
+        return self.excess
+
+    def calibration(self, label: Any, prediction: Any, nights: Any) -> tuple[Figure, ...]:
+        self.calls.append(("calibration", prediction[0]))
+        return (figure("calibration_error", self.error, None, None), figure("calibration_bias", self.bias, None, None))
+
+    def compare(self, metric: str, label: Any, prediction: Any, decision: Any, *, group: Any, nights: Any) -> Comparison:
+        self.calls.append((metric, tuple(group[:2])))
+        return Comparison(self.groups, self.difference, ("a", "b"))
+
+
+CANDIDATE, BASELINE, CHAMPION = 0.7, 0.6, 0.65
+
+
+def evaluation(rows: int = ROWS, nights: int = NIGHTS, champion: float | None = CHAMPION, **figures: Any) -> Evaluation:
+    return Evaluation(
+        night=np.arange(rows) % nights,
+        label=np.arange(rows) % 2 == 0,
+        candidate=np.full(rows, CANDIDATE),
+        baseline=np.full(rows, BASELINE),
+        champion=None if champion is None else np.full(rows, champion),
+        group=np.where(np.arange(rows) % 2 == 0, "a", "b"),
+        decision=np.full(rows, fill_value=True),
+        metric_set=StatedMetrics(**figures),  # type: ignore[arg-type]
+    )
+
+
+def limits(**changes: Any) -> Any:
+    declared = {
+        "over_baseline": 0.01,
+        "margin_to_champion": 0.02,
+        "minimum_rows": ROWS,
+        "suspicious_above": 0.95,
+        "suspicious_below": None,
+        "maximum_error": 0.05,
+        "maximum_bias": 0.04,
+        "group": "region",
+        "metric": "selection_rate_difference",
+        "maximum": 0.1,
+        "minimum_group_rows": 10,
+    }
+    return SimpleNamespace(**(declared | changes))
+
+
+def test_a_candidate_within_every_limit_passes_every_gate() -> None:
+    judged = evaluation()
+    assert gates.performance(judged, limits()).outcome == "pass"
+    assert gates.calibration(judged, limits()).outcome == "pass"
+    assert gates.fairness(judged, limits()).outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    ("figures", "outcome", "words"),
+    [
+        # The lower end of the improvement over the baseline must lie above the limit: at it is not above.
+        ({"over_baseline": (0.0101, 0.1)}, "pass", "over the baseline 0.030"),
+        ({"over_baseline": (0.01, 0.1)}, "fail", "lead over the baseline"),
+        ({"over_baseline": (0.0099, 0.1)}, "fail", "may be no more than 0.01"),
+        ({"over_baseline": (None, None)}, "fail", "no interval"),
+        # Of the improvement over the champion the lower end must lie above minus the margin.
+        ({"over_champion": (-0.0199, 0.1)}, "pass", "lead over the champion"),
+        ({"over_champion": (-0.02, 0.1)}, "fail", "worse than the champion by more than the margin"),
+        ({"over_champion": (-0.0201, 0.1)}, "fail", "(margin 0.02)"),
+        ({"over_champion": (None, None)}, "fail", "worse than the champion"),
+        # The lower end of the discrimination must lie above that of no skill.
+        ({"discrimination_low": 0.5001}, "pass", "AUC 0.700"),
+        ({"discrimination_low": 0.5}, "fail", "may be no better than a coin"),
+        ({"discrimination_low": 0.4999}, "fail", "AUC 0.701 [0.500 to 0.800] may be no better than a coin"),
+        ({"discrimination_low": None}, "fail", "no better than a coin"),
+        ({"excess": "above 0.95"}, "fail", "is above 0.95: too good to be true, look for a leak"),
+    ],
+)
+def test_performance_at_each_of_its_limits(figures: Mapping[str, Any], outcome: str, words: str) -> None:
+    verdict = gates.performance(evaluation(**figures), limits())
+    assert (verdict.outcome, verdict.gate) == (outcome, "performance")
+    assert words in verdict.reason
+
+
+def test_all_problems_of_a_candidate_are_told_at_once() -> None:
+    judged = evaluation(over_baseline=(0.0, 0.1), over_champion=(-0.5, 0.1), discrimination_low=0.4, excess="above 0.95")
+    verdict = gates.performance(judged, limits())
+    assert verdict.outcome == "fail"
+    assert verdict.reason.count(";") == 3
+    assert [figure.metric for figure in verdict.figures] == [
+        "auc",
+        "baseline_auc",
+        "auc_over_baseline",
+        "auc",
+        "champion_auc",
+        "auc_over_champion",
+    ]
+
+
+def test_a_better_candidate_with_too_little_against_the_champion_does_not_pass_and_a_fault_still_fails() -> None:
+    few = evaluation()
+    assert few.champion is not None
+    champion = np.where(np.arange(ROWS) < 1, math.nan, few.champion)
+    verdict = gates.performance(replace(few, champion=champion), limits())
+    assert verdict.outcome == "not_enough_evidence"
+    assert verdict.reason.startswith("Only 19 rows of 5 nights that the champion has not seen; 20 rows and 5 nights are needed")
+    faulty = replace(evaluation(over_baseline=(0.0, 0.1)), champion=champion)
+    assert gates.performance(faulty, limits()).outcome == "fail"
+
+
+@pytest.mark.parametrize(
+    ("seen", "minimum", "outcome"),
+    [(0, 20, "pass"), (1, 20, "not_enough_evidence"), (1, 19, "pass"), (5, 15, "pass"), (5, 16, "not_enough_evidence")],
+)
+def test_rows_that_the_champion_has_seen_do_not_count(seen: int, minimum: int, outcome: str) -> None:
+    judged = evaluation()
+    champion = np.where(np.arange(ROWS) < seen, math.nan, CHAMPION)
+    assert gates.performance(replace(judged, champion=champion), limits(minimum_rows=minimum)).outcome == outcome
+
+
+def test_nights_that_the_champion_has_seen_do_not_count() -> None:
+    judged = evaluation(rows=60, nights=6)
+    for nights, outcome in ((1, "pass"), (2, "not_enough_evidence")):
+        champion = np.where(judged.night < nights, math.nan, CHAMPION)
+        verdict = gates.performance(replace(judged, champion=champion), limits(minimum_rows=20))
+        assert verdict.outcome == outcome, verdict.reason
+
+
+def test_a_row_of_a_champion_of_classes_counts_only_if_every_class_has_an_answer() -> None:
+    judged = evaluation()
+    champion = np.full((ROWS, 3), 1 / 3)
+    champion[0, 2] = math.nan
+    verdict = gates.performance(replace(judged, champion=champion), limits())
+    assert verdict.outcome == "not_enough_evidence" and "19 rows" in verdict.reason
+
+
+@pytest.mark.parametrize("gate", [gates.performance, gates.calibration, gates.fairness])
+@pytest.mark.parametrize(
+    ("rows", "nights", "enough"),
+    [(19, 5, False), (20, 5, True), (21, 5, True), (20, 4, False), (60, 6, True)],
+)
+def test_too_few_rows_or_nights_are_not_enough_evidence(gate: Callable[..., Any], rows: int, nights: int, enough: bool) -> None:
+    large = figure("selection_rate", 0.3, 0.2, 0.4, 30, "a"), figure("selection_rate", 0.3, 0.2, 0.4, 30, "b")
+    verdict = gate(evaluation(rows=rows, nights=nights, champion=None, groups=large), limits(minimum_group_rows=20))
+    assert verdict.outcome == ("pass" if enough else "not_enough_evidence"), verdict.reason
+    if not enough:
+        assert (
+            verdict.reason
+            == f"Only {rows} rows of {nights} nights to judge on; 20 rows and {MINIMUM_NIGHTS} nights are needed."
+        )
+
+
+@pytest.mark.parametrize("gate", [gates.performance, gates.calibration, gates.fairness])
+def test_labels_of_one_value_are_not_enough_evidence(gate: Callable[..., Any]) -> None:
+    verdict = gate(evaluation(constant="true"), limits())
+    assert verdict.outcome == "not_enough_evidence"
+    assert verdict.reason == "All 20 labels are true: nothing to tell apart."
+
+
+@pytest.mark.parametrize("gate", [gates.performance, gates.calibration, gates.fairness])
+def test_an_answer_that_is_none_fails_whatever_else_is_true(gate: Callable[..., Any]) -> None:
+    for judged in (evaluation(invalid=1), evaluation(rows=3, nights=1, invalid=1), evaluation(constant="true", invalid=1)):
+        verdict = gate(judged, limits())
+        assert verdict.outcome == "fail"
+        assert verdict.reason == f"1 of {len(judged.label)} answers are no probability."
+
+
+@pytest.mark.parametrize(
+    ("figures", "outcome", "words"),
+    [
+        ({"error": 0.0499}, "pass", "Calibration error 0.050"),
+        ({"error": 0.05}, "pass", "(limit 0.05)"),
+        ({"error": 0.0501}, "fail", "Its calibration error 0.050 [no interval] is above 0.05."),
+        ({"error": math.nan}, "fail", "calibration error"),
+        ({"bias": 0.04}, "pass", "bias 0.040"),
+        ({"bias": 0.0401}, "fail", "Its probabilities are off by 0.040 [no interval] on average, more than 0.04."),
+        ({"bias": -0.04}, "pass", "bias -0.040"),
+        ({"bias": -0.0401}, "fail", "off by -0.040"),
+        ({"bias": math.nan}, "fail", "off by nan"),
+        ({"bias": 1.0, "error": 1.0}, "fail", "; its probabilities are off"),
+    ],
+)
+def test_calibration_at_each_of_its_limits(figures: Mapping[str, Any], outcome: str, words: str) -> None:
+    judged = evaluation(**figures)
+    verdict = gates.calibration(judged, limits())
+    assert (verdict.outcome, verdict.gate) == (outcome, "calibration")
+    assert words in verdict.reason
+    assert judged.metric_set.calls == [("calibration", CANDIDATE)], "the candidate is judged"  # type: ignore[attr-defined]
+
+
+def groups_of(*sizes: int) -> tuple[Figure, ...]:
+    return tuple(figure("selection_rate", 0.3, 0.2, 0.4, size, name) for size, name in zip(sizes, "abc", strict=False))
+
+
+def gap(value: float, low: float | None, high: float | None) -> Figure:
+    return figure("selection_rate_difference", value, low, high)
+
+
+@pytest.mark.parametrize(
+    ("figures", "outcome", "words"),
+    [
+        ({"difference": gap(0.05, 0.0, 0.0999)}, "pass", "stays within 0.1"),
+        ({"difference": gap(0.05, 0.0, 0.1)}, "pass", "stays within 0.1"),
+        ({"difference": gap(0.05, 0.0, 0.1001)}, "fail", "may be above 0.1"),
+        ({"difference": gap(0.2, 0.15, 0.25)}, "fail", "0.200 [0.150 to 0.250] (a over b), may be above 0.1"),
+        ({"difference": gap(0.05, None, None)}, "fail", "no interval"),
+        ({"difference": gap(math.nan, None, None)}, "fail", "nan"),
+        ({"difference": gap(0.05, 0.0, math.nan)}, "fail", "may be above"),
+        ({"groups": groups_of(10, 10)}, "pass", "by region"),
+        ({"groups": groups_of(9, 10)}, "not_enough_evidence", "too few rows to judge by region: a (9); 10 are needed in each"),
+        ({"groups": groups_of(10, 9)}, "not_enough_evidence", "b (9)"),
+        ({"groups": groups_of(9, 10, 8)}, "not_enough_evidence", "a (9), c (8)"),
+        ({"groups": groups_of(10)}, "not_enough_evidence", "only one region"),
+        ({"groups": ()}, "not_enough_evidence", "only one region"),
+    ],
+)
+def test_fairness_at_each_of_its_limits(figures: Mapping[str, Any], outcome: str, words: str) -> None:
+    judged = evaluation(**figures)
+    verdict = gates.fairness(judged, limits())
+    assert (verdict.outcome, verdict.gate) == (outcome, "fairness")
+    assert words.lower() in verdict.reason.lower()
+    assert judged.metric_set.calls == [("selection_rate_difference", ("a", "b"))]  # type: ignore[attr-defined]
+    assert verdict.figures[0] == judged.metric_set.difference  # type: ignore[attr-defined]
+
+
+def test_a_small_group_with_a_large_difference_is_still_no_verdict_on_it() -> None:
+    judged = evaluation(groups=groups_of(9, 10), difference=gap(0.9, 0.8, 1.0))
+    assert gates.fairness(judged, limits()).outcome == "not_enough_evidence"
+
+
+@pytest.mark.parametrize(
+    ("gap", "outcome"),
+    [(0.0, "pass"), (1e-9, "pass"), (1.01e-9, "fail"), (-1.01e-9, "fail"), (math.nan, "fail"), (math.inf, "fail")],
+)
+@pytest.mark.parametrize("place", [0, 3])
+def test_the_registered_model_may_differ_by_a_rounding_and_no_more(gap: float, outcome: str, place: int) -> None:
+    expected = np.zeros(4)
+    answered = expected.copy()
+    answered[place] += gap
+    verdict = gates.bundle(expected, answered)
+    assert (verdict.outcome, verdict.gate) == (outcome, "bundle")
+    if math.isfinite(gap):
+        assert verdict.figures[0].value == abs(gap) and verdict.figures[0].n == 4
+
+
+def test_the_bundle_gate_tells_what_is_wrong_in_words() -> None:
+    expected = np.full((3, 2), 0.5)
+    assert gates.bundle(expected, expected, answers="prediction").reason.endswith("3 predictions equal those judged.")
+    assert gates.bundle(expected, expected).reason.endswith("3 probabilities equal those judged.")
+    assert "answered (3,) for 3 rows" in gates.bundle(expected, expected[:, 0]).reason
+    assert "up to 0.25 away" in gates.bundle(expected, expected + np.array([0.0, 0.25])).reason
+    assert gates.bundle(expected[:0], expected[:0]).reason == "There were no rows to score in the clean process."
+
+
+def test_some_rows_of_an_evaluation_are_the_same_rows_of_every_array() -> None:
+    whole = evaluation()
+    whole = replace(whole, candidate=np.arange(20.0), baseline=np.arange(20.0) + 100, champion=np.arange(20.0) + 200)
+    part = whole.of(whole.night == 3)
+    assert part.candidate.tolist() == [3.0, 8.0, 13.0, 18.0]
+    assert part.baseline.tolist() == [103.0, 108.0, 113.0, 118.0]
+    assert part.champion is not None and part.champion.tolist() == [203.0, 208.0, 213.0, 218.0]
+    assert part.night.tolist() == [3] * 4 and len(part.label) == len(part.group) == 4
+    assert part.decision is not None and len(part.decision) == 4
+    undecided = replace(whole, champion=None, decision=None).of(whole.night == 3)
+    assert undecided.champion is None and undecided.decision is None
+
+
+@pytest.mark.parametrize(
+    ("task", "limit", "value", "excess"),
+    [
+        ("binary", 0.95, 0.95, None),
+        ("binary", 0.95, 0.9501, "above 0.95"),
+        ("binary", 0.95, 0.9499, None),
+        ("regression", 2.0, 2.0, None),
+        ("regression", 2.0, 1.9999, "below 2.0"),
+        ("multiclass", 0.2, 0.1999, "below 0.2"),
+        ("multiclass", None, 0.0, None),
+    ],
+)
+def test_too_good_to_be_true_begins_beyond_the_limit(task: str, limit: float | None, value: float, excess: str | None) -> None:
+    declared = limits(suspicious_above=limit, suspicious_below=limit)
+    assert metric_set_of(task, ("a", "b")).too_good(value, declared) == excess
+
+
+def test_a_metric_that_falls_when_it_improves_is_compared_the_right_way_round() -> None:
+    number = metric_set_of("regression")
+    label = np.arange(10.0)
+    assert number.improvement(label, label, label + 2).value == 2.0
+    assert BINARY.improvement(label > 4, label, -label).value == 1.0
+    classes = metric_set_of("multiclass", ("a", "b"))
+    sure, unsure = np.tile([0.9, 0.1], (4, 1)), np.tile([0.5, 0.5], (4, 1))
+    assert classes.improvement(np.zeros(4, dtype=int), sure, unsure).value == pytest.approx(math.log(0.9 / 0.5))
