@@ -1,7 +1,7 @@
 """Take in what each night brought: read, judge by contract, publish the raw tables and the quarantine.
 
 All sources of a night are read and judged before any is published, so a night that breaks its contract leaves the raw tables
-as they were. Nights go in order, for a night's usual number of rows comes from the nights before it.
+as they were. Nights go in order, for a night's limits come from the nights before it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import pyarrow.compute as pc
 
 from jobs.published import Progress, Published, silent
 from jobs.raw_tables import RawTables
-from nightloop.contracts import Contract, History, Judgement, Parameters, judge, load_contract, numbers
-from nightloop.contracts.quarantine import SCHEMA, counts, quarantined
-from nightloop.contracts.references import in_order, referred
-from nightloop.contracts.releases import Accepted, accepted
-from nightloop.contracts.summaries import summary
+from nightloop.contracts import Contract, History, Judgement, Parameters, judge, load_contract, parameters_of
+from nightloop.contracts.history_limits import summary
+from nightloop.contracts.parameters import referred_values
+from nightloop.contracts.quarantine import SCHEMA, AcceptedRows, accepted_digests, counts, quarantine_rows
+from nightloop.contracts.suite import in_order
 from nightloop.definitions import UseCase
-from nightloop.errors import BadNight, ContractBroken, EmptyNight
+from nightloop.errors import BadNight, ContractBroken, EmptyNight, command
 from nightloop.nights import Night, Nights, cutoff, one
 from nightloop.sources import Arrival, Reading, by_night, no_arrival, raw_schema, read_source
 from nightloop.workspace import Workspace
@@ -41,11 +41,11 @@ class Judged:
     @property
     def details(self) -> dict[str, object]:
         """What the stage says of the night beside its rows."""
-        told = {"rows_in": self.arrival.rows_in, "quarantined": sum(counts(self.quarantine).values())}
+        details = {"rows_in": self.arrival.rows_in, "quarantined": sum(counts(self.quarantine).values())}
         warnings = [
             f"{breach.rule}: observed {breach.observed}, expected {breach.expected}" for breach in self.judgement.warnings
         ]
-        return told | {"warnings": warnings, "not_judged": list(self.judgement.not_judged)}
+        return details | {"warnings": warnings, "not_judged": list(self.judgement.not_judged)}
 
 
 def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Progress = silent) -> list[Published]:
@@ -85,7 +85,7 @@ def _within(use_case: UseCase, nights: Nights) -> None:
 
 @dataclass
 class Intake:
-    """Takes in nights of a use case: its contracts, and what its raw tables hold of the nights before."""
+    """Takes in nights of a use case: its contracts, and what its raw tables say of the nights before."""
 
     use_case: UseCase
     workspace: Workspace
@@ -105,15 +105,15 @@ class Intake:
 
     def readers(self, nights: Nights, progress: Progress) -> dict[str, Callable[[Night], Reading]]:
         """Return how each source gives a night: one file of all nights is read now, a night's own file when its turn comes."""
-        found: dict[str, Callable[[Night], Reading]] = {}
+        readers: dict[str, Callable[[Night], Reading]] = {}
         for done, (name, source) in enumerate(self.use_case.sources.items()):
             progress(f"reading {name}", done, len(self.use_case.sources))
             if by_night(source.connector):
-                found[name] = lambda night, name=name: self._read(name, one(night))  # type: ignore[misc]
+                readers[name] = lambda night, name=name: self._read(name, one(night))  # type: ignore[misc]
             else:
                 reading = self._read(name, nights)
-                found[name] = lambda _night, reading=reading: reading  # type: ignore[misc]
-        return found
+                readers[name] = lambda _night, reading=reading: reading  # type: ignore[misc]
+        return readers
 
     def _read(self, name: str, nights: Nights) -> Reading:
         return read_source(
@@ -132,32 +132,37 @@ class Intake:
         Raises:
             EmptyNight: nothing arrived, and the source does not call that normal.
         """
-        found: dict[str, Judged] = {}
+        judged: dict[str, Judged] = {}
         for name in self.order:
-            kept = {other: item.judgement.kept for other, item in found.items()}
-            found[name] = self._judged(night, name, readers[name](night), kept)
-        return [found[name] for name in self.use_case.sources]
+            publishable = {other: item.judgement.publishable for other, item in judged.items()}
+            judged[name] = self._judged(night, name, readers[name](night), publishable)
+        return [judged[name] for name in self.use_case.sources]
 
-    def _judged(self, night: Night, name: str, reading: Reading, kept: Mapping[str, pa.Table]) -> Judged:
+    def _judged(self, night: Night, name: str, reading: Reading, publishable: Mapping[str, pa.Table]) -> Judged:
         source, contract = self.use_case.sources[name], self.contracts[name]
         arrival = reading.arrivals.get(night)
         if arrival is None:
             return self._nothing(night, name, reading)
-        past = self.numbers(night, name, kept)
         judgement = judge(
             contract,
             arrival.rows,
-            past,
+            self.parameters(night, name, publishable),
             refused=len(arrival.refused),
             cache=self.cache / "verdicts",
-            spare=Accepted(arrival, lambda: accepted(self.workspace.ledger, self.use_case.use_case, night, name)),
+            exemption=AcceptedRows(
+                arrival, lambda: accepted_digests(self.workspace.ledger, self.use_case.use_case, night, name)
+            ),
         )
-        return Judged(name, arrival, judgement, quarantined(name, source, arrival, judgement), reading.inputs)
+        return Judged(name, arrival, judgement, quarantine_rows(name, source, arrival, judgement), reading.inputs)
 
-    def numbers(self, night: Night, name: str, kept: Mapping[str, pa.Table]) -> Parameters:
-        """Return the parameters of a source's rules in a night, given what the night keeps of other sources."""
+    def _accepted(self, night: Night, name: str) -> set[str]:
+        return accepted_digests(self.workspace.ledger, self.use_case.use_case, night, name)
+
+    def parameters(self, night: Night, name: str, publishable: Mapping[str, pa.Table]) -> Parameters:
+        """Return the parameters of a source's rules in a night, given what the night publishes of other sources."""
         contract = self.contracts[name]
-        return numbers(night, self.use_case.time_zone, self.history[name], contract, referred(contract, kept))
+        referred = referred_values(contract, publishable)
+        return parameters_of(night, self.use_case.time_zone, self.history[name], contract, referred)
 
     def _nothing(self, night: Night, name: str, reading: Reading) -> Judged:
         source, contract = self.use_case.sources[name], self.contracts[name]
@@ -181,34 +186,34 @@ class Intake:
         quarantine = pa.concat_tables([item.quarantine for item in judged])
         broken = [item for item in judged if item.judgement.breaches]
         for item in judged:
-            self._tell(night, item)
+            self._record_findings(night, item)
         if broken:
             self.tables.commit("quarantine", night, quarantine, details={})
             raise self._broken(night, broken)
         published: list[Published] = []
         for item in judged:
-            kept = item.judgement.kept
-            past = History(kept.num_rows, summary(kept))
+            rows = item.judgement.publishable
+            columns = summary(rows)
             published.append(
-                self.tables.publish(item.source, night, kept, columns=past.columns, details=item.details, inputs=item.inputs)
+                self.tables.publish(item.source, night, rows, columns=columns, details=item.details, inputs=item.inputs)
             )
-            self.history[item.source][night] = past
+            self.history[item.source][night] = History(rows.num_rows, columns)
         return [*published, self.tables.commit("quarantine", night, quarantine, details={"quarantined": quarantine.num_rows})]
 
     def _check_cutoff(self, night: Night, judged: list[Judged]) -> None:
-        """Hold promise 4 at the door itself, whatever the connectors do."""
+        """Let nothing known after the cut-off in, whatever the connectors do."""
         end = cutoff(night, self.use_case.time_zone)
         for item in judged:
-            kept = item.judgement.kept
-            newest = pc.max(kept.column("known_at")).as_py() if "known_at" in kept.column_names else None
+            rows = item.judgement.publishable
+            newest = pc.max(rows.column("known_at")).as_py() if "known_at" in rows.column_names else None
             if newest is not None and newest >= end:
                 raise AssertionError(f"raw_{item.source} of {night} holds a record known at {newest}, after the cut-off {end}")
 
-    def _tell(self, night: Night, item: Judged) -> None:
+    def _record_findings(self, night: Night, item: Judged) -> None:
         """Record what was set aside and what broke; the same finding is recorded once."""
-        found = counts(item.quarantine)
-        if found:
-            self.tables.record("night_quarantined", night, item.source, {"records": sum(found.values()), "rules": found})
+        by_rule = counts(item.quarantine)
+        if by_rule:
+            self.tables.record("night_quarantined", night, item.source, {"records": sum(by_rule.values()), "rules": by_rule})
         breaches = [vars(breach) for breach in item.judgement.breaches]
         if breaches:
             self.tables.record("contract_broken", night, item.source, {"breaches": breaches})
@@ -217,16 +222,17 @@ class Intake:
             self.tables.record("contract_warned", night, item.source, {"breaches": warnings})
 
     def _broken(self, night: Night, broken: list[Judged]) -> ContractBroken:
-        said = [
+        breaches = [
             f"source '{item.source}', night {night}, rule {breach.rule} ({breach.place}): "
             f"observed {breach.observed}, expected {breach.expected}."
             for item in broken
             for breach in item.judgement.breaches
         ]
+        quarantine = command("quarantine", self.use_case.use_case, night)
+        pages = command("contracts", self.use_case.use_case)
         return ContractBroken(
-            f"the night breaks its contract and is not published: {' '.join(said)}",
+            f"the night breaks its contract and is not published: {' '.join(breaches)}",
             where=self.use_case.use_case,
-            do=f"Look at the night in the table {self.tables.table('quarantine')} (python -m jobs quarantine "
-            f"{self.use_case.use_case} {night}; python -m jobs contracts makes pages of it), mend the source and run the night "
-            "again; if the data is right, correct the rule.",
+            do=f"Look at the night in the table {self.tables.table('quarantine')} ({quarantine}; {pages} makes pages of it), "
+            "mend the source and run the night again; if the data is right, correct the rule.",
         )

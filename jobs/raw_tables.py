@@ -1,4 +1,4 @@
-"""Publish a night of a raw table, and tell in the ledger when it replaces other content: a restatement."""
+"""Publish a night of a raw table, and record in the ledger when it replaces other content: a restatement."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from jobs.published import Published
-from nightloop.contracts.summaries import Summary
+from nightloop.contracts.history_limits import Summary
 from nightloop.definitions import UseCase, definition_digest
 from nightloop.lake import Commit
 from nightloop.lake.digest import content_digest
@@ -43,10 +43,10 @@ class RawTables:
     ) -> Published:
         """Publish a night of raw_<source>, with the summary of its columns that later nights are compared with.
 
-        A restatement is recorded before it is committed, so that none is ever done untold.
+        A restatement is recorded before it is committed, so that none is ever done unrecorded.
         """
-        told = {**details, **self._restated(source, night, rows)}
-        return self.commit(f"raw_{source}", night, rows, details=told, inputs=inputs, columns=columns)
+        details = {**details, **self._restated(source, night, rows)}
+        return self.commit(f"raw_{source}", night, rows, details=details, inputs=inputs, columns=columns)
 
     def commit(
         self,
@@ -67,27 +67,27 @@ class RawTables:
         """Append an event, unless the newest of its kind for this night and source says the same."""
         ledger = self.workspace.ledger
         with ledger.exclusive():
-            standing = ledger.events(self.use_case.use_case, kind=kind, night=night, subject=source)
-            if not standing or standing[-1].payload != payload:
+            earlier = ledger.events(self.use_case.use_case, kind=kind, night=night, subject=source)
+            if not earlier or earlier[-1].payload != payload:
                 ledger.record(kind, self.use_case.use_case, night=night, subject=source, payload=payload)
 
     def _restated(self, source: str, night: Night, rows: pa.Table) -> dict[str, object]:
         """Compare with what the night held before, record what changed, and return the details of the stage."""
-        lake, name = self.workspace.lake, self.table(f"raw_{source}")
-        earlier = lake.states(name).get(night)
+        lake, table = self.workspace.lake, self.table(f"raw_{source}")
+        earlier = lake.states(table).get(night)
         if earlier is None or earlier.content_digest == (digest := content_digest(rows)):
             return {}
-        before = lake.read(name, one(night), version=earlier.version).drop_columns(["night"])
-        found = compare(before, rows, self.use_case.sources[source].key)
+        before = lake.read(table, one(night), version=earlier.version).drop_columns(["night"])
+        difference = compare(before, rows, self.use_case.sources[source].key)
         payload: dict[str, object] = {
             "earlier_version": earlier.version,
             "earlier_digest": earlier.content_digest,
             "content_digest": digest,
-            "added": found.added,
-            "removed": found.removed,
-            "changed": found.changed,
-            "columns": dict(found.columns),
-            "touched": {table: in_words(nights) for table, nights in touched(self.use_case, source, night, lake).items()},
+            "added": difference.added,
+            "removed": difference.removed,
+            "changed": difference.changed,
+            "columns": dict(difference.columns),
+            "touched": {name: in_words(nights) for name, nights in touched(self.use_case, source, night, lake).items()},
         }
         self.record(RESTATED, night, source, payload)
-        return {"restated_records": found.records, "restated": payload}
+        return {"restated_records": difference.records, "restated": payload}

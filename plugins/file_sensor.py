@@ -77,7 +77,7 @@ class FilesTrigger(BaseTrigger):
 
         def judge() -> str:
             try:
-                return str(watch.judge(folder.look(night), datetime.now(UTC)))
+                return str(watch.judge(folder.listing(night), datetime.now(UTC)))
             except NightloopError as error:
                 self.log.warning("%s", error)  # the task raises it, should it last until the deadline
                 return str(Outcome.WAITING if datetime.now(UTC) < watch.until else Outcome.LATE)
@@ -105,7 +105,7 @@ class Wait:
 
     def list_files(self) -> Listing:
         """Return what lies there now."""
-        return folder_of(self.connector, self.base).look(self.night)
+        return folder_of(self.connector, self.base).listing(self.night)
 
     def trigger(self) -> FilesTrigger:
         """Return what waits in the triggerer."""

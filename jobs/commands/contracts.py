@@ -1,4 +1,4 @@
-"""Let Great Expectations judge a night in full, hold the first look against it, and write the pages of the contracts.
+"""Let Great Expectations judge a night in full, compare the fast path with it, and write the pages of the contracts.
 
 Built when somebody asks, for the library costs seconds and a nightly ingest rarely needs it.
 """
@@ -17,9 +17,9 @@ from jobs.commands.console import output
 from jobs.ingest import Intake, Judged
 from jobs.published import silent
 from nightloop.contracts import Rule
-from nightloop.contracts.data_docs import Answered, Asked, index_page, judge_in_full, suite_page, write
-from nightloop.contracts.fast_path import look
-from nightloop.contracts.releases import RELEASED
+from nightloop.contracts.data_docs import ValidationReport, ValidationRequest, index_page, judge_in_full, suite_page, write
+from nightloop.contracts.fast_path import fast_result
+from nightloop.contracts.quarantine import RELEASED
 from nightloop.contracts.results import Result
 from nightloop.definitions import UseCase, load_use_case
 from nightloop.errors import NotReady
@@ -66,42 +66,44 @@ def build(use_case: UseCase, night: Night, workspace: Workspace) -> tuple[Path, 
         The index page, and by source the rules that the night breaks with what was observed.
 
     Raises:
-        AssertionError: the first look and Great Expectations differ: an error of ours.
+        AssertionError: the fast path and Great Expectations differ: an error of ours.
     """
     intake = Intake(use_case, workspace)
     judged = {item.source: item for item in intake.judge(night, intake.readers(one(night), silent))}
-    kept = {name: item.judgement.kept for name, item in judged.items()}
+    publishable = {name: item.judgement.publishable for name, item in judged.items()}
     pages, rows, broken = {}, [], {}
     for name, item in judged.items():
         contract = intake.contracts[name]
-        asked = _asked(use_case, night, intake, item, kept)
-        answers = [judge_in_full(part) for part in asked if part.rules and part.rows.num_rows]
-        for answer in answers:
-            _compare(answer)
-            pages[answer.asked.name] = answer.html
-        known = {rule.name: rule for part in asked for rule in part.rules}
+        requests = _requests(use_case, night, intake, item, publishable)
+        reports = [judge_in_full(part) for part in requests if part.rules and part.rows.num_rows]
+        for report in reports:
+            _compare(report)
+            pages[report.request.name] = report.html
+        known = {rule.name: rule for part in requests for rule in part.rules}
         title = f"{use_case.use_case}: contract of {name}"
         pages[name] = suite_page(title, [known.get(rule.name, rule) for rule in contract.rules])
-        broken[name] = _broken(answers)
-        rows.append(_row(name, item, answers, broken[name], len(contract.rules)))
+        broken[name] = _broken(reports)
+        rows.append(_row(name, item, reports, broken[name], len(contract.rules)))
     released = workspace.ledger.events(use_case.use_case, kind=RELEASED, night=night)
-    told = "Judged as the night was delivered, by today's contracts."
+    summary = "Judged as the night was delivered, by today's contracts."
     if released:
-        told += f" {sum(event.payload['records'] for event in released)} records were released from its quarantine."
-    pages["index"] = index_page(f"{use_case.use_case}: contracts, night {night}", told, rows, HEAD)
+        summary += f" {sum(event.payload['records'] for event in released)} records were released from its quarantine."
+    pages["index"] = index_page(f"{use_case.use_case}: contracts, night {night}", summary, rows, HEAD)
     return write(pages, workspace.reports / use_case.use_case / "data_docs"), {k: v for k, v in broken.items() if v}
 
 
-def _asked(use_case: UseCase, night: Night, intake: Intake, item: Judged, kept: Mapping[str, pa.Table]) -> list[Asked]:
-    """Return what is asked of Great Expectations: rules that set aside about all rows, the others about those kept."""
-    numbers = intake.numbers(night, item.source, kept)
+def _requests(
+    use_case: UseCase, night: Night, intake: Intake, item: Judged, publishable: Mapping[str, pa.Table]
+) -> list[ValidationRequest]:
+    """Return what is asked of Great Expectations: rules that set aside about all rows, the others about those published."""
+    parameters = intake.parameters(night, item.source, publishable)
     rules: list[Rule] = []
     for rule in intake.contracts[item.source].rules:
-        arguments = numbers.arguments(rule)
+        arguments = parameters.arguments(rule)
         rules += [] if arguments is None else [replace(rule, kwargs=arguments)]
     shows = not any(column.personal for column in use_case.sources[item.source].columns.values())
     return [
-        Asked(
+        ValidationRequest(
             f"{item.source}-{suffix}",
             f"{use_case.use_case}: {item.source} of {night}, {said}",
             [rule for rule in rules if (rule.on_breach == "quarantine") == sets_aside],
@@ -110,28 +112,30 @@ def _asked(use_case: UseCase, night: Night, intake: Intake, item: Judged, kept: 
         )
         for suffix, said, sets_aside, table in (
             ("as-delivered", "as delivered", True, item.arrival.rows),
-            ("as-kept", "as kept", False, item.judgement.kept),
+            ("as-kept", "as kept", False, item.judgement.publishable),
         )
     ]
 
 
-def _compare(answer: Answered) -> None:
-    """Hold the first look against the library."""
-    for rule, found in zip(answer.asked.rules, answer.results, strict=True):
-        looked = look(rule, answer.asked.rows)
-        if looked is not None and (looked.success, looked.rows) != (found.success, found.rows):
-            raise AssertionError(f"{rule.place}: the first look found {looked}, Great Expectations {found}")
+def _compare(report: ValidationReport) -> None:
+    """Compare the fast path with the library."""
+    for rule, result in zip(report.request.rules, report.results, strict=True):
+        fast = fast_result(rule, report.request.rows)
+        if fast is not None and (fast.success, fast.rows) != (result.success, result.rows):
+            raise AssertionError(f"{rule.place}: the fast path gives {fast}, Great Expectations {result}")
 
 
-def _broken(answers: list[Answered]) -> dict[str, str]:
-    pairs: list[tuple[Rule, Result]] = [pair for a in answers for pair in zip(a.asked.rules, a.results, strict=True)]
-    return {rule.name: found.observed for rule, found in pairs if not found.success}
+def _broken(reports: list[ValidationReport]) -> dict[str, str]:
+    pairs: list[tuple[Rule, Result]] = [
+        pair for report in reports for pair in zip(report.request.rules, report.results, strict=True)
+    ]
+    return {rule.name: result.observed for rule, result in pairs if not result.success}
 
 
-def _row(name: str, item: Judged, answers: list[Answered], broken: Mapping[str, str], rules: int) -> list[str]:
-    links = ", ".join(f'<a href="{a.asked.name}.html">{a.asked.name.removeprefix(f"{name}-")}</a>' for a in answers)
+def _row(name: str, item: Judged, reports: list[ValidationReport], broken: Mapping[str, str], rules: int) -> list[str]:
+    links = ", ".join(f'<a href="{r.request.name}.html">{r.request.name.removeprefix(f"{name}-")}</a>' for r in reports)
     not_judged = ", ".join(item.judgement.not_judged)
-    counts = f"{item.arrival.rows_in:,} delivered, {item.judgement.kept.num_rows:,} kept"
+    counts = f"{item.arrival.rows_in:,} delivered, {item.judgement.publishable.num_rows:,} kept"
     return [
         escape(name), f'<a href="{name}.html">contract</a>', counts, str(rules),
         escape(", ".join(f"{rule} ({observed})" for rule, observed in broken.items())) or "none",

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from jobs.commands.console import output
-from nightloop.drafting import Draft, Wishes, draft_use_case, save
+from nightloop.drafting import Draft, DraftOptions, draft_use_case, save
 from nightloop.settings import load_settings
 
 SHOWN = 12  # guesses told on the terminal; all are in the file
@@ -16,7 +16,7 @@ SHOWN = 12  # guesses told on the terminal; all are in the file
 def run(options: argparse.Namespace) -> int:
     """Draft, write both kinds of files, and say what was proposed and what to do next."""
     settings = load_settings()
-    wishes = Wishes(
+    draft_options = DraftOptions(
         label=options.label,
         key=tuple(options.key or ()),
         event_at=options.event_at,
@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
         task=options.task,
         matures_after=options.matures_after,
     )
-    draft = draft_use_case(options.use_case, options.source, wishes, settings.definitions)
+    draft = draft_use_case(options.use_case, options.source, draft_options, settings.definitions)
     definition = settings.definitions / f"{options.use_case}.yaml"
     suites = {settings.contracts / options.use_case / f"{name}.yaml": text for name, text in draft.contracts.items()}
     save({definition: draft.definition, **suites}, force=options.force)

@@ -69,8 +69,8 @@ def _release(options: argparse.Namespace) -> int:
     night = parse_night(options.nights)
     workspace = Workspace.open(load_settings())
     use_case = load_use_case(options.use_case, workspace.settings.definitions)
-    wanted = release.Wanted(options.reason, options.by, options.source, options.rule, options.record, options.accept)
-    published = release.run(use_case, night, workspace, wanted)
+    request = release.ReleaseRequest(options.reason, options.by, options.source, options.rule, options.record, options.accept)
+    published = release.run(use_case, night, workspace, request)
     for item in published:
         tell_published(item, as_json=options.json)
     if not published and not options.json:

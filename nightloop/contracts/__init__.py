@@ -1,9 +1,8 @@
 """Contracts: the Great Expectations suite of a source, and what to do with rows and nights that break it."""
 
-from nightloop.contracts.checking import check_contracts
 from nightloop.contracts.history_limits import History
 from nightloop.contracts.judging import Breach, Judgement, judge
-from nightloop.contracts.parameters import Parameters, numbers
+from nightloop.contracts.parameters import Parameters, parameters_of
 from nightloop.contracts.suite import Contract, Rule, load_contract
 
 __all__ = [
@@ -13,8 +12,7 @@ __all__ = [
     "Judgement",
     "Parameters",
     "Rule",
-    "check_contracts",
     "judge",
     "load_contract",
-    "numbers",
+    "parameters_of",
 ]

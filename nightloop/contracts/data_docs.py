@@ -40,8 +40,8 @@ HEAD = '<p><a href="index.html">Contracts</a></p>'
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Rules about one table: those that set rows aside see all rows of a source, the others those that are kept."""
+class ValidationRequest:
+    """Rules and the rows they are about: those that set rows aside see all rows of a source, the others those published."""
 
     name: str  # of the page, for example orders-as-delivered
     title: str
@@ -51,52 +51,52 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answered:
-    """What Great Expectations found, and its page."""
+class ValidationReport:
+    """What Great Expectations answers, and its page."""
 
-    asked: Asked
+    request: ValidationRequest
     results: Sequence[Result]
     html: str
 
 
-def judge_in_full(asked: Asked) -> Answered:
-    """Let Great Expectations judge every rule, and render what it found."""
+def judge_in_full(request: ValidationRequest) -> ValidationReport:
+    """Let Great Expectations judge every rule, and render its results."""
     from great_expectations.render.renderer import ValidationResultsPageRenderer
 
-    found = great_expectations_engine.validate_in_full(asked.rules, asked.rows, shows_values=asked.shows_values)
-    results = great_expectations_engine.run(asked.rules, asked.rows)
-    return Answered(asked, results, _page(ValidationResultsPageRenderer().render(found), asked.title))
+    validation = great_expectations_engine.validate_in_full(request.rules, request.rows, shows_values=request.shows_values)
+    results = great_expectations_engine.run(request.rules, request.rows)
+    return ValidationReport(request, results, _page(ValidationResultsPageRenderer().render(validation), request.title))
 
 
 def suite_page(title: str, rules: Sequence[Rule]) -> str:
     """Render a suite: our words for each rule, then what it expects in the library's.
 
-    A distribution that no recent nights tell yet cannot be drawn, and is left out of the second part.
+    A distribution that too few recent nights show cannot be drawn, and is left out of the second part.
     """
     from great_expectations.render.renderer import ExpectationSuitePageRenderer
 
-    drawn = [rule for rule in rules if "$PARAMETER" not in rule.kwargs.get("partition_object", {})]
+    drawable = [rule for rule in rules if "$PARAMETER" not in rule.kwargs.get("partition_object", {})]
     suite = great_expectations_engine.as_suite(
-        title, [replace(rule, kwargs=great_expectations_engine.simple(rule.kwargs)) for rule in drawn]
+        title, [replace(rule, kwargs=great_expectations_engine.simple(rule.kwargs)) for rule in drawable]
     )
     rows = [[escape(text) for text in (rule.name, rule.on_breach, rule.description, rule.place)] for rule in rules]
-    ours = table(("rule", "on a breach", "what it means", "declared"), rows)
-    return _page(ExpectationSuitePageRenderer().render(suite), title, ours)
+    declared = table(("rule", "on a breach", "what it means", "declared"), rows)
+    return _page(ExpectationSuitePageRenderer().render(suite), title, declared)
 
 
-def _page(document: Any, title: str, ours: str = "") -> str:
+def _page(document: Any, title: str, top: str = "") -> str:
     from great_expectations.render.view import DefaultJinjaPageView
 
-    return standing_alone(DefaultJinjaPageView().render(document), title, ours)
+    return standing_alone(DefaultJinjaPageView().render(document), title, top)
 
 
-def standing_alone(html: str, title: str, ours: str = "") -> str:
-    """Take out whatever a page would load from elsewhere, and put what is ours at its top."""
+def standing_alone(html: str, title: str, top: str = "") -> str:
+    """Take out whatever a page would load from elsewhere, and put our title and ``top`` above the rest."""
     plain = _ELSEWHERE.sub('href="index.html"', _FOREIGN.sub("", html))
     plain = re.sub(r"<title>.*?</title>", "", plain, flags=re.DOTALL)
     plain = plain.replace("</head>", f"<title>{escape(title)}</title>{STYLE}</head>", 1)
-    head = f"{HEAD}<h1>{escape(title)}</h1>{ours}"
-    return re.sub(r"<body[^>]*>", lambda found: f"{found[0]}{head}", plain, count=1)
+    head = f"{HEAD}<h1>{escape(title)}</h1>{top}"
+    return re.sub(r"<body[^>]*>", lambda body: f"{body[0]}{head}", plain, count=1)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -106,11 +106,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{cells}</tbody></table>"
 
 
-def index_page(title: str, told: str, rows: Iterable[Sequence[str]], head: Sequence[str]) -> str:
+def index_page(title: str, summary: str, rows: Iterable[Sequence[str]], head: Sequence[str]) -> str:
     """Return the page that leads to the others; cells are HTML."""
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>{STYLE}</head><body>'
-        f"<h1>{escape(title)}</h1><p>{escape(told)}</p>{table(head, rows)}</body></html>"
+        f"<h1>{escape(title)}</h1><p>{escape(summary)}</p>{table(head, rows)}</body></html>"
     )
 
 

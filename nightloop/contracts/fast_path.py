@@ -1,10 +1,11 @@
-"""Answer the common rules on the Arrow table itself, exactly as Great Expectations would.
+"""The fast path: answer the common rules on the Arrow table itself, exactly as Great Expectations would.
 
 On a million rows Great Expectations needs seconds beside its five of import; these need a tenth of that, together
 (docs/contracts.md has the figures). What is not answered here, by type, by argument or by type of column, is None, and
 Great Expectations answers it. tests/contracts/test_fast_path.py holds both equal on generated tables.
 
-A rule about single rows gives a mask of the rows that break it; one about a whole column or table gives a value.
+A rule about single rows gives a mask of the rows that break it; one about a whole column or table gives a value
+(fast_path_columns.py).
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightloop.contracts.results import PASSED, Result, observed_rows
+from nightloop.contracts.fast_path_columns import COLUMN_RULES
+from nightloop.contracts.results import EXAMPLES, PASSED, Result, observed_rows
 from nightloop.contracts.suite import Rule
-from nightloop.contracts.whole_columns import WHOLE
 
 Mask = npt.NDArray[np.bool_]
 Arguments = Mapping[str, Any]
@@ -33,72 +34,72 @@ _CONDITION = re.compile(r"(\w+)\.(isnull|notnull)\(\)")
 class Broken:
     """Which rows break a rule, and out of how many the rule speaks of (missing values it passes over do not count)."""
 
-    rows: Mask
+    mask: Mask
     counted: int
 
 
-def look(rule: Rule, table: pa.Table) -> Result | None:
-    """Return what a rule with its parameters in place finds in a table, or None where Great Expectations must say."""
+def fast_result(rule: Rule, table: pa.Table) -> Result | None:
+    """Return the result of a rule, its parameters in place; None where Great Expectations must judge."""
     arguments = dict(rule.kwargs)
-    if rule.type in WHOLE:
-        return WHOLE[rule.type](arguments, table)
-    if rule.type not in _ROWS:
+    if rule.type in COLUMN_RULES:
+        return COLUMN_RULES[rule.type](arguments, table)
+    if rule.type not in ROW_RULES:
         return None
-    place = _rows_of(arguments, table)
-    if place is None:
+    selected = _selected(arguments, table)
+    if selected is None:
         return None
     mostly = arguments.pop("mostly", None)
     if mostly is not None and not isinstance(mostly, float | int):
         return None
-    asked = table if place is _ALL else table.filter(place)
-    broken = _ROWS[rule.type](arguments, asked)
-    return None if broken is None else _result(rule, broken, asked, place, mostly)
+    rows = table if selected is _ALL else table.filter(selected)
+    broken = ROW_RULES[rule.type](arguments, rows)
+    return None if broken is None else _result(rule, broken, rows, selected, mostly)
 
 
 _ALL = pa.array([], pa.bool_())
 
 
-def _rows_of(arguments: dict[str, Any], table: pa.Table) -> pa.Array | pa.ChunkedArray | None:
+def _selected(arguments: dict[str, Any], table: pa.Table) -> pa.Array | pa.ChunkedArray | None:
     """Return the mask of the rows that a ``row_condition`` leaves, ``_ALL`` without one, None where it is not understood."""
     parser, condition = arguments.pop("condition_parser", None), arguments.pop("row_condition", None)
     if condition is None:
         return _ALL
-    found = _CONDITION.fullmatch(condition) if isinstance(condition, str) and parser == "pandas" else None
-    if found is None or found[1] not in table.column_names:
+    match = _CONDITION.fullmatch(condition) if isinstance(condition, str) and parser == "pandas" else None
+    if match is None or match[1] not in table.column_names:
         return None
-    missing = _missing(table.column(found[1]))
-    return pa.array(missing if found[2] == "isnull" else ~missing)
+    missing = _missing(table.column(match[1]))
+    return pa.array(missing if match[2] == "isnull" else ~missing)
 
 
-def _result(rule: Rule, broken: Broken, asked: pa.Table, place: pa.Array, mostly: float | None) -> Result:
-    count = int(broken.rows.sum())
+def _result(rule: Rule, broken: Broken, rows: pa.Table, selected: pa.Array, mostly: float | None) -> Result:
+    count = int(broken.mask.sum())
     success = broken.counted == 0 or (broken.counted - count) / broken.counted >= (1 if mostly is None else mostly)
     if success and mostly is None:
         return PASSED
-    at = np.flatnonzero(broken.rows)
+    positions = np.flatnonzero(broken.mask)
     columns = list(rule.columns)
-    examples = asked.select(columns).take(pa.array(at[:20])).to_pylist()
+    examples = rows.select(columns).take(pa.array(positions[:EXAMPLES])).to_pylist()
     shown = [row[columns[0]] if len(columns) == 1 else row for row in examples]
-    rows = at if place is _ALL else np.flatnonzero(np.asarray(place))[at]
-    return Result(success, tuple(rows.tolist()), observed_rows(len(rows), asked.num_rows, shown))
+    in_table = positions if selected is _ALL else np.flatnonzero(np.asarray(selected))[positions]
+    return Result(success, tuple(in_table.tolist()), observed_rows(len(positions), rows.num_rows, shown))
 
 
 # --- rows --------------------------------------------------------------------------------------------------------------
 
 
 def _is_null(arguments: Arguments, table: pa.Table) -> Broken | None:
-    return _nulls(arguments, table, wanted=True)
+    return _nulls(arguments, table, expect_null=True)
 
 
 def _is_not_null(arguments: Arguments, table: pa.Table) -> Broken | None:
-    return _nulls(arguments, table, wanted=False)
+    return _nulls(arguments, table, expect_null=False)
 
 
-def _nulls(arguments: Arguments, table: pa.Table, *, wanted: bool) -> Broken | None:
+def _nulls(arguments: Arguments, table: pa.Table, *, expect_null: bool) -> Broken | None:
     if arguments.keys() != {"column"}:
         return None
     missing = _missing(table.column(arguments["column"]))
-    return Broken(~missing if wanted else missing, table.num_rows)
+    return Broken(~missing if expect_null else missing, table.num_rows)
 
 
 def _between(arguments: Arguments, table: pa.Table) -> Broken | None:
@@ -130,28 +131,28 @@ def comparable(value: object, kind: pa.DataType) -> bool:
 
 
 def _in_set(arguments: Arguments, table: pa.Table) -> Broken | None:
-    return _membership(arguments, table, wanted=True)
+    return _membership(arguments, table, expect_inside=True)
 
 
 def _not_in_set(arguments: Arguments, table: pa.Table) -> Broken | None:
-    return _membership(arguments, table, wanted=False)
+    return _membership(arguments, table, expect_inside=False)
 
 
-def _membership(arguments: Arguments, table: pa.Table, *, wanted: bool) -> Broken | None:
+def _membership(arguments: Arguments, table: pa.Table, *, expect_inside: bool) -> Broken | None:
     column = table.column(arguments["column"])
     values = arguments.get("value_set")
     if arguments.keys() != {"column", "value_set"}:
         return None
     if isinstance(values, list):
-        own = {pa.string(): str, pa.int64(): int}.get(column.type)
-        if own is None or not values or not all(type(value) is own for value in values):
+        python_type = {pa.string(): str, pa.int64(): int}.get(column.type)
+        if python_type is None or not values or not all(type(value) is python_type for value in values):
             return None
         values = pa.array(values, column.type)
     if not isinstance(values, pa.Array | pa.ChunkedArray) or values.type != column.type:
         return None
     missing = _missing(column)
     inside = _mask(pc.is_in(column, value_set=values))
-    return Broken((~inside if wanted else inside) & ~missing, int((~missing).sum()))
+    return Broken((~inside if expect_inside else inside) & ~missing, int((~missing).sum()))
 
 
 def _unique(arguments: Arguments, table: pa.Table) -> Broken | None:
@@ -176,13 +177,11 @@ def _unique_together(arguments: Arguments, table: pa.Table) -> Broken | None:
 def _repeated(table: pa.Table, names: list[str]) -> Mask:
     """Return which rows share the values of these columns with another row; a missing value equals a missing value."""
     keys = pa.table({name: _one_zero(table.column(name)) for name in names} | {"=at": np.arange(table.num_rows)})
-    found = pa.TableGroupBy(keys, names, use_threads=False).aggregate([("=at", "min"), ("=at", "max"), ("=at", "count")])
-    several = found.filter(pc.greater(found.column("=at_count"), 1))
+    groups = pa.TableGroupBy(keys, names, use_threads=False).aggregate([("=at", "count")])
+    several = groups.filter(pc.greater(groups.column("=at_count"), 1))
     repeated = np.zeros(table.num_rows, dtype=np.bool_)
     if several.num_rows:  # few: only these groups are looked up again
-        ids = several.select(names).append_column("=group", pa.array(np.arange(several.num_rows)))
-        joined = _matched(keys, ids, names)
-        repeated[joined] = True
+        repeated[_positions_of(several.select(names), keys, names)] = True
     return repeated
 
 
@@ -191,7 +190,7 @@ def _one_zero(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.add(column, 0.0) if pa.types.is_floating(column.type) else column
 
 
-def _matched(keys: pa.Table, groups: pa.Table, names: list[str]) -> npt.NDArray[np.int64]:
+def _positions_of(groups: pa.Table, keys: pa.Table, names: list[str]) -> npt.NDArray[np.int64]:
     """Return the positions of the rows whose values are those of one of the groups."""
     import duckdb
 
@@ -200,8 +199,8 @@ def _matched(keys: pa.Table, groups: pa.Table, names: list[str]) -> npt.NDArray[
         session.register("groups", groups)
         same = " AND ".join(f'k."{name}" IS NOT DISTINCT FROM g."{name}"' for name in names)
         at = session.sql(f'SELECT k."=at" AS at FROM keys k SEMI JOIN groups g ON {same}')  # noqa: S608 - declared names
-        found: npt.NDArray[np.int64] = at.to_arrow_table().column("at").to_numpy()
-        return found
+        positions: npt.NDArray[np.int64] = at.to_arrow_table().column("at").to_numpy()
+        return positions
 
 
 def _pair(arguments: Arguments, table: pa.Table) -> Broken | None:
@@ -232,7 +231,7 @@ def _mask(column: pa.ChunkedArray) -> Mask:
     return np.asarray(column.fill_null(False), dtype=np.bool_)
 
 
-_ROWS: Mapping[str, Callable[[Arguments, pa.Table], Broken | None]] = {
+ROW_RULES: Mapping[str, Callable[[Arguments, pa.Table], Broken | None]] = {
     "expect_column_values_to_be_null": _is_null,
     "expect_column_values_to_not_be_null": _is_not_null,
     "expect_column_values_to_be_between": _between,

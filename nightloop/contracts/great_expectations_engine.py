@@ -1,26 +1,65 @@
 """Run rules with Great Expectations, on its pandas engine, in this process.
 
 The library takes about five seconds to import and 0.1 s to judge a small night. It is imported at the first judgement a process
-really needs (first_look.py answers the common rules); docs/decisions/0032 and 0036 have the figures and why the pandas engine.
+really needs (fast_path.py answers the common rules); docs/decisions/0032 and 0036 have the figures and why the pandas engine.
+
+Its verdicts are cached in HOME/cache/verdicts, one file by the digest of everything a verdict depends on: the rules, the
+night's parameters, the rows in their order, and the versions of the libraries. Re-runs and unchanged snapshots then need no
+import of the library. Safe to delete at any time.
 """
 
 from __future__ import annotations
 
 import gc
+import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from nightloop.atomic_file import write_atomically
 from nightloop.contracts.results import PASSED, Result, observed_rows, plain
 from nightloop.contracts.suite import Rule
 from nightloop.errors import DefinitionError
 
+_FORMAT = "verdicts-2"  # part of the key: raise it when Result or the conversion to pandas changes
 SHOWN = 20
 """Values of a list that a page shows."""
+
+
+def cached_results(rules: Sequence[Rule], table: pa.Table, folder: Path) -> list[Result]:
+    """Return the results of ``run``, from the cache where the very same question was asked before."""
+    if not rules:
+        return []
+    file = folder / f"{_key(rules, table)}.json"
+    if file.exists():
+        return [Result(item["success"], tuple(item["rows"]), item["observed"]) for item in json.loads(file.read_text("utf-8"))]
+    for rule in rules:
+        check(rule)
+    results = run(rules, table)
+    _write(file, results)
+    return results
+
+
+def _key(rules: Sequence[Rule], table: pa.Table) -> str:
+    question = [_FORMAT, version(), [(rule.type, rule.kwargs) for rule in rules]]
+    digest = hashlib.blake2b(json.dumps(question, sort_keys=True, default=str).encode(), digest_size=16)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table.combine_chunks())
+    digest.update(sink.getvalue())
+    return digest.hexdigest()
+
+
+def _write(file: Path, results: Sequence[Result]) -> None:
+    """Write atomically: a reader sees a whole verdict or none."""
+    verdicts = [{"success": item.success, "rows": item.rows, "observed": item.observed} for item in results]
+    write_atomically(file, json.dumps(verdicts))
 
 
 def run(rules: Sequence[Rule], table: pa.Table) -> list[Result]:
@@ -32,38 +71,38 @@ def run(rules: Sequence[Rule], table: pa.Table) -> list[Result]:
     frame = _frame(table)
     # Asking for yes or no first costs half: which rows break a rule is asked only where some may.
     answers = _validate(rules, frame, "BOOLEAN_ONLY").results
-    asked = [i for i, item in enumerate(answers) if not item.success or "mostly" in rules[i].kwargs]
-    details = _validate([rules[i] for i in asked], frame, "COMPLETE").results if asked else []
-    found = {i: _result(item) for i, item in zip(asked, details, strict=True)}
-    return [found.get(i, PASSED) for i in range(len(rules))]
+    doubtful = [i for i, item in enumerate(answers) if not item.success or "mostly" in rules[i].kwargs]
+    details = _validate([rules[i] for i in doubtful], frame, "COMPLETE").results if doubtful else []
+    results = {i: _result(item) for i, item in zip(doubtful, details, strict=True)}
+    return [results.get(i, PASSED) for i in range(len(rules))]
 
 
 def _validate(rules: Sequence[Rule], frame: Any, detail: str) -> Any:
     """Return the library's result, its ``results`` in the order of the rules; one without a verdict is an error."""
     suite = as_suite("judged", rules)
     batch = _batch_definition().get_batch({"dataframe": frame})
-    found = batch.validate(suite, result_format={"result_format": detail})
-    by_position = {item.expectation_config.meta["position"]: item for item in found.results}
+    validation = batch.validate(suite, result_format={"result_format": detail})
+    by_position = {item.expectation_config.meta["position"]: item for item in validation.results}
     for i, rule in enumerate(rules):
         failure = _failure(by_position.get(i))
         if failure is not None:
             raise DefinitionError(
                 f"the rule {rule.name} cannot be judged: {failure}.", where=rule.place, do="Correct its arguments."
             )
-    found.results = [by_position[i] for i in range(len(rules))]
-    return found
+    validation.results = [by_position[i] for i in range(len(rules))]
+    return validation
 
 
 def validate_in_full(rules: Sequence[Rule], table: pa.Table, *, shows_values: bool) -> Any:
     """Return the library's own result for its pages, with examples of breaking values where they may be shown."""
     detail = {"result_format": "SUMMARY", "exclude_unexpected_values": not shows_values}
-    found = (
+    validation = (
         _batch_definition().get_batch({"dataframe": _frame(table)}).validate(as_suite("judged", rules), result_format=detail)
     )
-    for item in found.results:  # its pages stumble over values of pandas and NumPy
+    for item in validation.results:  # its pages stumble over values of pandas and NumPy
         item.result = simple(item.result)
         item.expectation_config["kwargs"] = simple(item.expectation_config["kwargs"])
-    return found
+    return validation
 
 
 def simple(value: Any) -> Any:
@@ -147,16 +186,16 @@ def _frame(table: pa.Table) -> Any:
     return table.to_pandas(types_mapper=types.get, date_as_object=True)
 
 
-def _result(found: Any) -> Result:
-    rows = tuple(int(row) for row in found.result.get("unexpected_index_list") or ())
-    return Result(bool(found.success), rows, _observed(found.result, rows))
+def _result(outcome: Any) -> Result:
+    rows = tuple(int(row) for row in outcome.result.get("unexpected_index_list") or ())
+    return Result(bool(outcome.success), rows, _observed(outcome.result, rows))
 
 
-def _failure(found: Any) -> str | None:
+def _failure(outcome: Any) -> str | None:
     """Return why a rule gave no verdict; Great Expectations reports an exception as a result."""
-    if found is None:
+    if outcome is None:
         return "Great Expectations gave no result"
-    information = dict(found.exception_info or {})
+    information = dict(outcome.exception_info or {})
     for item in [information, *(value for value in information.values() if isinstance(value, dict))]:
         if item.get("raised_exception"):
             return str(item.get("exception_message")).strip().rstrip(".")

@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from nightloop.contracts import great_expectations_engine
-from nightloop.contracts.references import in_order
-from nightloop.contracts.suite import Contract, Rule, load_contract
+from nightloop.contracts.suite import Contract, Rule, in_order, load_contract
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import DefinitionError, meant, suggest
 from nightloop.sources import raw_schema
@@ -23,14 +22,14 @@ def contract_mistakes(use_case: UseCase, folder: Path) -> tuple[int, list[Defini
         use_case: whose sources are guarded.
         folder: great_expectations/.
     """
-    found = _strays(use_case, folder / use_case.contracts_of)
+    mistakes = _files_without_source(use_case, folder / use_case.contracts_of)
     columns = {name: raw_schema(source).names for name, source in use_case.sources.items()}
     contracts: dict[str, Contract] = {}
     for name in use_case.sources:
         try:
             contracts[name] = load_contract(folder, use_case.contracts_of, name, columns[name])
         except DefinitionError as error:
-            found.append(error)
+            mistakes.append(error)
     rules = [rule for contract in contracts.values() for rule in contract.rules]
     steps: list[Callable[[], object]] = [lambda: in_order(contracts, columns)] if len(contracts) == len(columns) else []
     steps += [partial(_check, rule) for rule in rules]
@@ -38,8 +37,8 @@ def contract_mistakes(use_case: UseCase, folder: Path) -> tuple[int, list[Defini
         try:
             step()
         except DefinitionError as error:
-            found.append(error)
-    return len(rules), found
+            mistakes.append(error)
+    return len(rules), mistakes
 
 
 def _check(rule: Rule) -> None:
@@ -56,7 +55,7 @@ def _check(rule: Rule) -> None:
         raise DefinitionError(f"there is no expectation '{rule.type}'.", where=error.where, do=do) from error
 
 
-def _strays(use_case: UseCase, folder: Path) -> list[DefinitionError]:
+def _files_without_source(use_case: UseCase, folder: Path) -> list[DefinitionError]:
     """Return an error for each file of the folder that guards no source."""
     return [
         DefinitionError(

@@ -1,4 +1,4 @@
-"""What stands for ``{$PARAMETER: name}`` in a rule: the numbers that depend on the night, on its past, and on other sources.
+"""What stands for ``{$PARAMETER: name}`` in a rule: values that depend on the night, on those before it, and on other sources.
 
 They are computed from the night and from nights before it only, so judging again, or in a range, gives the same answer.
 """
@@ -12,10 +12,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from nightloop.contracts.history_limits import OF_COLUMN, History, recent, usual_rows, usual_rows_of_weekday
+from nightloop.contracts.history_limits import OF_COLUMN, History, recent, typical_rows, typical_rows_of_weekday
 from nightloop.contracts.suite import Contract, Rule
-from nightloop.contracts.vocabulary import REFERRED
+from nightloop.contracts.suite_checks import REFERRED
 from nightloop.nights import Night, cutoff
 
 Parameter = date | datetime | int
@@ -27,31 +28,31 @@ class Parameters:
 
     Attributes:
         of_night: values that are the same for every rule.
-        past: recent nights, which limits for a rule's column come from.
+        history: recent nights, which limits for a rule's column come from.
         referred: values of columns of other sources that this source refers to, by (source, column).
     """
 
     of_night: Mapping[str, Parameter]
-    past: tuple[History, ...] = ()
+    history: tuple[History, ...] = ()
     referred: Mapping[tuple[str, str], pa.Array] = field(default_factory=dict)
 
     def arguments(self, rule: Rule) -> dict[str, Any] | None:
         """Return the rule's arguments with each parameter in place; None where one of them is not known."""
-        found = {}
+        arguments = {}
         for key, value in rule.kwargs.items():
             name = value.get("$PARAMETER") if isinstance(value, dict) else None
-            found[key] = value if name is None else self._value(name, rule)
-        return None if any(value is None for value in found.values()) else found
+            arguments[key] = value if name is None else self._value(name, rule)
+        return None if any(value is None for value in arguments.values()) else arguments
 
     def _value(self, name: str, rule: Rule) -> Any:
         if name == REFERRED:
             return None if rule.refers_to is None else self.referred.get(rule.refers_to)
         if name in OF_COLUMN:
-            return OF_COLUMN[name][1](self.past, rule.columns[0], rule.tolerance)
+            return OF_COLUMN[name][1](self.history, rule.columns[0], rule.tolerance)
         return self.of_night.get(name)
 
 
-def numbers(
+def parameters_of(
     night: Night,
     time_zone: str,
     history: Mapping[Night, History],
@@ -64,7 +65,7 @@ def numbers(
         night: the night to be judged.
         time_zone: of the use case.
         history: published nights of the source's raw table; only those before ``night`` count.
-        contract: says how far the number of rows may be from the usual one.
+        contract: says how far the number of rows may be from the typical one.
         referred: see ``Parameters``.
     """
     return Parameters(
@@ -86,11 +87,22 @@ def dates(night: Night, time_zone: str) -> dict[str, Parameter]:
 
 def volume(night: Night, history: Mapping[Night, History], contract: Contract) -> dict[str, Parameter]:
     """Return the fewest and most rows to expect; absent where too few nights stand before the night."""
-    found: dict[str, Parameter] = {}
-    for suffix, usual, (low, high) in (
-        ("", usual_rows(night, history), contract.rows_against_recent_nights),
-        ("_weekday", usual_rows_of_weekday(night, history), contract.rows_against_same_weekdays),
+    limits: dict[str, Parameter] = {}
+    for suffix, typical, (low, high) in (
+        ("", typical_rows(night, history), contract.rows_against_recent_nights),
+        ("_weekday", typical_rows_of_weekday(night, history), contract.rows_against_same_weekdays),
     ):
-        if usual:
-            found |= {f"rows_low{suffix}": math.floor(low * usual), f"rows_high{suffix}": math.ceil(high * usual)}
-    return found
+        if typical:
+            limits |= {f"rows_low{suffix}": math.floor(low * typical), f"rows_high{suffix}": math.ceil(high * typical)}
+    return limits
+
+
+def referred_values(contract: Contract, publishable: Mapping[str, pa.Table]) -> dict[tuple[str, str], pa.Array]:
+    """Return the values of each column that the contract refers to, from the rows that the night publishes of its source."""
+    columns = {rule.refers_to for rule in contract.rules if rule.refers_to is not None}
+    return {
+        (source, column): pc.unique(publishable[source].column(column).drop_null()).cast(
+            publishable[source].schema.field(column).type
+        )
+        for source, column in sorted(columns)
+    }

@@ -1,4 +1,4 @@
-"""What a rule found in a table, whoever looked."""
+"""The result of a rule on a table, whether the fast path or Great Expectations judged it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-_EXAMPLES = 20
+EXAMPLES = 20
 
 
 @dataclass(frozen=True)
 class Result:
-    """What was found for one rule: positions of breaking rows (none for a rule about the whole table)."""
+    """Whether a rule holds, the positions of rows that break it (none for a rule about the whole table), what was observed."""
 
     success: bool
     rows: tuple[int, ...]
@@ -23,7 +23,7 @@ PASSED = Result(True, (), "")
 
 def observed_rows(broken: int, of: int | None, examples: Iterable[object]) -> str:
     """Say how many rows break a rule, with some of their values."""
-    shown = ", ".join(dict.fromkeys(plain(value) for value in list(examples)[:_EXAMPLES]))
+    shown = ", ".join(dict.fromkeys(plain(value) for value in list(examples)[:EXAMPLES]))
     return f"{broken} of {of} rows{f' ({shown[:200]})' if shown else ''}"
 
 

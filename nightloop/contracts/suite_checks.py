@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 from nightloop.contracts.history_limits import OF_COLUMN
-from nightloop.contracts.vocabulary import COLUMN_KEYS, ON_BREACH, PARAMETERS, REFERRED, RULE_META, SPANS, SUITE_META
 from nightloop.definitions.problems import Problems
 from nightloop.errors import suggest
 
 Path = tuple[str | int, ...]
+OnBreach = Literal["quarantine", "fail", "warn"]
+ON_BREACH: tuple[OnBreach, ...] = ("quarantine", "fail", "warn")
+COLUMN_KEYS = ("column", "column_A", "column_B", "column_list", "column_set")
+REFERRED = "referred_values"
+
+PARAMETERS: Mapping[str, str] = {
+    "night": "the night (date)",
+    "next_night": "the day after the night (date)",
+    "night_start": "first instant of the night (timestamp)",
+    "evening": "six hours before the cut-off (timestamp)",
+    "night_end": "last instant of the night (timestamp)",
+    "rows_low": "fewest rows to expect, from recent nights",
+    "rows_high": "most rows to expect, from recent nights",
+    "rows_low_weekday": "fewest rows to expect, from nights of the same weekday only",
+    "rows_high_weekday": "most rows to expect, from nights of the same weekday only",
+    REFERRED: "values of the column that the rule's refers_to names, in the same night",
+    **{name: meaning for name, (meaning, _) in OF_COLUMN.items()},
+}
+SPANS = {"rows_against_recent_nights": (0.3, 3.0), "rows_against_same_weekdays": (0.5, 2.0)}
+"""Factors on the typical number of rows, and their defaults."""
+SUITE_META = ("description", "quarantined_share_limit", *SPANS)
+RULE_META = ("on_breach", "description", "refers_to", "tolerance")
 
 
 def check_suite(document: Any, source: str, columns: list[str], problems: Problems) -> None:
@@ -64,8 +85,8 @@ def _check_meta(meta: Any, problems: Problems) -> None:
 
 
 def _is_span(span: Any) -> bool:
-    numbers = isinstance(span, list) and all(isinstance(end, int | float) for end in span)
-    return numbers and len(span) == len(("low", "high")) and 0 <= span[0] < span[1]
+    are_numbers = isinstance(span, list) and all(isinstance(end, int | float) for end in span)
+    return are_numbers and len(span) == len(("low", "high")) and 0 <= span[0] < span[1]
 
 
 def _check_expectation(index: int, item: Any, columns: list[str], problems: Problems) -> None:
@@ -108,13 +129,13 @@ def _check_rule_meta(here: Path, meta: dict[str, Any], problems: Problems) -> No
 
 
 def _check_parameters(here: Path, kwargs: dict[str, Any], meta: dict[str, Any], problems: Problems) -> None:
-    named = [value["$PARAMETER"] for value in kwargs.values() if isinstance(value, dict) and "$PARAMETER" in value]
-    for name in named:
+    names = [value["$PARAMETER"] for value in kwargs.values() if isinstance(value, dict) and "$PARAMETER" in value]
+    for name in names:
         if name not in PARAMETERS:
             problems.add(here, f"unknown parameter '{name}'.", suggest(name, PARAMETERS, "Parameters"))
         if name in OF_COLUMN and not isinstance(kwargs.get("column"), str):
             problems.add(here, f"'{name}' is about the rule's column, and the rule has none.", "Give a 'column'.")
-    if (REFERRED in named) != ("refers_to" in meta):
+    if (REFERRED in names) != ("refers_to" in meta):
         problems.add(
             here,
             f"the parameter '{REFERRED}' and meta's 'refers_to' go together, and one is missing.",

@@ -14,8 +14,8 @@ ROOM = 0.1
 
 def contract_text(source: str, fields: tuple[Field, ...], plan: Plan) -> str:
     """Return the suite of one of the two sources."""
-    unfit = max([item.seen.unfit / item.seen.rows for item in fields if item.seen] or [0.0])
-    limit = round(min(1.0, max(0.05, 3 * unfit)), 3)
+    invalid = max([item.profile.invalid / item.profile.rows for item in fields if item.profile] or [0.0])
+    limit = round(min(1.0, max(0.05, 3 * invalid)), 3)
     meta: dict[str, Value] = {"description": f"What must hold of {source}.", "quarantined_share_limit": limit}
     lines = [
         comment("A draft: rules that warn were seen in the sample. Make them quarantine or fail where they must hold."),
@@ -23,8 +23,8 @@ def contract_text(source: str, fields: tuple[Field, ...], plan: Plan) -> str:
         f"meta: {flow(meta)}",
         "expectations:",
     ]
-    for kind, kwargs, on_breach, said in _rules(fields, plan):
-        after: dict[str, Value] = {"on_breach": on_breach, "description": said}
+    for kind, kwargs, on_breach, description in _rules(fields, plan):
+        after: dict[str, Value] = {"on_breach": on_breach, "description": description}
         lines += [f"  - type: {kind}", f"    kwargs: {flow(kwargs)}", f"    meta: {flow(after)}"]
     return "\n".join(lines) + "\n"
 
@@ -34,8 +34,8 @@ _Rule = tuple[str, dict[str, Value], str, str]
 
 def _rules(fields: tuple[Field, ...], plan: Plan) -> Iterator[_Rule]:
     columns: list[Value] = [*(item.name for item in fields), "event_at", "known_at"]
-    said = "The columns are those that the use case is written for."
-    yield "expect_table_columns_to_match_ordered_list", {"column_list": columns}, "fail", said
+    description = "The columns are those that the use case is written for."
+    yield "expect_table_columns_to_match_ordered_list", {"column_list": columns}, "fail", description
     for name in plan.key:
         yield "expect_column_values_to_not_be_null", {"column": name}, "quarantine", f"{name} tells records apart."
     if len(plan.key) == 1:
@@ -46,24 +46,24 @@ def _rules(fields: tuple[Field, ...], plan: Plan) -> Iterator[_Rule]:
         yield "expect_compound_columns_to_be_unique", together, "quarantine", f"One record per {', '.join(plan.key)}."
     yield "expect_column_values_to_not_be_null", {"column": "event_at"}, "quarantine", "Each record says when it happened."
     for item in fields:
-        if item.seen and item.name not in plan.key:
+        if item.profile and item.name not in plan.key:
             yield from _seen(item)
     rows: dict[str, Value] = {"min_value": {"$PARAMETER": "rows_low"}, "max_value": {"$PARAMETER": "rows_high"}}
     yield "expect_table_row_count_to_be_between", rows, "warn", "0.3 x usual <= rows <= 3 x usual of the recent nights."
 
 
 def _seen(item: Field) -> Iterator[_Rule]:
-    column = item.seen
+    column = item.profile
     assert column is not None  # noqa: S101 - the caller looked
     share = column.missing / max(column.rows, 1)
-    if share < FEW_MISSING and not column.unfit:
+    if share < FEW_MISSING and not column.invalid:
         kwargs: dict[str, Value] = {"column": item.name}
         if share:
             kwargs["mostly"] = round(max(0.0, 1 - 2 * share - ROOM), 2)
-            said = f"{item.name} is there for at least {kwargs['mostly']:.0%} of the records."
+            description = f"{item.name} is there for at least {kwargs['mostly']:.0%} of the records."
         else:
-            said = f"{item.name} is always there."
-        yield "expect_column_values_to_not_be_null", kwargs, "warn", said
+            description = f"{item.name} is always there."
+        yield "expect_column_values_to_not_be_null", kwargs, "warn", description
     if item.type in ("integer", "number") and column.low is not None:
         low, high = span(column)
         between: dict[str, Value] = {"column": item.name, "min_value": low, "max_value": high}

@@ -78,12 +78,12 @@ def _records(connector: Connector, plan: Plan, fields: tuple[Field, ...]) -> Ite
     yield _line("connector", {"kind": connector.kind, **declared}, indent=4)
     yield "    columns:"
     for item in fields:
-        said: dict[str, Value] = {"type": item.type, "expression": item.sql, "description": item.description}
+        declaration: dict[str, Value] = {"type": item.type, "expression": item.sql, "description": item.description}
         why = item.comment
-        if item.seen and (item.seen.personal or item.seen.sensitive):
-            said |= {"personal": True}
+        if item.profile and (item.profile.personal or item.profile.sensitive):
+            declaration |= {"personal": True}
             why += "; check: personal by its name"
-        yield _line(item.name, said, why, 6)
+        yield _line(item.name, declaration, why, 6)
     yield _line("key", list(plan.key), plan.key_note, 4)
     yield _line("event_at", plan.event_at, plan.time.note, 4)
 
@@ -108,7 +108,7 @@ def _features(plan: Plan, features: list[Proposal]) -> Iterator[str]:
         yield comment(f"Left out: the column {shown(name)}, a name that SQL cannot say.")
     yield "features:"
     for item in features:
-        yield _line(item.name, item.said, item.comment, 2)
+        yield _line(item.name, item.declaration, item.comment, 2)
 
 
 def _model(plan: Plan) -> Iterator[str]:
@@ -161,11 +161,11 @@ def _rounded(value: float) -> float:
 
 def _group(plan: Plan) -> tuple[str, str]:
     """Return the column whose groups are to be treated alike: a protected one, else the one of fewest values."""
-    seen = [item for item in plan.fields if item.seen and item.seen.is_category and item.name not in plan.key]
-    protected = [item for item in seen if item.seen and item.seen.sensitive]
+    categories = [item for item in plan.fields if item.profile and item.profile.is_category and item.name not in plan.key]
+    protected = [item for item in categories if item.profile and item.profile.sensitive]
     if protected:
         return protected[0].name, "check: the limit; the group looks protected by its name, and is no feature"
-    if seen:
-        fewest = min(seen, key=lambda item: item.seen.distinct if item.seen else 0)
+    if categories:
+        fewest = min(categories, key=lambda item: item.profile.distinct if item.profile else 0)
         return fewest.name, "check: which groups must be treated alike? this column has the fewest values"
     return plan.key[0], "check: no column has few values: name the one whose groups must be treated alike"

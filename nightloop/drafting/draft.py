@@ -14,14 +14,14 @@ from nightloop.definitions.loading import parse_use_case
 from nightloop.definitions.use_case import UseCase
 from nightloop.drafting.contract_text import contract_text
 from nightloop.drafting.definition_text import definition_text
-from nightloop.drafting.plan import Plan, Wishes, plan
+from nightloop.drafting.plan import DraftOptions, Plan, plan
 from nightloop.drafting.proposals import proposals
 from nightloop.drafting.sample import read_sample
 from nightloop.errors import UsageError, meant
 from nightloop.nights import Nights
 from nightloop.sources import raw_schema, read_source
 
-__all__ = ["Draft", "Wishes", "draft_use_case"]
+__all__ = ["Draft", "DraftOptions", "draft_use_case"]
 
 CHECK = "check:"
 
@@ -51,13 +51,13 @@ class Draft:
         return [(number, parts[1].strip()) for number, parts in marked if len(parts) > 1]
 
 
-def draft_use_case(name: str, source: str, wishes: Wishes, definitions: Path) -> Draft:
+def draft_use_case(name: str, source: str, options: DraftOptions, definitions: Path) -> Draft:
     """Draft a use case; nothing is written.
 
     Args:
         name: of the use case.
         source: file, pattern with {night}, s3://…, or sql:CONNECTION:TABLE.
-        wishes: what is told and not to be guessed.
+        options: what is told and not to be guessed.
         definitions: folder the definition will be in: relative paths in it start at its parent.
 
     Raises:
@@ -69,9 +69,9 @@ def draft_use_case(name: str, source: str, wishes: Wishes, definitions: Path) ->
             f"'{name}' cannot be the name of a use case.",
             do="Begin with a small letter; use small letters, digits and underscores only (at most 63).",
         )
-    check_zone(wishes.time_zone)
+    check_zone(options.time_zone)
     sample = read_sample(source, definitions)
-    made = plan(sample, wishes)
+    made = plan(sample, options)
     text = definition_text(name, source, sample.connector, made, proposals(made))
     use_case = parse_use_case(text, f"feature_defs/{name}.yaml", name)
     contracts = {

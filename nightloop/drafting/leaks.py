@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from nightloop.drafting.column_profile import ColumnProfile
 from nightloop.drafting.names import literal
-from nightloop.drafting.profile import Profile
 from nightloop.drafting.roles import Label
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ SUSPICIOUS = 0.97
 FEWEST = 50
 
 
-def suspicious(session: duckdb.DuckDBPyConnection, columns: Sequence[Profile], label: Label) -> dict[str, str]:
+def suspicious(session: duckdb.DuckDBPyConnection, columns: Sequence[ColumnProfile], label: Label) -> dict[str, str]:
     """Return, by name of the column, why it is not to be a feature before someone has looked.
 
     For two classes the figure is the AUC of the column alone (of its categories' rates, where they are few); for a number
@@ -25,15 +25,15 @@ def suspicious(session: duckdb.DuckDBPyConnection, columns: Sequence[Profile], l
     outcome = outcome_sql(label)
     if outcome is None:
         return {}
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for column in columns:
         figure = _figure(session, column, outcome, label.task)
         if figure is not None and figure >= SUSPICIOUS:
             measure = "AUC" if label.task == "binary" else "correlation"
-            found[column.name] = (
+            reasons[column.name] = (
                 f"check: alone it tells the outcome ({measure} {figure:.2f} in the sample); known only afterwards?"
             )
-    return found
+    return reasons
 
 
 def outcome_sql(label: Label) -> str | None:
@@ -48,7 +48,7 @@ def _literal(value: object) -> str:
     return literal(value) if isinstance(value, str) else str(value).lower()
 
 
-def _figure(session: duckdb.DuckDBPyConnection, column: Profile, outcome: str, task: str) -> float | None:
+def _figure(session: duckdb.DuckDBPyConnection, column: ColumnProfile, outcome: str, task: str) -> float | None:
     value = f"try({column.sql})"
     if column.is_category and column.type != "integer":
         x = f"avg(y) OVER (PARTITION BY {value})"
@@ -58,8 +58,8 @@ def _figure(session: duckdb.DuckDBPyConnection, column: Profile, outcome: str, t
         x = f"CASE WHEN {value} IS NOT NULL THEN 1 END"
     rows = f"SELECT {x} AS x, y FROM (SELECT *, {outcome} AS y FROM text) WHERE y IS NOT NULL"
     if task == "binary":
-        own, missing = _auc("x"), _auc("(x IS NULL)::int")
-        figure = f"SELECT greatest({own}, 1 - {own}, {missing}, 1 - {missing})"
+        alone, missing = _auc("x"), _auc("(x IS NULL)::int")
+        figure = f"SELECT greatest({alone}, 1 - {alone}, {missing}, 1 - {missing})"
     else:
         figure = f"SELECT abs(corr(x, y)) FROM observed HAVING count(*) >= {FEWEST} AND var_pop(x) > 0 AND var_pop(y) > 0"
     found = session.sql(f"WITH observed AS MATERIALIZED ({rows}) {figure}").fetchall()
@@ -68,8 +68,8 @@ def _figure(session: duckdb.DuckDBPyConnection, column: Profile, outcome: str, t
 
 def _auc(x: str) -> str:
     """SQL of the area under the ROC curve by ranks (Mann and Whitney 1947), ties counted half."""
-    kept = f"(SELECT {x} AS v, y FROM observed WHERE {x} IS NOT NULL)"
-    ranked = f"(SELECT y, (rank() OVER (ORDER BY v) + (count(*) OVER (PARTITION BY v) - 1) / 2.0) AS r FROM {kept})"
+    present = f"(SELECT {x} AS v, y FROM observed WHERE {x} IS NOT NULL)"
+    ranked = f"(SELECT y, (rank() OVER (ORDER BY v) + (count(*) OVER (PARTITION BY v) - 1) / 2.0) AS r FROM {present})"
     return (
         f"(SELECT (sum(r) FILTER (WHERE y = 1) - sum(y) * (sum(y) + 1) / 2.0) / nullif(sum(y) * (count(*) - sum(y)), 0) "
         f"FROM {ranked} HAVING count(*) >= {FEWEST})"

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from nightloop.drafting.column_profile import ColumnProfile, open_sample, profile_columns
 from nightloop.drafting.leaks import suspicious
 from nightloop.drafting.names import in_words, legal_name, literal, quoted
-from nightloop.drafting.profile import Profile, open_sample, profile_columns
 from nightloop.drafting.roles import EventTime, Key, Label, Task, event_time, find_key, find_label
 from nightloop.drafting.sample import Sample
 from nightloop.errors import SourceDamaged
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What a person told; the rest is guessed."""
+class DraftOptions:
+    """What a person asks for; the rest is guessed."""
 
     label: str | None = None
     key: tuple[str, ...] = ()
@@ -37,14 +37,14 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a drafted source; ``seen`` is what the sample shows of it, absent when it is derived."""
+    """A column of a drafted source; ``profile`` is what the sample shows of it, absent when it is derived."""
 
     name: str
     type: ColumnType
     sql: str
     description: str
     comment: str
-    seen: Profile | None = None
+    profile: ColumnProfile | None = None
 
 
 @dataclass(frozen=True)
@@ -83,22 +83,22 @@ class Plan:
         return {item.name: item for item in self.fields}
 
 
-def plan(sample: Sample, wishes: Wishes) -> Plan:
+def plan(sample: Sample, options: DraftOptions) -> Plan:
     """Look at the sample and decide.
 
     Raises:
-        UsageError: a wish does not fit the data, or a part cannot be guessed.
+        UsageError: an option does not fit the data, or a part cannot be guessed.
         SourceDamaged: no record has a time.
     """
     with open_sample(sample.text) as session:
-        return _assembled(sample, wishes, _look(session, sample, wishes))
+        return _assembled(sample, options, _examine(session, sample, options))
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Findings:
     """What the sample shows, before anything is named."""
 
-    columns: list[Profile]
+    columns: list[ColumnProfile]
     label: Label
     time: EventTime
     key: Key
@@ -109,90 +109,92 @@ class _Seen:
     spread: float
 
 
-def _look(session: duckdb.DuckDBPyConnection, sample: Sample, wishes: Wishes) -> _Seen:
-    columns = profile_columns(session, sample.text.column_names, wishes.time_zone)
-    label = find_label(columns, wishes.label, wishes.task)
-    time = event_time([item for item in columns if item != label.column], wishes.event_at)
-    key = find_key(session, columns, wishes.key, label)
+def _examine(session: duckdb.DuckDBPyConnection, sample: Sample, options: DraftOptions) -> _Findings:
+    columns = profile_columns(session, sample.text.column_names, options.time_zone)
+    label = find_label(columns, options.label, options.task)
+    time = event_time([item for item in columns if item != label.column], options.event_at)
+    key = find_key(session, columns, options.key, label)
     others = [item for item in columns if item not in (label.column, time.column, *key.columns)]
-    event_at = _event_sql(time, wishes.time_zone)
-    return _Seen(
+    event_at = _event_sql(time, options.time_zone)
+    return _Findings(
         columns=columns,
         label=label,
         time=time,
         key=key,
         leaks=suspicious(session, [item for item in others if item.distinct], label),
         event_at=event_at,
-        span=_span(session, event_at, wishes.time_zone),
-        has_hours=not time.is_date and _hours(session, event_at, wishes.time_zone) > 1,
+        span=_span(session, event_at, options.time_zone),
+        has_hours=not time.is_date and _hours(session, event_at, options.time_zone) > 1,
         spread=_spread(session, label),
     )
 
 
-def _assembled(sample: Sample, wishes: Wishes, seen: _Seen) -> Plan:
-    names = [item.name for item in seen.columns]
-    own = [_field(item) for item in seen.columns if item != seen.label.column and item.name not in seen.leaks]
-    key_fields = [item for item in own if item.name in {column.name for column in seen.key.columns}]
+def _assembled(sample: Sample, options: DraftOptions, findings: _Findings) -> Plan:
+    names = [item.name for item in findings.columns]
+    fields = [_field(item) for item in findings.columns if item != findings.label.column and item.name not in findings.leaks]
+    key_fields = [item for item in fields if item.name in {column.name for column in findings.key.columns}]
     if not key_fields:
-        key_fields = [_digest(seen.columns, names)]
-        own = [*key_fields, *own]
+        key_fields = [_digest(findings.columns, names)]
+        fields = [*key_fields, *fields]
     keys = {item.name for item in key_fields}
-    derived = _derived(seen.event_at, wishes.time_zone, seen.has_hours, [*names, *keys])
-    groups = [item for item in own if item.seen and item.name not in keys and is_group(item.seen)]
-    told = [replace(_field(item), comment=seen.leaks[item.name]) for item in seen.columns if item.name in seen.leaks]
+    derived = _derived(findings.event_at, options.time_zone, findings.has_hours, [*names, *keys])
+    groups = [item for item in fields if item.profile and item.name not in keys and is_group(item.profile)]
+    leaking = [
+        replace(_field(item), comment=findings.leaks[item.name]) for item in findings.columns if item.name in findings.leaks
+    ]
     return Plan(
         entity=legal_name(sample.stem, ("outcomes",), "records"),
         outcomes="outcomes",
-        fields=(*own, *derived),
-        outcome_fields=(*key_fields, *groups, _label_field(seen.label), *told),
+        fields=(*fields, *derived),
+        outcome_fields=(*key_fields, *groups, _label_field(findings.label), *leaking),
         key=tuple(item.name for item in key_fields),
-        key_note=seen.key.note,
-        time=seen.time,
-        event_at=seen.event_at,
+        key_note=findings.key.note,
+        time=findings.time,
+        event_at=findings.event_at,
         event_date=derived[0].name,
-        event_hour=derived[1].name if seen.has_hours else None,
-        label=seen.label,
-        first_night=seen.span[0],
-        last_night=seen.span[1],
-        nights=seen.span[2],
+        event_hour=derived[1].name if findings.has_hours else None,
+        label=findings.label,
+        first_night=findings.span[0],
+        last_night=findings.span[1],
+        nights=findings.span[2],
         rows=sample.rows,
-        spread=seen.spread,
+        spread=findings.spread,
         left_out=tuple(name for name in sample.text.column_names if not name or "\0" in name),
-        time_zone=wishes.time_zone,
+        time_zone=options.time_zone,
         # A day of a zone with summer time can have 25 hours: what is known 24 hours later may fall a night late.
-        matures_after=wishes.matures_after + (wishes.time_zone != "UTC" and not seen.time.is_date),
-        nights_to_outcome=wishes.matures_after,
+        matures_after=options.matures_after + (options.time_zone != "UTC" and not findings.time.is_date),
+        nights_to_outcome=options.matures_after,
     )
 
 
-def is_group(column: Profile) -> bool:
+def is_group(column: ColumnProfile) -> bool:
     """Whether records can be gathered by this column: its values come again and again."""
     fit = column.type in ("string", "integer", "boolean") and 1 < column.distinct <= max(column.rows // 5, 2)
     few = column.distinct <= 5_000 and (column.type != "integer" or column.is_category or column.name.endswith("id"))  # noqa: PLR2004
     return fit and few and not column.personal
 
 
-def _field(column: Profile) -> Field:
+def _field(column: ColumnProfile) -> Field:
     return Field(column.name, column.type, column.sql, f"{in_words(column.name)}.", _facts(column), column)
 
 
-def _facts(column: Profile) -> str:
+def _facts(column: ColumnProfile) -> str:
     """Say what the sample shows; no value of a column that may be about a person."""
     facts = [f"{column.distinct:,} different"]
     if column.low is not None and not column.personal:
         facts.append(f"{column.low} to {column.high}")
     if column.missing:
         facts.append(f"{column.missing / column.rows:.1%} missing")
-    told = ", ".join(facts)
+    shown = ", ".join(facts)
     notes = "; ".join(column.notes)
-    return f"{told}; check: {notes}" if notes else told
+    return f"{shown}; check: {notes}" if notes else shown
 
 
 def _label_field(label: Label) -> Field:
     column = label.column
     if label.task != "multiclass":
         return _field(column)
-    cases = " ".join(f"when {_said(value)} then {literal(name)}" for value, name in classes(label).items())
+    cases = " ".join(f"when {_value_text(value)} then {literal(name)}" for value, name in classes(label).items())
     return Field(column.name, "string", f"case {column.sql} {cases} end", f"{in_words(column.name)}.", _facts(column), column)
 
 
@@ -204,11 +206,11 @@ def classes(label: Label) -> dict[object, str]:
     return names
 
 
-def _said(value: object) -> str:
+def _value_text(value: object) -> str:
     return literal(value) if isinstance(value, str) else str(value).lower()
 
 
-def _digest(columns: Sequence[Profile], names: Sequence[str]) -> Field:
+def _digest(columns: Sequence[ColumnProfile], names: Sequence[str]) -> Field:
     parts = ", ".join(f"coalesce({quoted(item.original)}, '')" for item in columns)
     what = "Digest of the whole record: the file has no key of its own."
     return Field(legal_name("record_id", names), "string", f"md5(concat_ws(chr(31), {parts}))", what, "")

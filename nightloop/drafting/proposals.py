@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nightloop.drafting.column_profile import ColumnProfile
 from nightloop.drafting.names import in_words, legal_name, literal
 from nightloop.drafting.plan import Field, Plan, classes, is_group
-from nightloop.drafting.profile import Profile
 from nightloop.drafting.yaml_text import Value
 
 MOST = 60
@@ -24,37 +24,37 @@ class Proposal:
     """A feature of the draft, as its YAML will say it."""
 
     name: str
-    said: dict[str, Value]
+    declaration: dict[str, Value]
     comment: str = ""
 
 
 def proposals(plan: Plan) -> list[Proposal]:
     """Return the proposed features, at most MOST, each with a name of its own."""
     taken = {*plan.key, "by", "key"}
-    found: list[Proposal] = []
-    for name, said, why in _all(plan):
+    proposed: list[Proposal] = []
+    for name, declaration, why in _all(plan):
         unique = legal_name(name, taken)
         taken.add(unique)
-        found.append(Proposal(unique, said, why))
-    return found[:MOST]
+        proposed.append(Proposal(unique, declaration, why))
+    return proposed[:MOST]
 
 
-_Said = tuple[str, dict[str, Value], str]
+_Draft = tuple[str, dict[str, Value], str]
 
 
-def _all(plan: Plan) -> Iterator[_Said]:
+def _all(plan: Plan) -> Iterator[_Draft]:
     yield from _calendar(plan)
     yield from _history(plan)
     for item in plan.fields:
-        if item.seen and item.name not in plan.key and item.seen != plan.time.column and _usable(item.seen):
-            yield from _own(item, item.seen)
+        if item.profile and item.name not in plan.key and item.profile != plan.time.column and _usable(item.profile):
+            yield from _of_column(item, item.profile)
 
 
-def _usable(column: Profile) -> bool:
+def _usable(column: ColumnProfile) -> bool:
     return column.distinct > 1 and not column.personal and not column.sensitive
 
 
-def _calendar(plan: Plan) -> Iterator[_Said]:
+def _calendar(plan: Plan) -> Iterator[_Draft]:
     day = plan.event_date
     if plan.event_hour:
         yield "hour", _expression(plan.event_hour, "Local hour of the event.", unit="hour", range=[0, 23]), ""
@@ -67,7 +67,7 @@ def _expression(text: str, description: str, **more: Value) -> dict[str, Value]:
     return {"kind": "expression", "expression": text, **more, "description": description}
 
 
-def _own(item: Field, column: Profile) -> Iterator[_Said]:
+def _of_column(item: Field, column: ColumnProfile) -> Iterator[_Draft]:
     words = in_words(item.name)
     if item.type in ("integer", "number"):
         if not item.name.endswith(ID):
@@ -81,16 +81,16 @@ def _own(item: Field, column: Profile) -> Iterator[_Said]:
             yield f"{item.name}_is_{value}", _expression(test, f"Whether {item.name.replace('_', ' ')} is this value."), ""
     elif item.type == "string" and is_group(column):
         buckets = min(4 * column.distinct, MOST_BUCKETS)
-        said: dict[str, Value] = {
+        cross: dict[str, Value] = {
             "kind": "cross",
             "columns": [item.name],
             "buckets": buckets,
             "description": f"{words}, hashed.",
         }
-        yield item.name, said, f"{column.distinct:,} values in {buckets} buckets"
+        yield item.name, cross, f"{column.distinct:,} values in {buckets} buckets"
 
 
-def span(column: Profile) -> tuple[float, float]:
+def span(column: ColumnProfile) -> tuple[float, float]:
     """Return a range that holds the numbers seen and leaves room: zero stays a bound, the rest grows to round numbers."""
     low, high = float(column.low or 0), float(column.high or 0)  # type: ignore[arg-type]
     return (0.0 if low >= 0 else -_round_up(-2 * low)), (0.0 if high <= 0 else _round_up(2 * high))
@@ -102,12 +102,12 @@ def _round_up(value: float) -> float:
     return math.ceil(value / step) * step if math.isfinite(value) else 1e308
 
 
-def _history(plan: Plan) -> Iterator[_Said]:
+def _history(plan: Plan) -> Iterator[_Draft]:
     shared = {item.name for item in plan.outcome_fields}
-    groups = [item for item in plan.fields if item.seen and item.name in shared - {*plan.key} and _gathers(item.seen)]
+    groups = [item for item in plan.fields if item.profile and item.name in shared - {*plan.key} and _gathers(item.profile)]
     longest = (plan.last_night - plan.first_night).days + 1
     windows = [nights for nights in WINDOWS if nights < longest] or [1]
-    for item in sorted(groups, key=lambda each: each.seen.distinct if each.seen else 0)[:GROUPS]:
+    for item in sorted(groups, key=lambda each: each.profile.distinct if each.profile else 0)[:GROUPS]:
         words = item.name.replace("_", " ")
         for nights in windows:
             over = f"over {nights} nights" if nights > 1 else "of the last night"
@@ -120,7 +120,7 @@ def _history(plan: Plan) -> Iterator[_Said]:
             )
 
 
-def _gathers(column: Profile) -> bool:
+def _gathers(column: ColumnProfile) -> bool:
     return is_group(column) and not column.sensitive
 
 
@@ -141,12 +141,12 @@ def _outcome(plan: Plan, by: str, nights: int, by_words: str) -> dict[str, Value
             "description": f"{words}, mean {by_words}",
         }
     if label.task == "binary":
-        test, said = label_expression(plan), f"{words}: share {by_words}"
-        return {"kind": "rate", "of": test, **shared, "smoothing": 20, "range": [0, 1], "description": said}
+        test, description = label_expression(plan), f"{words}: share {by_words}"
+        return {"kind": "rate", "of": test, **shared, "smoothing": 20, "range": [0, 1], "description": description}
     common = classes(label)[label.column.values[0]]
-    said = f"{words}: share of the most frequent class {by_words}"
+    description = f"{words}: share of the most frequent class {by_words}"
     test = f"{label.column.name} = {literal(common)}"
-    return {"kind": "rate", "of": test, **shared, "smoothing": 20, "range": [0, 1], "description": said}
+    return {"kind": "rate", "of": test, **shared, "smoothing": 20, "range": [0, 1], "description": description}
 
 
 def label_expression(plan: Plan) -> str:

@@ -1,4 +1,4 @@
-"""Which column is what: the key, the time, the label, the groups. Told by the person where told, guessed where not."""
+"""Which column is what: the key, the time, the label, the groups. As the person says, guessed where they say nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from nightloop.drafting.profile import Profile
+from nightloop.drafting.column_profile import ColumnProfile
 from nightloop.errors import UsageError, suggest
 from nightloop.expressions.types import KEY_TYPES
 
@@ -34,7 +34,7 @@ _POSITIVE = ("1", "true", "yes", "y", "t", "positive", "churned", "default", "de
 class Label:
     """The column to predict."""
 
-    column: Profile
+    column: ColumnProfile
     task: Task
     positive: object = None
     note: str = ""
@@ -44,7 +44,7 @@ class Label:
 class Key:
     """Columns that tell one record from another; none when no few columns do."""
 
-    columns: tuple[Profile, ...]
+    columns: tuple[ColumnProfile, ...]
     note: str = ""
 
 
@@ -52,7 +52,7 @@ class Key:
 class EventTime:
     """The column that says when a record happened."""
 
-    column: Profile
+    column: ColumnProfile
     note: str = ""
 
     @property
@@ -61,7 +61,7 @@ class EventTime:
         return self.column.type == "date"
 
 
-def named(wanted: str, columns: Sequence[Profile], option: str) -> Profile:
+def named(wanted: str, columns: Sequence[ColumnProfile], option: str) -> ColumnProfile:
     """Return the column that a person named, by the file's name or by ours.
 
     Raises:
@@ -75,7 +75,7 @@ def named(wanted: str, columns: Sequence[Profile], option: str) -> Profile:
     )
 
 
-def event_time(columns: Sequence[Profile], wanted: str | None) -> EventTime:
+def event_time(columns: Sequence[ColumnProfile], wanted: str | None) -> EventTime:
     """Return the column of event time.
 
     Raises:
@@ -99,11 +99,11 @@ def event_time(columns: Sequence[Profile], wanted: str | None) -> EventTime:
     return EventTime(best, f"check: guessed to be when it happened{f'; others: {others}' if others else ''}")
 
 
-def _fit_for_event_time(column: Profile) -> tuple[bool, bool, bool]:
+def _fit_for_event_time(column: ColumnProfile) -> tuple[bool, bool, bool]:
     return re.search(_NOT_EVENT, column.name) is not None, re.search(_EVENT, column.name) is None, column.type == "date"
 
 
-def find_label(columns: Sequence[Profile], wanted: str | None, task: Task | None) -> Label:
+def find_label(columns: Sequence[ColumnProfile], wanted: str | None, task: Task | None) -> Label:
     """Return the column to predict, and what kind of task that is.
 
     Raises:
@@ -123,14 +123,14 @@ def find_label(columns: Sequence[Profile], wanted: str | None, task: Task | None
             where="--label" if wanted else "--task",
             do=f"Tasks that fit it: {', '.join(name for name, fit in fits.items() if fit) or 'none; name another column'}.",
         )
-    told = "" if wanted else f"check: '{column.original}' was guessed to be what is predicted"
+    guess = "" if wanted else f"check: '{column.original}' was guessed to be what is predicted"
     if kind != "binary":
-        return Label(column, kind, note=told)
+        return Label(column, kind, note=guess)
     positive, how = _positive(column)
-    return Label(column, kind, positive, "; ".join(part for part in (told, how) if part))
+    return Label(column, kind, positive, "; ".join(part for part in (guess, how) if part))
 
 
-def _likely_label(columns: Sequence[Profile]) -> Profile:
+def _likely_label(columns: Sequence[ColumnProfile]) -> ColumnProfile:
     fit = [item for item in columns if item.type in ("string", "integer", "boolean", "number") and item.distinct > 1]
     for pattern, is_fit in ((_LABEL, bool), (_LIKE_A_LABEL, _few_or_numbers)):
         for item in reversed(fit):
@@ -146,11 +146,11 @@ def _likely_label(columns: Sequence[Profile]) -> Profile:
     return two[-1]
 
 
-def _few_or_numbers(column: Profile) -> bool:
+def _few_or_numbers(column: ColumnProfile) -> bool:
     return column.distinct <= MOST_CLASSES or column.type in ("integer", "number")
 
 
-def _task_of(column: Profile) -> Task:
+def _task_of(column: ColumnProfile) -> Task:
     if column.distinct == 2:  # noqa: PLR2004 - yes or no
         return "binary"
     if column.type == "number" or (column.type == "integer" and column.distinct > MOST_CLASSES):
@@ -158,14 +158,14 @@ def _task_of(column: Profile) -> Task:
     return "multiclass"
 
 
-def _positive(column: Profile) -> tuple[object, str]:
+def _positive(column: ColumnProfile) -> tuple[object, str]:
     for value in column.values:
         if str(value).strip().lower() in _POSITIVE:
             return value, ""
     return column.values[-1], "check: the rarer of two values was guessed to be the positive one"
 
 
-def find_key(session: duckdb.DuckDBPyConnection, columns: Sequence[Profile], wanted: Sequence[str], label: Label) -> Key:
+def find_key(session: duckdb.DuckDBPyConnection, columns: Sequence[ColumnProfile], wanted: Sequence[str], label: Label) -> Key:
     """Return the fewest columns that tell records apart; no columns when three do not.
 
     Raises:
@@ -173,11 +173,13 @@ def find_key(session: duckdb.DuckDBPyConnection, columns: Sequence[Profile], wan
     """
     if wanted:
         found = tuple(named(name, columns, "--key") for name in wanted)
-        for unfit in (item for item in found if item.type not in KEY_TYPES):
-            what = f"the column '{unfit.original}' reads as a {unfit.type} and cannot be a key."
+        for invalid in (item for item in found if item.type not in KEY_TYPES):
+            what = f"the column '{invalid.original}' reads as a {invalid.type} and cannot be a key."
             raise UsageError(what, where="--key", do=f"A key is of {', '.join(KEY_TYPES)}.")
         return Key(found, "" if _tell_apart(session, found) else "check: these columns repeat in the sample")
-    fit = [item for item in columns if item.type in KEY_TYPES and not item.missing and not item.unfit and item != label.column]
+    fit = [
+        item for item in columns if item.type in KEY_TYPES and not item.missing and not item.invalid and item != label.column
+    ]
     ranked = sorted(fit, key=lambda item: (re.search(_KEY, item.name) is None, item.type == "integer", -item.distinct))
     for item in ranked:
         if item.is_unique and (item.type != "integer" or re.search(_KEY, item.name)):
@@ -188,7 +190,7 @@ def find_key(session: duckdb.DuckDBPyConnection, columns: Sequence[Profile], wan
     return Key((), "check: no few columns tell records apart; equal records count as one")
 
 
-def _combinations(columns: Sequence[Profile]) -> Iterable[tuple[Profile, ...]]:
+def _combinations(columns: Sequence[ColumnProfile]) -> Iterable[tuple[ColumnProfile, ...]]:
     rows = columns[0].rows if columns else 0
     for size in (2, 3):
         for several in itertools.combinations(columns, size):
@@ -199,7 +201,7 @@ def _combinations(columns: Sequence[Profile]) -> Iterable[tuple[Profile, ...]]:
                 yield several
 
 
-def _tell_apart(session: duckdb.DuckDBPyConnection, columns: Sequence[Profile]) -> bool:
+def _tell_apart(session: duckdb.DuckDBPyConnection, columns: Sequence[ColumnProfile]) -> bool:
     """Whether no two records share these values; most columns are found out by a few records."""
     parts = ", ".join(f"try({item.sql}) AS c{i}" for i, item in enumerate(columns))
     names = ", ".join(f"c{i}" for i in range(len(columns)))

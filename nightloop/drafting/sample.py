@@ -53,12 +53,12 @@ def read_sample(source: str, definitions: Path) -> Sample:
         SourceDamaged: what is there is not readable, or holds no record.
     """
     connector, stem = _sql(source) if source.startswith("sql:") else _files(source, definitions)
-    seen = connector
+    sampled = connector
     if isinstance(connector, FilesConnector) and connector.each_night:
-        seen = connector.model_copy(update={"pattern": connector.pattern.replace("{night}", "*")})
+        sampled = connector.model_copy(update={"pattern": connector.pattern.replace("{night}", "*")})
     with tempfile.TemporaryDirectory(prefix="nightloop-sample-") as cache:
-        around = SourceContext(definitions, stem, Night.min, "UTC", Path(cache), None, connection)
-        delivery = open_connector(seen, around).read(None)
+        context = SourceContext(definitions, stem, Night.min, "UTC", Path(cache), None, connection)
+        delivery = open_connector(sampled, context).read(None)
         held = delivery.text if delivery else pa.table({})
         table = held if isinstance(held, pa.Table) else pq.read_table(held)
     if not table.num_rows:

@@ -27,10 +27,10 @@ REMEDY = "Deliver the file again."
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies there of a delivery at one look.
+    """The files of a delivery that are there at one moment.
 
     Attributes:
-        pattern: where was looked, the night filled in.
+        pattern: where they are looked for, the night filled in.
         files: path and size in bytes of every file.
         written_at: when one was last written, by the clock of the store (UTC).
         awaited: the file that the sender writes last, when it is declared and not there yet.
@@ -65,8 +65,8 @@ class Folder:
             SourceDamaged: a file is not readable, or not there although it should be.
             SourceUnavailable: files are there, but not yet the one that the sender writes last.
         """
-        found = self.look(night)
-        paths = tuple(path for path, _ in found.files)
+        listing = self.listing(night)
+        paths = tuple(path for path, _ in listing.files)
         if not paths and night is None:
             raise SourceDamaged(
                 "the file of the source does not exist.",
@@ -75,18 +75,18 @@ class Folder:
             )
         if not paths:
             return None
-        if found.awaited:
+        if listing.awaited:
             raise SourceUnavailable(
-                f"the delivery of {night} is not complete: {found.awaited} is not there yet.",
-                where=found.pattern,
+                f"the delivery of {night} is not complete: {listing.awaited} is not there yet.",
+                where=listing.pattern,
                 do="Wait until its sender has finished, and run the stage again.",
             )
         sized = (self.declared.maximum_bytes, self.declared.maximum_cell_bytes)
         files = Files(paths, self.declared.null, REMEDY, *sized)
         return Delivery(cached(files, self.cache) if night is None else read(files), files.origin, REMEDY)
 
-    def look(self, night: Night | None) -> Listing:
-        """Return what lies there now, without reading it.
+    def listing(self, night: Night | None) -> Listing:
+        """Return the files that are there now, without reading them.
 
         Raises:
             DefinitionError: the pattern leads out of its folder.
@@ -97,23 +97,23 @@ class Folder:
             raise DefinitionError(fault[0], where="connector.pattern", do=fault[1])
         start = self._start(self.declared.pattern, night)
         marker = self._start(self.declared.complete_when, night) if self.declared.complete_when else None
-        seen = {path: info for path, info in self._found(start) if path != marker}
-        files = tuple((path, int(info.size or 0)) for path, info in seen.items())
-        written = max((info.mtime for info in seen.values() if info.mtime is not None), default=None)
-        awaited = marker if marker and not any(self._found(marker)) else None
+        infos = {path: info for path, info in self._matches(start) if path != marker}
+        files = tuple((path, int(info.size or 0)) for path, info in infos.items())
+        written = max((info.mtime for info in infos.values() if info.mtime is not None), default=None)
+        awaited = marker if marker and not any(self._matches(marker)) else None
         return Listing(start, files, written, awaited, ends_with_marker=marker is not None)
 
     def _start(self, path: str, night: Night | None) -> str:
         filled = path.replace("{night}", str(night))
         return filled if filled.startswith(S3) else str(self.base / filled)
 
-    def _found(self, pattern: str) -> Iterator[tuple[str, pafs.FileInfo]]:
-        held_by, at = filesystem(pattern)
+    def _matches(self, pattern: str) -> Iterator[tuple[str, pafs.FileInfo]]:
+        store, at = filesystem(pattern)
         scheme = S3 if pattern.startswith(S3) else ""
         first, *parts = at.split("/")
         with source_errors(pattern, REMEDY):
-            found = [info for info in _matching(held_by, first, parts) if info.type == pafs.FileType.File]
-        for info in sorted(found, key=lambda info: info.path):
+            infos = [info for info in _matching(store, first, parts) if info.type == pafs.FileType.File]
+        for info in sorted(infos, key=lambda info: info.path):
             if not scheme:
                 self._check_inside(Path(info.path))
             yield f"{scheme}{info.path}", info
@@ -124,21 +124,21 @@ class Folder:
             raise damaged(str(path), f"it is a link out of {self.base}", "Deliver the file itself, or declare absolute: true.")
 
 
-def _matching(held_by: pafs.FileSystem, folder: str, parts: list[str]) -> Iterator[pafs.FileInfo]:
+def _matching(store: pafs.FileSystem, folder: str, parts: list[str]) -> Iterator[pafs.FileInfo]:
     """Follow a pattern part by part; only a part with a wildcard lists its folder."""
     fixed = 0
     while fixed < len(parts) and not set(parts[fixed]) & set("*?"):
         fixed += 1
     folder = "/".join([folder, *parts[:fixed]])
     if fixed == len(parts):
-        yield held_by.get_file_info(folder)
+        yield store.get_file_info(folder)
         return
     name, rest = _as_expression(parts[fixed]), parts[fixed + 1 :]
-    wanted = pafs.FileType.Directory if rest else pafs.FileType.File
-    for info in held_by.get_file_info(pafs.FileSelector(folder or "/", allow_not_found=True)):
-        if info.type == wanted and name.fullmatch(info.base_name):
+    file_type = pafs.FileType.Directory if rest else pafs.FileType.File
+    for info in store.get_file_info(pafs.FileSelector(folder or "/", allow_not_found=True)):
+        if info.type == file_type and name.fullmatch(info.base_name):
             if rest:
-                yield from _matching(held_by, info.path, rest)
+                yield from _matching(store, info.path, rest)
             else:
                 yield info
 

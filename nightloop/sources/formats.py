@@ -1,4 +1,4 @@
-"""Read the bytes of one file into text columns, exactly as they were written; what is unreadable is said, never guessed."""
+"""Read the bytes of one file into text columns, exactly as they were written; what is unreadable is an error, never guessed."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 
 from nightloop.errors import SourceDamaged
 from nightloop.sources.json_lines import NotJsonLines, json_lines
-from nightloop.sources.parquet_text import parquet_text
 from nightloop.sources.text_table import check_names, damaged
 from nightloop.sources.unpacking import Allowance, NotUnpacked, TooLarge, gunzipped, unzipped
 
 # Read as UTF-8. A quoted value ends before a comma or the end of a line; anything else swallows records that follow.
 _QUOTED = re.compile(rb'(?:\A(?:\xef\xbb\xbf)?|[,\r\n])"(?:[^"]++|"")*+(?:"(?=[,\r\n]|\Z)(?P<closed>))?')
 _STRADDLING = "straddling"
+PARQUET_ROWS = 65_536
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How one file is read, and what to say of it."""
+class FileReading:
+    """How one file is read, and what an error of it names."""
 
     origin: str
     null: str
@@ -36,7 +38,7 @@ class Reading:
         return damaged(self.origin, what, self.remedy)
 
 
-def text_of(content: bytes, reading: Reading) -> pa.Table:
+def text_of(content: bytes, reading: FileReading) -> pa.Table:
     """Return the records of a file as text columns.
 
     Raises:
@@ -55,7 +57,7 @@ def text_of(content: bytes, reading: Reading) -> pa.Table:
     return table
 
 
-def _unpacked(content: bytes, ending: str, reading: Reading) -> bytes:
+def _unpacked(content: bytes, ending: str, reading: FileReading) -> bytes:
     if ending.endswith(".gz"):
         return gunzipped(content, reading.allowance)
     if ending.endswith(".zip"):
@@ -64,7 +66,7 @@ def _unpacked(content: bytes, ending: str, reading: Reading) -> bytes:
     return content
 
 
-def _from_csv(content: bytes, reading: Reading) -> pa.Table:
+def _from_csv(content: bytes, reading: FileReading) -> pa.Table:
     names = _header(content, reading)
     check_names(names, reading.origin, reading.remedy)
     _check_quotes(content, reading)
@@ -93,16 +95,16 @@ def _parse_csv(content: bytes, names: list[str], null: str, block_size: int | No
     )
 
 
-def _check_quotes(content: bytes, reading: Reading) -> None:
+def _check_quotes(content: bytes, reading: FileReading) -> None:
     if b'"' not in content:
         return
-    for found in _QUOTED.finditer(content):
-        if found["closed"] is None:
-            line = content.count(b"\n", 0, found.start() + 1) + 1
+    for match in _QUOTED.finditer(content):
+        if match["closed"] is None:
+            line = content.count(b"\n", 0, match.start() + 1) + 1
             raise reading.damaged(f"a quoted value begins in line {line} and does not end before a comma or an end of line")
 
 
-def _header(content: bytes, reading: Reading) -> list[str]:
+def _header(content: bytes, reading: FileReading) -> list[str]:
     """Read the first record: the names of the columns, which may hold quotes and line ends as any value."""
     text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", errors="surrogateescape", newline="")
     try:
@@ -115,21 +117,61 @@ def _header(content: bytes, reading: Reading) -> list[str]:
     return names
 
 
-def _from_json_lines(content: bytes, reading: Reading) -> pa.Table:
+def _from_json_lines(content: bytes, reading: FileReading) -> pa.Table:
     try:
         return json_lines(content)
     except NotJsonLines as error:
         raise reading.damaged(f"expected JSON Lines in UTF-8 ({error})") from error
 
 
-def _from_parquet(content: bytes, reading: Reading) -> pa.Table:
+def _from_parquet(content: bytes, reading: FileReading) -> pa.Table:
     try:
         return parquet_text(content, lambda names: check_names(names, reading.origin, reading.remedy), reading.allowance)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise reading.damaged(f"expected Parquet with flat columns ({str(error).strip()[:300]})") from error
 
 
-_PARSERS: dict[str, Callable[[bytes, Reading], pa.Table]] = {
+def parquet_text(content: bytes, check: Callable[[list[str]], None], allowance: Allowance) -> pa.Table:
+    """Return the rows with every column as text; ``check`` is given the names before anything is read.
+
+    It goes piece by piece, for a few bytes of Parquet can stand for gigabytes.
+
+    Repeated texts stay encoded until their size is known, so that nothing larger than allowed is ever unpacked.
+
+    Raises:
+        TooLarge: the values take more than is allowed.
+        pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, OSError: truncated, damaged or nested.
+    """
+    schema = pq.read_schema(pa.BufferReader(content))
+    check(schema.names)
+    texts = [field.name for field in schema if _is_text(field.type)]
+    file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
+    pieces = []
+    for batch in file.iter_batches(PARQUET_ROWS):
+        for column in batch.columns:
+            allowance.take(_size(column))
+        pieces.append(pa.record_batch({name: _as_text(batch.column(name)) for name in schema.names}))
+    return pa.Table.from_batches(pieces, pa.schema([(name, pa.string()) for name in schema.names]))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind))
+
+
+def _size(column: pa.Array) -> int:
+    if not isinstance(column, pa.DictionaryArray):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary).take(column.indices)
+    return int(pc.sum(lengths.cast(pa.int64())).as_py() or 0)
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    """Write values as text; bytes must be UTF-8."""
+    plain = column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
+    return plain.cast(pa.string())
+
+
+_PARSERS: dict[str, Callable[[bytes, FileReading], pa.Table]] = {
     ".csv": _from_csv,
     ".jsonl": _from_json_lines,
     ".ndjson": _from_json_lines,

@@ -15,10 +15,10 @@ class NotJsonLines(Exception):
 
 
 def json_lines(content: bytes) -> pa.Table:
-    """Return one row a line; a key that a line lacks is null. Columns are in the order they are first seen.
+    """Return one row a line; a key that a line lacks is null. Columns are in the order they are first met.
 
     Raises:
-        NotJsonLines: a line is no object, says a key twice, or is not UTF-8.
+        NotJsonLines: a line is no object, has a key twice, or is not UTF-8.
     """
     chunks: list[pa.Table] = []
     records: list[dict[str, str | None]] = []
@@ -39,12 +39,12 @@ def _table(records: list[dict[str, str | None]]) -> pa.Table:
 def _record(line: bytes, number: int) -> dict[str, str | None]:
     try:
         text = line.decode("utf-8")
-        found = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_object)
-        if not isinstance(found, dict):
+        fields = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_object)
+        if not isinstance(fields, dict):
             raise ValueError("it is no object")
-        nested = any(isinstance(value, dict | list) for value in found.values())
+        nested = any(isinstance(value, dict | list) for value in fields.values())
         exact = json.loads(text) if nested else {}
-        record = {name: value if type(value) is str else _text(value, exact.get(name)) for name, value in found.items()}
+        record = {name: value if type(value) is str else _text(value, exact.get(name)) for name, value in fields.items()}
         if b"\\u" in line:  # half of a surrogate pair is no text
             "".join(each or "" for each in (*record, *record.values())).encode()
         return record
@@ -53,11 +53,11 @@ def _record(line: bytes, number: int) -> dict[str, str | None]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
         raise ValueError(f"the key '{next(name for name in names if names.count(name) > 1)}' is there twice")
-    return found
+    return fields
 
 
 def _text(value: Any, exact: Any) -> str | None:

@@ -29,11 +29,11 @@ class Package:
     def read(self, night: Night | None) -> Delivery:  # noqa: ARG002 - it holds all nights
         """Return the records of the whole file."""
         reinstall = f"Install it again: uv pip install --reinstall {self.declared.distribution}."
-        path = self._found(reinstall)
+        path = self._path(reinstall)
         files = Files((str(path),), self.declared.null, reinstall, MAXIMUM_BYTES, MAXIMUM_CELL_BYTES)
         return Delivery(cached(files, self.cache), str(path), reinstall)
 
-    def _found(self, reinstall: str) -> Path:
+    def _path(self, reinstall: str) -> Path:
         """Read the distribution's RECORD; the package itself is never imported (it may not even import)."""
         name, file = self.declared.distribution, self.declared.file
         try:

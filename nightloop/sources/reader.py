@@ -1,7 +1,7 @@
 """Read files, in a folder or a bucket, into one table of text.
 
 Parsing (0.5 s for the flights of a year) would be the dearest part of a small night, so the text of a source that holds all
-nights is kept as Parquet in HOME/cache/sources, named by the digest of the files' bytes. The cache can be deleted at any time.
+nights is cached as Parquet in HOME/cache/sources, named by the digest of the files' bytes. Safe to delete at any time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from nightloop.errors import SourceUnavailable
 from nightloop.lake import filesystem
-from nightloop.sources.formats import Reading, text_of
+from nightloop.sources.formats import FileReading, text_of
 from nightloop.sources.text_table import damaged, finished, keep_copy
 from nightloop.sources.unpacking import Allowance
 
@@ -67,7 +67,7 @@ def _parsed(files: Files, contents: Iterator[tuple[str, bytes]]) -> pa.Table:
     allowance = Allowance(files.maximum_bytes)
     tables: list[pa.Table] = []
     for path, content in contents:
-        table = text_of(content, Reading(path, files.null, files.remedy, allowance))
+        table = text_of(content, FileReading(path, files.null, files.remedy, allowance))
         if tables and set(table.column_names) != set(tables[0].column_names):
             raise damaged(path, f"its columns differ from those of {files.paths[0]}, which belongs to it", files.remedy)
         tables.append(table.select(tables[0].column_names) if tables else table)
@@ -77,18 +77,18 @@ def _parsed(files: Files, contents: Iterator[tuple[str, bytes]]) -> pa.Table:
 def _contents(files: Files) -> Iterator[tuple[str, bytes]]:
     """Read the files one after the other; what is larger on disk than it may be unpacked is not read at all."""
     for path in files.paths:
-        held_by, at = filesystem(path)
+        store, at = filesystem(path)
         with source_errors(path, files.remedy):
-            size = held_by.get_file_info(at).size or 0
+            size = store.get_file_info(at).size or 0
             if size > files.maximum_bytes:
                 raise damaged(path, f"the file has {size} bytes; at most {files.maximum_bytes} are allowed", files.remedy)
-            with held_by.open_input_stream(at, compression=None) as stream:
+            with store.open_input_stream(at, compression=None) as stream:
                 content = stream.read()
         yield path, content
 
 
 class source_errors:
-    """Turn what disks and networks say of a source into one message: what, where, what to do."""
+    """Turn an error of a disk or network into one message: what, where, what to do."""
 
     def __init__(self, origin: str, remedy: str) -> None:
         self.origin, self.remedy = origin, remedy
@@ -100,13 +100,13 @@ class source_errors:
         """Raise SourceDamaged for what is not there or not readable, SourceUnavailable for what does not answer."""
         if not isinstance(error, OSError):
             return
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         local = not self.origin.startswith("s3://")
-        gone = isinstance(error, FileNotFoundError | PermissionError) or "access denied" in said.lower()
+        gone = isinstance(error, FileNotFoundError | PermissionError) or "access denied" in reason.lower()
         if local or gone:
-            raise damaged(self.origin, f"it cannot be read ({error.strerror or said})", self.remedy) from error
+            raise damaged(self.origin, f"it cannot be read ({error.strerror or reason})", self.remedy) from error
         raise SourceUnavailable(
-            f"the object store does not answer ({said}).",
+            f"the object store does not answer ({reason}).",
             where=self.origin,
             do="Check the AWS_… variables and the network, then run the stage again.",
         ) from error

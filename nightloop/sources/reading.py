@@ -5,114 +5,30 @@ A record that cannot be turned into the declared columns is refused with the rea
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import SecretStr
 
-from nightloop.definitions.connectors import Connector as Declared
+from nightloop.definitions.connectors import Connector as Declaration
 from nightloop.definitions.use_case import Source, UseCase
-from nightloop.expressions.types import ColumnType
 from nightloop.lake import Lake
 from nightloop.nights import Night, Nights, cutoff
 from nightloop.settings import connection
+from nightloop.sources.arrivals import TYPES, Arrival, Reading, Refused, Texts, raw_schema
 from nightloop.sources.connector import Connector, Delivery, SourceContext
-from nightloop.sources.evaluation import Place, evaluate
+from nightloop.sources.evaluation import FAILED, NIGHT, Place, evaluate, nightly_statement, snapshot_statement
 from nightloop.sources.factory import open_connector
-from nightloop.sources.statement import FAILED, NIGHT, nightly_statement, snapshot_statement
-from nightloop.sources.text_table import FLAW, OURS, ROW
-
-_TYPES: dict[ColumnType, pa.DataType] = {
-    "string": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
+from nightloop.sources.text_table import FLAW, ROW
 
 
-@dataclass(frozen=True)
-class Texts:
-    """The records of one file as they were read; loaded only when one must be shown."""
-
-    held: pa.Table | Path
-
-    @cached_property
-    def _table(self) -> pa.Table:
-        table = self.held if isinstance(self.held, pa.Table) else pq.read_table(self.held)
-        return table.drop_columns(list(OURS))
-
-    def records(self, rows: Sequence[int]) -> list[str]:
-        """Return records as JSON texts, columns in the order of the file."""
-        shown = self._table.take(pa.array(rows, pa.int64())).to_pylist()
-        return [json.dumps(record, ensure_ascii=False) for record in shown]
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A record that is not in the declared form."""
-
-    row: int
-    rule: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """What one night brought: rows in the declared form, the position of each in its file, and refused records."""
-
-    night: Night
-    rows: pa.Table
-    positions: pa.Array
-    refused: tuple[Refused, ...]
-    texts: Texts
-
-    @property
-    def rows_in(self) -> int:
-        """How many records arrived."""
-        return int(self.rows.num_rows) + len(self.refused)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A source's arrivals, night by night. A night is absent when the source has nothing for it."""
-
-    source: str
-    origin: str
-    arrivals: Mapping[Night, Arrival]
-    inputs: Mapping[str, int] = field(default_factory=dict)  # tables of the lake that were read, with their versions
-
-
-def by_night(connector: Declared) -> bool:
+def by_night(connector: Declaration) -> bool:
     """Whether every night is read on its own, and brings no record of another night."""
     return connector.each_night
-
-
-def raw_schema(source: Source) -> pa.Schema:
-    """Return the columns of a source's raw table (without ``night``): declared ones, then event_at and known_at.
-
-    A source by night always has known_at; a snapshot never does. A source whose records are revised carries event_night too
-    (the local date of event_at, never after the night) and withdrawn.
-    """
-    stamps = [("event_at", bool(source.event_at)), ("known_at", not source.is_snapshot)]
-    declared = [pa.field(name, _TYPES[column.type]) for name, column in source.columns.items()]
-    declared += [pa.field(name, _TYPES["timestamp"]) for name, wanted in stamps if wanted]
-    if source.revised_within:
-        declared += [pa.field("event_night", pa.date32()), pa.field("withdrawn", pa.bool_())]
-    return pa.schema(declared)
-
-
-def no_arrival(night: Night, source: Source) -> Arrival:
-    """Return what a silent night brings: no rows, in the raw table's columns."""
-    return Arrival(night, raw_schema(source).empty_table(), pa.array([], pa.int64()), (), Texts(pa.table({ROW: [], FLAW: []})))
 
 
 def read_source(
@@ -124,7 +40,7 @@ def read_source(
     definitions: Path,
     lake: Lake | None = None,
     connection: Callable[[str], SecretStr] = connection,
-    instead: Connector | None = None,
+    connector: Connector | None = None,
 ) -> Reading:
     """Read one source for a range of nights; a source that does not tell nights apart is read and evaluated once.
 
@@ -136,7 +52,7 @@ def read_source(
         definitions: folder of the use case's file; relative file patterns start at its parent.
         lake: where other use cases' tables are; needed by a source of kind table.
         connection: returns the address of a named connection.
-        instead: brings each night's records in place of what the source declares (the quarantine, which keeps them as read).
+        connector: brings each night's records in place of what the source declares (the quarantine holds them as read).
 
     Raises:
         SourceDamaged: what is there is not readable as declared.
@@ -146,12 +62,12 @@ def read_source(
     """
     source = use_case.sources[name]
     reader = _Reader(name, source, use_case, definitions)
-    if instead is not None:
-        return reader.own_nights(instead, nights)
-    around = SourceContext(definitions, use_case.use_case, use_case.first_night, use_case.time_zone, cache, lake, connection)
-    connector = open_connector(source.connector, around)
+    if connector is not None:
+        return reader.night_by_night(connector, nights)
+    context = SourceContext(definitions, use_case.use_case, use_case.first_night, use_case.time_zone, cache, lake, connection)
+    connector = open_connector(source.connector, context)
     if by_night(source.connector):
-        return reader.own_nights(connector, nights)
+        return reader.night_by_night(connector, nights)
     return reader.whole(connector, nights)
 
 
@@ -186,7 +102,7 @@ class _Reader:
         slices = ((night, table.filter(pc.equal(night_of, pa.scalar(night, pa.date32())))) for night in _present(night_of))
         return {night: self._arrival(night, rows, texts) for night, rows in slices}
 
-    def own_nights(self, connector: Connector, nights: Nights) -> Reading:
+    def night_by_night(self, connector: Connector, nights: Nights) -> Reading:
         """Read every night on its own; a record that belongs to another night is refused."""
         arrivals: dict[Night, Arrival] = {}
         inputs: dict[str, int] = {}
@@ -209,22 +125,22 @@ class _Reader:
     def _arrival(self, night: Night, table: pa.Table, texts: Texts) -> Arrival:
         """Part the records in the declared form from those that are not."""
         refused = self._refused(night, table)
-        keep = pc.invert(pc.is_in(table.column(ROW), pa.array([item.row for item in refused], pa.int64())))
-        good = table.filter(keep)
-        return Arrival(night, self._typed(night, good), good.column(ROW).combine_chunks(), refused, texts)
+        readable = pc.invert(pc.is_in(table.column(ROW), pa.array([item.row for item in refused], pa.int64())))
+        rows = table.filter(readable)
+        return Arrival(night, self._typed(night, rows), rows.column(ROW).combine_chunks(), refused, texts)
 
     def _refused(self, night: Night, table: pa.Table) -> tuple[Refused, ...]:
         flawed = table.filter(table.column(FLAW).is_valid()).select([ROW, FLAW]).to_pylist()
-        found = {record[ROW]: Refused(record[ROW], "record:size", record[FLAW]) for record in flawed}
+        refused = {record[ROW]: Refused(record[ROW], "record:size", record[FLAW]) for record in flawed}
         for name in (column for column in table.column_names if column.startswith(FAILED)):
             for row in table.filter(table.column(name)).column(ROW).to_pylist():
                 reason = f"'{name[1:]}' cannot be computed from this record."
-                found.setdefault(row, Refused(row, f"readable:{name[1:]}", reason))
+                refused.setdefault(row, Refused(row, f"readable:{name[1:]}", reason))
         if NIGHT in table.column_names:
             for rule, reason, rows in self._out_of_time(night, table):
                 for row in rows:
-                    found.setdefault(row, Refused(row, rule, reason))
-        return tuple(found[row] for row in sorted(found))
+                    refused.setdefault(row, Refused(row, rule, reason))
+        return tuple(refused[row] for row in sorted(refused))
 
     def _out_of_time(self, night: Night, table: pa.Table) -> Iterator[tuple[str, str, list[int]]]:
         """Yield (rule, reason, rows) of records that do not belong into this night, or were known too late for it."""
@@ -255,10 +171,10 @@ class _Reader:
             yield "night:too_late", reason, too_late.column(ROW).to_pylist()
 
     def _typed(self, night: Night, table: pa.Table) -> pa.Table:
-        """Give the rows the raw table's schema; a landing that no expression tells is the night's last instant."""
+        """Give the rows the raw table's schema; where no expression gives known_at, it is the night's last instant."""
         schema = raw_schema(self.source)
         if "known_at" in schema.names and "known_at" not in table.column_names:
-            landed = pa.scalar(cutoff(night, self.use_case.time_zone) - timedelta(microseconds=1), _TYPES["timestamp"])
+            landed = pa.scalar(cutoff(night, self.use_case.time_zone) - timedelta(microseconds=1), TYPES["timestamp"])
             table = table.append_column("known_at", pa.repeat(landed, table.num_rows))
         if self.source.revised_within:
             table = table.append_column("event_night", self._event_night(night, table))

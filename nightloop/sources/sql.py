@@ -19,7 +19,7 @@ from nightloop.errors import SourceDamaged, suggest
 from nightloop.nights import Night
 from nightloop.sources.connector import Delivery, SourceContext
 from nightloop.sources.sql_night import Clock, Statement, clock_of
-from nightloop.sources.sql_session import reading
+from nightloop.sources.sql_session import read_only_connection
 from nightloop.sources.text_table import check_names, damaged, finished
 from nightloop.sources.unpacking import Allowance, TooLarge
 
@@ -32,7 +32,7 @@ class Database:
     """One table of a database."""
 
     declared: SqlConnector
-    around: SourceContext
+    context: SourceContext
 
     @property
     def origin(self) -> str:
@@ -50,13 +50,13 @@ class Database:
             SourceDamaged: no such table or column; a value or the whole is larger than allowed.
             SourceUnavailable: the database does not answer.
         """
-        with reading(self.declared.connection, self.around.connection(self.declared.connection)) as connection:
+        with read_only_connection(self.declared.connection, self.context.connection(self.declared.connection)) as connection:
             columns = self._columns(connection)
             names = [str(column["name"]) for column in columns]
             clock = self._clock(connection, columns) if night is not None else None
             statement = self._statement(connection, names)
             if clock and night:
-                statement = clock.restrict(statement, night, with_unknown=night == self.around.first_night)
+                statement = clock.restrict(statement, night, with_unknown=night == self.context.first_night)
             text = self._text(connection, statement, names, clock, night)
         return Delivery(finished(text, self.declared.maximum_cell_bytes), self.origin, REMEDY) if text.num_rows else None
 
@@ -65,11 +65,11 @@ class Database:
         try:
             columns = inspector.get_columns(declared.table, schema=declared.schema_)
         except NoSuchTableError as error:
-            there = inspector.get_table_names(declared.schema_) + inspector.get_view_names(declared.schema_)
+            tables = inspector.get_table_names(declared.schema_) + inspector.get_view_names(declared.schema_)
             raise SourceDamaged(
                 f"there is no table or view '{declared.table}'.",
                 where=self.origin,
-                do=suggest(declared.table, there, "Tables and views"),
+                do=suggest(declared.table, tables, "Tables and views"),
             ) from error
         check_names([str(column["name"]) for column in columns], self.origin, REMEDY)
         return columns
@@ -83,7 +83,7 @@ class Database:
                 where=self.origin,
                 do=suggest(name, types, "Its columns"),
             )
-        clock = clock_of(name, types[name], connection.dialect.name, self.around.time_zone)
+        clock = clock_of(name, types[name], connection.dialect.name, self.context.time_zone)
         if clock is None:
             raise SourceDamaged(
                 f"the incremental column '{name}' is of type {types[name]!r} and tells no time.",
@@ -112,18 +112,18 @@ class Database:
         schema = pa.schema([(name, pa.string()) for name in names])
         pieces = []
         for rows in _pieces(connection.execution_options(yield_per=ROWS).execute(statement)):
-            kept = [row for row in rows if clock is None or night is None or self._belongs(clock, row, names, night)]
+            records = [row for row in rows if clock is None or night is None or self._belongs(clock, row, names, night)]
             try:
-                allowance.take(sum(len(value) for row in kept for value in row if value is not None))
+                allowance.take(sum(len(value) for row in records for value in row if value is not None))
             except TooLarge as error:
                 raise damaged(self.origin, str(error), "Declare a larger maximum_bytes.") from error
-            columns = zip(*kept, strict=True) if kept else ([] for _ in names)
+            columns = zip(*records, strict=True) if records else ([] for _ in names)
             pieces.append(pa.record_batch([pa.array(column, pa.string()) for column in columns], schema=schema))
         table = pa.Table.from_batches(pieces, schema)
         return table.sort_by([(name, "ascending") for name in names]) if table.num_rows else table
 
     def _belongs(self, clock: Clock, row: Sequence[str | None], names: list[str], night: Night) -> bool:
-        return clock.belongs(row[names.index(clock.name)], night, self.around.first_night)
+        return clock.belongs(row[names.index(clock.name)], night, self.context.first_night)
 
 
 def _column(name: str) -> sa.ColumnClause[Any]:

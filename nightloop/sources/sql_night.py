@@ -41,7 +41,7 @@ class Clock:
     def restrict(self, statement: Statement, night: Night, *, with_unknown: bool) -> Statement:
         """Add the condition that only rows of the night are read, and (with_unknown) those whose time cannot be told."""
         if self.kind == "text":
-            return statement if with_unknown else statement.where(self._days_around(night))
+            return statement if with_unknown else statement.where(self._days_near(night))
         column: sa.ColumnClause[Any] = sa.column(sa.quoted_name(self.name, quote=True))
         within: sa.ColumnElement[bool]
         if self.kind == "date":
@@ -60,10 +60,10 @@ class Clock:
         """Whether a row that was read is one of the night; one whose time cannot be told is one of the first."""
         if self.kind != "text":
             return True
-        told = self._night_of(value)
-        return told == night or (told is None and night == first_night)
+        row_night = self._night_of(value)
+        return row_night == night or (row_night is None and night == first_night)
 
-    def _days_around(self, night: Night) -> sa.ColumnElement[bool]:
+    def _days_near(self, night: Night) -> sa.ColumnElement[bool]:
         column: sa.ColumnElement[Any] = sa.column(sa.quoted_name(self.name, quote=True), sa.String)
         if self.dialect == "postgresql":
             column = sa.collate(sa.cast(column, sa.Text), "C")
@@ -86,13 +86,13 @@ class Clock:
 
 def clock_of(name: str, kind: sa.types.TypeEngine[Any], dialect: str, time_zone: str) -> Clock | None:
     """Return the clock of a column, or None when its type tells no time."""
-    found: Kind | None = None
+    clock_kind: Kind | None = None
     if dialect == "sqlite":
-        found = "text"  # whatever the column was declared as, SQLite keeps texts
+        clock_kind = "text"  # whatever the column was declared as, SQLite keeps texts
     elif isinstance(kind, sa.DateTime):
-        found = "instant" if kind.timezone else "local"
+        clock_kind = "instant" if kind.timezone else "local"
     elif isinstance(kind, sa.Date):
-        found = "date"
+        clock_kind = "date"
     elif isinstance(kind, sa.String):
-        found = "text"
-    return Clock(name, found, dialect, time_zone) if found else None
+        clock_kind = "text"
+    return Clock(name, clock_kind, dialect, time_zone) if clock_kind else None

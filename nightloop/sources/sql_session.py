@@ -22,7 +22,7 @@ SECONDS = 10
 
 
 @contextmanager
-def reading(name: str, address: SecretStr) -> Iterator[sa.Connection]:
+def read_only_connection(name: str, address: SecretStr) -> Iterator[sa.Connection]:
     """Open a connection that sees one state of the database and cannot change it.
 
     Args:
@@ -50,12 +50,12 @@ def _parsed(name: str, address: SecretStr) -> sa.URL:
     if backend not in ("sqlite", "postgresql"):
         raise UsageError(
             f"the connection '{name}' names {backend}; a source is on SQLite or PostgreSQL.",
-            do=f"Write {_held(name)} as sqlite:////folder/shop.db or postgresql+psycopg2://reader:password@host/database.",
+            do=f"Write {_address_place(name)} as sqlite:////folder/shop.db or postgresql+psycopg2://reader:password@host/database.",
         )
     return url
 
 
-def _held(name: str) -> str:
+def _address_place(name: str) -> str:
     """Say where a person finds the address of a connection."""
     return f"NIGHTLOOP_CONNECTION_{name.upper()} (or Airflow's connection nightloop_{name})"
 
@@ -67,7 +67,7 @@ def _sqlite(name: str, url: sa.URL) -> sa.Engine:
         raise SourceDamaged(
             f"the database of the connection '{name}' does not exist.",
             where=str(path),
-            do=f"Put it there, or correct {_held(name)}.",
+            do=f"Put it there, or correct {_address_place(name)}.",
         )
 
     def connect() -> sqlite3.Connection:
@@ -102,18 +102,18 @@ def _database_errors(name: str, url: sa.URL) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        said = " ".join(str(error.orig).split())[:300]
+        reason = " ".join(str(error.orig).split())[:300]
         for secret in (url.password, *(value for values in url.normalized_query.values() for value in values)):
             if secret:
-                said = said.replace(str(secret), "***")
+                reason = reason.replace(str(secret), "***")
         where = url.set(query={}).render_as_string(hide_password=True)
-        silent = "locked" in said if url.get_backend_name() == "sqlite" else isinstance(error, OperationalError)
+        silent = "locked" in reason if url.get_backend_name() == "sqlite" else isinstance(error, OperationalError)
         if silent:
             raise SourceUnavailable(
-                f"the database does not answer ({said}).",
+                f"the database does not answer ({reason}).",
                 where=where,
-                do=f"Check {_held(name)} and that the database runs, then run the stage again.",
+                do=f"Check {_address_place(name)} and that the database runs, then run the stage again.",
             ) from None
         raise SourceDamaged(
-            f"the database refuses to read ({said}).", where=where, do="Check the rights of the account and the table."
+            f"the database refuses to read ({reason}).", where=where, do="Check the rights of the account and the table."
         ) from None

@@ -23,7 +23,7 @@ class Table:
     """A table of the lake, night by night."""
 
     declared: TableConnector
-    around: SourceContext
+    context: SourceContext
     lake: Lake
 
     @property
@@ -48,12 +48,12 @@ class Table:
         return delivery if text.num_rows else None
 
     def _check_cutoff(self, night: Night) -> None:
-        other = load_use_case(self.declared.use_case, self.around.definitions)
-        if cutoff(night, other.time_zone) <= cutoff(night, self.around.time_zone):
+        other = load_use_case(self.declared.use_case, self.context.definitions)
+        if cutoff(night, other.time_zone) <= cutoff(night, self.context.time_zone):
             return
         raise DefinitionError(
             f"the night {night} of '{other.use_case}' ends later ({other.time_zone}) than that of "
-            f"'{self.around.use_case}' ({self.around.time_zone}): its table knows what is not known here yet.",
-            where=f"{self.around.definitions.name}/{self.around.use_case}.yaml",
+            f"'{self.context.use_case}' ({self.context.time_zone}): its table knows what is not known here yet.",
+            where=f"{self.context.definitions.name}/{self.context.use_case}.yaml",
             do="Give both use cases the same time zone.",
         )

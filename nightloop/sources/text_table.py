@@ -1,6 +1,6 @@
-"""Tables of text columns: records as they were read, the position of each, and what makes one unfit to be read on.
+"""Tables of text columns: records as they were read, the position of each, and what makes one invalid.
 
-A record is unfit when a value is larger than the connector allows: it goes to quarantine. Everything else about a record is
+A record is invalid when a value is larger than the connector allows: it goes to quarantine. Everything else about a record is
 judged later, by its expressions and its contract.
 """
 

@@ -1,4 +1,4 @@
-"""Unpack gzip and zip without trusting what they say of their size."""
+"""Unpack gzip and zip without trusting the size they claim."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Allowance:
             raise TooLarge(f"unpacked it has more than the {self.maximum} bytes that are allowed")
 
 
-def unzipped(content: bytes, ending: str, allowance: Allowance) -> bytes:
+def unzipped(packed: bytes, ending: str, allowance: Allowance) -> bytes:
     """Return the one member of a zip whose name has the ending, whatever size the zip claims for it.
 
     Raises:
@@ -53,7 +53,7 @@ def unzipped(content: bytes, ending: str, allowance: Allowance) -> bytes:
         TooLarge: it unpacks to more than is allowed.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             members = [entry for entry in archive.namelist() if entry.lower().endswith(ending)]
             if len(members) != 1:
                 raise NotUnpacked(f"expected one {ending} in the zip, found {len(members)}")
@@ -63,7 +63,7 @@ def unzipped(content: bytes, ending: str, allowance: Allowance) -> bytes:
         raise NotUnpacked(f"expected a zip with one {ending} in it, but it does not unpack ({error})") from error
 
 
-def gunzipped(content: bytes, allowance: Allowance) -> bytes:
+def gunzipped(packed: bytes, allowance: Allowance) -> bytes:
     """Return the content of a gzip file.
 
     Raises:
@@ -71,15 +71,15 @@ def gunzipped(content: bytes, allowance: Allowance) -> bytes:
         TooLarge: it unpacks to more than is allowed.
     """
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
             return _all_of(stream, allowance)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise NotUnpacked(f"expected a gzip file, but it does not unpack ({error})") from error
 
 
 def _all_of(stream: Stream, allowance: Allowance) -> bytes:
-    held = io.BytesIO()
+    content = io.BytesIO()
     while piece := stream.read(CHUNK):
         allowance.take(len(piece))
-        held.write(piece)
-    return held.getvalue()
+        content.write(piece)
+    return content.getvalue()

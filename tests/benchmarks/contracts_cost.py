@@ -1,4 +1,4 @@
-"""What judging a night of a million rows costs: the first look, and the engines of Great Expectations, beside ingest itself."""
+"""What judging a night of a million rows costs: the fast path, and the engines of Great Expectations, beside ingest itself."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from jobs import ingest
-from nightloop.contracts import Contract, Rule, great_expectations_engine, judge, load_contract, numbers
-from nightloop.contracts.summaries import summary
+from nightloop.contracts import Contract, Rule, great_expectations_engine, judge, load_contract, parameters_of
+from nightloop.contracts.history_limits import summary
 from nightloop.definitions import load_use_case
 from nightloop.nights import one
 from nightloop.settings import load_settings
@@ -119,10 +119,10 @@ def _lay_out(folder: Path) -> None:
 
 def _ways(contract: Contract, rows: pa.Table, folder: Path) -> tuple[float, float, list[tuple[str, float, str]]]:
     """Return seconds of judging as ingest does, of the summary, and by each engine: name, seconds, what else it takes."""
-    past = numbers(NIGHT, "UTC", {}, contract)
-    ours = min(_seconds(lambda: judge(contract, rows, past, refused=0, cache=folder / "none")) for _ in range(3))
+    parameters = parameters_of(NIGHT, "UTC", {}, contract)
+    ours = min(_seconds(lambda: judge(contract, rows, parameters, refused=0, cache=folder / "none")) for _ in range(3))
     summed = min(_seconds(lambda: summary(rows)) for _ in range(3))
-    rules = [replace(rule, kwargs=past.arguments(rule) or {}) for rule in contract.rules]
+    rules = [replace(rule, kwargs=parameters.arguments(rule) or {}) for rule in contract.rules]
     imported = _seconds(great_expectations_engine._batch_definition)
     pandas = min(_seconds(lambda: great_expectations_engine.run(rules, rows)) for _ in range(2))
     ways = [("Great Expectations, pandas", pandas, f"import {imported:.1f} s")]
@@ -198,7 +198,7 @@ def _seconds(work: Callable[[], object]) -> float:
 def _told(whole: float, ours: float, summed: float, ways: list[tuple[str, float, str]]) -> str:
     without = whole - ours - summed
     lines: list[list[object]] = [
-        ["first look (ours; Great Expectations for the rest)", f"{ours:.2f} s", f"{ours / whole:.0%}", "no import"],
+        ["fast path (ours; Great Expectations for the rest)", f"{ours:.2f} s", f"{ours / whole:.0%}", "no import"],
         ["... with the summary for later nights", f"{ours + summed:.2f} s", f"{(ours + summed) / whole:.0%}", "no import"],
     ]
     lines += [[name, f"{taken:.2f} s", f"{taken / (without + taken):.0%}", more] for name, taken, more in ways]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightloop.contracts import Contract, History, Judgement, check_contracts, load_contract
+from nightloop.contracts import Contract, History, Judgement, load_contract, parameters_of
 from nightloop.contracts import judge as judge_night
-from nightloop.contracts import numbers as numbers_of
-from nightloop.contracts.history_limits import RECENT_NIGHTS, usual_rows
+from nightloop.contracts.history_limits import RECENT_NIGHTS, typical_rows
+from nightloop.contracts.mistakes import contract_mistakes
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.errors import DefinitionError
 from nightloop.settings import REPOSITORY
@@ -48,13 +49,13 @@ def numbers(history: dict[date, int] | None = None) -> dict[date, History]:
     return counted(history or {})
 
 
-def judge(suite: Contract, rows: pa.Table, refused: int, past: dict[date, History], cache: Path) -> Judgement:
+def judge(suite: Contract, rows: pa.Table, refused: int, history: dict[date, History], cache: Path) -> Judgement:
     """Judge rows of NIGHT, given what was published before."""
-    return judge_night(suite, rows, numbers_of(NIGHT, "America/New_York", past, suite), refused=refused, cache=cache)
+    return judge_night(suite, rows, parameters_of(NIGHT, "America/New_York", history, suite), refused=refused, cache=cache)
 
 
 UNIQUE = "expect_column_values_to_be_unique | {column: key} | quarantine"
-SHORT = "expect_column_value_lengths_to_be_between | {column: key, max_value: 3} | quarantine"  # not one of the first look
+SHORT = "expect_column_value_lengths_to_be_between | {column: key, max_value: 3} | quarantine"  # not one of the fast path
 UNIQUE_PAIR = "expect_compound_columns_to_be_unique | {column_list: [key, part]} | quarantine"
 POSITIVE = "expect_column_values_to_be_between | {column: amount, min_value: 0} | quarantine"
 ROWS = "expect_table_row_count_to_be_between | {min_value: {$PARAMETER: rows_low}, max_value: {$PARAMETER: rows_high}} | fail"
@@ -70,7 +71,8 @@ def test_every_source_has_a_suite_and_every_suite_a_source() -> None:
 def test_every_rule_of_ours_is_one_that_great_expectations_knows() -> None:
     for name in use_case_names(REPOSITORY / "feature_defs"):
         use_case = load_use_case(name, REPOSITORY / "feature_defs")
-        assert check_contracts(use_case, REPOSITORY / "great_expectations") >= 2 * len(use_case.sources)
+        rules, mistakes = contract_mistakes(use_case, REPOSITORY / "great_expectations")
+        assert (rules >= 2 * len(use_case.sources), mistakes) == (True, [])
 
 
 def test_every_source_s_key_is_guarded_as_unique() -> None:
@@ -83,10 +85,10 @@ def test_every_source_s_key_is_guarded_as_unique() -> None:
 
 
 def test_a_suite_without_a_source_is_a_mistake(shop: Shop) -> None:
-    assert check_contracts(shop.use_case, shop.settings.contracts) == 5
+    assert contract_mistakes(shop.use_case, shop.settings.contracts) == (5, [])
     shop.write("great_expectations/shop/order.yaml", "name: order")
-    with pytest.raises(DefinitionError, match=r"order\.yaml.*guards no source of 'shop'.*Did you mean 'orders'"):
-        check_contracts(shop.use_case, shop.settings.contracts)
+    _, (mistake,) = contract_mistakes(shop.use_case, shop.settings.contracts)
+    assert re.search(r"order\.yaml.*guards no source of 'shop'.*Did you mean 'orders'", str(mistake))
 
 
 def test_great_expectations_folder_holds_data_only() -> None:
@@ -145,7 +147,7 @@ def test_rows_that_break_a_rule_are_set_aside_by_the_first_rule_they_break(tmp_p
         3: "values_to_be_unique(key)",
         4: "values_to_be_between(amount)",
     }
-    assert found.kept.column("key").to_pylist() == ["a", "c"]
+    assert found.publishable.column("key").to_pylist() == ["a", "c"]
     assert found.breaches == ()
 
 
@@ -176,7 +178,7 @@ def test_a_rule_that_fails_the_night_looks_at_the_rows_that_are_left(tmp_path: P
 def test_a_warning_is_told_and_stops_nothing(tmp_path: Path) -> None:
     suite = contract(tmp_path, "expect_column_values_to_not_be_null | {column: amount, mostly: 0.9} | warn")
     found = judge(suite, table(("a", 1, 5), ("b", 1, None)), 0, numbers(), tmp_path)
-    assert (found.breaches, found.kept.num_rows) == ((), 2)
+    assert (found.breaches, found.publishable.num_rows) == ((), 2)
     assert [warning.rule for warning in found.warnings] == ["values_to_not_be_null(amount)"]
 
 
@@ -219,11 +221,11 @@ def test_usual_rows_come_from_the_28_nights_before_only(history: dict[date, int]
     elsewhere = {
         night: rows for night, rows in other.items() if night not in before and not 0 < (NIGHT - night).days <= RECENT_NIGHTS
     }
-    assert usual_rows(NIGHT, counted(before | elsewhere)) == usual_rows(NIGHT, counted(before))
+    assert typical_rows(NIGHT, counted(before | elsewhere)) == typical_rows(NIGHT, counted(before))
 
 
 def test_usual_rows_are_those_of_the_same_weekday_where_there_are_enough() -> None:
     history = {NIGHT - timedelta(days=days): 10 if days % 7 else 500 for days in range(1, 29)}
-    assert usual_rows(NIGHT, counted(history)) == 500
-    assert usual_rows(NIGHT, counted({night: rows for night, rows in history.items() if (NIGHT - night).days < 8})) == 10
-    assert usual_rows(NIGHT, {}) is None
+    assert typical_rows(NIGHT, counted(history)) == 500
+    assert typical_rows(NIGHT, counted({night: rows for night, rows in history.items() if (NIGHT - night).days < 8})) == 10
+    assert typical_rows(NIGHT, {}) is None

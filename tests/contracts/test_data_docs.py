@@ -68,9 +68,11 @@ def test_building_the_pages_publishes_nothing(taken_in: Shop) -> None:
     assert taken_in.workspace.ledger.events("shop") == events
 
 
-def test_a_first_look_that_differs_from_great_expectations_is_an_error(taken_in: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contracts, "look", lambda rule, _table: Result(False, (0,), "") if "unique" in rule.type else None)
-    with pytest.raises(AssertionError, match=r"orders\.yaml:4: the first look found"):
+def test_a_fast_path_that_differs_from_great_expectations_is_an_error(taken_in: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        contracts, "fast_result", lambda rule, _table: Result(False, (0,), "") if "unique" in rule.type else None
+    )
+    with pytest.raises(AssertionError, match=r"orders\.yaml:4: the fast path gives"):
         contracts.build(taken_in.use_case, NIGHT, taken_in.workspace)
 
 

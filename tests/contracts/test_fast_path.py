@@ -1,4 +1,4 @@
-"""What is answered at a first look is what Great Expectations answers: the same verdict, the same rows, the same figures."""
+"""What the fast path answers is what Great Expectations answers: the same verdict, the same rows, the same figures."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from nightloop.contracts import load_contract
-from nightloop.contracts.fast_path import _ROWS, look
+from nightloop.contracts.fast_path import ROW_RULES, fast_result
+from nightloop.contracts.fast_path_columns import COLUMN_RULES
 from nightloop.contracts.great_expectations_engine import run
 from nightloop.contracts.suite import Rule
-from nightloop.contracts.whole_columns import WHOLE
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.settings import REPOSITORY
 from nightloop.sources import raw_schema
@@ -123,8 +123,8 @@ NOT_SHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)  # each example asks 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=NOT_SHRUNK)
 @given(table=tables)
-def test_a_first_look_sees_what_great_expectations_sees(table: pa.Table) -> None:
-    looked = [(item, look(item, table)) for item in RULES]
+def test_the_fast_path_answers_as_great_expectations_does(table: pa.Table) -> None:
+    looked = [(item, fast_result(item, table)) for item in RULES]
     answered = [(item, found) for item, found in looked if found is not None]
     assert len(answered) >= 30  # some columns without a value are left to the library
     for (item, found), judged in zip(answered, run([item for item, _ in answered], table), strict=True):
@@ -143,8 +143,8 @@ def figures(observed: str) -> str | float:
         return said[:6]
 
 
-def test_every_kind_of_rule_that_a_first_look_answers_is_compared() -> None:
-    assert {item.type for item in RULES} == {*_ROWS, *WHOLE}
+def test_every_kind_of_rule_that_the_fast_path_answers_is_compared() -> None:
+    assert {item.type for item in RULES} == {*ROW_RULES, *COLUMN_RULES}
 
 
 @pytest.mark.parametrize(
@@ -159,19 +159,19 @@ def test_every_kind_of_rule_that_a_first_look_answers_is_compared() -> None:
     ],
     ids=lambda item: f"{item.name} {sorted(item.kwargs)}",
 )
-def test_what_a_first_look_does_not_know_is_left_to_great_expectations(left: Rule) -> None:
-    assert look(left, SCHEMA.empty_table()) is None
+def test_what_the_fast_path_does_not_know_is_left_to_great_expectations(left: Rule) -> None:
+    assert fast_result(left, SCHEMA.empty_table()) is None
 
 
 def test_a_pair_with_a_missing_value_is_left_to_great_expectations_unless_the_rule_says_what_it_means() -> None:
     pair = rule("column_pair_values_a_to_be_greater_than_b", column_A="whole", column_B="second")
-    assert look(pair, pa.table({"whole": [1, None], "second": [0, 1]})) is None
+    assert fast_result(pair, pa.table({"whole": [1, None], "second": [0, 1]})) is None
 
 
 def test_a_night_of_our_use_cases_needs_no_import_of_the_library(tmp_path: Path) -> None:
-    """Each rule of a suite we ship is of a kind that is answered at a first look."""
+    """Each rule of a suite we ship is of a kind that is answered by the fast path."""
     for name in use_case_names(REPOSITORY / "feature_defs"):
         use_case = load_use_case(name, REPOSITORY / "feature_defs")
         for source, declared in use_case.sources.items():
             suite = load_contract(REPOSITORY / "great_expectations", use_case.contracts_of, source, raw_schema(declared).names)
-            assert {item.type for item in suite.rules} <= {*_ROWS, *WHOLE}, (name, source)
+            assert {item.type for item in suite.rules} <= {*ROW_RULES, *COLUMN_RULES}, (name, source)

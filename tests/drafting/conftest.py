@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nightloop.drafting import Draft, Wishes, draft_use_case
+from nightloop.drafting import Draft, DraftOptions, draft_use_case
 
 Row = Sequence[object]
 
@@ -37,8 +37,8 @@ class House:
             csv.writer(file).writerows([header, *rows])
         return path
 
-    def draft(self, source: Path | str, name: str = "new_one", **wishes: object) -> Draft:
-        return draft_use_case(name, str(source), Wishes(**wishes), self.definitions)  # type: ignore[arg-type]
+    def draft(self, source: Path | str, name: str = "new_one", **options: object) -> Draft:
+        return draft_use_case(name, str(source), DraftOptions(**options), self.definitions)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -204,7 +204,7 @@ def test_wishes_come_before_guesses(house):
 
 
 @pytest.mark.parametrize(
-    ("wishes", "said"),
+    ("options", "said"),
     [
         ({"label": "labl"}, "Did you mean 'label'"),
         ({"key": ("idd",)}, "there is no column 'idd'"),
@@ -213,9 +213,9 @@ def test_wishes_come_before_guesses(house):
         ({"time_zone": "Mars/Base"}, "is no time zone"),
     ],
 )
-def test_a_wish_that_does_not_fit_is_refused_with_a_way_out(wishes, said, house):
+def test_a_wish_that_does_not_fit_is_refused_with_a_way_out(options, said, house):
     with pytest.raises(UsageError, match=re.escape(said)) as error:
-        house.draft(small(house, ["1", "2"]), **wishes)
+        house.draft(small(house, ["1", "2"]), **options)
     assert error.value.do
 
 

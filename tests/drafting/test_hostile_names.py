@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nightloop.drafting import Wishes, draft_use_case
+from nightloop.drafting import DraftOptions, draft_use_case
 from nightloop.drafting.yaml_text import comment, flow
 
 HOSTILE = [
@@ -51,11 +51,11 @@ def drafted(names: list[str], values: list[str], labels: tuple[str, ...] = ("0",
             "the label": [labels[i // 3 % len(labels)] for i in range(count)],
         }
         pq.write_table(pa.table({**fixed, **columns}), path)
-        wishes = Wishes(label="the label", key=("id of it",), event_at="when at")
-        draft = draft_use_case("new_one", str(path), wishes, Path(folder) / "feature_defs")
+        options = DraftOptions(label="the label", key=("id of it",), event_at="when at")
+        draft = draft_use_case("new_one", str(path), options, Path(folder) / "feature_defs")
     assert (draft.read, draft.refused) == (count, 0)
-    originals = [column.seen.original for column in draft.plan.fields if column.seen]
-    told = [column.seen.original for column in draft.plan.outcome_fields if column.seen]
+    originals = [column.profile.original for column in draft.plan.fields if column.profile]
+    told = [column.profile.original for column in draft.plan.outcome_fields if column.profile]
     assert {*originals, *told, *draft.plan.left_out} == {*fixed, *names}
 
 

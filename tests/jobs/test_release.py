@@ -12,16 +12,16 @@ from jobs.commands import quarantine
 from jobs.commands.command_line import main
 from jobs.published import Published
 from jobs.raw_tables import RawTables
-from jobs.release import Wanted
-from nightloop.contracts.releases import RELEASED, record_digest
+from jobs.release import ReleaseRequest
+from nightloop.contracts.quarantine import RELEASED, record_digest
 from nightloop.errors import ContractBroken, NotReady, UsageError
 from nightloop.nights import one, parse_nights
 from tests.fixtures_ingest import ORDERS, Shop, order
 
 NIGHT = date(2024, 3, 2)
 AT = "2024-03-02T12:00:00Z"
-FIX = Wanted(reason="the till writes refunds", by="ada")
-ACCEPT = Wanted(reason="counted by hand", by="bob", accept=True)
+FIX = ReleaseRequest(reason="the till writes refunds", by="ada")
+ACCEPT = ReleaseRequest(reason="counted by hand", by="bob", accept=True)
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def take_in(shop: Shop) -> list[Published]:
     return ingest.run(shop.use_case, one(NIGHT), shop.workspace)
 
 
-def let_go(shop: Shop, wanted: Wanted) -> list[Published]:
-    return release.run(shop.use_case, NIGHT, shop.workspace, wanted)
+def let_go(shop: Shop, request: ReleaseRequest) -> list[Published]:
+    return release.run(shop.use_case, NIGHT, shop.workspace, request)
 
 
 def allow(shop: Shop, lowest: int) -> None:
@@ -91,7 +91,7 @@ def test_without_a_fix_nothing_is_released_and_nothing_is_told(refunds: Shop) ->
 
 def test_a_person_can_let_a_record_in_although_it_breaks_the_rule(refunds: Shop) -> None:
     one_record = digest_of(refunds, "refund-2")
-    let_go(refunds, Wanted(ACCEPT.reason, ACCEPT.by, record=one_record[:12], accept=True))
+    let_go(refunds, ReleaseRequest(ACCEPT.reason, ACCEPT.by, record=one_record[:12], accept=True))
     assert orders(refunds) == ["good-0", "good-1", "good-2", "refund-2"]
     assert held(refunds) == ["odd", "refund-1"]
     (event,) = refunds.workspace.ledger.events("shop", kind=RELEASED)
@@ -172,7 +172,7 @@ def test_of_records_that_contradict_each_other_a_person_chooses_one(shop: Shop) 
         let_go(shop, ACCEPT)
     records = shop.workspace.lake.read("shop/quarantine", one(NIGHT), ["record"]).column(0).to_pylist()
     right = next(record_digest(record) for record in records if json.loads(record)["amount"] == "2")
-    let_go(shop, Wanted("the till's own log says 2", "ada", record=right, accept=True))
+    let_go(shop, ReleaseRequest("the till's own log says 2", "ada", record=right, accept=True))
     before = digests(shop)
     assert orders(shop) == ["good-0", "good-1", "good-2", "twice"]
     take_in(shop)
@@ -199,18 +199,22 @@ def test_a_night_that_was_never_published_has_nothing_to_join(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize(
-    "wanted",
-    [Wanted("why", "ada", source="visits"), Wanted("why", "ada", rule="no such"), Wanted("why", "ada", record="00ff00")],
+    "release_request",
+    [
+        ReleaseRequest("why", "ada", source="visits"),
+        ReleaseRequest("why", "ada", rule="no such"),
+        ReleaseRequest("why", "ada", record="00ff00"),
+    ],
 )
-def test_records_that_are_not_in_quarantine_cannot_be_asked_for(refunds: Shop, wanted: Wanted) -> None:
+def test_records_that_are_not_in_quarantine_cannot_be_asked_for(refunds: Shop, release_request: ReleaseRequest) -> None:
     with pytest.raises(UsageError, match=r"no such record is in quarantine.*jobs quarantine shop 2024-03-02"):
-        let_go(refunds, wanted)
+        let_go(refunds, release_request)
 
 
-@pytest.mark.parametrize("wanted", [Wanted(" ", "ada"), Wanted("why", "")])
-def test_a_release_without_a_reason_or_a_name_is_refused(refunds: Shop, wanted: Wanted) -> None:
+@pytest.mark.parametrize("release_request", [ReleaseRequest(" ", "ada"), ReleaseRequest("why", "")])
+def test_a_release_without_a_reason_or_a_name_is_refused(refunds: Shop, release_request: ReleaseRequest) -> None:
     with pytest.raises(UsageError, match="a reason and a name"):
-        let_go(refunds, wanted)
+        let_go(refunds, release_request)
 
 
 def test_the_quarantine_is_shown_by_rule_with_examples(refunds: Shop) -> None:

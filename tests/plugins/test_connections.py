@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from nightloop.definitions.connectors import SqlConnector
 from nightloop.errors import UsageError
 from nightloop.nights import one
-from nightloop.sources.sql_session import reading
+from nightloop.sources.sql_session import read_only_connection
 from plugins.connections import source_connection
 from plugins.operators import open_use_case
 
@@ -39,7 +39,7 @@ def test_no_extra_of_a_connection_can_undo_that_the_session_only_reads(monkeypat
 def test_a_connection_of_another_kind_of_database_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     airflow_has(monkeypatch, "nightloop_shop", conn_type="mysql", host="db", schema="shop", password=ODD)
     address = source_connection("shop")
-    with pytest.raises(UsageError, match="the connection 'shop' names mysql") as refused, reading("shop", address):
+    with pytest.raises(UsageError, match="the connection 'shop' names mysql") as refused, read_only_connection("shop", address):
         pass
     assert ODD not in str(refused.value)
 

@@ -18,7 +18,7 @@ from jobs import ingest
 from nightloop.errors import SourceDamaged, SourceUnavailable, UsageError
 from nightloop.nights import cutoff, parse_nights
 from nightloop.sources.sql_night import clock_of
-from nightloop.sources.sql_session import reading
+from nightloop.sources.sql_session import read_only_connection
 from tests.fixtures_ingest import SHOP, Shop
 
 VARIABLE = "NIGHTLOOP_CONNECTION_WAREHOUSE"
@@ -171,7 +171,7 @@ def test_a_connection_of_a_source_cannot_write(warehouse: Warehouse, write: str)
     warehouse.orders(("kept", "2024-03-05 12:00:00"))
     with (
         pytest.raises((SourceDamaged, SourceUnavailable), match=r"read-?only"),
-        reading("warehouse", SecretStr(warehouse.url)) as connection,
+        read_only_connection("warehouse", SecretStr(warehouse.url)) as connection,
     ):
         connection.exec_driver_sql(write)
         connection.commit()
@@ -218,7 +218,7 @@ def test_a_value_that_is_too_large_is_quarantined(shop: Shop, warehouse: Warehou
 
 def test_the_file_of_sqlite_is_opened_so_that_no_pragma_makes_it_writable(sqlite_url: str) -> None:
     warehouse = Warehouse(sqlite_url, "TEXT")
-    with pytest.raises(SourceDamaged, match="readonly"), reading("warehouse", SecretStr(sqlite_url)) as connection:
+    with pytest.raises(SourceDamaged, match="readonly"), read_only_connection("warehouse", SecretStr(sqlite_url)) as connection:
         connection.exec_driver_sql("PRAGMA query_only = OFF")
         connection.exec_driver_sql("INSERT INTO orders (order_id) VALUES ('x')")
         connection.commit()

@@ -80,17 +80,17 @@ def test_the_message_says_which_file_since_when_what_is_there_and_what_to_do() -
 
 def test_a_look_tells_files_sizes_and_the_marker_that_is_awaited(tmp_path: Path) -> None:
     there = folder(tmp_path, pattern="in/{night}/*", complete_when="in/{night}/_END")
-    assert there.look(NIGHT).files == ()
+    assert there.listing(NIGHT).files == ()
     file = tmp_path / f"in/{NIGHT}/a.csv"
     file.parent.mkdir(parents=True)
     file.write_text("x\n1\n")
     os.utime(file, (1_700_000_000, 1_700_000_000))
-    seen = there.look(NIGHT)
+    seen = there.listing(NIGHT)
     assert (seen.files, seen.awaited) == (((str(file), 4),), str(file.with_name("_END")))
     assert seen.written_at == datetime.fromtimestamp(1_700_000_000, UTC)
     file.with_name("_END").touch()
-    assert there.look(NIGHT).awaited is None
-    assert there.look(NIGHT).files == seen.files, "the marker is no file of records, though the pattern matches it"
+    assert there.listing(NIGHT).awaited is None
+    assert there.listing(NIGHT).files == seen.files, "the marker is no file of records, though the pattern matches it"
 
 
 def test_an_unfinished_delivery_is_not_read(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.release import Wanted
+from jobs.release import ReleaseRequest
 from nightloop.definitions.use_case import UseCase
 from nightloop.nights import Night, Nights, one
 from tests.features.shop import draw_history
@@ -51,7 +51,7 @@ class Case:
 INGESTED = (Step("ingest", NIGHTS),)
 BUILT = (*INGESTED, Step("features", NIGHTS))
 TWO_CLOCKS = {"as_known_at": str(NIGHTS.last)}
-RELEASE = Step("release", NIGHT, {"wanted": Wanted("numbers below zero are right", "ada", source="payments")})
+RELEASE = Step("release", NIGHT, {"request": ReleaseRequest("numbers below zero are right", "ada", source="payments")})
 SHOP = {
     "ingest of a night": Case((Step("ingest", BEFORE),), (Step("ingest", one(NIGHT)),), 12, one(NIGHT)),
     "ingest of a range": Case((), (Step("ingest", NIGHTS),), 9, NIGHTS),

@@ -19,12 +19,12 @@ class Simulator:
     """One table of the portfolio, night by night. Nights before the use case's first are part of it, but never delivered."""
 
     declared: SimulatorConnector
-    around: SourceContext
+    context: SourceContext
 
     @cached_property
     def world(self) -> World:
         """The portfolio, ready to be drawn from."""
-        return World(self.declared.portfolio, self.around.time_zone)
+        return World(self.declared.portfolio, self.context.time_zone)
 
     @property
     def origin(self) -> str:
@@ -36,6 +36,6 @@ class Simulator:
         assert night is not None  # noqa: S101 - a simulator is read night by night
         text = delivery(self.world, self.declared.table, night.toordinal())
         remedy = (
-            f"An event of the portfolio in feature_defs/{self.around.use_case}.yaml does this; once the sender has mended it, "
+            f"An event of the portfolio in feature_defs/{self.context.use_case}.yaml does this; once the sender has mended it, "
         )
         return Delivery(finished(text, MAXIMUM_CELL_BYTES), self.origin, remedy + "say mended: true there.")

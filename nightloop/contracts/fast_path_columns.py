@@ -1,4 +1,4 @@
-"""Rules about a whole column or table, answered as Great Expectations would (see first_look.py)."""
+"""Rules about a whole column or table, answered as Great Expectations would (see fast_path.py)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nightloop.contracts.history_limits import present, quantiles
 from nightloop.contracts.results import PASSED, Result, plain
-from nightloop.contracts.summaries import present, quantiles
 
 Arguments = Mapping[str, Any]
 _NEAR, _NEAR_ZERO = 1e-4, 1e-8  # how near a quantile outside its limits still passes: the library's own
@@ -66,12 +66,12 @@ def _quantile_values(arguments: Arguments, table: pa.Table) -> Result | None:
     column = _column(arguments, table, {"column", "quantile_ranges"})
     if column is None or pa.types.is_timestamp(column.type):
         return None
-    asked, values = arguments["quantile_ranges"], present(column)
+    ranges, values = arguments["quantile_ranges"], present(column)
     if not len(values):
         return None
-    found = quantiles(values, asked["quantiles"])
-    good = [_in_range(value, *limits) for value, limits in zip(found, asked["value_ranges"], strict=True)]
-    return _passed(all(good), {"quantiles": list(asked["quantiles"]), "values": found})
+    observed = quantiles(values, ranges["quantiles"])
+    good = [_in_range(value, *limits) for value, limits in zip(observed, ranges["value_ranges"], strict=True)]
+    return _passed(all(good), {"quantiles": list(ranges["quantiles"]), "values": observed})
 
 
 def _in_range(value: float, low: float | None, high: float | None) -> bool:
@@ -87,31 +87,31 @@ def _contains(arguments: Arguments, table: pa.Table) -> Result | None:
         return None
     if column.null_count == len(column):
         return None
-    there = set(pc.unique(column.drop_null()).to_pylist())
-    return _passed(there.issuperset(values), sorted(there))
+    observed = set(pc.unique(column.drop_null()).to_pylist())
+    return _passed(observed.issuperset(values), sorted(observed))
 
 
 def _divergence(arguments: Arguments, table: pa.Table) -> Result | None:
     """Kullback-Leibler divergence of the column's shares from the expected ones, in nats; texts only."""
-    asked = arguments.get("partition_object")
+    partition = arguments.get("partition_object")
     known = {"column", "partition_object", "threshold", "tail_weight_holdout"}
-    if not arguments.keys() <= known or not isinstance(asked, dict) or asked.keys() != {"values", "weights"}:
+    if not arguments.keys() <= known or not isinstance(partition, dict) or partition.keys() != {"values", "weights"}:
         return None
     column = table.column(arguments["column"])
     if column.type != pa.string() or "threshold" not in arguments or column.null_count == len(column):
         return None
-    counted = {item["values"]: item["counts"] for item in pc.value_counts(column.drop_null()).to_pylist()}
-    expected = dict(zip(asked["values"], asked["weights"], strict=True))
-    new = [value for value in counted if value not in expected]
+    counts = {item["values"]: item["counts"] for item in pc.value_counts(column.drop_null()).to_pylist()}
+    expected = dict(zip(partition["values"], partition["weights"], strict=True))
+    new = [value for value in counts if value not in expected]
     holdout = arguments.get("tail_weight_holdout", 0)
     if new:
         expected = {value: share * (1 - holdout) for value, share in expected.items()} | {v: holdout / len(new) for v in new}
-    total, mass = sum(counted.values()), sum(expected.values())
-    if any(expected[value] == 0 for value in counted):
+    total, mass = sum(counts.values()), sum(expected.values())
+    if any(expected[value] == 0 for value in counts):
         return Result(False, (), "None")
-    shares = {value: counted.get(value, 0) / total for value in expected}
-    found = math.fsum(s * math.log(s * mass / expected[value]) for value, s in shares.items() if s)
-    return _passed(found <= arguments["threshold"], f"{found:.6g}")
+    shares = {value: counts.get(value, 0) / total for value in expected}
+    divergence = math.fsum(s * math.log(s * mass / expected[value]) for value, s in shares.items() if s)
+    return _passed(divergence <= arguments["threshold"], f"{divergence:.6g}")
 
 
 def _column(arguments: Arguments, table: pa.Table, known: set[str]) -> pa.ChunkedArray | None:
@@ -137,7 +137,7 @@ def _passed(success: bool, observed: object) -> Result:
     return PASSED if success else Result(False, (), plain(observed))
 
 
-WHOLE: Mapping[str, Callable[[Arguments, pa.Table], Result | None]] = {
+COLUMN_RULES: Mapping[str, Callable[[Arguments, pa.Table], Result | None]] = {
     "expect_table_columns_to_match_ordered_list": _columns,
     "expect_table_row_count_to_be_between": _row_count,
     "expect_column_max_to_be_between": _largest,

@@ -27,13 +27,13 @@ Bound = float | date | None
 
 
 @dataclass(frozen=True)
-class Profile:
+class ColumnProfile:
     """What the sample shows of one column.
 
     Attributes:
         original: the file's name of it; ``name`` is the legal one.
         sql: DuckDB SQL of its value over the file's text.
-        rows: records looked at; ``missing`` of them have no value, ``unfit`` one that is not of the type.
+        rows: records looked at; ``missing`` of them have no value, ``invalid`` one that is not of the type.
         low, high: of numbers and times. values: all of them, the most frequent first, where there are few.
         notes: what was guessed.
     """
@@ -44,7 +44,7 @@ class Profile:
     sql: str
     rows: int
     missing: int
-    unfit: int
+    invalid: int
     distinct: int
     low: float | date | None
     high: float | date | None
@@ -83,16 +83,16 @@ def open_sample(text: pa.Table) -> duckdb.DuckDBPyConnection:
     return session
 
 
-def profile_columns(session: duckdb.DuckDBPyConnection, columns: Sequence[str], time_zone: str) -> list[Profile]:
-    """Profile the columns of ``text`` that have a name SQL can say; the others are left out."""
-    found: list[Profile] = []
+def profile_columns(session: duckdb.DuckDBPyConnection, columns: Sequence[str], time_zone: str) -> list[ColumnProfile]:
+    """ColumnProfile the columns of ``text`` that have a name SQL can say; the others are left out."""
+    profiles: list[ColumnProfile] = []
     for original in (name for name in columns if name and "\0" not in name):
-        name = legal_name(original, [item.name for item in found])
-        found.append(_profile(session, original, name, time_zone))
-    return found
+        name = legal_name(original, [item.name for item in profiles])
+        profiles.append(_profile(session, original, name, time_zone))
+    return profiles
 
 
-def _profile(session: duckdb.DuckDBPyConnection, original: str, name: str, time_zone: str) -> Profile:
+def _profile(session: duckdb.DuckDBPyConnection, original: str, name: str, time_zone: str) -> ColumnProfile:
     tokens, rows, present = _missing(session, original)
     column = quoted(original)
     for token in tokens:
@@ -110,7 +110,7 @@ def _profile(session: duckdb.DuckDBPyConnection, original: str, name: str, time_
         notes.append(f"{present - fitting:,} of {present:,} values are no {kind} and will be quarantined")
     distinct, low, high = _span(session, sql, kind)
     values = _values(session, sql) if 0 < distinct <= FEW else ()
-    return Profile(
+    return ColumnProfile(
         original, name, kind, sql, rows, rows - present, present - fitting, distinct, low, high, values, tuple(notes),
         bool(form and form.is_local),
     )  # fmt: skip
@@ -138,10 +138,10 @@ def _form(session: duckdb.DuckDBPyConnection, column: str, name: str, present: i
     All are looked at by their pattern first: reading a value in a form that it does not have is dear.
     """
     forms = [form for form in FORMS if tells_a_time(name) or not form.needs_a_time_name]
-    alike = ", ".join(f"count(*) FILTER (WHERE regexp_full_match(v, '{form.pattern}'))" for form in forms)
+    by_pattern = ", ".join(f"count(*) FILTER (WHERE regexp_full_match(v, '{form.pattern}'))" for form in forms)
     codes = "count(*) FILTER (WHERE regexp_full_match(v, '0[0-9]+'))"
     values = f"(SELECT {column} AS v FROM text)"
-    *like, leading_zeros = session.sql(f"SELECT {alike}, {codes} FROM {values}").fetchall()[0]
+    *like, leading_zeros = session.sql(f"SELECT {by_pattern}, {codes} FROM {values}").fetchall()[0]
     needed = present if present < EXACT else present * MUST_FIT
     for form, count in zip(forms, like, strict=True):
         if not present or count < needed or (leading_zeros and form.type in ("integer", "number")):
