@@ -33,6 +33,11 @@ class Settings(BaseSettings):
     local_up_to: int = Field(
         2 * 2**30, ge=0, description="Bytes of input files up to which the engine 'auto' is local; above, it is spark."
     )
+    retention_days: int = Field(
+        30,
+        ge=1,
+        description="Days for which files of replaced versions stay; sweep removes them then, unless a lineage needs them.",
+    )
     spark_url: str = Field("sc://127.0.0.1:15002", description="Address of the Spark Connect server.")
     service_token: SecretStr | None = Field(
         None, description="Bearer token that /v1/ of the service asks for; needed beyond loopback."

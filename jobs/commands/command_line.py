@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from jobs.commands.console import Bars, errors, tell_error, tell_published
 from jobs.commands.definition_commands import add_definition_commands
 from jobs.commands.quarantine_commands import add_quarantine_commands
+from jobs.commands.store_commands import add_store_commands
 from jobs.stages import STAGES, Option, Stage, stage_named
 from nightloop import __version__
 from nightloop.errors import NightloopError
@@ -100,6 +101,7 @@ def _add_others(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
     add_definition_commands(commands)
     add_quarantine_commands(commands)
+    add_store_commands(commands)
     loop = commands.add_parser("loop", help="the main job (make run): everything once on the embedded set-up, then stop")
     loop.set_defaults(run=_run_loop)
     airflow = commands.add_parser(

@@ -1,15 +1,13 @@
-"""The Parquet files of a table: written, taken over from an engine, swept."""
+"""The Parquet files of a table: written, taken over from an engine."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -77,30 +75,6 @@ def take(root: str, night: Night, path: str, part: pa.Table) -> Written:
     return written
 
 
-def sweep(root: str, named: Callable[[], set[str]], older_than: timedelta) -> int:
-    """Remove files that no commit names and that are old enough; return how many.
-
-    The folder is listed before the log is read: a file committed in between is then named.
-    """
-    held_by, at = filesystem(root)
-    oldest = time.time() - older_than.total_seconds()
-    found = [
-        info
-        for info in held_by.get_file_info(pafs.FileSelector(at, recursive=True, allow_not_found=True))
-        if info.is_file and info.mtime is not None and info.mtime.timestamp() <= oldest
-    ]
-    committed = named()
-    removed = 0
-    for info in found:
-        below = info.path.removeprefix(at).lstrip("/")
-        if below.startswith((f"{NIGHT.name}=", f"{STAGING}/")) and below not in committed:
-            held_by.delete_file(info.path)
-            removed += 1
-    if isinstance(held_by, pafs.LocalFileSystem):
-        _remove_empty_folders(Path(at) / STAGING, oldest)
-    return removed
-
-
 def _place(root: str, night: Night, rows: pa.Table, put: Callable[[pafs.FileSystem, str], object]) -> Written:
     held_by, at = filesystem(root)
     below = f"{NIGHT.name}={night}/{uuid.uuid4().hex}.parquet"
@@ -126,9 +100,3 @@ def _remove_if_empty(folder: Path) -> None:
         while STAGING in folder.parent.parts:
             folder.rmdir()
             folder = folder.parent
-
-
-def _remove_empty_folders(staging: Path, oldest: float) -> None:
-    for folder in sorted(staging.rglob("*"), reverse=True):
-        if folder.is_dir() and folder.stat().st_mtime <= oldest and not any(folder.iterdir()):
-            shutil.rmtree(folder)

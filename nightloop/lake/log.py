@@ -6,10 +6,12 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -35,6 +37,35 @@ CONFIGURATION = {
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.checkpointInterval": "100",
 }
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One commit as the log holds it.
+
+    Attributes:
+        version: of the table.
+        recorded_at: instant (UTC) of the commit.
+        added: the files it added, as paths below the table's folder, and the night of each as the log writes it.
+        states: what it says of its nights; nothing for a commit of another program.
+    """
+
+    version: int
+    recorded_at: datetime
+    added: Mapping[str, str]
+    states: tuple[NightState, ...]
+
+    @classmethod
+    def of(cls, version: int, actions: Sequence[Action]) -> Self:
+        """Read the actions of an entry."""
+        info = commit_info(actions)
+        adds = [action["add"] for action in actions if "add" in action]
+        return cls(
+            version,
+            datetime.fromtimestamp(info.get("timestamp", 0) / 1000, UTC),
+            {unquote(add["path"]): add["partitionValues"].get(NIGHT.name, "") for add in adds},
+            tuple(as_states(info[KEY], version)) if KEY in info else (),
+        )
 
 
 class TableLog:
@@ -113,11 +144,11 @@ class TableLog:
         self._known = (version, states)
         return states
 
-    def named_files(self) -> set[str]:
-        """Return every file that any commit ever added, as paths below the table's folder."""
+    def entries(self) -> list[LogEntry]:
+        """Return every commit of the table, in order; nothing if it was never made."""
         delta = self.open()
         entries = self._entries(range(delta.version() + 1)) if delta is not None else []
-        return {unquote(action["add"]["path"]) for _, actions in entries for action in actions if "add" in action}
+        return [LogEntry.of(version, actions) for version, actions in entries]
 
     def _entries(self, versions: range) -> list[tuple[int, list[Action]]]:
         """Read log entries as they lie there; delta-rs's own history miscounts versions while others commit."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nightloop.errors import StoreDamaged
+from nightloop.errors import StoreDamaged, command
 from nightloop.lake.columns import NIGHT, no_rows
 from nightloop.lake.storage import filesystem, store_errors
 from nightloop.nights import Night
@@ -34,6 +34,7 @@ class Snapshot:
         files: absolute paths or s3 addresses, by night.
         root: folder (or s3 address) of the table; every file is at ``root/night=YYYY-MM-DD/…``.
         size: bytes of the files together, as the log tells them.
+        is_newest: whether it was the newest version when it was opened; files of older ones are swept in time.
     """
 
     table: str
@@ -42,6 +43,7 @@ class Snapshot:
     files: Mapping[Night, tuple[str, ...]]
     root: str
     size: int = 0
+    is_newest: bool = True
 
     @property
     def columns(self) -> pa.Schema:
@@ -92,10 +94,15 @@ class Snapshot:
                 pq.read_metadata(at, filesystem=held_by)
             except (FileNotFoundError, pa.ArrowInvalid) as error:
                 state = "missing" if isinstance(error, FileNotFoundError) else "unreadable"
+                remedy = (
+                    f"Publish the night {night} again: the stage makes the same content."
+                    if self.is_newest
+                    else f"Read the newest version: {command('sweep')} removes older ones after NIGHTLOOP_RETENTION_DAYS."
+                )
                 raise StoreDamaged(
                     f"a file of night {night} of table {self.table} (version {self.version}) is {state}.",
                     where=path,
-                    do=f"Publish the night {night} again: the stage makes the same content.",
+                    do=remedy,
                 ) from error
 
     def _by_night(self) -> Iterator[tuple[Night, str]]:

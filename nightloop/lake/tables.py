@@ -8,12 +8,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 from deltalake import DeltaTable
 
 from nightloop.errors import UsageError
@@ -25,7 +25,7 @@ from nightloop.lake.history import CommitCache
 from nightloop.lake.log import TableLog
 from nightloop.lake.missing import how_to_make
 from nightloop.lake.snapshot import Snapshot
-from nightloop.lake.storage import is_s3, open_root, store_errors
+from nightloop.lake.storage import filesystem, is_s3, open_root, store_errors
 from nightloop.nights import Night, Nights
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class Lake:
             if NIGHT.name in data[night].column_names:
                 raise UsageError("the rows carry a column 'night': it is the partition.", where=table, do="Drop the column.")
             rows = canonical(data[night])
-            with store_errors(self._url(table)):
-                written = [lake_files.write(self._url(table), night, rows)] if rows.num_rows else []
+            with store_errors(self.folder(table)):
+                written = [lake_files.write(self.folder(table), night, rows)] if rows.num_rows else []
             parts.append(_Part.of(night, rows, written))
         return self._commit(table, parts, commit)
 
@@ -87,42 +87,35 @@ class Lake:
 
         It lies beside the table, so that adopting is a rename. For a lake on S3 it lies in NIGHTLOOP_HOME: adopting uploads.
         """
-        beside = self._staging / table if is_s3(self.root) else Path(self._url(table))
-        folder = beside / lake_files.STAGING / uuid.uuid4().hex
+        folder = Path(self.staging(table)) / lake_files.STAGING / uuid.uuid4().hex
         with store_errors(str(folder)):
             folder.mkdir(parents=True)
         return str(folder)
 
-    def adopt(
-        self, table: str, night: Night, files: Sequence[str], commit: Commit, *, schema: pa.Schema | None = None
-    ) -> NightState:
-        """Replace one night by Parquet files that an engine wrote, in one commit; the files move into the table.
+    def adopt_nights(
+        self, table: str, files: Mapping[Night, Sequence[str]], commit: Commit, *, schema: pa.Schema | None = None
+    ) -> list[NightState]:
+        """Replace nights by Parquet files that an engine wrote, in one commit: all of them, or none.
 
-        A file in other types than the lake's is rewritten; a file without rows is dropped. No file at all is a night
-        published as empty: ``schema`` then says the columns, or else the table's own are kept.
+        The files move into the table. A file in other types than the lake's is rewritten; a file without rows is dropped. A
+        night without files is published as empty: ``schema`` then says the columns, or else the table's own are kept.
 
         Raises:
             NotReady: no file, no schema, and no table.
             StoreDamaged: a file is not Parquet; else as ``publish``.
         """
-        return self.adopt_nights(table, {night: files}, commit, schema=schema)[0]
-
-    def adopt_nights(
-        self, table: str, files: Mapping[Night, Sequence[str]], commit: Commit, *, schema: pa.Schema | None = None
-    ) -> list[NightState]:
-        """Replace several nights by an engine's files in one commit: all of them, or none. Else as ``adopt``."""
         nights = sorted(files)
         with ThreadPoolExecutor(max_workers=min(len(nights), READERS)) as threads:
             parts = list(threads.map(lambda night: self._adopted(table, night, files[night], schema), nights))
         return self._commit(table, parts, commit)
 
     def _adopted(self, table: str, night: Night, files: Sequence[str], schema: pa.Schema | None) -> _Part:
-        with store_errors(", ".join(files) or self._url(table)):
+        with store_errors(", ".join(files) or self.folder(table)):
             parts = [lake_files.read_part(path) for path in files]
             rows = pa.concat_tables(parts, promote_options="default") if parts else self._no_rows(table, schema)
-        with store_errors(self._url(table)):
+        with store_errors(self.folder(table)):
             written = [
-                lake_files.take(self._url(table), night, path, part)
+                lake_files.take(self.folder(table), night, path, part)
                 for path, part in zip(files, parts, strict=True)
                 if part.num_rows
             ]
@@ -132,7 +125,7 @@ class Lake:
 
     def exists(self, table: str) -> bool:
         """Whether the table was ever published."""
-        return self._log(table).open() is not None
+        return self.log(table).open() is not None
 
     def snapshot(self, table: str, nights: Nights | None = None, version: int | None = None) -> Snapshot:
         """Return the files of one version (default: the newest) of a table, of all its nights or of some.
@@ -140,7 +133,8 @@ class Lake:
         Raises:
             NotReady: the table was never published.
         """
-        return self._snapshot(table, self._opened(table, nights, version), nights)
+        snapshot = self._snapshot(table, self._opened(table, nights, version), nights)
+        return snapshot if version is None else replace(snapshot, is_newest=False)
 
     def require(self, table: str, nights: Nights) -> Snapshot:
         """Return the snapshot of nights that must all have been published; one with 0 rows counts.
@@ -149,7 +143,7 @@ class Lake:
             NotReady: names the nights that were never published, and the command that makes them.
         """
         delta = self._opened(table, nights, None)
-        states = self._log(table).states(delta)
+        states = self.log(table).states(delta)
         missing = [night for night in nights if night not in states]
         if missing:
             raise how_to_make(table, missing)
@@ -168,39 +162,42 @@ class Lake:
 
     def states(self, table: str) -> dict[Night, NightState]:
         """Return what the newest commit of each night says, nights in order; nothing if there is no table."""
-        delta = self._log(table).open()
-        return {} if delta is None else self._log(table).states(delta)
+        delta = self.log(table).open()
+        return {} if delta is None else self.log(table).states(delta)
 
     def history(self, table: str) -> tuple[NightState, ...]:
         """Return what every commit of the table says, in order: a night that was published again is there again."""
-        delta = self._log(table).open()
-        return () if delta is None else self._log(table).history(delta)
+        delta = self.log(table).open()
+        return () if delta is None else self.log(table).history(delta)
 
-    def sweep(self, table: str, older_than: timedelta = timedelta(days=1)) -> int:
-        """Remove files of commits that never happened, and return how many.
+    def tables(self) -> list[str]:
+        """Return the names of all tables, also of those whose first commit is still to come."""
+        store, at = filesystem(self.root)
+        with store_errors(self.root):
+            folders = [table for use_case in _folders(store, at) for table in _folders(store, use_case)]
+        return sorted(folder.removeprefix(at).strip("/") for folder in folders)
 
-        Files younger than ``older_than`` stay, for a stage at work may be about to commit them.
-        """
-        log = self._log(table)
-        with store_errors(log.url):
-            removed = lake_files.sweep(log.url, log.named_files, older_than)
-        if is_s3(self.root):
-            removed += lake_files.sweep(str(self._staging / table), set, older_than)
-        return removed
+    # --- for those who work on the files themselves ----------------------------------------------------------------------
+
+    def folder(self, table: str) -> str:
+        """Return the folder, or the s3 address, of a table's files and log."""
+        return f"{self.root}/{table}"
+
+    def staging(self, table: str) -> str:
+        """Return the folder below which files to be adopted by a table are written."""
+        return str(self._staging / table) if is_s3(self.root) else self.folder(table)
+
+    def log(self, table: str) -> TableLog:
+        """Return the log of a table."""
+        if table not in self._logs:
+            cache = CommitCache(self._cache / f"{table}.json") if self._cache else None
+            self._logs[table] = TableLog(table, self.folder(table), cache)
+        return self._logs[table]
 
     # --- within --------------------------------------------------------------------------------------------------------
 
-    def _url(self, table: str) -> str:
-        return f"{self.root}/{table}"
-
-    def _log(self, table: str) -> TableLog:
-        if table not in self._logs:
-            kept = CommitCache(self._cache / f"{table}.json") if self._cache else None
-            self._logs[table] = TableLog(table, self._url(table), kept)
-        return self._logs[table]
-
     def _opened(self, table: str, nights: Nights | None, version: int | None) -> DeltaTable:
-        delta = self._log(table).open(version)
+        delta = self.log(table).open(version)
         if delta is None:
             raise how_to_make(table, list(nights or []))
         return delta
@@ -213,23 +210,28 @@ class Lake:
         for add in adds.select(["path", "size_bytes", "partition.night"]).to_pylist():
             night = add["partition.night"]
             if nights is None or night in nights:
-                files.setdefault(night, []).append(f"{self._url(table)}/{add['path']}")
+                files.setdefault(night, []).append(f"{self.folder(table)}/{add['path']}")
                 size += add["size_bytes"]
         by_night = {night: tuple(sorted(files[night])) for night in sorted(files)}
-        return Snapshot(table, delta.version(), self._log(table).schema_of(delta), by_night, self._url(table), size)
+        return Snapshot(table, delta.version(), self.log(table).schema_of(delta), by_night, self.folder(table), size)
 
     def _no_rows(self, table: str, schema: pa.Schema | None) -> pa.Table:
         if schema is not None:
             return canonical(no_rows(schema))
         delta = self._opened(table, None, None)
-        return no_rows(self._log(table).schema_of(delta))
+        return no_rows(self.log(table).schema_of(delta))
 
     def _commit(self, table: str, parts: Sequence[_Part], commit: Commit) -> list[NightState]:
         metadata = as_metadata([part.content for part in parts], commit)
         schema = pa.unify_schemas([part.schema for part in parts])
         adds = [file.as_action() for part in parts for file in part.written]
-        version = self._log(table).commit([part.content.night for part in parts], schema, adds, metadata)
+        version = self.log(table).commit([part.content.night for part in parts], schema, adds, metadata)
         return as_states(metadata[KEY], version)
+
+
+def _folders(store: pafs.FileSystem, at: str) -> list[str]:
+    listing = store.get_file_info(pafs.FileSelector(at, allow_not_found=True))
+    return [info.path for info in listing if info.type == pafs.FileType.Directory]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """The append-only, hash-chained log of what happened and was decided. See docs/ledger.md."""
 
-from nightloop.ledger.ledger import Clock, Event, Ledger, wall_clock
+from nightloop.ledger.ledger import Clock, Event, Ledger, Verified, wall_clock
 
-__all__ = ["Clock", "Event", "Ledger", "wall_clock"]
+__all__ = ["Clock", "Event", "Ledger", "Verified", "wall_clock"]

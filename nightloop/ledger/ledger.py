@@ -10,15 +10,16 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from nightloop.errors import StoreDamaged, UsageError
+from nightloop.ledger.digest_copy import DigestCopy, Line
 from nightloop.ledger.store import LedgerStore, events_table
 from nightloop.nights import Night
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 FIRST = "0" * 64
+COPIES = "ledger-digests"
+"""Folder of HOME that holds the copied digests, a file a ledger."""
 
 
 def wall_clock() -> datetime:
@@ -61,13 +64,46 @@ class Event:
     digest: str
 
 
+@dataclass(frozen=True)
+class Verified:
+    """What a verification found whole.
+
+    Attributes:
+        place: the ledger's address, without a password.
+        events: how many events stand, each as it was recorded and after the one before it.
+        newest: digest of the last event; 64 zeros where there is none. Keep it elsewhere, and nobody can rewrite what it ends.
+        copied: the last event whose digest this HOME copied when it recorded it, 0 where it copied none. Nothing up to
+            there was cut off or rewritten; of a later end that cannot be said.
+    """
+
+    place: str
+    events: int
+    newest: str
+    copied: int
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values for ``--json``."""
+        return {"ledger": self.place, "events": self.events, "newest": self.newest, "copied": self.copied}
+
+    def in_words(self) -> str:
+        """Say it in two lines."""
+        if not self.copied:
+            proof = "This HOME recorded none of them: a tail that was cut off would not be noticed from here."
+        elif self.copied < self.events:
+            proof = f"None up to event {self.copied} is cut off; those after it were recorded elsewhere."
+        else:
+            proof = "None is cut off: the last digest is the one that this HOME copied when it recorded the event."
+        return f"{self.place}: {self.events:,} events stand, as they were recorded; the last digest is {self.newest}\n{proof}"
+
+
 class Ledger:
     """Records and finds events."""
 
-    def __init__(self, url: str, clock: Clock = wall_clock) -> None:
+    def __init__(self, url: str, clock: Clock = wall_clock, home: Path | None = None) -> None:
         self._store = LedgerStore(url)
         self._clock = clock
         self._held = threading.local()
+        self._copy = DigestCopy(home / COPIES / self._store.label(home)) if home else None
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock = wall_clock) -> Ledger:
@@ -76,7 +112,7 @@ class Ledger:
         Raises:
             StoreUnavailable: the database cannot be reached; the message holds no password.
         """
-        return cls(settings.ledger_url, clock)
+        return cls(settings.ledger_url, clock, settings.home)
 
     def record(
         self,
@@ -103,8 +139,8 @@ class Ledger:
         """
         plain = _plain(kind, payload or {})
         with self.exclusive():
-            found = self.events(use_case, kind=kind, night=night, subject=subject) if once else []
-            standing = [event for event in found if event.night == night]
+            alike = self.events(use_case, kind=kind, night=night, subject=subject) if once else []
+            standing = [event for event in alike if event.night == night]
             return standing[-1] if standing else self._append(kind, use_case, night, subject, plain)
 
     def events(
@@ -117,33 +153,45 @@ class Ledger:
     ) -> list[Event]:
         """Return events in order: those that match every argument that is not None."""
         table = events_table
-        found = sa.select(table).order_by(table.c.seq)
+        query = sa.select(table).order_by(table.c.seq)
         if use_case is not None:
-            found = found.where(table.c.use_case == use_case)
+            query = query.where(table.c.use_case == use_case)
         if kind is not None:
-            found = found.where(table.c.kind == kind)
+            query = query.where(table.c.kind == kind)
         if subject is not None:
-            found = found.where(table.c.subject == subject)
+            query = query.where(table.c.subject == subject)
         if night is not None:
-            found = found.where(table.c.night == str(night))
+            query = query.where(table.c.night == str(night))
         with self._connection() as connection:
-            return [_as_event(row) for row in connection.execute(found)]
+            return [self._as_event(row) for row in connection.execute(query)]
 
-    def verify(self) -> int:
-        """Check the whole chain and return how many events it has.
+    def verify(self) -> Verified:
+        """Recompute the whole chain, and hold it to the digests that this HOME copied.
 
         Raises:
             StoreDamaged: an event was changed, removed or put in between; the message names the first.
         """
-        previous = FIRST
-        events = self.events()
-        for at, event in enumerate(events, start=1):
-            if event.seq != at:
-                raise self._broken(at, f"is missing, the next is {event.seq}")
-            if event.previous != previous or event.digest != _digest(event):
-                raise self._broken(at, "is not what was recorded")
-            previous = event.digest
-        return len(events)
+        copied = self._copy.lines() if self._copy else []  # first: events recorded in between may have no line yet
+        digests = list(self._recomputed())
+        for seq, digest in copied:
+            if seq > len(digests):
+                raise self._broken(seq, f"was recorded from this HOME and is missing; the last is {len(digests)}")
+            if digests[seq - 1] != digest:
+                raise self._broken(seq, "is not the one that was recorded from this HOME")
+        newest = max((seq for seq, _ in copied), default=0)
+        return Verified(self._store.place, len(digests), digests[-1] if digests else FIRST, newest)
+
+    def _recomputed(self) -> Iterator[str]:
+        """Return the digest of every event as its row says it, checked against the row's own and the one before."""
+        table, previous = events_table, FIRST
+        with self._connection() as connection:
+            for at, row in enumerate(connection.execute(sa.select(table).order_by(table.c.seq)), start=1):
+                if row.seq != at:
+                    raise self._broken(at, f"is missing, the next is {row.seq}")
+                if row.previous != previous or row.digest != _digest(row._asdict()):
+                    raise self._broken(at, "is not what was recorded")
+                previous = row.digest
+                yield previous
 
     @contextmanager
     def exclusive(self) -> Iterator[Ledger]:
@@ -154,12 +202,16 @@ class Ledger:
         if getattr(self._held, "connection", None) is not None:
             yield self
             return
-        with self._store.writing() as connection:
-            self._held.connection = connection
+        with self._copying() as lines, self._store.writing() as connection:
+            self._held.connection, self._held.lines = connection, lines
             try:
                 yield self
             finally:
                 self._held.connection = None
+
+    def _copying(self) -> AbstractContextManager[list[Line]]:
+        """Copy the digests of what is appended inside, once it is committed."""
+        return self._copy.adding() if self._copy else nullcontext([])
 
     @contextmanager
     def _connection(self) -> Iterator[sa.Connection]:
@@ -176,15 +228,24 @@ class Ledger:
             last = connection.execute(sa.select(table.c.seq, table.c.digest).order_by(table.c.seq.desc()).limit(1)).first()
             seq, previous = (last.seq + 1, last.digest) if last else (1, FIRST)
             event = Event(seq, self._clock().astimezone(UTC), use_case, night, kind, subject, payload, previous, "")
-            row = {**_as_row(event), "digest": _digest(event)}
-            connection.execute(sa.insert(table).values(row))
-            return Event(**{**event.__dict__, "digest": row["digest"]})
+            row = _as_row(event)
+            digest = _digest(row)
+            connection.execute(sa.insert(table).values({**row, "digest": digest}))
+            self._held.lines.append((seq, digest))
+            return replace(event, digest=digest)
+
+    def _as_event(self, row: sa.Row[Any]) -> Event:
+        try:
+            return _event_of(row)
+        except ValueError as error:
+            raise self._broken(row.seq, f"cannot be read ({error})") from error
 
     def _broken(self, seq: int, how: str) -> StoreDamaged:
         return StoreDamaged(
             f"the chain breaks at event {seq}: it {how}.",
             where=f"ledger {self._store.place}",
-            do="Restore the ledger from its backup; what it says from there on is not proven.",
+            do="Restore the ledger from its backup; what it says from there on is not proven. "
+            f"Is this a backup, or a ledger begun anew? Then move HOME/{COPIES} aside first.",
         )
 
 
@@ -201,7 +262,7 @@ def _as_row(event: Event) -> dict[str, Any]:
     }
 
 
-def _as_event(row: sa.Row[Any]) -> Event:
+def _event_of(row: sa.Row[Any]) -> Event:
     return Event(
         seq=row.seq,
         recorded_at=datetime.fromisoformat(row.recorded_at),
@@ -215,8 +276,9 @@ def _as_event(row: sa.Row[Any]) -> Event:
     )
 
 
-def _digest(event: Event) -> str:
-    return hashlib.sha256(_json(_as_row(event)).encode()).hexdigest()
+def _digest(row: Mapping[str, Any]) -> str:
+    """Return the digest of an event from the very texts of its row: what they mean is not asked."""
+    return hashlib.sha256(_json({name: row[name] for name in row if name != "digest"}).encode()).hexdigest()
 
 
 def _plain(kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,12 +55,22 @@ class LedgerStore:
 
     def __init__(self, url: str) -> None:
         parsed = _parse(url)
+        self._url = parsed
         self.place = parsed.render_as_string(hide_password=True)
         self._dialect = parsed.get_backend_name()
         if self._dialect == "sqlite" and parsed.database:
             self._make_folder(Path(parsed.database).parent)
         self._engine = _engine(parsed)
         self._make_table()
+
+    def label(self, home: Path) -> str:
+        """Return a name for files about this ledger in ``home``: it moves with the folder where the ledger lies in it."""
+        database = self._url.database or ""
+        if self._dialect == "sqlite":
+            within = Path(database).absolute()
+            database = str(within.relative_to(home.absolute()) if within.is_relative_to(home.absolute()) else within)
+        parts = (self._url.host, self._url.port, database)
+        return re.sub(r"[^\w.]+", "-", " ".join(str(part) for part in parts if part)).strip("-")
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -116,9 +127,9 @@ class LedgerStore:
         except DBAPIError as error:
             raise self._unavailable(f"{type(error.orig).__name__}: {str(error.orig).strip()}") from error.orig
 
-    def _unavailable(self, said: str) -> StoreUnavailable:
+    def _unavailable(self, reason: str) -> StoreUnavailable:
         return StoreUnavailable(
-            f"the ledger cannot be read or written ({' '.join(said.split())}).",
+            f"the ledger cannot be read or written ({' '.join(reason.split())}).",
             where=self.place,
             do="Check NIGHTLOOP_LEDGER_URL and that the database runs and may be written, then run the stage again.",
         )

@@ -96,7 +96,7 @@ def publish(events: Events, use_case: str, workspace: Workspace, nights: Nights 
         folder.mkdir()
         pq.write_table(events.of(night), folder / "part.parquet", compression="zstd")
         files = written_files(str(folder.parent))
-        workspace.lake.adopt(table, night, files[night], Commit("ingest", use_case))
+        workspace.lake.adopt_nights(table, {night: files[night]}, Commit("ingest", use_case))
 
 
 def direct_sql(by: str, night: Night, relation: str, *, day: str) -> str:

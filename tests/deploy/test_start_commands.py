@@ -92,7 +92,7 @@ def test_the_service_lives_before_there_is_a_champion_and_asks_for_its_token(
         assert {model["use_case"]: model["ready"] for model in models}["flight_delay"] is False
         assert httpx.get(f"{address}/readyz").status_code == 503
     ledger = f"postgresql+psycopg2://ledger:{secrets['LEDGER_DB_PASSWORD']}@{databases}/ledger"
-    assert Ledger.open(load_settings(home=tmp_path, ledger_url=ledger)).verify() == 0
+    assert Ledger.open(load_settings(home=tmp_path, ledger_url=ledger)).verify().events == 0
 
 
 def test_airflow_comes_up_on_postgresql_and_lets_the_administrator_in(

@@ -72,7 +72,7 @@ def test_written_nights_are_adopted_and_equal_what_was_read(lake: Lake, engine: 
     assert all(len(files) == 1 for files in written.values())
     originals = lake.states(TABLE)
     for night, files in written.items():
-        assert lake.adopt(table, night, files, COMMIT).content_digest == originals[night].content_digest
+        assert lake.adopt_nights(table, {night: files}, COMMIT)[0].content_digest == originals[night].content_digest
     assert not any((Path(lake.root) / table / "_staging").rglob("*.*"))
 
 
@@ -135,7 +135,7 @@ def test_the_local_engine_reads_a_lake_on_s3(s3_lake: str, local: LocalEngine, t
         lake.publish(TABLE, night, flights(4), COMMIT)
     written = local.write("SELECT * FROM f WHERE late", {"f": lake.snapshot(TABLE)}, lake.new_folder("uc/late"))
     for night, files in written.items():
-        lake.adopt("uc/late", night, files, COMMIT)
+        lake.adopt_nights("uc/late", {night: files}, COMMIT)
     rows = lake.read("uc/late")
     assert rows["night"].to_pylist() == [date(2013, 1, 1)] * 2 + [date(2013, 1, 2)] * 2
     assert pa.types.is_date32(rows.schema.field("night").type)

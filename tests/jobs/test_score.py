@@ -193,7 +193,7 @@ def test_several_files_and_row_groups_score_as_one(ready, tiny, tmp_path):
     rows = tiny_features(FIRST)
     for name, part in (("a", rows.slice(0, 100)), ("b", rows.slice(100))):
         pq.write_table(part, tmp_path / f"{name}.parquet", row_group_size=37)
-    ready.lake.adopt("tiny/features", FIRST, [str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")], FEATURES)
+    ready.lake.adopt_nights("tiny/features", {FIRST: [str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")]}, FEATURES)
     assert digests(score.run(tiny, one(FIRST), ready)) == expected
 
 

@@ -48,7 +48,7 @@ def stage(root: str, rows: pa.Table) -> None:
     paths = [f"{folder}/{name}.parquet" for name in ("a", "b")]
     for at, path in enumerate(paths):
         pq.write_table(rows.slice(at * ROWS, ROWS), path)
-    lake.adopt(TABLE, SECOND, paths, COMMIT)
+    lake.adopt_nights(TABLE, {SECOND: paths}, COMMIT)
 
 
 def in_child(work: Callable[[], None], kill_after: float | None = None) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
 
-from nightloop.lake import Commit
+from nightloop.lake import Commit, Lake
+from nightloop.lake.sweeping import Swept, sweep
 
 COMMIT = Commit("features", "uc", definition_digest="d1", inputs={"uc/raw_x": 3})
 TABLE = "uc/features"
@@ -31,3 +32,9 @@ def flights(count: int = 3, start: int = 0) -> pa.Table:
             "price": pa.array([Decimal(number) / 4 for number in numbers], pa.decimal128(38, 4)),
         }
     )
+
+
+def sweep_now(lake: Lake, *, retention: timedelta = timedelta(days=30), dry_run: bool = False) -> dict[str, Swept]:
+    """Sweep every table, with no grace for files without a commit."""
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    return sweep(lake, lake.tables(), now=now, retention=retention, grace=timedelta(0), dry_run=dry_run)

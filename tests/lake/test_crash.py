@@ -6,14 +6,13 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from datetime import timedelta
 from pathlib import Path
 
 from nightloop.lake import Lake
 from nightloop.lake.digest import content_digest
 from nightloop.settings import REPOSITORY
 from tests.lake.publisher import ROWS
-from tests.lake.rows import FIRST, SECOND, TABLE, THIRD, flights
+from tests.lake.rows import FIRST, SECOND, TABLE, THIRD, flights, sweep_now
 
 POINTS = 24
 
@@ -46,5 +45,5 @@ def test_a_killed_stage_leaves_whole_nights_and_the_second_run_equals_an_undistu
             progress[len(changed)] += 1
     assert progress[0] and progress[1], f"the kills fell everywhere: nights changed before the kill {dict(progress)}"
     lake = Lake(str(tmp_path / "lake"), tmp_path / "staging")
-    lake.sweep(TABLE, timedelta(0))
-    assert lake.sweep(TABLE, timedelta(0)) == 0 and lake.read(TABLE).num_rows == 3 * ROWS + 7
+    sweep_now(lake)
+    assert sweep_now(lake) == {} and lake.read(TABLE).num_rows == 3 * ROWS + 7

@@ -83,7 +83,7 @@ def test_a_table_made_anew_at_the_same_place_has_its_own_history(opened: Callabl
 def test_an_older_version_of_the_log_tells_only_its_own_commits(opened: Callable[[], Lake]) -> None:
     lake = opened()
     lake.states(TABLE)
-    log = lake._log(TABLE)
+    log = lake.log(TABLE)
     old = log.open(5)
     assert old is not None
     assert [state.version for state in log.history(old)] == [1, 2, 3, 4, 5]

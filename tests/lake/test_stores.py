@@ -15,9 +15,10 @@ import pytest
 from nightloop.errors import StoreDamaged, StoreUnavailable
 from nightloop.lake import Lake
 from nightloop.lake.digest import content_digest
+from nightloop.lake.sweeping import Swept
 from nightloop.nights import Nights, one
 from nightloop.settings import REPOSITORY, load_settings
-from tests.lake.rows import COMMIT, FIRST, SECOND, TABLE, flights
+from tests.lake.rows import COMMIT, FIRST, SECOND, TABLE, flights, sweep_now
 
 
 def test_s3_publishes_replaces_adopts_and_sweeps(s3_lake: str, tmp_path: Path) -> None:
@@ -27,14 +28,20 @@ def test_s3_publishes_replaces_adopts_and_sweeps(s3_lake: str, tmp_path: Path) -
     lake.publish(TABLE, FIRST, flights(5), COMMIT)
     folder = lake.new_folder(TABLE)
     pq.write_table(flights(4), f"{folder}/a.parquet")
-    adopted = lake.adopt(TABLE, SECOND, [f"{folder}/a.parquet"], COMMIT)
+    adopted = lake.adopt_nights(TABLE, {SECOND: [f"{folder}/a.parquet"]}, COMMIT)[0]
     assert adopted.content_digest == content_digest(flights(4)) and not Path(folder).exists()
     snapshot = lake.require(TABLE, Nights(FIRST, SECOND))
     assert all(path.startswith(f"{s3_lake}/{TABLE}/night=") for path in snapshot.paths)
     assert lake.read(TABLE, one(FIRST)).drop_columns(["night"]).equals(flights(5))
     assert [state.rows for state in lake.states(TABLE).values()] == [5, 4]
-    pq.write_table(flights(), f"{lake.new_folder(TABLE)}/orphan.parquet")
-    assert lake.sweep(TABLE, timedelta(0)) == 1 and lake.read(TABLE, version=1).num_rows == 3
+    orphan = Path(lake.new_folder(TABLE)) / "orphan.parquet"
+    pq.write_table(flights(), orphan)
+    replaced = lake.snapshot(TABLE, version=1).size
+    size = orphan.stat().st_size
+    assert sweep_now(lake) == {TABLE: Swept(orphans=1, bytes=size)}
+    assert not orphan.exists() and lake.read(TABLE, version=1).num_rows == 3
+    assert sweep_now(lake, retention=timedelta(0)) == {TABLE: Swept(superseded=1, bytes=replaced)}
+    assert lake.read(TABLE).num_rows == 9 and lake.tables() == [TABLE] and sweep_now(lake, retention=timedelta(0)) == {}
 
 
 def test_an_s3_store_that_does_not_answer_is_told_quickly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def test_two_first_writers_of_a_night_never_both_land(tmp_path: Path, monkeypatc
     replace, rivals = log.TableLog._replace, iter([5])
 
     def too_late(self: log.TableLog, *arguments: object) -> None:
-        for rows in rivals if self is lake._log(TABLE) else ():
+        for rows in rivals if self is lake.log(TABLE) else ():
             rival.publish(TABLE, FIRST, flights(rows), COMMIT)
         replace(self, *arguments)
 
@@ -90,7 +90,7 @@ def test_a_writer_that_keeps_losing_says_so(tmp_path: Path, monkeypatch: pytest.
     replace = log.TableLog._replace
 
     def too_late(self: log.TableLog, *arguments: object) -> None:
-        if self is lake._log(TABLE):
+        if self is lake.log(TABLE):
             rival.publish(TABLE, FIRST, flights(5), COMMIT)
         replace(self, *arguments)
 

@@ -80,4 +80,4 @@ def test_pins_and_promotions_at_the_same_time_agree(ledger: Ledger) -> None:
         pinned = {day: pin.result() for day, pin in enumerate(pins, start=1)}
     for day, champion in pinned.items():
         assert champion == champions.effective(ledger, "uc", april(day)) and champion.effective_from <= april(day)
-    assert ledger.verify() == 12
+    assert ledger.verify().events == 12

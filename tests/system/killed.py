@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 from nightloop.definitions import UseCase
 from nightloop.lake import Lake
 from nightloop.lake.digest import content_digest
+from nightloop.lake.sweeping import sweep
 from nightloop.nights import Night, Nights, one
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
@@ -118,7 +119,8 @@ class Home:
     def sweep(self) -> int:
         """Remove what killed runs left, whatever its age, and return how many files that were."""
         lake = self.workspace.lake
-        return sum(lake.sweep(table, timedelta(0)) for table in self.tables(lake))
+        swept = sweep(lake, self.tables(lake), now=datetime.now(UTC), retention=timedelta(days=30), grace=timedelta(0))
+        return sum(table.files for table in swept.values())
 
 
 def _copy(source: str, target: str) -> None:

@@ -1,0 +1,43 @@
+"""The command sweep: what was removed from which table."""
+
+from __future__ import annotations
+
+import json
+
+from jobs import sweep
+from jobs.commands.console import output
+from jobs.sweep import SweptUseCase
+from nightloop.definitions import load_use_case, use_case_names
+from nightloop.settings import load_settings
+from nightloop.workspace import Workspace
+
+
+def run(use_case_name: str | None, *, dry_run: bool, as_json: bool) -> int:
+    """Sweep one use case, or all that are declared, and print one line (or one JSON object) for each."""
+    workspace = Workspace.open(load_settings())
+    folder = workspace.settings.definitions
+    names = [load_use_case(use_case_name, folder).use_case] if use_case_name else use_case_names(folder)
+    for name in names:
+        swept = sweep.run(name, workspace, dry_run=dry_run)
+        if as_json:
+            print(json.dumps(swept.as_json()))  # noqa: T201 - the command's answer
+        else:
+            for line in lines(swept):
+                output.print(line, markup=False)
+    return 0
+
+
+def lines(swept: SweptUseCase) -> list[str]:
+    """Say what went in words: a line for the use case, and one for each table that lost files."""
+    verb = "would remove" if swept.dry_run else "removed"
+    head = f"{swept.use_case}: {verb} {swept.files:,} files, {swept.bytes:,} bytes"
+    if not swept.files:
+        return [f"{swept.use_case}: nothing to remove; replaced versions stay {swept.retention_days} days"]
+    return [
+        head,
+        *(
+            f"  {name}: {table.superseded:,} of versions replaced over {swept.retention_days} days ago, "
+            f"{table.orphans:,} of commits that never happened"
+            for name, table in swept.tables.items()
+        ),
+    ]

@@ -1,0 +1,33 @@
+"""The task of <uc>.keep_up: remove the files of tables that nobody can need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from plugins.operators import open_use_case
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class SweepOperator(BaseOperator):
+    """Sweep the tables of a use case, as ``python -m jobs sweep`` does, and return what went."""
+
+    ui_color = "#eeeeee"
+
+    def __init__(self, *, use_case: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.use_case = use_case
+
+    def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 - the signature is Airflow's
+        """Remove, and log what went from each table."""
+        from jobs import sweep
+
+        use_case, workspace = open_use_case(self.use_case)
+        swept = sweep.run(use_case.use_case, workspace)
+        for name, table in swept.tables.items():
+            self.log.info("%s: %d files, %d bytes", name, table.files, table.bytes)
+        self.log.info("removed %d files, %d bytes", swept.files, swept.bytes)
+        return swept.as_json()
