@@ -24,6 +24,6 @@ for use_case in use_cases():
     ):
         SweepOperator(
             task_id="sweep",
-            use_case=use_case.use_case,
+            use_case_name=use_case.use_case,
             doc_md="Remove what nobody can need from every table of the use case, and record what went in the ledger.",
         )

@@ -17,15 +17,15 @@ class SweepOperator(BaseOperator):
 
     ui_color = "#eeeeee"
 
-    def __init__(self, *, use_case: str, **kwargs: Any) -> None:
+    def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.use_case = use_case
+        self.use_case_name = use_case_name
 
     def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 - the signature is Airflow's
         """Remove, and log what went from each table."""
         from jobs import sweep
 
-        use_case, workspace = open_use_case(self.use_case)
+        use_case, workspace = open_use_case(self.use_case_name)
         swept = sweep.run(use_case.use_case, workspace)
         for name, table in swept.tables.items():
             self.log.info("%s: %d files, %d bytes", name, table.files, table.bytes)

@@ -23,7 +23,20 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "command",
-    [*(stage.name for stage in STAGES), "status", "new", "check", "docs", "quarantine", "release", "contracts", "loop", "ui"],
+    [
+        *(stage.name for stage in STAGES),
+        "status",
+        "new",
+        "check",
+        "docs",
+        "quarantine",
+        "release",
+        "contracts",
+        "ledger",
+        "sweep",
+        "loop",
+        "ui",
+    ],
 )
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
