@@ -21,7 +21,7 @@ STAGE = "report"
 def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Progress = silent) -> list[Published]:
     """Write HOME/reports/<use case>/week-<monday>.html for every week that holds one of the nights, and publish its digest.
 
-    Nights of the week that were not monitored are said to be missing on the page.
+    Nights of the week that were not monitored are listed as missing on the page.
 
     Raises:
         NotReady: none of a week's nights was monitored.
@@ -37,17 +37,21 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
 def _report(use_case: UseCase, nights: Nights, workspace: Workspace) -> Published:
     from nightloop.reporting.week_page import render
 
-    name, lake = use_case.use_case, workspace.lake
+    lake = workspace.lake
     week = read_week(use_case, nights, workspace)
     page = render(week, use_case)
-    path = write_atomically(workspace.reports / name / f"week-{nights.first}.html", page)
+    path = write_atomically(workspace.reports / use_case.use_case / f"week-{nights.first}.html", page)
     row = {
         "week": nights.first,
         "page": str(path.relative_to(workspace.reports)),
         "page_digest": hashlib.sha256(page.encode()).hexdigest(),
         "nights_monitored": len(week.monitored),
     }
-    inputs = {table: lake.snapshot(table).version for table in (f"{name}/metrics", f"{name}/decisions")}
-    commit = Commit(STAGE, name, definition_digest(use_case), inputs)
-    state = lake.publish(f"{name}/reports", nights.last, pa.Table.from_pylist([row]), commit)
-    return Published.of(name, f"{name}/reports", state, {"page": str(path), "nights_monitored": len(week.monitored)})
+    inputs = {
+        table: lake.snapshot(table).version for table in (f"{use_case.use_case}/metrics", f"{use_case.use_case}/decisions")
+    }
+    commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), inputs)
+    state = lake.publish(f"{use_case.use_case}/reports", nights.last, pa.Table.from_pylist([row]), commit)
+    return Published.of(
+        use_case.use_case, f"{use_case.use_case}/reports", state, {"page": str(path), "nights_monitored": len(week.monitored)}
+    )

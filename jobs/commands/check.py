@@ -1,7 +1,8 @@
-"""Read every definition and contract and tell every mistake; touches no data."""
+"""Read every definition and contract and print every mistake; touches no data: python -m jobs check [USE_CASE]."""
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -29,8 +30,8 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What was found of one use case."""
+class CheckResult:
+    """Sizes and mistakes of one use case."""
 
     use_case: str
     sources: int
@@ -39,40 +40,38 @@ class Checked:
     mistakes: tuple[Mistake, ...]
 
 
-def show(name: str | None, *, as_json: bool = False) -> int:
+def run(options: argparse.Namespace) -> int:
     """Check one use case, or all; return 0, or 3 when there is a mistake.
 
     Raises:
         UnknownUseCase: no such file.
     """
     settings = load_settings()
-    found = [
-        check(item, settings.definitions, settings.contracts)
-        for item in ([name] if name else use_case_names(settings.definitions))
-    ]
-    if as_json:
-        print(json.dumps({"use_cases": [asdict(item) for item in found]}, ensure_ascii=False))  # noqa: T201 - the answer
+    names = [options.use_case] if options.use_case else use_case_names(settings.definitions)
+    results = [check(name, settings.definitions, settings.contracts) for name in names]
+    if options.json:
+        print(json.dumps({"use_cases": [asdict(result) for result in results]}, ensure_ascii=False))  # noqa: T201 - the answer
     else:
-        for item in found:
-            _tell(item)
-    return MISTAKES if any(item.mistakes for item in found) else 0
+        for result in results:
+            _print(result)
+    return MISTAKES if any(result.mistakes for result in results) else 0
 
 
-def check(name: str, definitions: Path, contracts: Path) -> Checked:
+def check(use_case_name: str, definitions: Path, contracts: Path) -> CheckResult:
     """Return every mistake of a use case: of its definition, or, where that has none, of its contracts.
 
     Raises:
         UnknownUseCase: no such file.
     """
     try:
-        use_case = load_use_case(name, definitions)
+        use_case = load_use_case(use_case_name, definitions)
     except UnknownUseCase:
         raise
     except NightloopError as error:
-        return Checked(name, 0, 0, 0, tuple(_mistakes(error)))
-    rules, wrong = contract_mistakes(use_case, contracts)
-    mistakes = (mistake for error in wrong for mistake in _mistakes(error))
-    return Checked(name, len(use_case.sources), len(use_case.features), rules, tuple(mistakes))
+        return CheckResult(use_case_name, 0, 0, 0, tuple(_mistakes(error)))
+    rules, contract_errors = contract_mistakes(use_case, contracts)
+    mistakes = (mistake for error in contract_errors for mistake in _mistakes(error))
+    return CheckResult(use_case_name, len(use_case.sources), len(use_case.features), rules, tuple(mistakes))
 
 
 def _mistakes(error: NightloopError) -> Iterator[Mistake]:
@@ -81,9 +80,9 @@ def _mistakes(error: NightloopError) -> Iterator[Mistake]:
         yield Mistake(where, what, do)
 
 
-def _tell(found: Checked) -> None:
-    for mistake in found.mistakes:
+def _print(result: CheckResult) -> None:
+    for mistake in result.mistakes:
         errors.print(str(mistake), markup=False)
-    if not found.mistakes:
-        counts = f"{found.sources} sources, {found.features} features, {found.rules} contract rules"
-        output.print(f"{found.use_case}: {counts}, no mistake found")
+    if not result.mistakes:
+        counts = f"{result.sources} sources, {result.features} features, {result.rules} contract rules"
+        output.print(f"{result.use_case}: {counts}, no mistake found")

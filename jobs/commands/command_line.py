@@ -1,17 +1,16 @@
-"""Parse a command, run it, and say what came of it: a line or JSON, and an exit code a scheduler can read."""
+"""Parse a command and run it; print its error as a line or JSON, and return an exit code a scheduler can read."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import sys
 from collections.abc import Sequence
 
-from jobs.commands.console import Bars, errors, tell_error, tell_published
-from jobs.commands.definition_commands import add_definition_commands
-from jobs.commands.quarantine_commands import add_quarantine_commands
-from jobs.commands.store_commands import add_store_commands
+from jobs.commands.console import ProgressBars, errors, print_error, print_published
+from jobs.commands.declarations import add_commands
 from jobs.stages import STAGES, Option, Stage, stage_named
 from nightloop import __version__
 from nightloop.errors import NightloopError
@@ -44,10 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if getattr(options, "engine", None):
         os.environ["NIGHTLOOP_ENGINE"] = options.engine
     try:
-        code: int = options.run(options)
+        code: int = _run_stage(options) if options.stage else importlib.import_module(options.module).run(options)
         return code
     except NightloopError as error:
-        _tell(error, as_json=getattr(options, "json", False))
+        _print_error(error, as_json=getattr(options, "json", False))
         return error.exit_code
     except KeyboardInterrupt:
         errors.print("stopped; what was published stays, run the same command again to go on")
@@ -56,19 +55,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser of the whole command line."""
-    whole = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m jobs",
         description="Nightloop's stages and what goes with them. Every stage is a function of a\n"
         "use case and a night: run it again, in any order, and the same content is\npublished.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whole.add_argument("--version", action="version", version=f"nightloop {__version__}")
-    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.add_argument("--version", action="version", version=f"nightloop {__version__}")
+    parser.set_defaults(stage=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for stage in STAGES:
         _add_stage(commands, stage)
-    _add_others(commands)
-    return whole
+    add_commands(commands)
+    return parser
 
 
 def _add_stage(commands: argparse._SubParsersAction[argparse.ArgumentParser], stage: Stage) -> None:
@@ -81,7 +81,7 @@ def _add_stage(commands: argparse._SubParsersAction[argparse.ArgumentParser], st
         "--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice (NIGHTLOOP_ENGINE)"
     )
     command.add_argument("--json", action="store_true", help="print one JSON object per published partition, one a line")
-    command.set_defaults(run=_run_stage, stage=stage.name)
+    command.set_defaults(stage=stage.name)
 
 
 def _add_option(command: argparse.ArgumentParser, option: Option) -> None:
@@ -92,29 +92,6 @@ def _add_option(command: argparse.ArgumentParser, option: Option) -> None:
         command.add_argument(flag, dest=option.name, choices=option.choices, default=option.default, help=option.help)
 
 
-def _add_others(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    status = commands.add_parser("status", help="tell what exists per night, which champion is effective, and what is missing")
-    status.add_argument("use_case", metavar="USE_CASE")
-    status.add_argument("nights", metavar="NIGHT", nargs="?", help="a night or a range (default: every night with something)")
-    status.add_argument("--json", action="store_true", help="print one JSON object")
-    status.set_defaults(run=_run_status)
-
-    add_definition_commands(commands)
-    add_quarantine_commands(commands)
-    add_store_commands(commands)
-    loop = commands.add_parser("loop", help="the main job (make run): everything once on the embedded set-up, then stop")
-    loop.set_defaults(run=_run_loop)
-    airflow = commands.add_parser(
-        "airflow",
-        help="Airflow's own command line in the environment of the embedded set-up, for example: airflow backfill create …",
-        add_help=False,
-    )
-    airflow.add_argument("arguments", nargs=argparse.REMAINDER, help="what follows 'airflow'")
-    airflow.set_defaults(run=_run_airflow)
-    ui = commands.add_parser("ui", help="keep Airflow, MLflow, Spark and the service up (make ui) until Ctrl-C")
-    ui.set_defaults(run=_run_ui)
-
-
 def _run_stage(options: argparse.Namespace) -> int:
     from nightloop.definitions import load_use_case
     from nightloop.workspace import Workspace
@@ -123,49 +100,23 @@ def _run_stage(options: argparse.Namespace) -> int:
     nights = parse_nights(options.nights)
     workspace = Workspace.open(load_settings())
     use_case = load_use_case(options.use_case, workspace.settings.definitions)
-    extra = {option.name: getattr(options, option.name) for option in stage.options}
-    with Bars(in_turn=True) as bars:
-        published = stage.load()(use_case, nights, workspace, progress=bars, **extra)
-    for item in published:
-        tell_published(item, as_json=options.json)
+    stage_options = {option.name: getattr(options, option.name) for option in stage.options}
+    with ProgressBars(in_turn=True) as progress:
+        published = stage.load()(use_case, nights, workspace, progress=progress, **stage_options)
+    for partition in published:
+        print_published(partition, as_json=options.json)
     return 0
 
 
-def _run_status(options: argparse.Namespace) -> int:
-    from jobs.commands import status
-
-    return status.show(options.use_case, parse_nights(options.nights) if options.nights else None, as_json=options.json)
-
-
-def _run_loop(options: argparse.Namespace) -> int:  # noqa: ARG001 - one form for all commands
-    from jobs.embedded import demo
-
-    return demo.run()
-
-
-def _run_ui(options: argparse.Namespace) -> int:  # noqa: ARG001 - one form for all commands
-    from jobs.embedded import ui
-
-    return ui.keep_up()
-
-
-def _run_airflow(options: argparse.Namespace) -> int:
-    from jobs.embedded.installation import Installation
-    from nightloop.engine.processes import Servers
-
-    settings = load_settings()
-    return Installation(settings, Servers(settings.home / "logs")).airflow(options.arguments)
-
-
-def _tell(error: NightloopError, *, as_json: bool) -> None:
+def _print_error(error: NightloopError, *, as_json: bool) -> None:
     if as_json:
-        told = {
+        fields = {
             "error": type(error).__name__,
             "what": error.what,
             "where": error.where,
             "do": error.do,
             "exit_code": error.exit_code,
         }
-        print(json.dumps({**told, "exit_code": error.exit_code}), file=sys.stderr)  # noqa: T201 - the command's answer
+        print(json.dumps(fields), file=sys.stderr)  # noqa: T201 - the command's answer
     else:
-        tell_error(type(error).__name__, str(error))
+        print_error(type(error).__name__, str(error))

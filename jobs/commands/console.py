@@ -23,17 +23,17 @@ output = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatt
 errors = Console(stderr=True, soft_wrap=True, highlight=False, width=None if sys.stderr.isatty() else WIDE)
 
 
-class Bars:
+class ProgressBars:
     """Progress of long work: bars on a terminal, a line now and then elsewhere.
 
-    ``in_turn``: the steps follow one another, and share a bar until their count begins anew; else each has its own.
+    ``in_turn``: the steps follow one another, and share a bar until their count begins anew; else each has a bar to itself.
     """
 
     def __init__(self, *, in_turn: bool = False) -> None:
         self._in_turn = in_turn
         self._newest: tuple[TaskID, int, int] | None = None
         self._last_line = 0.0
-        self._last_told = ""
+        self._last_text = ""
         self._tasks: dict[str, TaskID] = {}
         columns = (TextColumn("{task.description:<32}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
         self._bars = Progress(*columns, console=errors, transient=True) if errors.is_terminal else None
@@ -52,13 +52,13 @@ class Bars:
         if self._bars:
             self._bars.update(self._bar(self._bars, doing, done, total), description=doing, completed=done, total=total)
             return
-        told, waited = f"{doing}: {done} of {total}", time.monotonic() - self._last_line
-        if waited > (SECONDS_BETWEEN_SAME_LINES if told == self._last_told else SECONDS_BETWEEN_LINES):
-            self._last_line, self._last_told = time.monotonic(), told
-            errors.print(told)
+        text, waited = f"{doing}: {done} of {total}", time.monotonic() - self._last_line
+        if waited > (SECONDS_BETWEEN_SAME_LINES if text == self._last_text else SECONDS_BETWEEN_LINES):
+            self._last_line, self._last_text = time.monotonic(), text
+            errors.print(text)
 
     def _bar(self, bars: Progress, doing: str, done: int, total: int) -> TaskID:
-        """Return the bar to move: the newest, or one of its own for what is done beside or after it."""
+        """Return the bar to move: the newest, or a new one for what is done beside or after it."""
         if not self._in_turn:
             if doing not in self._tasks:
                 self._tasks[doing] = bars.add_task(doing, total=total)
@@ -71,16 +71,17 @@ class Bars:
         return bar
 
 
-def tell_error(name: str, message: str) -> None:
+def print_error(name: str, message: str) -> None:
     """Print an error: broken between words on a terminal, in whole lines elsewhere."""
     errors.print(Text.assemble((name, "bold red"), ": ", message), soft_wrap=not errors.is_terminal)
 
 
-def tell_published(item: Published, *, as_json: bool) -> None:
+def print_published(partition: Published, *, as_json: bool) -> None:
     """Print what was published: a line for people, or one JSON object."""
     if as_json:
-        print(json.dumps(item.as_json(), default=str))  # noqa: T201 - the command's answer
+        print(json.dumps(partition.as_json(), default=str))  # noqa: T201 - the command's answer
         return
-    details = "  ".join(f"{key}={value}" for key, value in item.details.items() if isinstance(value, str | int | float))
-    line = f"{item.night}  {item.table:<26} v{item.table_version:<5} {item.rows:>8,} rows  {item.content_digest[:12]}"
+    details = "  ".join(f"{key}={value}" for key, value in partition.details.items() if isinstance(value, str | int | float))
+    version, rows = f"v{partition.table_version:<5}", f"{partition.rows:>8,} rows"
+    line = f"{partition.night}  {partition.table:<26} {version} {rows}  {partition.content_digest[:12]}"
     output.print(f"{line}  {details}", markup=False, soft_wrap=not output.is_terminal)

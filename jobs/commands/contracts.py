@@ -5,6 +5,7 @@ Built when somebody asks, for the library costs seconds and a nightly ingest rar
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,26 +24,27 @@ from nightloop.contracts.quarantine import RELEASED
 from nightloop.contracts.results import Result
 from nightloop.definitions import UseCase, load_use_case
 from nightloop.errors import NotReady
-from nightloop.nights import Night, one
+from nightloop.nights import Night, one, parse_night
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
 HEAD = ("source", "contract", "rows", "rules", "broken", "not judged", "what Great Expectations found")
 
 
-def show(name: str, night: Night | None, *, as_json: bool) -> int:
-    """Build the pages and say where they are."""
+def run(options: argparse.Namespace) -> int:
+    """Build the pages and print where they are."""
+    night = parse_night(options.nights) if options.nights else None
     workspace = Workspace.open(load_settings())
-    use_case = load_use_case(name, workspace.settings.definitions)
+    use_case = load_use_case(options.use_case, workspace.settings.definitions)
     night = night or newest(use_case, workspace)
     index, broken = build(use_case, night, workspace)
-    if as_json:
-        print(json.dumps({"use_case": name, "night": str(night), "page": str(index), "broken": broken}))  # noqa: T201
+    if options.json:
+        print(json.dumps({"use_case": use_case.use_case, "night": str(night), "page": str(index), "broken": broken}))  # noqa: T201
         return 0
     for source, rules in broken.items():
         for rule, observed in rules.items():
             output.print(f"{source}: {rule}: observed {observed}", markup=False)
-    output.print(f"{name} {night}: {sum(map(len, broken.values()))} rules broken; pages: {index}", markup=False)
+    output.print(f"{use_case.use_case} {night}: {sum(map(len, broken.values()))} rules broken; pages: {index}", markup=False)
     return 0
 
 
@@ -105,12 +107,12 @@ def _requests(
     return [
         ValidationRequest(
             f"{item.source}-{suffix}",
-            f"{use_case.use_case}: {item.source} of {night}, {said}",
+            f"{use_case.use_case}: {item.source} of {night}, {which_rows}",
             [rule for rule in rules if (rule.on_breach == "quarantine") == sets_aside],
             table,
             shows,
         )
-        for suffix, said, sets_aside, table in (
+        for suffix, which_rows, sets_aside, table in (
             ("as-delivered", "as delivered", True, item.arrival.rows),
             ("as-kept", "as kept", False, item.judgement.publishable),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 
 from jobs.commands.console import output
@@ -9,14 +10,14 @@ from nightloop.ledger import Ledger
 from nightloop.settings import load_settings
 
 
-def verify(*, as_json: bool) -> int:
+def run(options: argparse.Namespace) -> int:
     """Verify the chain and print how many events stand, and how far the copied digests of this HOME vouch for them.
 
     Raises:
         StoreDamaged: the chain breaks; the message names the first event that is not what was recorded.
     """
     verified = Ledger.open(load_settings()).verify()
-    if as_json:
+    if options.json:
         print(json.dumps(verified.as_json()))  # noqa: T201 - the command's answer
     else:
         output.print(verified.in_words(), markup=False)

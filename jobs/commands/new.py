@@ -10,11 +10,11 @@ from jobs.commands.console import output
 from nightloop.drafting import Draft, DraftOptions, draft_use_case, save
 from nightloop.settings import load_settings
 
-SHOWN = 12  # guesses told on the terminal; all are in the file
+SHOWN = 12  # guesses shown on the terminal; all are in the file
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draft, write both kinds of files, and say what was proposed and what to do next."""
+    """Draft, write both kinds of files, and print what was proposed and what to do next."""
     settings = load_settings()
     draft_options = DraftOptions(
         label=options.label,
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(_as_json(draft, [definition, *suites])))  # noqa: T201 - the command's answer
     else:
-        _tell(draft, [definition, *suites])
+        _print(draft, [definition, *suites])
     return 0
 
 
@@ -54,9 +54,9 @@ def _as_json(draft: Draft, files: list[Path]) -> dict[str, object]:
     }
 
 
-def _tell(draft: Draft, files: list[Path]) -> None:
+def _print(draft: Draft, files: list[Path]) -> None:
     use_case, plan = draft.use_case, draft.plan
-    say = [
+    lines = [
         f"{use_case.use_case}: drafted from {plan.rows:,} records, {use_case.first_night} to {use_case.last_night}",
         f"  predicts   {plan.label.column.original} ({use_case.model.task}), known {plan.matures_after} nights after",
         f"  key        {', '.join(plan.key)}",
@@ -71,4 +71,4 @@ def _tell(draft: Draft, files: list[Path]) -> None:
         f"  python -m jobs check {use_case.use_case}",
         f"  python -m jobs ingest {use_case.use_case} {use_case.first_night}..{use_case.last_night}",
     ]
-    output.print("\n".join(say), markup=False)
+    output.print("\n".join(lines), markup=False)

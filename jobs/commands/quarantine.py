@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ from rich.text import Text
 from jobs.commands.console import output
 from nightloop.contracts.quarantine import record_digest
 from nightloop.definitions import load_use_case
-from nightloop.nights import Night, Nights
+from nightloop.nights import Night, Nights, parse_nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
@@ -22,7 +23,7 @@ LONGEST = 300
 
 
 @dataclass(frozen=True)
-class Held:
+class QuarantinedGroup:
     """What one rule holds back of one source in one night; ``records`` is 0 where the whole night failed."""
 
     night: Night
@@ -33,47 +34,49 @@ class Held:
     samples: tuple[Mapping[str, str], ...]
 
 
-def show(name: str, nights: Nights | None, *, as_json: bool) -> int:
+def run(options: argparse.Namespace) -> int:
     """Print the quarantine of a use case, of some nights or of all."""
+    nights = parse_nights(options.nights) if options.nights else None
     workspace = Workspace.open(load_settings())
-    load_use_case(name, workspace.settings.definitions)
-    found = collect(name, workspace, nights)
-    if as_json:
-        print(json.dumps({"use_case": name, "quarantine": [asdict(item) for item in found]}, default=str))  # noqa: T201
+    load_use_case(options.use_case, workspace.settings.definitions)
+    groups = collect(options.use_case, workspace, nights)
+    if options.json:
+        answer = {"use_case": options.use_case, "quarantine": [asdict(group) for group in groups]}
+        print(json.dumps(answer, default=str))  # noqa: T201 - the command's answer
         return 0
-    if not found:
+    if not groups:
         output.print(f"nothing is in quarantine{f' in {nights}' if nights else ''}")
         return 0
-    output.print(_table(found))
-    output.print(f"release after a fix: python -m jobs release {name} NIGHT --reason WHY --by WHO", markup=False)
+    output.print(_table(groups))
+    output.print(f"release after a fix: python -m jobs release {options.use_case} NIGHT --reason WHY --by WHO", markup=False)
     return 0
 
 
-def collect(name: str, workspace: Workspace, nights: Nights | None = None) -> list[Held]:
+def collect(use_case_name: str, workspace: Workspace, nights: Nights | None = None) -> list[QuarantinedGroup]:
     """Return what is held back, night by night, the largest count of a night first."""
-    table = f"{name}/quarantine"
+    table = f"{use_case_name}/quarantine"
     if not workspace.lake.exists(table):
         return []
-    groups: dict[tuple[Night, str, str], list[Mapping[str, str]]] = {}
+    rows_by_rule: dict[tuple[Night, str, str], list[Mapping[str, str]]] = {}
     for row in workspace.lake.read(table, nights).to_pylist():
-        groups.setdefault((row["night"], row["source"], row["rule"]), []).append(row)
-    found = [_held(*group, rows) for group, rows in groups.items()]
-    return sorted(found, key=lambda item: (item.night, -item.records, item.source, item.rule))
+        rows_by_rule.setdefault((row["night"], row["source"], row["rule"]), []).append(row)
+    groups = [_group(*key, rows) for key, rows in rows_by_rule.items()]
+    return sorted(groups, key=lambda group: (group.night, -group.records, group.source, group.rule))
 
 
-def _held(night: Night, source: str, rule: str, rows: Sequence[Mapping[str, str]]) -> Held:
+def _group(night: Night, source: str, rule: str, rows: Sequence[Mapping[str, str]]) -> QuarantinedGroup:
     records = [row["record"] for row in rows if row["record"] is not None]
     samples = [{"digest": record_digest(record)[:DIGITS], "record": record} for record in records[:SAMPLES]]
-    return Held(night, source, rule, rows[0]["reason"], len(records), tuple(samples))
+    return QuarantinedGroup(night, source, rule, rows[0]["reason"], len(records), tuple(samples))
 
 
-def _table(found: Sequence[Held]) -> Table:
-    shown = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+def _table(groups: Sequence[QuarantinedGroup]) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     for heading in ("night", "source", "rule"):
-        shown.add_column(heading)
-    shown.add_column("records", justify="right")
-    shown.add_column("reason, and examples by digest")
-    for item in found:
-        examples = "".join(f"\n{sample['digest']} {sample['record'][:LONGEST]}" for sample in item.samples)
-        shown.add_row(str(item.night), item.source, Text(item.rule), f"{item.records:,}", Text(f"{item.reason}{examples}"))
-    return shown
+        table.add_column(heading)
+    table.add_column("records", justify="right")
+    table.add_column("reason, and examples by digest")
+    for group in groups:
+        examples = "".join(f"\n{sample['digest']} {sample['record'][:LONGEST]}" for sample in group.samples)
+        table.add_row(str(group.night), group.source, Text(group.rule), f"{group.records:,}", Text(f"{group.reason}{examples}"))
+    return table

@@ -1,7 +1,8 @@
-"""Tell what exists per night: rows, champion, realised performance, verdicts, what is missing and what is stale."""
+"""Show what exists per night: rows, champion, realised performance, verdicts, what is missing and what is stale."""
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,7 +18,7 @@ from nightloop.lake import NightState
 from nightloop.lake.restatement import stale
 from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
-from nightloop.nights import Night, Nights
+from nightloop.nights import Night, Nights, parse_nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
@@ -42,44 +43,45 @@ class NightStatus:
     stale: Mapping[str, str] = field(default_factory=dict)  # table -> which of its inputs changed since it was made
 
 
-def show(name: str, nights: Nights | None, *, as_json: bool) -> int:
+def run(options: argparse.Namespace) -> int:
     """Print the status of a use case."""
+    nights = parse_nights(options.nights) if options.nights else None
     workspace = Workspace.open(load_settings())
-    use_case = load_use_case(name, workspace.settings.definitions)
-    found = collect(use_case, workspace, nights)
-    champion = champions.history(workspace.ledger, name)
-    if as_json:
-        effective = asdict(champion[-1]) if champion else None
-        print(json.dumps({"use_case": name, "champion": effective, "nights": [asdict(item) for item in found]}, default=str))  # noqa: T201
+    use_case = load_use_case(options.use_case, workspace.settings.definitions)
+    statuses = collect(use_case, workspace, nights)
+    champion = next(reversed(champions.history(workspace.ledger, use_case.use_case)), None)
+    if options.json:
+        effective = asdict(champion) if champion else None
+        answer = {"use_case": use_case.use_case, "champion": effective, "nights": [asdict(status) for status in statuses]}
+        print(json.dumps(answer, default=str))  # noqa: T201 - the command's answer
         return 0
-    output.print(table(found, metric_set_for(use_case).title))
+    output.print(table(statuses, metric_set_for(use_case).title))
     if champion:
-        newest = champion[-1]
         output.print(
-            f"champion: version {newest.version}, trained as of {newest.as_of}, effective from {newest.effective_from}"
+            f"champion: version {champion.version}, trained as of {champion.as_of}, effective from {champion.effective_from}"
         )
     else:
-        output.print(f"champion: none yet. Train one: python -m jobs train {name} NIGHT")
+        output.print(f"champion: none yet. Train one: python -m jobs train {use_case.use_case} NIGHT")
     return 0
 
 
 def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = None) -> list[NightStatus]:
     """Gather one line a night from the tables' logs, the decisions and the ledger."""
-    name, lake = use_case.use_case, workspace.lake
-    raw = {source: lake.states(f"{name}/raw_{source}") for source in use_case.sources}
-    tables = {kind: lake.states(f"{name}/{kind}") for kind in ("quarantine", "features", "scores", "decisions")}
-    seen = sorted({night for states in (*raw.values(), *tables.values()) for night in states})
-    if not seen and nights is None:
+    lake = workspace.lake
+    raw = {source: lake.states(f"{use_case.use_case}/raw_{source}") for source in use_case.sources}
+    tables = {kind: lake.states(f"{use_case.use_case}/{kind}") for kind in ("quarantine", "features", "scores", "decisions")}
+    published = sorted({night for states in (*raw.values(), *tables.values()) for night in states})
+    if not published and nights is None:
         return []
-    decisions = _decisions(workspace, name)
+    decisions = _decisions(workspace, use_case)
     realised = _realised(workspace, use_case)
     outdated = stale(use_case, lake)
     slices = [source for source, definition in use_case.sources.items() if not definition.is_snapshot]
-    lines = []
-    for night in nights or Nights(seen[0], seen[-1]):
-        champion = champions.effective(workspace.ledger, name, night)
+    statuses = []
+    for night in nights or Nights(published[0], published[-1]):
+        champion = champions.effective(workspace.ledger, use_case.use_case, night)
         decision = decisions.get(night, {})
-        lines.append(
+        statuses.append(
             NightStatus(
                 night=night,
                 rows_in=_sum([raw[source].get(night) for source in slices]),
@@ -95,32 +97,32 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
                 stale=outdated.get(night, {}),
             )
         )
-    return lines
+    return statuses
 
 
-def table(found: Sequence[NightStatus], metric: str = "AUC") -> Table:
+def table(statuses: Sequence[NightStatus], metric: str = "AUC") -> Table:
     """Lay the nights out for a terminal, 80 columns of it or more: only the last two columns may take a second line."""
-    shown = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    shown.add_column("night", no_wrap=True)
+    rows = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    rows.add_column("night", no_wrap=True)
     for heading in ("rows in", "quaran-\ntined", "scored", "cham-\npion", f"realised\n{metric}"):
-        shown.add_column(heading, justify="right", no_wrap=True)
-    shown.add_column("drift")
-    shown.add_column("decision")
-    for item in found:
-        shown.add_row(
-            str(item.night), _count(item.rows_in), _count(item.quarantined), _count(item.scored),
-            f"v{item.champion_version}" if item.champion_version else "-",
-            f"{item.realised:.3f}" if item.realised is not None else "-",
-            Text((item.drift_verdict or "-").replace("_", " "), style=STYLES.get(item.drift_verdict or "", "")),
-            _decision(item),
+        rows.add_column(heading, justify="right", no_wrap=True)
+    rows.add_column("drift")
+    rows.add_column("decision")
+    for status in statuses:
+        rows.add_row(
+            str(status.night), _count(status.rows_in), _count(status.quarantined), _count(status.scored),
+            f"v{status.champion_version}" if status.champion_version else "-",
+            f"{status.realised:.3f}" if status.realised is not None else "-",
+            Text((status.drift_verdict or "-").replace("_", " "), style=STYLES.get(status.drift_verdict or "", "")),
+            _decision(status),
         )  # fmt: skip
-    return shown
+    return rows
 
 
-def _decision(item: NightStatus) -> Text:
+def _decision(status: NightStatus) -> Text:
     """The decision, which stages have yet to publish the night, and which of its tables were made from what has changed."""
-    parts = [Text(item.decision, style=STYLES.get(item.decision, ""))] if item.decision else []
-    for word, names in (("missing", item.missing), ("stale", tuple(item.stale))):
+    parts = [Text(status.decision, style=STYLES.get(status.decision, ""))] if status.decision else []
+    for word, names in (("missing", status.missing), ("stale", tuple(status.stale))):
         if names:
             parts.append(Text(f"{word}: {', '.join(names)}", style=STYLES[word]))
     return Text("; ").join(parts) if parts else Text("-")
@@ -136,9 +138,11 @@ def _realised(workspace: Workspace, use_case: UseCase) -> dict[Night, float]:
     return {row["night"] - delay: row["value"] for row in rows if row["group"] == "all" and row["metric"] == metric}
 
 
-def _decisions(workspace: Workspace, name: str) -> dict[Night, Mapping[str, object]]:
-    decisions = f"{name}/decisions"
-    return {row["night"]: row for row in workspace.lake.read(decisions).to_pylist()} if workspace.lake.exists(decisions) else {}
+def _decisions(workspace: Workspace, use_case: UseCase) -> dict[Night, Mapping[str, object]]:
+    decisions = f"{use_case.use_case}/decisions"
+    if not workspace.lake.exists(decisions):
+        return {}
+    return {row["night"]: row for row in workspace.lake.read(decisions).to_pylist()}
 
 
 def _missing(

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 
 from jobs import sweep
 from jobs.commands.console import output
 from jobs.sweep import SweptUseCase
-from nightloop.definitions import load_use_case, use_case_names
+from nightloop.definitions import load_use_case, options.use_cases
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
 
-def run(use_case_name: str | None, *, dry_run: bool, as_json: bool) -> int:
+def run(options: argparse.Namespace) -> int:
     """Sweep one use case, or all that are declared, and print one line (or one JSON object) for each."""
     workspace = Workspace.open(load_settings())
     folder = workspace.settings.definitions
-    names = [load_use_case(use_case_name, folder).use_case] if use_case_name else use_case_names(folder)
+    names = [load_use_case(options.use_case, folder).use_case] if options.use_case else options.use_cases(folder)
     for name in names:
-        swept = sweep.run(name, workspace, dry_run=dry_run)
-        if as_json:
+        swept = sweep.run(name, workspace, dry_run=options.dry_run)
+        if options.json:
             print(json.dumps(swept.as_json()))  # noqa: T201 - the command's answer
         else:
             for line in lines(swept):

@@ -1,13 +1,13 @@
-"""Speak to Airflow's public REST API: trigger runs, see how they stand."""
+"""A client of Airflow's public REST API: trigger runs, read their states."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_incrementing
 
 from nightloop.errors import SetupError, StoreUnavailable
 
@@ -16,7 +16,7 @@ FINISHED = frozenset({"success", "failed"})
 
 @dataclass(frozen=True)
 class DagRun:
-    """One run of a DAG as the API tells it."""
+    """One run of a DAG as the API describes it."""
 
     dag_id: str
     run_id: str
@@ -26,7 +26,7 @@ class DagRun:
 
 @dataclass(frozen=True)
 class TaskState:
-    """One task of a run and how it stands."""
+    """One task of a run and its state."""
 
     task_id: str
     state: str | None
@@ -62,23 +62,23 @@ class AirflowClient:
         return run_id
 
     def run(self, dag_id: str, run_id: str) -> DagRun:
-        """Return one run as it stands."""
+        """Return one run in its state now."""
         return _run(self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"))
 
     def runs(self, dag_id: str) -> list[DagRun]:
         """Return the newest runs of a DAG (at most 100), newest first."""
-        found = self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns", params={"limit": 100, "order_by": "-id"})
-        return [_run(item) for item in found["dag_runs"]]
+        answer = self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns", params={"limit": 100, "order_by": "-id"})
+        return [_run(item) for item in answer["dag_runs"]]
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """Return the tasks of a run."""
-        found = self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
-        return [TaskState(item["task_id"], item["state"]) for item in found["task_instances"]]
+        answer = self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+        return [TaskState(item["task_id"], item["state"]) for item in answer["task_instances"]]
 
     def import_errors(self) -> list[str]:
         """Return what keeps DAG files from being read, a line each."""
-        found = self._send("GET", "/api/v2/importErrors")
-        return [f"{item['filename']}: {item['stack_trace'].strip().splitlines()[-1]}" for item in found["import_errors"]]
+        answer = self._send("GET", "/api/v2/importErrors")
+        return [f"{item['filename']}: {item['stack_trace'].strip().splitlines()[-1]}" for item in answer["import_errors"]]
 
     def give_up(self, run: DagRun) -> None:
         """Mark a run failed, for example one that an interrupted command left behind."""
@@ -86,8 +86,8 @@ class AirflowClient:
 
     def running_backfills(self, dag_id: str) -> list[int]:
         """Return the backfills of a DAG that count as running; Airflow notices the end of one up to half a minute late."""
-        found = self._send("GET", "/api/v2/backfills", params={"dag_id": dag_id})
-        return [backfill["id"] for backfill in found["backfills"] if backfill["completed_at"] is None]
+        answer = self._send("GET", "/api/v2/backfills", params={"dag_id": dag_id})
+        return [backfill["id"] for backfill in answer["backfills"] if backfill["completed_at"] is None]
 
     def cancel_backfills(self, dag_id: str) -> None:
         """Cancel the backfills of a DAG that still count as running; a new one cannot begin beside them."""
@@ -109,16 +109,19 @@ class AirflowClient:
         return answer.json() if answer.content else None
 
     def _try(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Send once more when the server is too busy to answer: it shares its cores with everything else here."""
-        for attempt in range(3):
-            try:
-                return self._http.request(method, path, **more)
-            except httpx.TransportError as error:
-                last = error
-                time.sleep(1 + attempt)
-        raise StoreUnavailable(
-            f"Airflow at {self.url} does not answer ({last}).", do="Read airflow.log under HOME/logs."
-        ) from last
+        """Send again when the server is too busy to answer: it shares its cores with everything else here."""
+        tries = Retrying(
+            retry=retry_if_exception_type(httpx.TransportError),
+            stop=stop_after_attempt(3),
+            wait=wait_incrementing(start=1, increment=1),
+            reraise=True,
+        )
+        try:
+            return tries(self._http.request, method, path, **more)
+        except httpx.TransportError as error:
+            raise StoreUnavailable(
+                f"Airflow at {self.url} does not answer ({error}).", do="Read airflow.log under HOME/logs."
+            ) from error
 
     def _sign_in(self) -> None:
         answer = self._try("POST", "/auth/token", json=self._credentials)

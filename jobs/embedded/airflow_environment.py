@@ -24,7 +24,7 @@ TRIGGERER = "triggerer"
 """What else runs where a use case waits for files: 300 MB, that nobody else should pay."""
 
 GRACE = {TRIGGERER: 1.0}
-"""Seconds that a part gets to end, where they are not the usual ones: a triggerer takes ten, and has nothing to save."""
+"""Seconds that a part gets to end, where they are not the default ones: a triggerer takes ten, and has nothing to save."""
 
 _SECRETS_FILE = "secrets.json"
 
@@ -67,50 +67,85 @@ def airflow_environment(
         base: environment to start from; default: this process's.
     """
     home.mkdir(parents=True, exist_ok=True)
-    kept = _kept_secrets(home)
-    passwords = dict(users or {"admin": kept["admin_password"]})
+    keys = _stored_secrets(home)
+    passwords = dict(users or {"admin": keys["admin_password"]})
     passwords_file = home / "passwords.json"
     _write_private(passwords_file, json.dumps(passwords))
-    address = f"http://127.0.0.1:{port}"
     sections = {
-        "core": {
-            "dags_folder": str(REPOSITORY / "dags"),
-            "plugins_folder": str(REPOSITORY / "plugins"),
-            "load_examples": "False",
-            "executor": "LocalExecutor",
-            "parallelism": str(parallelism),
-            "max_active_tasks_per_dag": str(parallelism),
-            "fernet_key": kept["fernet_key"],
-            "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-            "simple_auth_manager_users": ",".join(f"{name}:admin" for name in passwords),
-            "simple_auth_manager_passwords_file": str(passwords_file),
-            "dags_are_paused_at_creation": "False",
-            "min_serialized_dag_update_interval": "5",
-            "execution_api_server_url": f"{address}/execution/",
-        },
+        **_server(home, port, log_port, keys),
+        "core": {**_tasks(port, parallelism, keys), **_sign_in(passwords, passwords_file)},
+        "scheduler": SCHEDULER,
+        "dag_processor": {**DAG_PROCESSOR, "dag_version_inflation_check_level": inflation_check},
+        "usage_data_collection": {"enabled": "False"},
+    }
+    settings = {
+        f"AIRFLOW__{section.upper()}__{key.upper()}": value
+        for section, values in sections.items()
+        for key, value in values.items()
+    }
+    inherited = dict(os.environ if base is None else base)
+    return {**inherited, **settings, **_process(home, nightloop_home, inherited), **QUIET}
+
+
+SCHEDULER = {
+    "scheduler_idle_sleep_time": "0.2",
+    "scheduler_heartbeat_sec": "2",
+    "max_dagruns_to_create_per_loop": "50",
+    "max_dagruns_per_loop_to_schedule": "50",
+    "enable_health_check": "False",
+}
+
+DAG_PROCESSOR = {"refresh_interval": "30", "min_file_process_interval": "60", "parsing_processes": "2"}
+
+QUIET = {
+    "SCARF_ANALYTICS": "false",
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "MPLBACKEND": "Agg",
+}
+"""No library that a task imports calls home, or draws on a screen."""
+
+
+def _tasks(port: int, parallelism: int, keys: Mapping[str, str]) -> dict[str, str]:
+    """What runs: our DAGs, by so many local workers, which report to the API server."""
+    return {
+        "dags_folder": str(REPOSITORY / "dags"),
+        "plugins_folder": str(REPOSITORY / "plugins"),
+        "load_examples": "False",
+        "executor": "LocalExecutor",
+        "parallelism": str(parallelism),
+        "max_active_tasks_per_dag": str(parallelism),
+        "fernet_key": keys["fernet_key"],
+        "dags_are_paused_at_creation": "False",
+        "min_serialized_dag_update_interval": "5",
+        "execution_api_server_url": f"{_address(port)}/execution/",
+    }
+
+
+def _sign_in(passwords: Mapping[str, str], passwords_file: Path) -> dict[str, str]:
+    """Who may sign in: the users named, all of them administrators."""
+    return {
+        "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "simple_auth_manager_users": ",".join(f"{user}:admin" for user in passwords),
+        "simple_auth_manager_passwords_file": str(passwords_file),
+    }
+
+
+def _server(home: Path, port: int, log_port: int, keys: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Where the database and the logs lie, and where the servers listen, on loopback only."""
+    return {
         "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
         "api": {
             "host": "127.0.0.1",
             "port": str(port),
-            "base_url": address,
-            "secret_key": kept["secret_key"],
+            "base_url": _address(port),
+            "secret_key": keys["secret_key"],
             "workers": "1",
             "access_control_allow_origins": "",
         },
-        "api_auth": {"jwt_secret": kept["jwt_secret"]},
-        "scheduler": {
-            "scheduler_idle_sleep_time": "0.2",
-            "scheduler_heartbeat_sec": "2",
-            "max_dagruns_to_create_per_loop": "50",
-            "max_dagruns_per_loop_to_schedule": "50",
-            "enable_health_check": "False",
-        },
-        "dag_processor": {
-            "refresh_interval": "30",
-            "min_file_process_interval": "60",
-            "parsing_processes": "2",
-            "dag_version_inflation_check_level": inflation_check,
-        },
+        "api_auth": {"jwt_secret": keys["jwt_secret"]},
         "logging": {
             "base_log_folder": str(home / "logs"),
             "dag_processor_child_process_log_directory": str(home / "logs" / "dag_processor"),
@@ -118,25 +153,22 @@ def airflow_environment(
             "logging_level": "INFO",
             "namespace_levels": "great_expectations=WARNING alembic=WARNING mlflow=WARNING httpx=WARNING",
         },
-        "usage_data_collection": {"enabled": "False"},
     }
-    named = {f"AIRFLOW__{part.upper()}__{key.upper()}": value for part, keys in sections.items() for key, value in keys.items()}
-    start = dict(os.environ if base is None else base)
+
+
+def _process(home: Path, nightloop_home: Path, inherited: Mapping[str, str]) -> dict[str, str]:
+    """What a process needs beside Airflow's settings: homes, and our code and interpreter before others."""
     return {
-        **start,
-        **named,
         "AIRFLOW_HOME": str(home),
         "NIGHTLOOP_HOME": str(nightloop_home),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(REPOSITORY), start.get("PYTHONPATH", "")])),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), start.get("PATH", "")]),
-        "NO_PROXY": ",".join(filter(None, ["127.0.0.1,localhost", start.get("NO_PROXY", "")])),
-        "SCARF_ANALYTICS": "false",
-        "DO_NOT_TRACK": "1",
-        "GX_ANALYTICS_ENABLED": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DVC_NO_ANALYTICS": "1",
-        "MPLBACKEND": "Agg",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(REPOSITORY), inherited.get("PYTHONPATH", "")])),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", "")]),
+        "NO_PROXY": ",".join(filter(None, ["127.0.0.1,localhost", inherited.get("NO_PROXY", "")])),
     }
+
+
+def _address(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def airflow_command(*arguments: str) -> list[str]:
@@ -150,21 +182,21 @@ def airflow_command(*arguments: str) -> list[str]:
     return [sys.executable, *start, *arguments, *more]
 
 
-def _kept_secrets(home: Path) -> dict[str, str]:
-    """Return keys made at the first start and kept, so that a second start reads what the first one wrote."""
+def _stored_secrets(home: Path) -> dict[str, str]:
+    """Return the keys, made at the first start and stored, so that a second start reads what the first one wrote."""
     file = home / _SECRETS_FILE
     if not file.exists():
         import base64
 
-        made = {
+        new = {
             "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "secret_key": secrets.token_urlsafe(32),
             "jwt_secret": secrets.token_urlsafe(48),
             "admin_password": secrets.token_urlsafe(12),
         }
-        _write_private(file, json.dumps(made))
-    kept: dict[str, str] = json.loads(file.read_text())
-    return kept
+        _write_private(file, json.dumps(new))
+    stored: dict[str, str] = json.loads(file.read_text())
+    return stored
 
 
 def _write_private(file: Path, text: str) -> None:

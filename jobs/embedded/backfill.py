@@ -25,7 +25,7 @@ def create_backfill(environment: Mapping[str, str], folder: Path, dag_id: str, n
     """Create the backfill.
 
     Raises:
-        SetupError: Airflow refused; the message carries what it said.
+        SetupError: Airflow refused; the message carries its output.
     """
     command = airflow_command(*backfill_arguments(dag_id, nights))
     done = subprocess.run(command, env=dict(environment), cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603

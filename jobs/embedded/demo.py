@@ -1,10 +1,11 @@
-"""The main job on the embedded set-up: bootstrap, two weeks of nights, one retraining, one answer from the service.
+"""The demo (make run) on the embedded set-up: bootstrap, two weeks of nights, one retraining, one answer from the service.
 
 It can be stopped at any moment and started again: what was published stays, and each step asks what is there already.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
 
-def run() -> int:
+def run(_options: argparse.Namespace) -> int:
     """Run the main job and return the exit code."""
     started = time.monotonic()
     settings = load_settings()
@@ -27,34 +28,34 @@ def run() -> int:
         end_cleanly_on_sigterm()
         installation = Installation(settings, servers)
         installation.ports.require_free("airflow", "spark", "service", "log")
-        job = start_demo(installation)
+        demo = start_demo(installation)
         try:
-            job.bootstrap()
-            job.take_nights()
-            job.retrain_once()
-            job.wait_for_reports()
+            demo.bootstrap()
+            demo.take_nights()
+            demo.retrain_once()
+            demo.wait_for_reports()
             installation.start_service()
-            output.print(ask_service(job.workspace, job.use_case, NIGHTS.last, installation.service_address), markup=False)
+            output.print(ask_service(demo.workspace, demo.use_case, NIGHTS.last, installation.service_address), markup=False)
         except KeyboardInterrupt:
             errors.print("stopping …")
             raise
         finally:
-            job.stop_spark()
-    _tell_end(job.workspace, job.use_case, seconds=time.monotonic() - started)
+            demo.stop_spark()
+    _print_summary(demo.workspace, demo.use_case, seconds=time.monotonic() - started)
     return 0
 
 
-def _tell_end(workspace: Workspace, use_case: UseCase, *, seconds: float) -> None:
+def _print_summary(workspace: Workspace, use_case: UseCase, *, seconds: float) -> None:
     output.print()
     output.print(status.table(status.collect(use_case, workspace, NIGHTS)))
     output.print()
     for page in sorted((workspace.reports / USE_CASE).rglob("*.html")):
-        output.print(f"report: {_near(page)}", markup=False)
+        output.print(f"report: {_from_here(page)}", markup=False)
     for training in trainings(workspace):
         output.print(training, markup=False)
     output.print(f"done in {seconds // 60:.0f} min {seconds % 60:.0f} s; nothing is left running. Look around with: make ui")
 
 
-def _near(page: Path) -> Path:
+def _from_here(page: Path) -> Path:
     """Name a file as a person in this folder would."""
     return page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page

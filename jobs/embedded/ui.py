@@ -1,7 +1,8 @@
-"""Keep every server of the embedded set-up up, and say where they are."""
+"""Keep every server of the embedded set-up up, and print their addresses (make ui)."""
 
 from __future__ import annotations
 
+import argparse
 import signal
 import threading
 
@@ -13,14 +14,14 @@ from nightloop.errors import SetupError
 from nightloop.settings import load_settings
 
 
-def keep_up() -> int:
+def run(_options: argparse.Namespace) -> int:
     """Keep every server up until Ctrl-C, and return the exit code."""
     settings = load_settings()
     with Servers(settings.home / "logs") as servers:
         end_cleanly_on_sigterm()
         installation = Installation(settings, servers)
         installation.ports.require_free()
-        job = start_demo(installation)
+        demo = start_demo(installation)
         try:
             errors.print("starting MLflow and the service …")
             installation.start_mlflow()
@@ -29,7 +30,7 @@ def keep_up() -> int:
             _wait_until_stopped(servers)
             errors.print("stopping …")
         finally:
-            job.stop_spark()
+            demo.stop_spark()
     output.print("stopped")
     return 0
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from jobs.commands import console, status
-from jobs.commands.console import Bars, tell_error
+from jobs.commands.console import ProgressBars, print_error
 
 
 def terminal(width: int) -> Console:
@@ -24,7 +24,7 @@ def shown(there: Console) -> str:
 
 def test_steps_in_turn_share_a_bar_until_their_count_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console, "errors", terminal(100))
-    with Bars(in_turn=True) as bars:
+    with ProgressBars(in_turn=True) as bars:
         for done, name in enumerate(("schedule", "weather")):
             bars(f"reading {name}", done, 2)
         for done in range(4):
@@ -36,7 +36,7 @@ def test_steps_in_turn_share_a_bar_until_their_count_begins_anew(monkeypatch: py
 
 def test_steps_side_by_side_have_a_bar_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console, "errors", terminal(100))
-    with Bars() as bars:
+    with ProgressBars() as bars:
         for done in range(2):
             bars("through ingest", done + 1, 2)
             bars("through score", done, 2)
@@ -79,12 +79,12 @@ def test_an_error_is_broken_between_words_on_a_terminal_and_whole_elsewhere(monk
     message = "port 8080 (airflow) on 127.0.0.1 is in use by another program. Choose other ports: NIGHTLOOP_PORT_OFFSET=1000."
     narrow = terminal(60)
     monkeypatch.setattr(console, "errors", narrow)
-    tell_error("SetupError", message)
+    print_error("SetupError", message)
     lines = shown(narrow).splitlines()
     assert max(map(len, lines)) <= 60
     assert " ".join(line.strip() for line in lines) == f"SetupError: {message}"
 
     pipe = Console(file=io.StringIO(), width=60, soft_wrap=True)
     monkeypatch.setattr(console, "errors", pipe)
-    tell_error("SetupError", message)
+    print_error("SetupError", message)
     assert shown(pipe) == f"SetupError: {message}\n"

@@ -1,0 +1,168 @@
+"""What each command beside the stages takes on the command line, and the module that does it, imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+
+Commands = argparse._SubParsersAction  # the type that argparse itself has no public name for
+Parser = argparse.ArgumentParser
+
+RELEASE = """\
+Judges the quarantined records of a night again, by today's declaration of the
+source and today's contract, and publishes those that pass into the night's raw
+table. With --accept a person lets them in although they break a rule; the
+ledger keeps who and why. Taking the night in again keeps what was released."""
+
+VERIFY = """\
+Recomputes the digest of every event and follows the chain from the first to the
+last; then looks for every digest that this HOME copied when it recorded an
+event, so that a tail that was cut off is noticed too. Ends with exit code 10
+where an event is missing or is not what was recorded."""
+
+SWEEP = """\
+Removes files of commits that never happened (older than a day) and of versions
+that were replaced more than NIGHTLOOP_RETENTION_DAYS ago. What the lineage of
+a night that stands, or of a training, still names stays. Run it at any time,
+beside stages at work, as often as you like."""
+
+
+def add_commands(commands: Commands[Parser]) -> None:
+    """Declare the commands. The module of each has a ``run``, which takes the parsed options and returns the exit code."""
+    _add_status(commands)
+    _add_new(commands)
+    _add_check(commands)
+    _add_docs(commands)
+    _add_quarantine(commands)
+    _add_release(commands)
+    _add_contracts(commands)
+    _add_ledger(commands)
+    _add_sweep(commands)
+    _add_embedded(commands)
+
+
+def _add_status(commands: Commands[Parser]) -> None:
+    command = commands.add_parser("status", help="tell what exists per night, which champion is effective, and what is missing")
+    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument("nights", metavar="NIGHT", nargs="?", help="a night or a range (default: every night with something)")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.set_defaults(module="jobs.commands.status")
+
+
+def _add_new(commands: Commands[Parser]) -> None:
+    command = commands.add_parser("new", help="draft a use case and its contracts from a sample of data")
+    command.add_argument("use_case", metavar="USE_CASE", help="name of the new use case, for example churn")
+    command.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE_OR_TABLE",
+        required=True,
+        help="CSV, Parquet or JSON Lines (also .gz), a pattern with {night}, s3://…, or sql:CONNECTION:TABLE",
+    )
+    command.add_argument("--label", metavar="COLUMN", help="column to predict (default: guessed)")
+    command.add_argument(
+        "--key",
+        metavar="COLUMN",
+        action="append",
+        help="column of the key; may be given again (default: guessed)",
+    )
+    command.add_argument("--event-at", metavar="COLUMN", help="when a record happened (default: guessed)")
+    command.add_argument("--time-zone", metavar="ZONE", default="UTC", help="zone of nights and local times (default: UTC)")
+    command.add_argument("--task", choices=("binary", "regression", "multiclass"), help="default: by the label's values")
+    command.add_argument("--matures-after", metavar="NIGHTS", type=int, default=1, help="nights until outcomes are known (1)")
+    command.add_argument("--force", action="store_true", help="replace what is there under this name")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.set_defaults(module="jobs.commands.new")
+
+
+def _add_check(commands: Commands[Parser]) -> None:
+    command = commands.add_parser("check", help="read every definition and contract and tell every mistake; touches no data")
+    command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all of them")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.set_defaults(module="jobs.commands.check")
+
+
+def _add_docs(commands: Commands[Parser]) -> None:
+    command = commands.add_parser("docs", help="write the page of a use case: features, contracts, gates, lineage")
+    command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all of them")
+    command.add_argument("--to", metavar="FOLDER", help="default: docs/use_cases")
+    command.add_argument("--check", action="store_true", help="write nothing; fail when a page is out of date")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.set_defaults(module="jobs.commands.docs")
+
+
+def _add_quarantine(commands: Commands[Parser]) -> None:
+    command = commands.add_parser("quarantine", help="show what stands in quarantine: counts by rule, and examples")
+    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument("nights", metavar="NIGHT", nargs="?", help="a night or a range (default: all)")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.set_defaults(module="jobs.commands.quarantine")
+
+
+def _add_release(commands: Commands[Parser]) -> None:
+    command = commands.add_parser(
+        "release",
+        help="let quarantined records into their night, after a fix or by a person's word",
+        description=RELEASE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument("nights", metavar="NIGHT", help="a night YYYY-MM-DD")
+    command.add_argument("--source", metavar="SOURCE", help="only records of this source")
+    command.add_argument("--rule", metavar="RULE", help="only records that this rule set aside, as the quarantine names it")
+    command.add_argument("--record", metavar="DIGEST", help="only the record whose digest begins so")
+    command.add_argument("--reason", metavar="WHY", required=True, help="why they may come in; kept in the ledger")
+    command.add_argument("--by", metavar="WHO", required=True, help="who says so; kept in the ledger")
+    command.add_argument("--accept", action="store_true", help="let them in although they break a rule of the contract")
+    command.add_argument("--json", action="store_true", help="print one JSON object per published partition, one a line")
+    command.set_defaults(module="jobs.commands.release")
+
+
+def _add_contracts(commands: Commands[Parser]) -> None:
+    command = commands.add_parser(
+        "contracts", help="let Great Expectations judge a night in full, and write its pages (data docs)"
+    )
+    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument("nights", metavar="NIGHT", nargs="?", help="a night (default: the newest published)")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.set_defaults(module="jobs.commands.contracts")
+
+
+def _add_ledger(commands: Commands[Parser]) -> None:
+    ledger = commands.add_parser("ledger", help="verify the chain of the ledger")
+    actions = ledger.add_subparsers(title="actions", metavar="ACTION", required=True)
+    verify = actions.add_parser(
+        "verify",
+        help="recompute the whole chain and tell how many events stand, or where it breaks",
+        description=VERIFY,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verify.add_argument("--json", action="store_true", help="print one JSON object")
+    verify.set_defaults(module="jobs.commands.ledger")
+
+
+def _add_sweep(commands: Commands[Parser]) -> None:
+    command = commands.add_parser(
+        "sweep",
+        help="remove files of tables that nobody can need",
+        description=SWEEP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all that are declared")
+    command.add_argument("--dry-run", action="store_true", help="tell what would go, and remove nothing")
+    command.add_argument("--json", action="store_true", help="print one JSON object per use case, one a line")
+    command.set_defaults(module="jobs.commands.sweep")
+
+
+def _add_embedded(commands: Commands[Parser]) -> None:
+    """Declare what works on the embedded set-up."""
+    loop = commands.add_parser("loop", help="the main job (make run): everything once on the embedded set-up, then stop")
+    loop.set_defaults(module="jobs.embedded.demo")
+    airflow = commands.add_parser(
+        "airflow",
+        help="Airflow's own command line in the environment of the embedded set-up, for example: airflow backfill create …",
+        add_help=False,
+    )
+    airflow.add_argument("arguments", nargs=argparse.REMAINDER, help="what follows 'airflow'")
+    airflow.set_defaults(module="jobs.commands.airflow")
+    ui = commands.add_parser("ui", help="keep Airflow, MLflow, Spark and the service up (make ui) until Ctrl-C")
+    ui.set_defaults(module="jobs.embedded.ui")
