@@ -8,7 +8,7 @@ import json
 from jobs import sweep
 from jobs.commands.console import output
 from jobs.sweep import SweptUseCase
-from nightloop.definitions import load_use_case, options.use_cases
+from nightloop.definitions import load_use_case, use_case_names
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     """Sweep one use case, or all that are declared, and print one line (or one JSON object) for each."""
     workspace = Workspace.open(load_settings())
     folder = workspace.settings.definitions
-    names = [load_use_case(options.use_case, folder).use_case] if options.use_case else options.use_cases(folder)
+    names = [load_use_case(options.use_case, folder).use_case] if options.use_case else use_case_names(folder)
     for name in names:
         swept = sweep.run(name, workspace, dry_run=options.dry_run)
         if options.json:
