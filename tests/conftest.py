@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import hypothesis
@@ -23,10 +24,28 @@ os.environ.update(
 for name in [name for name in os.environ if name.startswith("NIGHTLOOP_")]:
     del os.environ[name]
 
-# The same examples every time, so that a change is judged by what it changes; "search" draws new ones.
+# The same examples every time, so that a change is judged by what it changes; "search" draws new ones each time, "daily"
+# (where CI is set) new ones each day: those of one date are the same on every machine.
 hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.register_profile("search", derandomize=False)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+hypothesis.settings.register_profile("daily", derandomize=False, database=None)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "daily" if os.environ.get("CI") else "same")
+DATE = os.environ.get("HYPOTHESIS_DATE") or datetime.now(UTC).date().isoformat()
+hypothesis.settings.load_profile(PROFILE)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Seed the draws of a day by its date, before Hypothesis reads its option."""
+    if PROFILE == "daily" and config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = DATE.replace("-", "")
+
+
+def pytest_report_header() -> str:
+    """Say which examples are drawn, and how to draw them again."""
+    again = f" of {DATE}; again with HYPOTHESIS_PROFILE=daily HYPOTHESIS_DATE={DATE}" if PROFILE == "daily" else ""
+    return f"property tests draw the examples '{PROFILE}'{again}"
+
 
 pytest_plugins = [f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("fixtures_*.py"))]
 

@@ -36,8 +36,8 @@ def build(text: str, columns: Mapping[str, ColumnType]) -> Node:
     try:
         parsed = parse_one(text, dialect="duckdb")
     except SqlglotError as error:
-        found = error.errors if isinstance(error, ParseError) else []
-        detail = found[0].get("description") if found else str(error)
+        faults = error.errors if isinstance(error, ParseError) else []
+        detail = faults[0].get("description") if faults else str(error)
         raise DefinitionError(f"'{text}' cannot be read as an expression: {detail}.", do=_SUBSET) from error
     node = _Builder(text, columns).node(parsed)
     if node.type == "null":
@@ -74,6 +74,7 @@ class _Builder:
                 tests = [self.typed("eq", self.node(e.this), self.node(option)) for option in e.expressions]
                 return tests[0] if len(tests) == 1 else self.typed("or", *tests)
             case exp.Between():
+                self.only_arguments(e, "this", "low", "high")  # 'between symmetric' means something else
                 value = self.node(e.this)
                 low, high = self.node(e.args["low"]), self.node(e.args["high"])
                 return self.typed("and", self.typed("ge", value, low), self.typed("le", value, high))
@@ -104,7 +105,10 @@ class _Builder:
         return Node("column", declared, value=e.name, bits=UNBOUNDED if declared == "number" else 0)
 
     def number(self, text: str) -> Node:
-        value = float(text)
+        try:
+            value = float(text)
+        except ValueError as error:  # 1e
+            raise DefinitionError(f"'{text}' in '{self.text}' is no number.", do="Write 1, 0.5 or 1e-3.") from error
         if not math.isfinite(value):
             raise DefinitionError(f"the number {text} in '{self.text}' is too large.", do="A number is a finite double.")
         return Node("literal", "number", value=value, bits=max(1.0, math.frexp(value)[1]))
@@ -132,8 +136,8 @@ class _Builder:
             raise self.outside(e)
 
     def outside(self, e: exp.Expr) -> DefinitionError:
-        named = e.name if isinstance(e, exp.Anonymous) else type(e).__name__.lower() if isinstance(e, exp.Func) else ""
-        do = suggest(named.lower(), FUNCTIONS, "Functions") if named else _SUBSET
+        function = e.name if isinstance(e, exp.Anonymous) else type(e).__name__ if isinstance(e, exp.Func) else ""
+        do = suggest(function.lower(), FUNCTIONS, "Functions") if function else _SUBSET
         return DefinitionError(f"'{e.sql(dialect='duckdb')}' in '{self.text}' is outside the subset of SQL.", do=do)
 
 

@@ -28,7 +28,16 @@ ROOMS = (
     Room("evidence", ("nightloop/evidence/*.py",), ("tests/evidence",)),
     Room("gates", ("jobs/train_gates.py",), ("tests/jobs/test_train_gates.py", "tests/jobs/test_train.py")),
     Room("decisions", ("nightloop/monitoring/*.py",), ("tests/monitoring",)),
-    Room("expressions", ("nightloop/expressions/*.py",), ("tests/expressions",)),
+    Room(
+        "expressions",
+        ("nightloop/expressions/*.py",),
+        # Without test_spark.py: it holds Spark to the same examples, but takes a minute.
+        tuple(
+            f"tests/expressions/test_{name}.py"
+            for name in ("expression", "parsing", "type_rules", "to_sql", "to_numpy", "examples", "random_expressions")
+        ),
+    ),
+    Room("definitions", ("nightloop/definitions/*.py",), ("tests/definitions",), 0.8),
     Room("features", ("nightloop/features/*.py",), ("tests/features",)),
     Room("training set", ("nightloop/model/training_set.py",), ("tests/model/test_training_set.py",)),
     Room("champions", ("nightloop/model/champions.py",), ("tests/model/test_champions.py",)),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from nightloop.expressions.tree import Node
@@ -18,6 +22,7 @@ TYPES = {
     **dict.fromkeys("de", "date"),
 }
 ARROW = {"integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(), "string": pa.string(), "date": pa.date32()}
+ARROW["timestamp"] = pa.timestamp("us", "UTC")
 
 _integers = st.sampled_from([None, 0, 1, -1, 2, 3, 7, -12, 60, 2**53 + 1, 2**63 - 1, -(2**63)])
 _numbers = st.sampled_from(
@@ -57,70 +62,86 @@ _values = {
 rows = st.lists(st.fixed_dictionaries({name: _values[kind] for name, kind in TYPES.items()}), min_size=1, max_size=12)
 
 
-def _number(deeper):
-    two = st.tuples(deeper["number"], deeper["number"])
-    return st.one_of(
-        st.tuples(two, st.sampled_from("+-*/%")).map(lambda p: f"({p[0][0]} {p[1]} {p[0][1]})"),
-        st.tuples(st.sampled_from(["coalesce", "nullif", "least", "greatest"]), two).map(
-            lambda p: f"{p[0]}({p[1][0]}, {p[1][1]})"
-        ),
-        st.tuples(st.sampled_from(["abs", "floor", "-"]), deeper["number"]).map(lambda p: f"{p[0]}({p[1]})"),
-        st.tuples(st.sampled_from(["weekday", "year", "month", "day"]), deeper["date"]).map(lambda p: f"{p[0]}({p[1]})"),
-        st.tuples(deeper["boolean"], two).map(lambda p: f"case when {p[0]} then {p[1][0]} else {p[1][1]} end"),
-        st.tuples(deeper["boolean"], deeper["number"]).map(lambda p: f"case when {p[0]} then {p[1]} end"),
-        deeper["boolean"].map(lambda b: f"cast({b} as number)"),
-    )
-
-
-def _boolean(deeper):
-    def compare(kind, operators):
-        parts = st.tuples(deeper[kind], st.sampled_from(operators), deeper[kind])
-        return parts.map(lambda p: f"({p[0]} {p[1]} {p[2]})")
-
-    return st.one_of(
-        compare("number", ["=", "<>", "<", "<=", ">", ">="]),
-        compare("date", ["=", "<>", "<", "<=", ">", ">="]),
-        compare("string", ["=", "<>"]),
-        compare("boolean", ["and", "or", "=", "<>"]),
-        deeper["boolean"].map(lambda b: f"(not {b})"),
-        st.one_of(*(deeper[kind] for kind in ("number", "string", "date", "boolean"))).map(lambda v: f"({v} is null)"),
-        deeper["string"].map(lambda s: f"({s} in ('a', 'b''c', ''))"),
-        deeper["number"].map(lambda v: f"({v} not in (1, 2.5, -1))"),
-        st.tuples(deeper["number"], deeper["number"]).map(lambda p: f"({p[0]} between 0 and {p[1]})"),
-    )
-
-
-def _string(deeper):
-    two = st.tuples(deeper["string"], deeper["string"])
-    return st.one_of(
-        two.map(lambda p: f"coalesce({p[0]}, {p[1]})"),
-        two.map(lambda p: f"nullif({p[0]}, {p[1]})"),
-        st.tuples(deeper["boolean"], two).map(lambda p: f"case when {p[0]} then {p[1][0]} else {p[1][1]} end"),
-    )
-
-
-def _date(deeper):
-    two = st.tuples(deeper["date"], deeper["date"])
-    return st.tuples(st.sampled_from(["coalesce", "nullif", "least", "greatest"]), two).map(
-        lambda p: f"{p[0]}({p[1][0]}, {p[1][1]})"
-    )
-
-
-_leaves = {
-    "number": st.sampled_from(["i", "j", "x", "y", "0", "1", "2.5", "1e200", "0.1"]),
-    "boolean": st.sampled_from(["b", "c", "true", "false"]),
-    "string": st.sampled_from(["s", "t", "'a'", "'b''c'", "'back\\slash'"]),
-    "date": st.sampled_from(["d", "e", "date '2012-02-29'"]),
+# By the type that it yields, an expression of each operator. Hypothesis does not draw evenly, so each is made the root in turn.
+NUMBER = (
+    *(f"({{number}} {op} {{number}})" for op in "+-*/%"),
+    *(f"{name}({{number}}, {{number}})" for name in ("coalesce", "nullif", "least", "greatest")),
+    *(f"{name}({{number}})" for name in ("abs", "floor", "-")),
+    *(f"{name}({{date}})" for name in ("weekday", "year", "month", "day")),
+    "case when {boolean} then {number} when {boolean} then {number} else {number} end",
+    "case when {boolean} then {number} end",
+    "cast({boolean} as number)",
+)
+BOOLEAN = (
+    *(f"({{number}} {op} {{number}})" for op in ("=", "<>", "<", "<=", ">", ">=")),
+    *(f"({{date}} {op} {{date}})" for op in ("=", "<>", "<", "<=", ">", ">=")),
+    *(f"({{string}} {op} {{string}})" for op in ("=", "<>")),
+    *(f"({{boolean}} {op} {{boolean}})" for op in ("=", "<>", "and", "or")),
+    "(not {boolean})",
+    *(f"({{{kind}}} is null)" for kind in ("number", "string", "date", "boolean")),
+    "({number} is not null)",
+    "({string} in ('a', 'b''c', ''))",
+    "({number} in (1, 2.5, {number}))",
+    "({number} not in (1, 2.5, -1))",
+    "({number} between {number} and {number})",
+)
+STRING = ("coalesce({string}, {string})", "nullif({string}, {string})", "case when {boolean} then {string} else {string} end")
+DATE = tuple(f"{name}({{date}}, {{date}})" for name in ("coalesce", "nullif", "least", "greatest"))
+_PRODUCTIONS = {"number": NUMBER, "boolean": BOOLEAN, "string": STRING, "date": DATE}
+_LEAVES = {
+    "number": ["i", "j", "x", "y", "0", "1", "2.5", "1e200", "0.1"],
+    "boolean": ["b", "c", "true", "false"],
+    "string": ["s", "t", "'a'", "'b''c'", "'back\\slash'"],
+    "date": ["d", "e", "date '2012-02-29'"],
 }
 
 
-def _level(deeper):
-    made = {"number": _number(deeper), "boolean": _boolean(deeper), "string": _string(deeper), "date": _date(deeper)}
-    return {kind: _leaves[kind] | made[kind] for kind in _leaves}
+@st.composite
+def _one_of(draw, options, offset):
+    """Draw one of the options. What Hypothesis draws most often, another offset makes another option."""
+    return options[(draw(st.integers(0, len(options) - 1)) + offset) % len(options)]
 
 
-_deep = _level(_level(_level(_leaves)))
-expressions = _deep["number"] | _deep["boolean"]
+@st.composite
+def _expression(draw, roots, depth, offset):
+    """Draw a production, and something of the right type for each of its places: a smaller expression or a leaf."""
+    parts = re.split(r"\{(\w+)\}", draw(_one_of(roots, offset)))
+    for place in range(1, len(parts), 2):
+        kind, inner = parts[place], 7 * offset + 3 * place + depth
+        deeper = depth and draw(st.booleans())
+        parts[place] = draw(_expression(_PRODUCTIONS[kind], depth - 1, inner) if deeper else _one_of(_LEAVES[kind], inner))
+    return "".join(parts)
+
+
+ROOTS = NUMBER + BOOLEAN + STRING + DATE
+ROOTED = {root: _expression((root,), 2, number) for number, root in enumerate(ROOTS)}
+
+
+def drawn(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
+    """Return examples of a strategy, the same every time."""
+    examples = []
+
+    @settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def draw(value: Any) -> None:
+        examples.append(value)
+
+    draw()
+    return examples
+
+
+def operations(node: Node) -> Iterator[str]:
+    """Yield the operation of a node and of all below it."""
+    yield node.op
+    for arg in node.args:
+        yield from operations(arg)
 
 
 def plain(node: Node, row: dict) -> object:  # noqa: C901, PLR0911
