@@ -28,10 +28,10 @@ __all__ = ["GATES", "gate", "promote"]
 
 JUDGED, GRANTED, REFUSED = "gate_judged", "approval_granted", "approval_refused"
 SAMPLE = 500  # rows that the clean process answers: explaining a row costs more than answering it
-Said = dict[str, Any]
+StepResult = dict[str, Any]  # what a step of the training tells the next one, as plain values
 
 
-def gate(use_case: UseCase, as_of: Night, workspace: Workspace, *, name: str, progress: Progress = silent) -> Said:
+def gate(use_case: UseCase, as_of: Night, workspace: Workspace, *, name: str, progress: Progress = silent) -> StepResult:
     """Judge the candidate by one gate, record the verdict, and return it.
 
     Raises:
@@ -41,66 +41,66 @@ def gate(use_case: UseCase, as_of: Night, workspace: Workspace, *, name: str, pr
     """
     if name not in GATES:
         raise UsageError(f"there is no gate '{name}'.", do=f"The gates are {', '.join(GATES)}.")
-    found = candidate_version(use_case, as_of, workspace)
+    candidate = candidate_version(use_case, as_of, workspace)
     progress(f"judging {name}", 0, 1)
     broken: Exception | None = None
     try:
-        verdict = _JUDGES[name](use_case, as_of, workspace, found)
+        verdict = _JUDGES[name](use_case, as_of, workspace, candidate)
     except TryAgain:
         raise
     except Exception as error:  # whatever it is: a gate that could not judge is a gate that did not pass
         broken = error
         verdict = Verdict(name, "fail", f"The gate broke while judging: {type(error).__name__}: {error}")
-    _record(use_case, as_of, workspace, found=found, verdict=verdict)
+    _record(use_case, as_of, workspace, candidate=candidate, verdict=verdict)
     progress(f"judging {name}", 1, 1)
     if not verdict.passed:
         raise GateFailed(
-            f"gate {name}, version {found.version}: {verdict.outcome.replace('_', ' ')}. {verdict.reason}",
+            f"gate {name}, version {candidate.version}: {verdict.outcome.replace('_', ' ')}. {verdict.reason}",
             where=f"{use_case.use_case}, as of {as_of}",
             do="The champion stays as it is.",
         ) from broken
-    return {"version": found.version, "gate": name, "outcome": verdict.outcome, "reason": verdict.reason}
+    return {"version": candidate.version, "gate": name, "outcome": verdict.outcome, "reason": verdict.reason}
 
 
-def promote(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Said:
+def promote(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> StepResult:
     """Make the candidate champion if every gate's verdict stands as a pass, and let the alias follow.
 
     Raises:
         GateFailed: a gate did not pass or gave no verdict on what stands, or a person's approval is missing.
         NotReady: nothing is fitted or evaluated.
     """
-    found = candidate_version(use_case, as_of, workspace)
-    name, ledger = use_case.use_case, workspace.ledger
+    candidate = candidate_version(use_case, as_of, workspace)
+    ledger = workspace.ledger
     progress("promoting", 0, 1)
     with ledger.exclusive():
-        standing = [item for item in champions.history(ledger, name) if item.version == found.version]
-        verdicts = {} if standing else _all_passed(use_case, as_of, workspace, found)
+        promoted_versions = {champion.version for champion in champions.history(ledger, use_case.use_case)}
+        verdicts = {} if candidate.version in promoted_versions else _passed_verdicts(use_case, as_of, workspace, candidate)
         payload = {
-            "run_id": found.run_id,
-            "training_key": found.training_key,
-            "bundle_digest": found.bundle_digest,
+            "run_id": candidate.run_id,
+            "training_key": candidate.training_key,
+            "bundle_digest": candidate.bundle_digest,
             "verdicts": {gate: event.seq for gate, event in verdicts.items()},
         }
-        promoted = champions.promote(ledger, name, found.version, as_of, payload)
-    _follow(name, workspace)
+        promoted = champions.promote(ledger, use_case.use_case, candidate.version, as_of, payload)
+    _move_alias(use_case, workspace)
     progress("promoting", 1, 1)
     return {"version": promoted.version, "promoted": True, "effective_from": str(promoted.effective_from)}
 
 
-def _follow(name: str, workspace: Workspace) -> None:
+def _move_alias(use_case: UseCase, workspace: Workspace) -> None:
     """Let the alias follow the ledger, which decides: after a kill between the two, and when another promotes meanwhile."""
     moved = None
-    while moved != (newest := champions.history(workspace.ledger, name)[-1].version):
-        workspace.registry.set_alias(name, CHAMPION, newest)
+    while moved != (newest := champions.history(workspace.ledger, use_case.use_case)[-1].version):
+        workspace.registry.set_alias(use_case.use_case, CHAMPION, newest)
         moved = newest
 
 
-def _all_passed(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> dict[str, Event]:
-    outdated = _outdated(use_case, as_of, workspace, found)
+def _passed_verdicts(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> dict[str, Event]:
+    outdated = _outdated(use_case, as_of, workspace, candidate)
     digest = workspace.lake.states(evaluation_table.table_name(use_case))[as_of].content_digest
     problems, verdicts = [outdated] if outdated else [], {}
     for name in GATES:
-        event = _last(use_case, workspace, found.version, name)
+        event = _last_verdict(use_case, workspace, candidate.version, name)
         if event is None or event.payload["evaluation"] != digest:
             problems.append(f"{name} gave no verdict")
         elif event.payload.get("limits") != _limits(use_case, name):
@@ -113,22 +113,22 @@ def _all_passed(use_case: UseCase, as_of: Night, workspace: Workspace, found: Re
         problems.append("it waits for approval by a person, for the use case is of high risk")
     if problems:
         raise GateFailed(
-            f"version {found.version} is not promoted: {'; '.join(problems)}",
+            f"version {candidate.version} is not promoted: {'; '.join(problem.rstrip('.') for problem in problems)}.",
             where=f"{use_case.use_case}, as of {as_of}",
             do="The champion stays as it is.",
         )
     return verdicts
 
 
-def _outdated(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> str | None:
+def _outdated(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> str | None:
     """Return what is wrong when the candidate was not compared with the champion it would replace; None when it was."""
-    against = evaluation_table.champion_judged(use_case, as_of, found.version, workspace.lake)
-    rival = champion_before(use_case, found.version, workspace)
-    if against == (rival.version if rival else None):
+    compared_with = evaluation_table.champion_judged(use_case, as_of, candidate.version, workspace.lake)
+    incumbent = champion_before(use_case, candidate.version, workspace)
+    if compared_with == (incumbent.version if incumbent else None):
         return None
-    words = f"version {against}" if against is not None else "no champion"
-    now = f"version {rival.version} is champion now" if rival else "there is none now"
-    return f"it was judged against {words}, but {now}: evaluate again, then judge again"
+    compared = f"version {compared_with}" if compared_with is not None else "no champion"
+    now = f"version {incumbent.version} is champion now" if incumbent else "there is none now"
+    return f"it was judged against {compared}, but {now}: evaluate again, then judge again"
 
 
 def _approved(use_case: UseCase, as_of: Night, workspace: Workspace, verdicts: list[Event]) -> bool:
@@ -139,21 +139,23 @@ def _approved(use_case: UseCase, as_of: Night, workspace: Workspace, verdicts: l
     return answers[-1:] == [GRANTED]
 
 
-def _record(use_case: UseCase, as_of: Night, workspace: Workspace, *, found: RegisteredVersion, verdict: Verdict) -> None:
-    """Append the verdict, unless the last one says the same of the same evaluation."""
+def _record(use_case: UseCase, as_of: Night, workspace: Workspace, *, candidate: RegisteredVersion, verdict: Verdict) -> None:
+    """Append the verdict, unless the last one is the same of the same evaluation."""
     payload = {
-        "version": found.version,
+        "version": candidate.version,
         "gate": verdict.gate,
         "outcome": verdict.outcome,
         "reason": verdict.reason,
-        "figures": [_plain(figure) for figure in verdict.figures],
+        "figures": [_json_figure(figure) for figure in verdict.figures],
         "limits": _limits(use_case, verdict.gate),
         "evaluation": workspace.lake.states(evaluation_table.table_name(use_case))[as_of].content_digest,
     }
     with workspace.ledger.exclusive() as ledger:
-        last = _last(use_case, workspace, found.version, verdict.gate)
+        last = _last_verdict(use_case, workspace, candidate.version, verdict.gate)
         if last is None or last.payload != payload:
-            ledger.record(JUDGED, use_case.use_case, night=as_of, subject=f"{found.version}/{verdict.gate}", payload=payload)
+            ledger.record(
+                JUDGED, use_case.use_case, night=as_of, subject=f"{candidate.version}/{verdict.gate}", payload=payload
+            )
 
 
 def _limits(use_case: UseCase, gate: str) -> dict[str, Any]:
@@ -162,42 +164,44 @@ def _limits(use_case: UseCase, gate: str) -> dict[str, Any]:
     return {} if declared is None else dict(declared.model_dump(mode="json"))
 
 
-def _plain(figure: Figure) -> dict[str, object]:
+def _json_figure(figure: Figure) -> dict[str, object]:
     """Return a figure as JSON can hold it: what is not a number becomes null."""
     return {
         key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in asdict(figure).items()
     }
 
 
-def _last(use_case: UseCase, workspace: Workspace, version: int, name: str) -> Event | None:
-    events = workspace.ledger.events(use_case.use_case, kind=JUDGED, subject=f"{version}/{name}")
+def _last_verdict(use_case: UseCase, workspace: Workspace, version: int, gate: str) -> Event | None:
+    events = workspace.ledger.events(use_case.use_case, kind=JUDGED, subject=f"{version}/{gate}")
     return events[-1] if events else None
 
 
-def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
-    seen = evaluation_table.read(use_case, as_of, found.version, workspace.lake)
-    if outdated := _outdated(use_case, as_of, workspace, found):
+def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
+    evaluation = evaluation_table.read(use_case, as_of, candidate.version, workspace.lake)
+    if outdated := _outdated(use_case, as_of, workspace, candidate):
         return Verdict("performance", "not_enough_evidence", f"{outdated[0].upper()}{outdated[1:]}.")
-    return gates.performance(seen, use_case.gates.performance)
+    return gates.performance(evaluation, use_case.gates.performance)
 
 
-def _calibration(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
-    return gates.calibration(evaluation_table.read(use_case, as_of, found.version, workspace.lake), use_case.gates.calibration)
+def _calibration(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
+    return gates.calibration(
+        evaluation_table.read(use_case, as_of, candidate.version, workspace.lake), use_case.gates.calibration
+    )
 
 
-def _fairness(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
-    return gates.fairness(evaluation_table.read(use_case, as_of, found.version, workspace.lake), use_case.gates.fairness)
+def _fairness(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
+    return gates.fairness(evaluation_table.read(use_case, as_of, candidate.version, workspace.lake), use_case.gates.fairness)
 
 
-def _bundle(use_case: UseCase, as_of: Night, workspace: Workspace, found: RegisteredVersion) -> Verdict:
+def _bundle(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
     """Let the registered model answer rows of the evaluation in a clean process."""
     rows = training_snapshot.read(manifest_of(use_case, as_of, workspace), tuple(use_case.features), use_case.model.classes)
-    held, expected = evaluation_table.judged(use_case, as_of, found.version, workspace.lake, rows=rows)
-    spread = np.unique(np.linspace(0, len(expected) - 1, num=min(SAMPLE, len(expected))).astype(int))
+    evaluated, expected = evaluation_table.judged(use_case, as_of, candidate.version, workspace.lake, rows=rows)
+    sampled = np.unique(np.linspace(0, len(expected) - 1, num=min(SAMPLE, len(expected))).astype(int))
     with tempfile.TemporaryDirectory(prefix="nightloop-gate-") as temporary:
-        model = clean_process.download(workspace.registry, use_case.use_case, found.version, Path(temporary))
-        answered = clean_process.answers(model, held.matrix[spread], answers_of(use_case).said)
-    return gates.bundle(expected[spread], answered, answers=metric_set_for(use_case).answers)
+        model = clean_process.download(workspace.registry, use_case.use_case, candidate.version, Path(temporary))
+        predictions = clean_process.answers(model, evaluated.matrix[sampled], answers_of(use_case).said)
+    return gates.bundle(expected[sampled], predictions, answers=metric_set_for(use_case).answers)
 
 
 _JUDGES: dict[str, Callable[[UseCase, Night, Workspace, RegisteredVersion], Verdict]] = {
