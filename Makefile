@@ -39,7 +39,7 @@ env:
 	@python3 deploy/make_env.py
 
 schema: setup
-	@$(PYTHON_ENV) -m nightloop.definitions.schema
+	@$(PYTHON_ENV) -m nightloop.definitions.structure > feature_defs/schema.json
 
 screenshots: setup
 	@$(PYTHON_ENV) docs/screenshots.py

@@ -1,4 +1,4 @@
-"""Settings are checked when built, and told in the documentation."""
+"""Settings are checked when built."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nightloop.errors import UsageError
-from nightloop.settings import REPOSITORY, Settings, load_settings
+from nightloop.settings import load_settings
 
 
 def test_every_store_lives_under_the_home_unless_told(tmp_path: Path) -> None:
@@ -28,8 +28,3 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIGHTLOOP_PORT_OFFSET", "many")
     with pytest.raises(UsageError, match="NIGHTLOOP_PORT_OFFSET"):
         load_settings()
-
-
-def test_every_setting_is_a_line_in_the_documentation() -> None:
-    page = (REPOSITORY / "docs" / "settings.md").read_text()
-    assert [name for name in Settings.model_fields if f"`NIGHTLOOP_{name.upper()}`" not in page] == []
