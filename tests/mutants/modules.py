@@ -24,6 +24,25 @@ class Room:
         return sorted(path for path in found if path.name not in ("__init__.py", *self.without))
 
 
+FEATURES = tuple(
+    f"tests/features/test_{name}.py"
+    for name in (
+        "aggregate_sql",
+        "feature_sql",
+        "keys",
+        "lookup_sql",
+        "online",
+        "small_histories",
+        "sql_fragments",
+        "tables",
+        "tile_sql",
+        "tiles",
+        "window_sql",
+        "window_value_sql",
+    )
+)
+"""Those over tables in memory; the others build whole nights, on Spark too."""
+
 ROOMS = (
     Room("evidence", ("nightloop/evidence/*.py",), ("tests/evidence",)),
     Room("gates", ("jobs/train_gates.py",), ("tests/jobs/test_train_gates.py", "tests/jobs/test_train.py")),
@@ -38,7 +57,12 @@ ROOMS = (
         ),
     ),
     Room("definitions", ("nightloop/definitions/*.py",), ("tests/definitions",), 0.8),
-    Room("features", ("nightloop/features/*.py",), ("tests/features",)),
+    Room("features", ("nightloop/features/*.py",), FEATURES),
+    Room(
+        "feature checks",
+        ("jobs/feature_checks.py", "jobs/chunks.py"),
+        ("tests/jobs/test_feature_checks.py", "tests/jobs/test_chunks.py"),
+    ),
     Room("training set", ("nightloop/model/training_set.py",), ("tests/model/test_training_set.py",)),
     Room("champions", ("nightloop/model/champions.py",), ("tests/model/test_champions.py",)),
     Room("ledger", ("nightloop/ledger/*.py",), ("tests/ledger",)),
