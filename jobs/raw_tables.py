@@ -10,9 +10,11 @@ import pyarrow as pa
 from jobs.published import Published
 from nightloop.contracts.history_limits import Summary
 from nightloop.definitions import UseCase, definition_digest
+from nightloop.features.staleness import touched
 from nightloop.lake import Commit
 from nightloop.lake.digest import content_digest
-from nightloop.lake.restatement import compare, in_words, touched
+from nightloop.lake.missing import in_words
+from nightloop.lake.restatement import compare
 from nightloop.nights import Night, one
 from nightloop.workspace import Workspace
 

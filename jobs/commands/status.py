@@ -14,8 +14,8 @@ from rich.text import Text
 from jobs.commands.console import output
 from nightloop.definitions import load_use_case
 from nightloop.definitions.use_case import UseCase
+from nightloop.features.staleness import stale
 from nightloop.lake import NightState
-from nightloop.lake.restatement import stale
 from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.nights import Night, Nights, parse_nights

@@ -179,11 +179,11 @@ class TableLog:
                 configuration=CONFIGURATION,
                 storage_options=self._options,
             )
-        except DeltaError:
-            made_by_another = self.open()
-            if made_by_another is None:
-                raise
-            return made_by_another
+        except DeltaError as error:
+            of_another = self.open()  # somebody made it in between
+            if of_another is None:
+                raise OSError(str(error)) from error
+            return of_another
 
     def _replace(
         self, delta: DeltaTable, nights: Sequence[Night], schema: pa.Schema, adds: Sequence[AddAction], metadata: dict[str, str]

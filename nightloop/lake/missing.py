@@ -34,6 +34,11 @@ def runs(nights: Sequence[Night]) -> list[Nights]:
     return joined
 
 
+def in_words(nights: Sequence[Night]) -> str:
+    """Write nights as runs: 2024-03-01..2024-03-04, 2024-03-09."""
+    return ", ".join(str(run) for run in runs(nights))
+
+
 def how_to_make(table: str, nights: Sequence[Night]) -> NotReady:
     """Return the error that names the missing nights and the command of the stage that publishes the table."""
     use_case, _, name = table.rpartition("/")

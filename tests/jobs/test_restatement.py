@@ -4,54 +4,14 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import pyarrow as pa
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from jobs import features, ingest
 from jobs.commands import status
-from nightloop.lake.restatement import Difference, compare, stale, touched
+from nightloop.features.staleness import stale, touched
 from nightloop.nights import one, parse_nights
 from tests.fixtures_ingest import Shop, order
 
-SCHEMA = pa.schema([("key", pa.string()), ("part", pa.int64()), ("amount", pa.float64()), ("note", pa.string())])
 NIGHT = date(2024, 3, 2)
 AT = "2024-03-02T12:00:00Z"
-
-
-def table(*rows: tuple[object, ...]) -> pa.Table:
-    return pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in rows], schema=SCHEMA)
-
-
-def test_records_are_added_removed_and_changed_by_key() -> None:
-    earlier = table(("same", 1, 1.0, None), ("gone", 1, 1.0, None), ("changed", 1, 1.0, None), ("changed", 2, 1.0, "x"))
-    later = table(("changed", 2, 2.0, "y"), ("changed", 1, 1.0, "new"), ("same", 1, 1.0, None), ("more", None, 1.0, None))
-    assert compare(earlier, later, ["key", "part"]) == Difference(1, 1, 2, {"amount": 1, "note": 2})
-
-
-def test_a_column_that_is_new_counts_as_missing_before() -> None:
-    earlier = table(("a", 1, 1.0, "x"), ("b", 1, 1.0, None)).drop_columns(["note"])
-    later = table(("a", 1, 1.0, "x"), ("b", 1, 1.0, None))
-    assert compare(earlier, later, ["key"]) == Difference(0, 0, 1, {"note": 1})
-
-
-Row = tuple[str, int | None, float | None]
-row = st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 1), st.sampled_from([0.5, None, float("nan")]))
-rows = st.lists(row, max_size=6)
-
-
-@settings(deadline=None)
-@given(earlier=rows, later=rows)
-def test_a_comparison_agrees_with_one_by_hand(earlier: list[Row], later: list[Row]) -> None:
-    first = {(row[0], row[1]): repr(row[2]) for row in earlier}
-    second = {(row[0], row[1]): repr(row[2]) for row in later}
-    found = compare(
-        table(*((*row, None) for row in {row[:2]: row for row in earlier}.values())),
-        table(*((*row, None) for row in {row[:2]: row for row in later}.values())),
-        ["key", "part"],
-    )
-    changed = sum(first[key] != second[key] for key in first.keys() & second.keys())
-    assert (found.added, found.removed, found.changed) == (len(second.keys() - first), len(first.keys() - second), changed)
 
 
 def test_the_first_publication_and_the_same_again_are_no_restatement(shop: Shop) -> None:
