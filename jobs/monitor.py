@@ -1,57 +1,31 @@
-"""Watch a night: realised performance of matured scores, drift of the features, two verdicts, and one decision.
+"""Stage monitor: realised performance of a night's matured scores, drift of its features, two verdicts, and one decision.
 
-Everything a verdict needs is a stored row: scores, labels and features of the lake, the reference in the champion's bundle, and
-what earlier nights decided. So a night monitored again comes out the same.
+What is measured and how it is judged is in ``nightloop.monitoring``; here nights are put in order, and what came out is
+published, recorded and, where it is declared, drawn for people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from jobs.published import Progress, Published, silent
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import ChampionMissing, NotReady
-from nightloop.evidence.drift import NightDrift, night_drift
-from nightloop.evidence.realised import performance_verdict, realised_figures
-from nightloop.evidence.reference_profile import Profile
-from nightloop.evidence.verdict import Verdict
-from nightloop.lake import Commit, Snapshot
-from nightloop.model import bundle, champions
-from nightloop.model.champions import Champion
+from nightloop.errors import NotReady, command
+from nightloop.lake import Commit
+from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.monitoring import metrics_table, night_metrics
-from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decide
-from nightloop.monitoring.matured import matured_nights, read_matured
+from nightloop.monitoring.judging import Judgement, judge, measure, other_figures
 from nightloop.monitoring.metrics_table import Sourced
 from nightloop.nights import Night, Nights, one
 from nightloop.workspace import Workspace
 
 STAGE = "monitor"
-WINDOW = timedelta(days=31)  # how far back earlier decisions can matter, cool-downs longer than that aside
-
-Features = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What a night came to."""
-
-    champion: Champion
-    drift: NightDrift
-    performance: Verdict
-    decision: Decision
-    metrics: pa.Table
-    realised: Mapping[str, float | None]  # the task's metric of the night, by its name
-    inputs: Mapping[str, int]
 
 
 def run(
@@ -64,7 +38,7 @@ def run(
         nights: scored nights; each needs the decision of the night before it.
         workspace: lake, ledger and registry.
         html: write the drift page for people whatever the verdict.
-        progress: told after each night.
+        progress: called after each night.
 
     Raises:
         NotReady: a night is not scored, its matured labels are not published, or the night before has no decision yet.
@@ -77,139 +51,75 @@ def run(
 
 
 def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, html: bool) -> list[Published]:
-    name, lake = use_case.use_case, workspace.lake
-    scores = lake.require(f"{name}/scores", one(night))
-    require_order(use_case, night, workspace)
-    judgement = judge(use_case, night, workspace, scores)
-    commit = Commit(STAGE, name, definition_digest(use_case), judgement.inputs)
-    metrics = lake.publish(f"{name}/metrics", night, judgement.metrics, commit)
-    decided = lake.publish(f"{name}/decisions", night, _decision_table(judgement), commit)
-    wanted = use_case.monitoring.html
-    page = None
-    if html or wanted == "always" or (wanted == "when_drift" and judgement.drift.verdict.outcome == "fail"):
-        page = _write_page(use_case, night, workspace, judgement)
+    scores = workspace.lake.require(f"{use_case.use_case}/scores", one(night))
+    check_order(use_case, night, workspace)
+    measured = measure(use_case, night, workspace, scores)
+    judgement = judge(use_case, night, workspace, measured)
+    night_figures = night_metrics.night_figures(use_case, night, measured.matured)
+    metrics = metrics_table.as_table(use_case, [*night_figures, *other_figures(use_case, night, workspace, measured)])
+    decisions = pa.Table.from_pylist([judgement.as_row()])
+    commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), measured.inputs)
+    states = {
+        table: workspace.lake.publish(f"{use_case.use_case}/{table}", night, rows, commit)
+        for table, rows in (("metrics", metrics), ("decisions", decisions))
+    }
+    page = _write_page(use_case, night, workspace, judgement) if _has_page(use_case, judgement, html=html) else None
     _record(use_case, night, workspace, judgement, page)
-    details = _details(judgement, page)
     return [
-        Published.of(name, f"{name}/metrics", metrics),
-        Published.of(name, f"{name}/decisions", decided, details),
+        Published.of(use_case.use_case, f"{use_case.use_case}/metrics", states["metrics"]),
+        Published.of(
+            use_case.use_case,
+            f"{use_case.use_case}/decisions",
+            states["decisions"],
+            _details(judgement, _realised(use_case, night_figures), page),
+        ),
     ]
 
 
-def require_order(use_case: UseCase, night: Night, workspace: Workspace) -> None:
+def check_order(use_case: UseCase, night: Night, workspace: Workspace) -> None:
     """Check that the night before, if it was to be scored, has its decision: cool-downs and runs of drift build on it.
 
     A night that got no features because its data broke the contract or could not be taken in is stepped over: it may never
-    come, and a person has been told.
+    come, and a person has been alerted.
 
     Raises:
         NotReady: names the night that comes first.
     """
-    name = use_case.use_case
-    pinned = {event.night for event in workspace.ledger.events(name, kind=champions.PINNED) if event.night is not None}
-    lost = _lost_nights(name, workspace)
-    first, before = min(pinned, default=night), night - timedelta(days=1)
+    pins = workspace.ledger.events(use_case.use_case, kind=champions.PINNED)
+    first = min((event.night for event in pins if event.night is not None), default=night)
+    lost = _lost_nights(use_case, workspace)
+    before = night - timedelta(days=1)
     while before > first and before in lost:
         before -= timedelta(days=1)
-    if before >= first and before not in workspace.lake.states(f"{name}/decisions"):
+    table = f"{use_case.use_case}/decisions"
+    if before >= first and before not in workspace.lake.states(table):
         raise NotReady(
             f"night {night} decides after night {before}, which has no decision yet.",
-            where=f"{name}/decisions",
-            do=f"Run: python -m jobs monitor {name} {before}",
+            where=table,
+            do=f"Run: {command('monitor', use_case.use_case, before)}",
         )
 
 
-def _lost_nights(name: str, workspace: Workspace) -> set[Night]:
-    failed = [event for event in workspace.ledger.events(name, kind="stage_failed") if event.subject.startswith("ingest")]
-    broken = workspace.ledger.events(name, kind="contract_broken")
+def _lost_nights(use_case: UseCase, workspace: Workspace) -> set[Night]:
+    """Return the nights whose data was refused or could not be taken in, and that have no features to this day."""
+    ledger = workspace.ledger
+    failed = [event for event in ledger.events(use_case.use_case, kind="stage_failed") if event.subject.startswith("ingest")]
+    broken = ledger.events(use_case.use_case, kind="contract_broken")
     nights = {event.night for event in (*failed, *broken) if event.night is not None}
-    return nights - workspace.lake.states(f"{name}/features").keys()
+    return nights - workspace.lake.states(f"{use_case.use_case}/features").keys()
 
 
-def judge(use_case: UseCase, night: Night, workspace: Workspace, scores: Snapshot) -> Judgement:
-    """Measure and judge a night, and decide; publishes nothing."""
-    name, lake = use_case.use_case, workspace.lake
-    champion = champions.effective(workspace.ledger, name, night)
-    if champion is None:
-        raise ChampionMissing(
-            "the night is scored but no champion is pinned.", where=f"{name}, night {night}", do="Score it again."
-        )
-    matured = read_matured(lake, use_case, matured_nights(use_case, list(lake.states(f"{name}/scores")), night))
-    features = lake.require(f"{name}/features", one(night))
-    drift = _drift(use_case, workspace, champion, features)
-    metric_set = metric_set_for(use_case)
-    pooled = realised_figures(matured.label, matured.said, matured.decision, matured.night, metric_set)
-    performance = performance_verdict(
-        pooled,
-        len(matured),
-        len(set(matured.night.tolist())),
-        minimum_rows=use_case.monitoring.minimum_rows,
-        auc_floor=use_case.monitoring.auc_floor,
-        error_ceiling=use_case.monitoring.error_ceiling,
-        metric_set=metric_set,
-    )
-    of_night = night_metrics.of_night(use_case, night, matured)
-    rows = [
-        *of_night,
-        *night_metrics.pooled(use_case, matured, pooled),
-        Sourced(
-            f"features of {night} against the reference of version {champion.version}", champion.version, drift.verdict.figures
-        ),
-        night_metrics.scored(use_case, night, champion, scores),
-        *night_metrics.volumes(use_case, night, lake),
-    ]
-    return Judgement(
-        champion=champion,
-        drift=drift,
-        performance=performance,
-        decision=decide(
-            use_case.retrain,
-            night,
-            champion,
-            drift=drift.verdict,
-            performance=performance,
-            earlier=_earlier(use_case, night, workspace),
-        ),
-        metrics=metrics_table.as_table(name, rows),
-        realised={f"realised_{metric_set.metric}": night_metrics.of_all(of_night, metric_set.metric)},
-        inputs={**matured.inputs, scores.table: scores.version, features.table: features.version},
-    )
+def _realised(use_case: UseCase, night_figures: Sequence[Sourced]) -> dict[str, float | None]:
+    """Return the task's metric of the night, by its name."""
+    metric = metric_set_for(use_case).metric
+    return {f"realised_{metric}": night_metrics.overall_value(night_figures, metric)}
 
 
-def _decision_table(judgement: Judgement) -> pa.Table:
-    row = as_row(
-        judgement.decision, champion=judgement.champion, drift=judgement.drift.verdict, performance=judgement.performance
-    )
-    return pa.Table.from_pylist([row])
-
-
-def _earlier(use_case: UseCase, night: Night, workspace: Workspace) -> list[EarlierNight]:
-    table = f"{use_case.use_case}/decisions"
-    if not workspace.lake.exists(table):
-        return []
-    window = max(WINDOW, timedelta(days=use_case.retrain.cool_down_nights + 1))
-    rows = workspace.lake.read(table, Nights(night - window, night - timedelta(days=1))).to_pylist()
-    return [EarlierNight.of(row) for row in rows]
-
-
-def _drift(use_case: UseCase, workspace: Workspace, champion: Champion, features: Snapshot) -> NightDrift:
-    digest: Any = champion.payload.get("bundle_digest")
-    folder = workspace.registry.fetch(use_case.use_case, champion.version, digest)
-    profile = Profile.from_json(bundle.reference_profile(folder))
-    names = [feature.name for feature in profile.features]
-    # Sums of floats depend on the order of the rows: the key gives it, not the files.
-    rows = features.read([*use_case.entity.key, *names]).sort_by([(key, "ascending") for key in use_case.entity.key])
-    values: Features = np.column_stack([rows[name].to_numpy().astype(np.float64) for name in names])
-    limits = use_case.monitoring
-    return night_drift(
-        profile,
-        names,
-        values,
-        psi_limit=limits.psi_limit,
-        share_limit=limits.drifted_share_limit,
-        minimum_rows=limits.minimum_rows,
-        calendar={name for name, feature in use_case.features.items() if feature.calendar},
-    )
+def _has_page(use_case: UseCase, judgement: Judgement, *, html: bool) -> bool:
+    """Whether the night gets a drift page: asked for, declared for every night, or declared for nights that drifted."""
+    declared = use_case.monitoring.html
+    drifted = judgement.drift.verdict.outcome == "fail"
+    return html or declared == "always" or (declared == "when_drift" and drifted)
 
 
 def _write_page(use_case: UseCase, night: Night, workspace: Workspace, judgement: Judgement) -> Path:
@@ -228,21 +138,21 @@ def _record(use_case: UseCase, night: Night, workspace: Workspace, judgement: Ju
     }
     decision = judgement.decision.decision
     with workspace.ledger.exclusive() as ledger:
-        standing = ledger.events(use_case.use_case, kind="decision_made", night=night)
-        if not standing or (standing[-1].subject, standing[-1].payload) != (decision, payload):
+        recorded = ledger.events(use_case.use_case, kind="decision_made", night=night)
+        if not recorded or (recorded[-1].subject, recorded[-1].payload) != (decision, payload):
             ledger.record("decision_made", use_case.use_case, night=night, subject=decision, payload=payload)
     if page:
-        where = str(page.relative_to(workspace.reports))
-        workspace.ledger.record("page_written", use_case.use_case, night=night, subject=where, once=True)
+        subject = str(page.relative_to(workspace.reports))
+        workspace.ledger.record("page_written", use_case.use_case, night=night, subject=subject, once=True)
 
 
-def _details(judgement: Judgement, page: Path | None) -> dict[str, object]:
-    said: dict[str, object] = {
+def _details(judgement: Judgement, realised: Mapping[str, float | None], page: Path | None) -> dict[str, object]:
+    return {
         "champion_version": judgement.champion.version,
-        **judgement.realised,
+        **realised,
         "drift_verdict": judgement.drift.verdict.outcome,
         "performance_verdict": judgement.performance.outcome,
         "decision": judgement.decision.decision,
         "reason": judgement.decision.reason,
+        **({"page": str(page)} if page else {}),
     }
-    return {**said, "page": str(page)} if page else said

@@ -1,4 +1,4 @@
-"""What a stage says when it is done."""
+"""What a stage reports: its progress, and every partition it published."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Published:
 
     @classmethod
     def of(cls, use_case: str, table: str, state: NightState, details: Mapping[str, object] | None = None) -> Self:
-        """Tell of a night as the lake has committed it."""
+        """Report a night as the lake has committed it."""
         return cls(
             use_case=use_case,
             night=state.night,
@@ -41,7 +41,7 @@ class Published:
 
     def as_json(self) -> dict[str, object]:
         """Return plain values for ``--json``; details join the top level and never hide a field."""
-        own = {
+        fields = {
             "use_case": self.use_case,
             "night": str(self.night),
             "stage": self.stage,
@@ -50,15 +50,15 @@ class Published:
             "rows": self.rows,
             "content_digest": self.content_digest,
         }
-        return {**self.details, **own}
+        return {**self.details, **fields}
 
 
 class Progress(Protocol):
-    """Told how far long work has come; the command line draws a bar, Airflow logs a line, tests pass ``silent``."""
+    """Called with how far long work has come; the command line draws a bar, Airflow logs a line, tests pass ``silent``."""
 
     def __call__(self, doing: str, done: int, total: int) -> None:
         """Take note that ``done`` of ``total`` steps of ``doing`` are finished."""
 
 
 def silent(doing: str, done: int, total: int) -> None:
-    """Say nothing."""
+    """Report nothing."""

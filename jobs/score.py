@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,8 +21,8 @@ from nightloop.errors import ChampionMissing
 from nightloop.lake import Commit, Snapshot, filesystem
 from nightloop.model import bundle, champions
 from nightloop.model.champions import Champion
-from nightloop.model.scoring import check_answers, check_features, score_schema
-from nightloop.model.use_case_task import answers_of
+from nightloop.model.scoring import check_features, check_task, score_schema
+from nightloop.model.use_case_task import task_for
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
@@ -53,10 +52,9 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     files = _score(jobs, engine, progress)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), {features.table: features.version})
     key = pa.schema([features.schema.field(name) for name in use_case.entity.key])
-    schema = score_schema(key, use_case.model.reasons, answers_of(use_case))
-    made = {night: files.get(night, []) for night in pinned}
+    schema = score_schema(key, use_case.model.reasons, task_for(use_case))
     published = []
-    for state in workspace.lake.adopt_nights(table, made, commit, schema=schema):
+    for state in workspace.lake.adopt_nights(table, {night: files.get(night, []) for night in pinned}, commit, schema=schema):
         champion = pinned[state.night]
         model = {"model_version": champion.version, "model_as_of": str(champion.as_of)}
         details = {**model, "engine": engine.name, **_left_out(nights, scored)}
@@ -90,10 +88,10 @@ def _check_columns(use_case: UseCase, nights: Nights, features: Snapshot, worksp
         if champion is None:
             continue
         spec = bundle.read_spec(_folder(use_case, champion, workspace))
-        check_answers(spec, answers_of(use_case), champion.version)
+        check_task(spec, task_for(use_case), champion.version)
         for path in features.files.get(night, ()):
-            held_by, at = filesystem(path)
-            check_features(spec, pq.read_schema(at, filesystem=held_by), champion.version, str(night), where=path)
+            store, location = filesystem(path)
+            check_features(spec, pq.read_schema(location, filesystem=store), champion.version, str(night), where=path)
 
 
 def _left_out(nights: Nights, scored: Nights) -> dict[str, object]:
@@ -110,19 +108,18 @@ def _jobs(
         if champion.version not in bundles:
             bundles[champion.version] = _bundle(use_case, champion, workspace)
         for source, row_group in _row_groups(features.files.get(night, ())):
-            own = {"night": str(night), "source": source, "row_group": str(row_group)}
-            target = {"target": f"{folder}/{night}-{len(jobs)}.parquet"}
-            jobs.append({**bundles[champion.version], **own, **target})
+            part = {"night": str(night), "source": source, "row_group": str(row_group)}
+            target = f"{folder}/{night}-{len(jobs)}.parquet"
+            jobs.append({**bundles[champion.version], **part, "target": target})
     return jobs
 
 
 def _bundle(use_case: UseCase, champion: Champion, workspace: Workspace) -> dict[str, str]:
     """Return what every job of this champion shares."""
-    digest: Any = champion.payload.get("bundle_digest")
     folder = _folder(use_case, champion, workspace)
     return {
         "bundle": str(folder),
-        "bundle_digest": digest or bundle.digest(folder),
+        "bundle_digest": champion.payload.get("bundle_digest") or bundle.digest(folder),
         "model_version": str(champion.version),
         "key": json.dumps(use_case.entity.key),
         "reasons": str(use_case.model.reasons),
@@ -130,14 +127,13 @@ def _bundle(use_case: UseCase, champion: Champion, workspace: Workspace) -> dict
 
 
 def _folder(use_case: UseCase, champion: Champion, workspace: Workspace) -> Path:
-    digest: Any = champion.payload.get("bundle_digest")
-    return workspace.registry.fetch(use_case.use_case, champion.version, digest)
+    return workspace.registry.fetch(use_case.use_case, champion.version, champion.payload.get("bundle_digest"))
 
 
 def _row_groups(paths: Sequence[str]) -> Iterator[tuple[str, int]]:
     for path in paths:
-        held_by, at = filesystem(path)
-        for number in range(pq.read_metadata(at, filesystem=held_by).num_row_groups):
+        store, location = filesystem(path)
+        for number in range(pq.read_metadata(location, filesystem=store).num_row_groups):
             yield path, number
 
 

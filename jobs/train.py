@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from jobs.published import Progress, Published, silent
 from jobs.train_gates import GATES, gate, promote
 from jobs.training_state import baseline_path, candidate_version, champion_before, manifest_of, predictor_of
@@ -26,17 +28,18 @@ from nightloop.errors import GateFailed, UsageError
 from nightloop.lake import Commit
 from nightloop.lake.digest import content_digest
 from nightloop.model import candidate as candidates
-from nightloop.model import evaluation_table, plots, training_set, training_snapshot
+from nightloop.model import card, evaluation_table, training_set, training_snapshot
+from nightloop.model.champions import Champion
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training_snapshot import Manifest
-from nightloop.model.use_case_task import answers_of, metric_set_for
+from nightloop.model.use_case_task import metric_set_for, task_for
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
 __all__ = ["GATES", "STEPS", "assemble", "evaluate", "fit", "gate", "promote", "record_request", "run"]
 
 STAGE = "train"
-Said = dict[str, Any]
+Details = dict[str, Any]
 
 
 def run(
@@ -56,7 +59,7 @@ def run(
         workspace: its stores.
         reason: why it was asked for; recorded.
         requested_by: who asked; recorded.
-        progress: told after each step.
+        progress: called before each step, and at the end.
 
     Raises:
         UsageError: more than one night.
@@ -86,15 +89,14 @@ def run(
 
 
 def record_request(use_case: UseCase, as_of: Night, workspace: Workspace, *, reason: str, requested_by: str) -> None:
-    """Keep who asked for a training and why: each request once, however often its task is tried."""
-    asked = {"reason": reason, "requested_by": requested_by}
-    kind, name = "training_requested", use_case.use_case
-    standing = workspace.ledger.events(name, kind=kind, night=as_of, subject=requested_by)
-    if not any(event.payload == asked for event in standing):
-        workspace.ledger.record(kind, name, night=as_of, subject=requested_by, payload=asked)
+    """Record who asked for a training and why: each request once, however often its task is tried."""
+    payload, kind = {"reason": reason, "requested_by": requested_by}, "training_requested"
+    recorded = workspace.ledger.events(use_case.use_case, kind=kind, night=as_of, subject=requested_by)
+    if not any(event.payload == payload for event in recorded):
+        workspace.ledger.record(kind, use_case.use_case, night=as_of, subject=requested_by, payload=payload)
 
 
-def assemble(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Said:
+def assemble(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Details:
     """Join features and labels known by the night, snapshot them by DVC, and return what identifies the training.
 
     Raises:
@@ -107,7 +109,7 @@ def assemble(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
     slices = training_set.divide(use_case, rows)
     home = workspace.settings.home
     progress("snapshotting by DVC", 1, 2)
-    path, md5 = training_snapshot.keep(home, use_case.use_case, as_of, rows)
+    path, md5 = training_snapshot.write(home, use_case.use_case, as_of, rows)
     manifest = Manifest(
         use_case=use_case.use_case,
         as_of=as_of,
@@ -123,7 +125,7 @@ def assemble(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
     return {**manifest.as_json(), "nights": {name: str(getattr(slices, name)) for name in ("fit", "calibrate", "validate")}}
 
 
-def fit(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Said:
+def fit(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Details:
     """Fit candidate and baseline, and register the candidate; a training that is registered already is not registered twice.
 
     Raises:
@@ -132,21 +134,21 @@ def fit(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Prog
         StoreUnavailable: the registry does not answer.
     """
     manifest = manifest_of(use_case, as_of, workspace)
-    standing = workspace.registry.find(use_case.use_case, manifest.training_key)
-    kept = baseline_path(workspace, manifest)
-    if standing is None or not kept.exists():
+    registered = workspace.registry.find(use_case.use_case, manifest.training_key)
+    baseline = baseline_path(workspace, manifest)
+    if registered is None or not baseline.exists():
         progress("fitting", 0, 2)
         rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
-        made = candidates.fit(use_case, manifest, rows)
-        write_atomically(kept, candidates.baseline_json(made))
+        candidate = candidates.fit(use_case, manifest, rows)
+        write_atomically(baseline, candidates.baseline_json(candidate))
         progress("registering", 1, 2)
-        standing = standing or _register(use_case, manifest, workspace, rows=rows, made=made)
-    payload = {"training_key": manifest.training_key, "run_id": standing.run_id, "bundle_digest": standing.bundle_digest}
+        registered = registered or _register(use_case, manifest, workspace, rows=rows, candidate=candidate)
+    payload = {"training_key": manifest.training_key, "run_id": registered.run_id, "bundle_digest": registered.bundle_digest}
     workspace.ledger.record(
-        "candidate_registered", use_case.use_case, night=as_of, subject=str(standing.version), payload=payload, once=True
+        "candidate_registered", use_case.use_case, night=as_of, subject=str(registered.version), payload=payload, once=True
     )
     progress("registering", 2, 2)
-    return {"version": standing.version, **payload}
+    return {"version": registered.version, **payload}
 
 
 def _register(
@@ -155,69 +157,95 @@ def _register(
     workspace: Workspace,
     *,
     rows: training_set.TrainingSet,
-    made: candidates.Candidate,
+    candidate: candidates.Candidate,
 ) -> RegisteredVersion:
-    declared = workspace.settings.definitions / f"{use_case.use_case}.yaml"
-    definition = declared.read_text(encoding="utf-8") if declared.exists() else use_case.model_dump_json(indent=1)
-    held = rows.of(made.slices.validate)
-    name, parameters = use_case.model.baseline
-    said = {candidates.CANDIDATE: made.trees.say(held.matrix), name: made.baseline.say(held.matrix)}
-    metric_set = metric_set_for(use_case)
+    file = workspace.settings.definitions / f"{use_case.use_case}.yaml"
+    definition = file.read_text(encoding="utf-8") if file.exists() else use_case.model_dump_json(indent=1)
     with tempfile.TemporaryDirectory(prefix="nightloop-train-") as temporary:
-        folder = candidates.write_bundle(Path(temporary) / "bundle", use_case, manifest, rows, made=made, definition=definition)
-        pictures = plots.draw(
-            Path(temporary) / "plots", label=held.label, said=said, model=made.trees.model, metric_set=metric_set
+        folder = candidates.write_bundle(
+            Path(temporary) / "bundle", use_case, manifest, rows, candidate=candidate, definition=definition
         )
+        plots = _draw_plots(Path(temporary) / "plots", use_case, rows, candidate)
         return workspace.registry.log_candidate(
             use_case.use_case,
             folder,
-            params={
-                **{f"xgboost.{name}": value for name, value in use_case.model.xgboost.items()},
-                **{f"{name}.{parameter}": value for parameter, value in parameters.items()},
-                **{f"nights.{part}": str(getattr(made.slices, part)) for part in made.rows},
-                **{f"rows.{part}": count for part, count in made.rows.items()},
-            },
-            metrics=made.metrics,
-            figures={**pictures, "baseline.json": baseline_path(workspace, manifest)},
+            params=_params(use_case, candidate),
+            metrics=candidate.metrics,
+            figures={**plots, "baseline.json": baseline_path(workspace, manifest)},
             tags={"content_digest": manifest.content_digest, "dvc_md5": manifest.dvc_md5},
         )
 
 
-def evaluate(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Said:
-    """Let candidate, baseline and champion answer the same validation rows, and publish them as table evaluation.
+def _draw_plots(
+    folder: Path, use_case: UseCase, rows: training_set.TrainingSet, candidate: candidates.Candidate
+) -> dict[str, Path]:
+    validation = rows.of(candidate.slices.validate)
+    predictions = {
+        candidates.CANDIDATE: candidate.trees.predict(validation.matrix),
+        use_case.model.baseline[0]: candidate.baseline.predict(validation.matrix),
+    }
+    return card.draw_plots(
+        folder,
+        label=validation.label,
+        predictions=predictions,
+        model=candidate.trees.model,
+        metric_set=metric_set_for(use_case),
+    )
+
+
+def _params(use_case: UseCase, candidate: candidates.Candidate) -> dict[str, object]:
+    """Return what the training was given, as the tracking server names it."""
+    baseline, parameters = use_case.model.baseline
+    return {
+        **{f"xgboost.{name}": value for name, value in use_case.model.xgboost.items()},
+        **{f"{baseline}.{name}": value for name, value in parameters.items()},
+        **{f"nights.{part}": str(getattr(candidate.slices, part)) for part in candidate.rows},
+        **{f"rows.{part}": count for part, count in candidate.rows.items()},
+    }
+
+
+def evaluate(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Details:
+    """Let candidate, baseline and champion predict the same validation rows, and publish them as table evaluation.
 
     Raises:
         NotReady: the candidate is not fitted.
     """
     manifest = manifest_of(use_case, as_of, workspace)
-    found = candidate_version(use_case, as_of, workspace)
+    candidate = candidate_version(use_case, as_of, workspace)
+    champion = champion_before(use_case, candidate.version, workspace)
+    champion_version = None if champion is None else champion.version
     progress("evaluating", 0, 1)
-    own = predictor_of(use_case, found.version, found.bundle_digest, workspace)
-    task = answers_of(use_case)
-    rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes).of(own.spec.training.validate)
-    answers = own.predict(rows.matrix, reasons=False)
-    baseline = candidates.read_baseline(baseline_path(workspace, manifest).read_bytes(), task)
-    rival = champion_before(use_case, found.version, workspace)
-    champion = None
-    if rival is not None:
-        judged = predictor_of(use_case, rival.version, rival.payload.get("bundle_digest"), workspace)
-        champion = evaluation_table.champion_answers(judged, rows, task)
-    table = evaluation_table.as_table(
-        rows,
-        list(use_case.entity.key),
-        version=found.version,
-        candidate=answers.said,
-        decision=answers.decision,
-        baseline=baseline.say(rows.matrix),
-        champion=champion,
-        champion_version=None if rival is None else rival.version,
-    )
+    table = _evaluation(use_case, manifest, workspace, candidate=candidate, champion=champion)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), dict(manifest.table_versions))
     state = workspace.lake.publish(evaluation_table.table_name(use_case), as_of, table, commit)
     progress("evaluating", 1, 1)
-    against = None if rival is None else rival.version
-    details = {"version": found.version, "champion": against}
+    details = {"version": candidate.version, "champion": champion_version}
     return Published.of(use_case.use_case, evaluation_table.table_name(use_case), state, details).as_json()
+
+
+def _evaluation(
+    use_case: UseCase, manifest: Manifest, workspace: Workspace, *, candidate: RegisteredVersion, champion: Champion | None
+) -> pa.Table:
+    """Return what each of the three predicts for the validation rows of the training."""
+    predictor = predictor_of(use_case, candidate.version, candidate.bundle_digest, workspace)
+    rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
+    validation = rows.of(predictor.spec.training.validate)
+    predictions = predictor.predict(validation.matrix, reasons=False)
+    baseline = candidates.read_baseline(baseline_path(workspace, manifest).read_bytes(), task_for(use_case))
+    of_champion = None
+    if champion is not None:
+        rival = predictor_of(use_case, champion.version, champion.payload.get("bundle_digest"), workspace)
+        of_champion = evaluation_table.champion_predictions(rival, validation, task_for(use_case))
+    return evaluation_table.as_table(
+        validation,
+        list(use_case.entity.key),
+        version=candidate.version,
+        candidate=predictions.prediction,
+        decision=predictions.decision,
+        baseline=baseline.predict(validation.matrix),
+        champion=of_champion,
+        champion_version=None if champion is None else champion.version,
+    )
 
 
 def _one(nights: Nights | Night) -> Night:

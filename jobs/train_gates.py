@@ -18,9 +18,10 @@ from nightloop.evidence import gates
 from nightloop.evidence.gates import GATES
 from nightloop.evidence.verdict import Figure, Verdict
 from nightloop.ledger import Event
-from nightloop.model import champions, clean_process, evaluation_table, training_snapshot
+from nightloop.model import champions, evaluation_table, training_snapshot
+from nightloop.model.packaging import predict_in_clean_process
 from nightloop.model.registry import CHAMPION, RegisteredVersion
-from nightloop.model.use_case_task import answers_of, metric_set_for
+from nightloop.model.use_case_task import metric_set_for, task_for
 from nightloop.nights import Night
 from nightloop.workspace import Workspace
 
@@ -122,7 +123,7 @@ def _passed_verdicts(use_case: UseCase, as_of: Night, workspace: Workspace, cand
 
 def _outdated(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> str | None:
     """Return what is wrong when the candidate was not compared with the champion it would replace; None when it was."""
-    compared_with = evaluation_table.champion_judged(use_case, as_of, candidate.version, workspace.lake)
+    compared_with = evaluation_table.compared_champion(use_case, as_of, candidate.version, workspace.lake)
     incumbent = champion_before(use_case, candidate.version, workspace)
     if compared_with == (incumbent.version if incumbent else None):
         return None
@@ -196,11 +197,11 @@ def _fairness(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: 
 def _bundle(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
     """Let the registered model answer rows of the evaluation in a clean process."""
     rows = training_snapshot.read(manifest_of(use_case, as_of, workspace), tuple(use_case.features), use_case.model.classes)
-    evaluated, expected = evaluation_table.judged(use_case, as_of, candidate.version, workspace.lake, rows=rows)
+    evaluated, expected = evaluation_table.evaluated_rows(use_case, as_of, candidate.version, workspace.lake, rows=rows)
     sampled = np.unique(np.linspace(0, len(expected) - 1, num=min(SAMPLE, len(expected))).astype(int))
     with tempfile.TemporaryDirectory(prefix="nightloop-gate-") as temporary:
-        model = clean_process.download(workspace.registry, use_case.use_case, candidate.version, Path(temporary))
-        predictions = clean_process.answers(model, evaluated.matrix[sampled], answers_of(use_case).said)
+        model = workspace.registry.download_model(use_case.use_case, candidate.version, Path(temporary))
+        predictions = predict_in_clean_process(model, evaluated.matrix[sampled], task_for(use_case).prediction_columns)
     return gates.bundle(expected[sampled], predictions, answers=metric_set_for(use_case).answers)
 
 

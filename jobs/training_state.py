@@ -1,11 +1,11 @@
-"""What the steps of a training find of one another: by the night it is as of, in HOME/training, the registry and the ledger."""
+"""What the steps of a training read of one another: by the night it is as of, in HOME/training, the registry and the ledger."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import NotReady
+from nightloop.errors import NotReady, command
 from nightloop.model import champions, training_snapshot
 from nightloop.model.champions import Champion
 from nightloop.model.predictor import Predictor
@@ -25,7 +25,7 @@ def manifest_of(use_case: UseCase, as_of: Night, workspace: Workspace) -> Manife
 
 
 def baseline_path(workspace: Workspace, manifest: Manifest) -> Path:
-    """Return where the baseline of a training is kept, as plain numbers."""
+    """Return the file that holds the baseline of a training, as plain numbers."""
     folder = training_snapshot.folder(workspace.settings.home, manifest.use_case, manifest.as_of)
     return folder / f"baseline-{manifest.training_key[:12]}.json"
 
@@ -37,14 +37,14 @@ def candidate_version(use_case: UseCase, as_of: Night, workspace: Workspace) -> 
         NotReady: it is not fitted, or its baseline is gone.
     """
     manifest = manifest_of(use_case, as_of, workspace)
-    found = workspace.registry.find(use_case.use_case, manifest.training_key)
-    if found is None or not baseline_path(workspace, manifest).exists():
+    registered = workspace.registry.find(use_case.use_case, manifest.training_key)
+    if registered is None or not baseline_path(workspace, manifest).exists():
         raise NotReady(
             f"the candidate of {use_case.use_case} as of {as_of} is not fitted.",
             where=manifest.path,
-            do=f"Run the step 'fit', or all of it: python -m jobs train {use_case.use_case} {as_of}",
+            do=f"Run the step 'fit', or all of it: {command('train', use_case.use_case, as_of)}",
         )
-    return found
+    return registered
 
 
 def champion_before(use_case: UseCase, version: int, workspace: Workspace) -> Champion | None:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from nightloop.definitions import UseCase
-from nightloop.model.use_case_task import answers_of
+from nightloop.model.use_case_task import task_for
 
 Scalar = str | int | float | bool | datetime.date | datetime.datetime
 
@@ -58,7 +58,7 @@ def answer_model(use_case: UseCase, title: str) -> type[BaseModel]:
     if use_case.model.task == "binary":
         return Answer
     of_class = (float, Field(ge=0, le=1, description="Probability of the class."))
-    columns: dict[str, Any] = {name: COLUMNS.get(name, of_class) for name in answers_of(use_case).columns}
+    columns: dict[str, Any] = {name: COLUMNS.get(name, of_class) for name in task_for(use_case).columns}
     shared: dict[str, Any] = {
         name: (field.annotation, field)
         for name, field in Answer.model_fields.items()

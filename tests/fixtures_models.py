@@ -13,7 +13,7 @@ import pytest
 from nightloop.definitions.use_case import UseCase
 from nightloop.model import bundle
 from nightloop.model.calibration import Calibration
-from nightloop.model.linear import LinearModel
+from nightloop.model.models import LinearModel
 from nightloop.nights import Nights
 
 NAMES = ("age", "balance", "late_rate", "visits")

@@ -15,7 +15,7 @@ from nightloop.evidence.reference_profile import reference_profile
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
 from nightloop.model.calibration import Calibration
-from nightloop.model.linear import LinearModel
+from nightloop.model.models import LinearModel
 from nightloop.nights import Nights
 from nightloop.workspace import Workspace
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model.calibration import Calibration
-from nightloop.model.linear import LinearClasses, LinearModel
+from nightloop.model.models import LinearClasses, LinearModel
 from nightloop.model.spec import FORMAT, Spec, Training
 
 if TYPE_CHECKING:

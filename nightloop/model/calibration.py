@@ -1,9 +1,8 @@
-"""Turn a model's margin into an answer that means what it says.
+"""Turn a model's margin into a calibrated prediction.
 
 For log-odds of two classes: Platt (1999): ``1 / (1 + exp(-(slope * margin + intercept)))``, or isotonic: a monotone curve
-through fitted points, straight between them. For a number: a shift. For several classes: a shift of each class's margin
-before the softmax. Fitted by scikit-learn, kept as plain numbers, applied in NumPy: the service needs no
-scikit-learn.
+through fitted points, straight between them (no training fits one today; bundles that carry one are read). For a number: a
+shift. For several classes: a shift of each class's margin before the softmax. Kept as plain numbers, applied in NumPy.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.errors import StoreDamaged, TrainingRefused
+from nightloop.errors import StoreDamaged
 
 Floats = NDArray[np.float64]
 Kind = Literal["none", "platt", "isotonic", "shift", "class_shifts"]
@@ -91,37 +90,3 @@ def softmax(margin: Floats) -> Floats:
     for place in range(margin.shape[1]):
         total = total + powers[:, place]
     return np.asarray(powers / total[:, None])
-
-
-def fit(kind: Kind, margin: Floats, label: NDArray[np.bool_]) -> Calibration:
-    """Fit a curve on rows the model was not fitted on.
-
-    Raises:
-        TrainingRefused: the rows hold one class only, so no curve can be learned.
-    """
-    if kind == "none":
-        return Calibration("none")
-    if len(np.unique(label)) < 2:  # noqa: PLR2004 - the two classes
-        raise TrainingRefused(
-            f"the {len(label)} calibration rows hold one class only.",
-            do="Train as of a later night, or widen calibrate_nights.",
-        )
-    return _platt(margin, label) if kind == "platt" else _isotonic(margin, label)
-
-
-def _platt(margin: Floats, label: NDArray[np.bool_]) -> Calibration:
-    from sklearn.linear_model import LogisticRegression
-
-    line = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(margin.reshape(-1, 1), label)
-    return Calibration("platt", slope=float(line.coef_[0, 0]), intercept=float(line.intercept_[0]))
-
-
-def _isotonic(margin: Floats, label: NDArray[np.bool_]) -> Calibration:
-    from sklearn.isotonic import IsotonicRegression
-
-    curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(margin, label.astype(np.float64))
-    return Calibration("isotonic", margins=_plain(curve.X_thresholds_), probabilities=_plain(curve.y_thresholds_))
-
-
-def _plain(values: Floats) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)

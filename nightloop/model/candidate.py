@@ -21,12 +21,13 @@ from nightloop.evidence.verdict import Figure
 from nightloop.lake.commits import code_version
 from nightloop.model import bundle, card, trainers
 from nightloop.model.calibration import Calibration
-from nightloop.model.linear import LinearClasses, LinearModel, linear_from_json
+from nightloop.model.models import LinearClasses, LinearModel, linear_from_json
 from nightloop.model.spec import Training
 from nightloop.model.tasks import Task
 from nightloop.model.training_set import Slices, TrainingSet, divide
 from nightloop.model.training_snapshot import Manifest
-from nightloop.model.use_case_task import answers_of, metric_set_for
+from nightloop.model.use_case_task import metric_set_for, task_for
+from nightloop.nights import Night
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -37,15 +38,15 @@ CANDIDATE, BASE_RATE = "xgboost", "base_rate"
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model and what turns its margins into answers."""
+    """A model and what turns its margins into predictions."""
 
     model: Booster | LinearModel | LinearClasses
     calibration: Calibration
     task: Task
 
-    def say(self, features: Floats) -> Floats:
-        """Return what is said, (n,) or (n, c), of rows (n, k)."""
-        return self.task.say(self.calibration, trainers.margins(self.model, features))
+    def predict(self, features: Floats) -> Floats:
+        """Return the predictions, (n,) or (n, c), of rows (n, k)."""
+        return self.task.predict(self.calibration, trainers.margins(self.model, features))
 
 
 @dataclass(frozen=True)
@@ -84,31 +85,41 @@ def fit(use_case: UseCase, manifest: Manifest, rows: TrainingSet) -> Candidate:
     slices = divide(use_case, rows)
     parts = {name: rows.of(getattr(slices, name)) for name in ("fit", "calibrate", "validate")}
     parts["fit"] = learn = parts["fit"].to_learn
-    seed, held = trainers.seed_of(use_case.use_case, manifest.as_of), parts["calibrate"]
-    rate = _base_rate(learn)
-    fitting, task = trainers.fitting_of(use_case.model), answers_of(use_case)
-    name, parameters = use_case.model.baseline
+    fitted = {
+        name: _calibrated(use_case, model, parts["calibrate"])
+        for name, model in _fit_models(use_case, manifest.as_of, learn).items()
+    }
+    base_rate = _base_rate(learn)
+    return Candidate(
+        trees=fitted[CANDIDATE],
+        baseline=fitted[use_case.model.baseline[0]],
+        base_rate=base_rate,
+        slices=slices,
+        figures=_measure(use_case, fitted, base_rate, parts["validate"]),
+        rows={name: len(part.label) for name, part in parts.items()},
+    )
+
+
+def _fit_models(use_case: UseCase, as_of: Night, learn: TrainingSet) -> dict[str, Booster | LinearModel | LinearClasses]:
+    """Fit the trees and the baseline on the same rows, by the same seed."""
+    fitting, seed = trainers.fitting_of(use_case.model), trainers.seed_of(use_case.use_case, as_of)
+    baseline, parameters = use_case.model.baseline
     trees = trainers.fit_trees(
         learn.matrix,
         learn.label,
-        names=rows.features,
+        names=learn.features,
         parameters=use_case.model.xgboost,
         seed=seed,
         objective=fitting.objective,
     )
-    linear = fitting.linear(learn.matrix, learn.label, parameters=parameters, seed=seed)
-    fitted = {
-        kind: Fitted(model, fitting.calibrate(trainers.margins(model, held.matrix), held.label, held.night), task)
-        for kind, model in ((CANDIDATE, trees), (name, linear))
-    }
-    return Candidate(
-        trees=fitted[CANDIDATE],
-        baseline=fitted[name],
-        base_rate=rate,
-        slices=slices,
-        figures=_measure(use_case, fitted, rate, parts["validate"]),
-        rows={name: len(part.label) for name, part in parts.items()},
-    )
+    return {CANDIDATE: trees, baseline: fitting.linear(learn.matrix, learn.label, parameters=parameters, seed=seed)}
+
+
+def _calibrated(use_case: UseCase, model: Booster | LinearModel | LinearClasses, rows: TrainingSet) -> Fitted:
+    """Calibrate a model on rows it was not fitted on."""
+    margin = trainers.margins(model, rows.matrix)
+    calibration = trainers.fitting_of(use_case.model).calibrate(margin, rows.label, rows.night)
+    return Fitted(model, calibration, task_for(use_case))
 
 
 def _base_rate(rows: TrainingSet) -> float | tuple[float, ...]:
@@ -118,51 +129,52 @@ def _base_rate(rows: TrainingSet) -> float | tuple[float, ...]:
 
 
 def _measure(
-    use_case: UseCase, fitted: Mapping[str, Fitted], rate: float | tuple[float, ...], held: TrainingSet
+    use_case: UseCase, fitted: Mapping[str, Fitted], base_rate: float | tuple[float, ...], rows: TrainingSet
 ) -> dict[str, tuple[Figure, ...]]:
-    task, metric_set, limits = answers_of(use_case), metric_set_for(use_case), use_case.gates.fairness
-    said = {name: item.say(held.matrix) for name, item in fitted.items()}
-    own = said[CANDIDATE]
-    said[BASE_RATE] = np.broadcast_to(np.asarray(rate), own.shape)
-    figures = {name: metric_set.all_figures(held.label, answer, held.night) for name, answer in said.items()}
-    compared = metric_set.compare(limits.metric, held.label, own, task.decide(own), group=held.group, nights=held.night)
+    metric_set, fairness = metric_set_for(use_case), use_case.gates.fairness
+    predictions = {name: model.predict(rows.matrix) for name, model in fitted.items()}
+    candidate = predictions[CANDIDATE]
+    predictions[BASE_RATE] = np.broadcast_to(np.asarray(base_rate), candidate.shape)
+    figures = {name: metric_set.all_figures(rows.label, prediction, rows.night) for name, prediction in predictions.items()}
+    decision = task_for(use_case).decide(candidate)
+    compared = metric_set.compare(fairness.metric, rows.label, candidate, decision, group=rows.group, nights=rows.night)
     figures[CANDIDATE] += (compared.difference, *compared.groups)
     return figures
 
 
 def write_bundle(
-    folder: Path, use_case: UseCase, manifest: Manifest, rows: TrainingSet, *, made: Candidate, definition: str
+    folder: Path, use_case: UseCase, manifest: Manifest, rows: TrainingSet, *, candidate: Candidate, definition: str
 ) -> Path:
     """Write the candidate as a bundle, with its card and the profile of the nights it was fitted on."""
     training = Training(
         as_of=manifest.as_of,
-        fit=made.slices.fit,
-        calibrate=made.slices.calibrate,
-        validate=made.slices.validate,
+        fit=candidate.slices.fit,
+        calibrate=candidate.slices.calibrate,
+        validate=candidate.slices.validate,
         definition_digest=definition_digest(use_case),
         code_version=code_version(),
         data_versions={**manifest.table_versions, "dvc": manifest.dvc_md5},
         training_key=manifest.training_key,
     )
-    learn = rows.of(made.slices.fit)
-    measured = {name: [figure for figure in figures if np.isfinite(figure.value)] for name, figures in made.figures.items()}
+    learn = rows.of(candidate.slices.fit)
+    finite = {name: [figure for figure in figures if np.isfinite(figure.value)] for name, figures in candidate.figures.items()}
     return bundle.write(
         folder,
         use_case=use_case,
-        model=made.trees.model,
-        calibration=made.trees.calibration,
+        model=candidate.trees.model,
+        calibration=candidate.trees.calibration,
         training=training,
         definition=definition,
         reference=reference_profile(list(rows.features), learn.matrix, learn.night),
-        card=card.render(use_case, training, candidates=measured, chosen=CANDIDATE, rows=made.rows),
+        card=card.render(use_case, training, candidates=finite, chosen=CANDIDATE, rows=candidate.rows),
     )
 
 
-def baseline_json(made: Candidate) -> bytes:
+def baseline_json(candidate: Candidate) -> bytes:
     """Return the baseline as plain numbers; ``read_baseline`` reads them back."""
-    model = made.baseline.model
-    assert isinstance(model, LinearModel | LinearClasses)  # noqa: S101 - fit made it so
-    values = {"model": model.as_json(), "calibration": made.baseline.calibration.as_json()}
+    model = candidate.baseline.model
+    assert isinstance(model, LinearModel | LinearClasses)  # noqa: S101 - the type of every baseline
+    values = {"model": model.as_json(), "calibration": candidate.baseline.calibration.as_json()}
     return (json.dumps(values, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 

@@ -1,21 +1,31 @@
-"""Write the model card: what the model is for, what it was made from, how good and how fair it is, and where it ends.
+"""Write what people read of a training: the model card, and plots for the tracking server.
 
-After Mitchell et al. 2019, "Model cards for model reporting". Markdown, from facts alone: the same training writes the same
-card.
+The card tells what the model is for, what it was made from, how good and how fair it is, and its limits, after Mitchell et al.
+2019, "Model cards for model reporting". Markdown, from facts alone: the same training writes the same card.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nightloop.errors import command
+from nightloop.evidence.metrics import calibration_curve
 from nightloop.model.spec import Training
 
 if TYPE_CHECKING:
+    from xgboost import Booster
+
     from nightloop.definitions.use_case import UseCase
+    from nightloop.evidence.metric_set import MetricSet
     from nightloop.evidence.verdict import Figure, Verdict
 
+Floats = NDArray[np.float64]
+FEATURES_SHOWN = 20
 LIMITS = (
     "A {answer} is meant for rows like those of the nights named here; the monitor tells when they no longer are.",
     "A reason names what moved this model's answer, not what causes the outcome.",
@@ -37,7 +47,7 @@ def render(
     Args:
         use_case: what it is for, whose it is, its features.
         training: where it comes from.
-        candidates: name -> figures on the validation nights; those of a group carry its name and are told under fairness.
+        candidates: name -> figures on the validation nights; those of a group carry its name and stand under fairness.
         chosen: the candidate that is in the bundle.
         rows: how many rows were used, by part (fit, calibrate, validate).
         verdicts: of the gates, where they are known.
@@ -137,3 +147,71 @@ def _interval(figure: Figure) -> str:
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rows = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows)
+
+
+def draw_plots(
+    folder: Path, *, label: NDArray[Any], predictions: Mapping[str, Floats], model: Booster, metric_set: MetricSet
+) -> dict[str, Path]:
+    """Write calibration.png, importance.png and, of a binary model, roc.png into ``folder`` and return them by name.
+
+    Args:
+        folder: where to.
+        label: (n,) of the validation rows.
+        predictions: (n,) or (n, c) each, by the model's name.
+        model: the trees, whose gain by feature is drawn.
+        metric_set: of the task.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    roc = {"roc": _save(folder / "roc.png", _roc(label, predictions))} if metric_set.metric == "auc" else {}
+    return {
+        **roc,
+        "calibration": _save(folder / "calibration.png", _calibration(label, predictions, metric_set)),
+        "importance": _save(folder / "importance.png", _importance(model)),
+    }
+
+
+def _canvas(title: str, x: str, y: str) -> tuple[Any, Any]:
+    # Not pyplot: it keeps figures in a registry of the process, and picks a screen to draw on.
+    from matplotlib.figure import Figure as Canvas
+
+    canvas = Canvas(figsize=(6, 5), dpi=110, layout="constrained")
+    axes = canvas.add_subplot()
+    axes.set(title=title, xlabel=x, ylabel=y)
+    return canvas, axes
+
+
+def _roc(label: NDArray[np.bool_], predictions: Mapping[str, Floats]) -> Any:
+    canvas, axes = _canvas("Order of the validation rows", "false positive rate", "true positive rate")
+    for name, prediction in predictions.items():
+        ordered = label[np.argsort(-prediction, kind="stable")]
+        true, false = np.cumsum(ordered), np.cumsum(~ordered)
+        axes.plot(np.append(0, false / max(false[-1], 1)), np.append(0, true / max(true[-1], 1)), label=name)
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="a coin")
+    axes.legend()
+    return canvas
+
+
+def _calibration(label: NDArray[Any], predictions: Mapping[str, Floats], metric_set: MetricSet) -> Any:
+    unit = {"auc": "share of positive rows", "mae": "mean label"}.get(metric_set.metric, "share of rows that were right")
+    canvas, axes = _canvas("Predicted and observed", f"mean {metric_set.answers}", unit)
+    least, most = (0.0, 1.0) if metric_set.answers == "probability" else (np.inf, -np.inf)
+    for name, prediction in predictions.items():
+        predicted, observed = metric_set.predicted_and_observed(label, prediction)
+        mean_predicted, mean_observed, _ = calibration_curve(observed, predicted)
+        axes.plot(mean_predicted, mean_observed, marker="o", label=name)
+        least, most = min(least, *mean_predicted), max(most, *mean_predicted)
+    axes.plot([least, most], [least, most], color="grey", linestyle=":", label="perfect")
+    axes.legend()
+    return canvas
+
+
+def _importance(model: Booster) -> Any:
+    canvas, axes = _canvas("What the trees gained from", "mean gain", "")
+    gains = sorted(model.get_score(importance_type="gain").items(), key=lambda item: item[1])[-FEATURES_SHOWN:]
+    axes.barh([name for name, _ in gains], [gain for _, gain in gains])
+    return canvas
+
+
+def _save(path: Path, canvas: Any) -> Path:
+    canvas.savefig(path, format="png")
+    return path

@@ -39,16 +39,16 @@ class Champion:
 def promote(ledger: Ledger, use_case: str, version: int, as_of: Night, payload: Mapping[str, Any]) -> Champion:
     """Make the version champion from ``max(as_of, last pinned night + 1)`` on.
 
-    Promoting the same version again returns what stands.
+    Promoting the same version again returns its first promotion.
     """
     with ledger.exclusive():
-        standing = [champion for champion in history(ledger, use_case) if champion.version == version]
-        if standing:
-            return standing[0]
+        promoted = [champion for champion in history(ledger, use_case) if champion.version == version]
+        if promoted:
+            return promoted[0]
         pinned = [event.night for event in ledger.events(use_case, kind=PINNED) if event.night is not None]
         effective_from = max(as_of, max(pinned) + timedelta(days=1)) if pinned else as_of
-        own = {"version": version, "as_of": str(as_of), "effective_from": str(effective_from)}
-        event = ledger.record(PROMOTED, use_case, night=as_of, subject=str(version), payload={**payload, **own})
+        facts = {"version": version, "as_of": str(as_of), "effective_from": str(effective_from)}
+        event = ledger.record(PROMOTED, use_case, night=as_of, subject=str(version), payload={**payload, **facts})
         return _champion(event)
 
 
@@ -62,7 +62,7 @@ def effective(ledger: Ledger, use_case: str, night: Night) -> Champion | None:
 
 
 def pin(ledger: Ledger, use_case: str, night: Night) -> Champion:
-    """Return the champion of the night, and hold it fast: from now on it is this one for ever.
+    """Return the champion of the night, and pin it: no later promotion changes it.
 
     Raises:
         ChampionMissing: no promotion is effective on the night.
@@ -72,8 +72,8 @@ def pin(ledger: Ledger, use_case: str, night: Night) -> Champion:
         if champion is None:
             raise _missing(ledger, use_case, night)
         if not ledger.events(use_case, kind=PINNED, night=night):
-            said = {"version": champion.version, "as_of": str(champion.as_of)}
-            ledger.record(PINNED, use_case, night=night, subject=str(champion.version), payload=said)
+            payload = {"version": champion.version, "as_of": str(champion.as_of)}
+            ledger.record(PINNED, use_case, night=night, subject=str(champion.version), payload=payload)
         return champion
 
 
@@ -83,12 +83,12 @@ def history(ledger: Ledger, use_case: str) -> list[Champion]:
 
 
 def _champion(event: Event) -> Champion:
-    said = event.payload
+    payload = event.payload
     return Champion(
-        version=int(said["version"]),
-        as_of=Night.fromisoformat(said["as_of"]),
-        effective_from=Night.fromisoformat(said["effective_from"]),
-        payload={key: value for key, value in said.items() if key not in {"version", "as_of", "effective_from"}},
+        version=int(payload["version"]),
+        as_of=Night.fromisoformat(payload["as_of"]),
+        effective_from=Night.fromisoformat(payload["effective_from"]),
+        payload={key: value for key, value in payload.items() if key not in {"version", "as_of", "effective_from"}},
     )
 
 

@@ -60,17 +60,17 @@ def fit_class_intercepts(margin: Floats, label: NDArray[np.int64], night: NDArra
     size, classes = margin.shape
     # A class that never came in these nights is not thought impossible: half a row.
     target = np.maximum(np.bincount(label, minlength=classes), 0.5) / size
-    moved = np.zeros(classes)
+    shifts = np.zeros(classes)
     for _ in range(steps):
-        step = np.log(target / softmax(margin + moved).mean(axis=0))
-        moved = moved + step - np.mean(step)
+        step = np.log(target / softmax(margin + shifts).mean(axis=0))
+        shifts = shifts + step - np.mean(step)
         if np.ptp(step) < 1e-12:  # noqa: PLR2004 - converged
             break
-    said = softmax(margin + moved)
-    steepness = np.sum(said * (1.0 - said), axis=0)
-    came = label[:, None] == np.arange(classes)
-    shifts = [_shrunk(float(moved[c]), came[:, c] - said[:, c], float(steepness[c]), night) for c in range(classes)]
-    return Calibration("class_shifts", shifts=tuple(shifts))
+    probability = softmax(margin + shifts)
+    steepness = np.sum(probability * (1.0 - probability), axis=0)
+    surplus = (label[:, None] == np.arange(classes)) - probability
+    shrunk = [_shrunk(float(shifts[c]), surplus[:, c], float(steepness[c]), night) for c in range(classes)]
+    return Calibration("class_shifts", shifts=tuple(shrunk))
 
 
 def _shrunk(shift: float, surplus: Floats, steepness: float, night: NDArray[Any]) -> float:

@@ -1,4 +1,4 @@
-"""Reach MLflow: imported late, quiet, its database made by one process at a time, its failures told in our words."""
+"""Reach MLflow: imported late, quiet, its database made by one process at a time, its failures in our words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # seven would mean minutes before a dead server is told
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # seven would mean minutes before a dead server is reported
     "GIT_PYTHON_REFRESH": "quiet",
 }
 
@@ -36,7 +36,7 @@ class Session:
 
     @contextmanager
     def reach(self, doing: str) -> Iterator[MlflowClient]:
-        """Give MLflow's client; what goes wrong inside is told as StoreUnavailable, with what was being done."""
+        """Give MLflow's client; what goes wrong inside is raised as StoreUnavailable, with what was being done."""
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
         import sqlalchemy.exc
@@ -56,11 +56,15 @@ class Session:
     def experiment(self, use_case: str) -> str:
         """Return the id of the use case's experiment, made where it is missing."""
         with self.reach(f"open the experiment {use_case}") as client:
-            found = client.get_experiment_by_name(use_case)
-            return str(found.experiment_id) if found else str(client.create_experiment(use_case, self._artifacts(use_case)))
+            experiment = client.get_experiment_by_name(use_case)
+            return (
+                str(experiment.experiment_id)
+                if experiment
+                else str(client.create_experiment(use_case, self._artifacts(use_case)))
+            )
 
     @contextmanager
-    def alone(self, name: str) -> Iterator[None]:
+    def locked(self, name: str) -> Iterator[None]:
         """Hold off other processes of this HOME."""
         from filelock import FileLock
 
@@ -98,21 +102,21 @@ class Session:
         """Let one process at a time create and migrate MLflow's tables: a second one would find them half-made and fail."""
         import mlflow
 
-        url, made = self.settings.mlflow_url, self.settings.home / "locks" / "mlflow-tables.made"
-        mark = hashlib.sha256(url.encode()).hexdigest()  # the address itself may hold a password
-        if made.exists() and made.read_text() == mark:
+        url, marker = self.settings.mlflow_url, self.settings.home / "locks" / "mlflow-tables.made"
+        fingerprint = hashlib.sha256(url.encode()).hexdigest()  # the address itself may hold a password
+        if marker.exists() and marker.read_text() == fingerprint:
             return
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        with self.alone("tables"):
+        with self.locked("tables"):
             client = mlflow.MlflowClient(url, url)
             client.search_experiments(max_results=1)
             client.search_registered_models(max_results=1)
-            made.write_text(mark)
+            marker.write_text(fingerprint)
 
 
 @cache
 def _connect(url: str) -> None:
-    """Connect once, so that a database that is away is told at once: MLflow itself would try for minutes."""
+    """Connect once, so that a database that is away is reported at once: MLflow itself would try for minutes."""
     import sqlalchemy
 
     if not url.startswith("sqlite"):

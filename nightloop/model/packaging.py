@@ -1,21 +1,31 @@
 """Wrap a bundle as one MLflow model: signature, input example, the code it needs, and nothing inferred.
 
 MLflow would find signature and requirements by itself, by loading and running the model in other processes; that takes
-far longer than declaring them.
+far longer than declaring them. Whether the package is complete is tried as anybody would who downloads it: in a process of its
+own, isolated (`python -I`: no PYTHONPATH, no user packages, not this folder), in an empty folder, without the settings of this
+installation.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 import shutil
+import subprocess
+import sys
 import tempfile
 import warnings
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from nightloop.errors import GateFailed
 from nightloop.model.spec import Spec
 
 if TYPE_CHECKING:
@@ -28,9 +38,21 @@ CODE = (
     "__init__.py",
     "errors.py",
     "nights.py",
-    *(f"model/{name}.py" for name in ("__init__", "bundle", "calibration", "linear", "predictor", "spec", "tasks", "trees")),
+    *(f"model/{name}.py" for name in ("__init__", "bundle", "calibration", "models", "predictor", "spec", "tasks")),
 )
 ARTIFACT = "artifacts/bundle"  # where MLflow puts the bundle inside the model
+Floats = NDArray[np.float64]
+TIMEOUT = 300
+# A program as text: a file of this repository would bring the repository's folder with it.
+PROGRAM = """
+import sys
+import numpy as np, pandas as pd
+import mlflow
+model = mlflow.pyfunc.load_model(sys.argv[1])
+names = [column.name for column in model.metadata.signature.inputs]
+rows = pd.DataFrame(np.load(sys.argv[2]), columns=names)
+np.save(sys.argv[3], model.predict(rows)[sys.argv[4].split(",")].to_numpy(dtype=np.float64))
+"""
 
 
 def log_bundle(folder: Path, spec: Spec) -> Any:
@@ -95,3 +117,42 @@ def _copy_code(target: Path) -> Path:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PACKAGE / name, target / name)
     return target
+
+
+def predict_in_clean_process(model: Path, features: Floats, columns: Sequence[str]) -> Floats:
+    """Return what the MLflow model in a folder predicts for features (n, k) in these columns: (n,), or (n, c) of several.
+
+    Raises:
+        GateFailed: it cannot be loaded, does not answer, or takes too long; the message carries its last words.
+    """
+    with tempfile.TemporaryDirectory(prefix="nightloop-clean-") as folder:
+        rows, answers = Path(folder) / "rows.npy", Path(folder) / "answers.npy"
+        np.save(rows, features)
+        _run_program(model, [str(model), str(rows), str(answers), ",".join(columns)], Path(folder))
+        if not answers.exists():
+            raise _failed(model, "wrote no answers")
+        predictions: Floats = np.load(answers)
+        return predictions[:, 0] if len(columns) == 1 else predictions
+
+
+def _run_program(model: Path, arguments: Sequence[str], folder: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    try:
+        ended = subprocess.run(  # noqa: S603 - our own interpreter and program
+            [sys.executable, "-I", "-c", PROGRAM, *arguments],
+            cwd=folder,
+            env={**environment, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _failed(model, f"gave no answer in {TIMEOUT} s") from error
+    if ended.returncode:
+        last_words = (ended.stderr.strip().splitlines() or ["no message"])[-1]
+        raise _failed(model, f"ended with code {ended.returncode}: {last_words}")
+
+
+def _failed(model: Path, what: str) -> GateFailed:
+    return GateFailed(f"a clean process that loads the registered model {what}.", where=str(model), do="Train again.")

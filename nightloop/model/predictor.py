@@ -1,4 +1,4 @@
-"""Answer from a bundle: what is said, decision, reasons. The same object in a batch and in the service.
+"""Answer from a bundle: prediction, decision, reasons. The same object in a batch and in the service.
 
 Knows neither Spark nor HTTP. A row gets the same answer, to the last bit, alone or in a batch, with one thread or many.
 """
@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model import bundle
-from nightloop.model.linear import linear_from_json
+from nightloop.model.models import Trees, linear_from_json
 from nightloop.model.spec import Spec
-from nightloop.model.trees import Trees
 
 Floats = NDArray[np.float64]
 LARGEST = float(np.finfo(np.float32).max)
@@ -41,21 +40,21 @@ class Model(Protocol):
 class Predictions:
     """Answers to n rows, with r reasons each (r = 0 when none were asked for).
 
-    ``said`` is the task's: a probability (n,), a prediction (n,), or the probability of each class (n, c). ``reason`` (n, r)
+    ``prediction`` is the task's: a probability (n,), a number (n,), or the probability of each class (n, c). ``reason`` (n, r)
     holds indices into ``spec.features``, the strongest for the answer first; ``effect`` (n, r) their contributions: in
-    log-odds, positive towards the label being true; in the label's unit; or to the margin of the class that is told. An effect
+    log-odds, positive towards the label being true; in the label's unit; or to the margin of the predicted class. An effect
     whose sign is against the answer tells that fewer than r features speak for it.
     """
 
-    said: Floats
+    prediction: Floats
     decision: NDArray[np.bool_] | None
     reason: NDArray[np.int64]
     effect: Floats
 
     @property
     def probability(self) -> Floats:
-        """What a binary model says."""
-        return self.said
+        """The prediction of a binary model."""
+        return self.prediction
 
 
 @dataclass(frozen=True)
@@ -94,33 +93,33 @@ class Predictor:
         Raises:
             UsageError: another number of features, or a value too large for the model.
         """
-        rows = self._checked(features)
+        rows = self._check(features)
         if reasons and self.spec.reasons and len(rows):
             margin, effect = self.model.explain(rows)
         else:
             margin, effect = self._margins(rows), np.empty((len(rows), 0))
-        said = self.spec.task.say(self.spec.calibration, margin)
-        decision = self.spec.task.decide(said)
-        return Predictions(said, decision, *self._strongest(effect, said, decision))
+        prediction = self.spec.task.predict(self.spec.calibration, margin)
+        decision = self.spec.task.decide(prediction)
+        return Predictions(prediction, decision, *self._strongest(effect, prediction))
 
-    def columns(self, found: Predictions) -> Mapping[str, NDArray[Any] | None]:
+    def columns(self, predictions: Predictions) -> Mapping[str, NDArray[Any] | None]:
         """Return the columns of the answers, by name in order; None: null in every row."""
-        return self.spec.task.values(found.said, found.decision)
+        return self.spec.task.column_values(predictions.prediction, predictions.decision)
 
     def _margins(self, rows: Floats) -> Floats:
         if len(rows):
             return self.model.margins(rows)
         return np.empty((0, len(self.spec.classes)) if self.spec.classes else 0)
 
-    def _strongest(self, effect: Floats, said: Floats, decision: NDArray[np.bool_] | None) -> tuple[NDArray[np.int64], Floats]:
+    def _strongest(self, effect: Floats, prediction: Floats) -> tuple[NDArray[np.int64], Floats]:
         if not effect.shape[-1]:
-            return np.empty((len(said), 0), dtype=np.int64), np.empty((len(said), 0))
-        effect, towards = self.spec.task.moved(said, decision, effect * self.spec.calibration.effect_scale)
+            return np.empty((len(prediction), 0), dtype=np.int64), np.empty((len(prediction), 0))
+        effect, strength = self.spec.task.attribute(prediction, effect * self.spec.calibration.effect_scale)
         # Stable: of equal effects, the feature that comes first.
-        order = np.argsort(-towards, axis=1, kind="stable")[:, : self.spec.reasons]
+        order = np.argsort(-strength, axis=1, kind="stable")[:, : self.spec.reasons]
         return order.astype(np.int64), np.take_along_axis(effect, order, axis=1)
 
-    def _checked(self, features: Floats) -> Floats:
+    def _check(self, features: Floats) -> Floats:
         rows = np.ascontiguousarray(features, dtype=np.float64)
         names = self.spec.features
         if rows.ndim != 2 or rows.shape[1] != len(names):  # noqa: PLR2004 - rows and columns

@@ -25,12 +25,12 @@ class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
         """Answer each row; MLflow has checked the columns against the signature."""
         spec = self._predictor.spec
-        found = self._predictor.predict(model_input[list(spec.features)].to_numpy(dtype=np.float64))
-        answer: dict[str, object] = dict(self._predictor.columns(found))
+        predictions = self._predictor.predict(model_input[list(spec.features)].to_numpy(dtype=np.float64))
+        answer: dict[str, object] = dict(self._predictor.columns(predictions))
         names = np.array(spec.features, dtype=object)
-        for place in range(found.reason.shape[1]):
-            answer[f"reason_{place + 1}"] = names[found.reason[:, place]]
-            answer[f"effect_{place + 1}"] = found.effect[:, place]
+        for place in range(predictions.reason.shape[1]):
+            answer[f"reason_{place + 1}"] = names[predictions.reason[:, place]]
+            answer[f"effect_{place + 1}"] = predictions.effect[:, place]
         return pd.DataFrame(answer, index=model_input.index)
 
 

@@ -70,23 +70,23 @@ class Registry:
         Args:
             use_case: name of the registered model.
             folder: the bundle.
-            params: what the training was told.
+            params: what the training was given.
             metrics: what came out.
             figures: name -> image or page; kept under figures/ of the run.
             tags: of the run, besides the bundle's own origin.
         """
         spec = bundle.read_spec(folder)
-        with self.session.alone(use_case):
-            standing = self.find(use_case, spec.training.training_key)
-            if standing is None:
+        with self.session.locked(use_case):
+            registered = self.find(use_case, spec.training.training_key)
+            if registered is None:
                 origin = _origin(spec, bundle.digest(folder))
                 run_id = self._start_run(use_case, origin, {**tags, **origin})
                 self._log_facts(run_id, params, metrics, {**figures, bundle.CARD: folder / bundle.CARD})
-                standing = self._register(use_case, folder, spec, run_id, origin)
+                registered = self._register(use_case, folder, spec, run_id, origin)
         # Also for one that stood: an interrupted call may have come this far and no further.
-        if standing == self.versions(use_case)[-1]:
-            self.set_alias(use_case, CHALLENGER, standing.version)
-        return standing
+        if registered == self.versions(use_case)[-1]:
+            self.set_alias(use_case, CHALLENGER, registered.version)
+        return registered
 
     def find(self, use_case: str, training_key: str) -> RegisteredVersion | None:
         """Return the version of this training, if it is registered."""
@@ -95,8 +95,8 @@ class Registry:
     def versions(self, use_case: str) -> list[RegisteredVersion]:
         """Return all versions that a training registered, oldest first; what people register by hand is left alone."""
         with self.session.reach(f"list the versions of {use_case}") as client:
-            found = client.search_model_versions(f"name = '{use_case}'")
-            trained = (_as_version(version) for version in found if "training_key" in version.tags)
+            versions = client.search_model_versions(f"name = '{use_case}'")
+            trained = (_as_version(version) for version in versions if "training_key" in version.tags)
             return sorted(trained, key=lambda version: version.version)
 
     def fetch(self, use_case: str, version: int, digest: str | None = None) -> Path:
@@ -111,20 +111,31 @@ class Registry:
             UsageError: no such version.
             StoreUnavailable: the registry does not answer, or the download is not what was registered.
         """
-        kept = self.settings.home / "bundles" / use_case / str(version)
-        if (kept / bundle.SPEC).exists() and digest in (None, bundle.digest(kept)):
-            return kept
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{version}.", dir=kept.parent) as temporary:
+        folder = self.settings.home / "bundles" / use_case / str(version)
+        if (folder / bundle.SPEC).exists() and digest in (None, bundle.digest(folder)):
+            return folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{version}.", dir=folder.parent) as temporary:
             fresh = self._download(use_case, version, Path(temporary))
-            if kept.exists():
-                kept.rename(Path(temporary) / "replaced")
+            if folder.exists():
+                folder.rename(Path(temporary) / "replaced")
             try:
-                fresh.rename(kept)
+                fresh.rename(folder)
             except OSError:
-                if not (kept / bundle.SPEC).exists():  # else: another process has just put the same one there
+                if not (folder / bundle.SPEC).exists():  # else: another process has just put the same one there
                     raise
-        return kept
+        return folder
+
+    def download_model(self, use_case: str, version: int, into: Path) -> Path:
+        """Bring a version as MLflow keeps it, code and signature included, and return its folder.
+
+        Raises:
+            StoreUnavailable: the registry or its artifacts cannot be reached.
+        """
+        with self.session.reach(f"download version {version} of {use_case}"):
+            import mlflow
+
+            return Path(mlflow.artifacts.download_artifacts(f"models:/{use_case}/{version}", dst_path=str(into / "model")))
 
     def set_alias(self, use_case: str, alias: str, version: int) -> None:
         """Let the alias point at the version."""
@@ -134,8 +145,8 @@ class Registry:
     def alias(self, use_case: str, alias: str) -> int | None:
         """Return the version the alias points at, if there is one."""
         with self.session.reach(f"read the alias {alias} of {use_case}") as client:
-            found = client.search_registered_models(f"name = '{use_case}'")
-            return int(found[0].aliases[alias]) if found and alias in found[0].aliases else None
+            models = client.search_registered_models(f"name = '{use_case}'")
+            return int(models[0].aliases[alias]) if models and alias in models[0].aliases else None
 
     def _start_run(self, use_case: str, origin: Mapping[str, str], tags: Mapping[str, str]) -> str:
         experiment = self.session.experiment(use_case)
@@ -157,8 +168,8 @@ class Registry:
                 metrics=[Metric(_allowed(name), float(value), timestamp=0, step=0) for name, value in metrics.items()],
             )
             for name, path in files.items():
-                named = Path(temporary) / (name if Path(name).suffix else f"{name}{path.suffix}")
-                shutil.copyfile(path, named)
+                target = Path(temporary) / (name if Path(name).suffix else f"{name}{path.suffix}")
+                shutil.copyfile(path, target)
             client.log_artifacts(run_id, temporary, "figures")
 
     def _register(self, use_case: str, folder: Path, spec: Spec, run_id: str, origin: Mapping[str, str]) -> RegisteredVersion:
@@ -178,14 +189,14 @@ class Registry:
         with self.session.reach(f"fetch version {version} of {use_case}") as client:
             import mlflow
 
-            found = client.search_model_versions(f"name = '{use_case}' and version_number = {version}")
-            if not found:
+            versions = client.search_model_versions(f"name = '{use_case}' and version_number = {version}")
+            if not versions:
                 raise UsageError(f"'{use_case}' has no version {version} in the registry {self.settings.mlflow_url}.")
-            wanted = _as_version(found[0]).bundle_digest
+            registered = _as_version(versions[0]).bundle_digest
             path = Path(mlflow.artifacts.download_artifacts(f"models:/{use_case}/{version}/{ARTIFACT}", dst_path=str(into)))
-        if bundle.digest(path) != wanted:
+        if bundle.digest(path) != registered:
             raise StoreUnavailable(
-                f"version {version} of '{use_case}' did not arrive as it was registered (digest is not {wanted}).",
+                f"version {version} of '{use_case}' did not arrive as it was registered (digest is not {registered}).",
                 where=self.settings.mlflow_url,
                 do="Try again; if it stays so, its artifacts were changed: train again.",
             )
@@ -206,11 +217,11 @@ def _origin(spec: Spec, digest: str) -> dict[str, str]:
     }
 
 
-def _as_version(found: ModelVersion | Any) -> RegisteredVersion:
-    tags = found.tags
+def _as_version(version: ModelVersion | Any) -> RegisteredVersion:
+    tags = version.tags
     return RegisteredVersion(
-        version=int(found.version),
-        run_id=str(found.run_id),
+        version=int(version.version),
+        run_id=str(version.run_id),
         as_of=parse_night(tags.get("as_of")),
         training_key=tags["training_key"],
         bundle_digest=tags["bundle_digest"],
@@ -219,4 +230,4 @@ def _as_version(found: ModelVersion | Any) -> RegisteredVersion:
 
 def _allowed(name: str) -> str:
     """Write a metric's name as MLflow takes it: a group may hold any text, such as ``50+``, which becomes ``50_2b_``."""
-    return _NOT_IN_NAMES.sub(lambda found: f"_{ord(found[0]):x}_", name)
+    return _NOT_IN_NAMES.sub(lambda match: f"_{ord(match[0]):x}_", name)

@@ -50,19 +50,22 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
     """
     predictor = _predictor(job["bundle"], job["bundle_digest"])
     key, reasons, version = json.loads(job["key"]), int(job["reasons"]), int(job["model_version"])
-    held_by, path = filesystem(job["source"])
-    to, target = filesystem(job["target"])
+    source_filesystem, source = filesystem(job["source"])
+    target_filesystem, target = filesystem(job["target"])
     rows = 0
-    with held_by.open_input_file(path) as opened:
+    with source_filesystem.open_input_file(source) as opened:
         file = pq.ParquetFile(opened)
         check_features(predictor.spec, file.schema_arrow, version, job["night"], where=job["source"])
         schema = score_schema(pa.schema([file.schema_arrow.field(name) for name in key]), reasons, predictor.spec.task)
         columns = list(dict.fromkeys([*key, *predictor.spec.features]))
         batches = file.iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns)
-        with to.open_output_stream(target) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        with (
+            target_filesystem.open_output_stream(target) as stream,
+            pq.ParquetWriter(stream, schema, compression="zstd") as writer,
+        ):
             for batch in batches:
-                found = predictor.predict(_matrix(batch, predictor.spec.features), reasons=reasons > 0)
-                writer.write_batch(_answers(batch.select(key), predictor, found, version, schema))
+                predictions = predictor.predict(_matrix(batch, predictor.spec.features), reasons=reasons > 0)
+                writer.write_batch(_answers(batch.select(key), predictor, predictions, version, schema))
                 rows += batch.num_rows
     return {"night": job["night"], "file": job["target"], "rows": rows}
 
@@ -87,7 +90,7 @@ def check_features(spec: Spec, schema: pa.Schema, version: int, night: str, *, w
         )
 
 
-def check_answers(spec: Spec, task: Task, version: int) -> None:
+def check_task(spec: Spec, task: Task, version: int) -> None:
     """Check that a version answers in the columns that the definition's task has.
 
     Raises:
@@ -108,15 +111,15 @@ def _matrix(batch: pa.RecordBatch, names: tuple[str, ...]) -> NDArray[np.float64
 
 
 def _answers(
-    entity: pa.RecordBatch, predictor: Predictor, found: Predictions, version: int, schema: pa.Schema
+    entity: pa.RecordBatch, predictor: Predictor, predictions: Predictions, version: int, schema: pa.Schema
 ) -> pa.RecordBatch:
-    rows, given = found.reason.shape
+    rows, reasons = predictions.reason.shape
     names = np.array(predictor.spec.features, dtype=object)
-    told = {name: values for name, values in predictor.columns(found).items() if values is not None}
-    answer: dict[str, object] = {**told, "model_version": np.full(rows, version)}
-    for place in range(given):
-        answer[f"reason_{place + 1}"] = names[found.reason[:, place]]
-        answer[f"effect_{place + 1}"] = found.effect[:, place]
+    columns = {name: values for name, values in predictor.columns(predictions).items() if values is not None}
+    answer: dict[str, object] = {**columns, "model_version": np.full(rows, version)}
+    for place in range(reasons):
+        answer[f"reason_{place + 1}"] = names[predictions.reason[:, place]]
+        answer[f"effect_{place + 1}"] = predictions.effect[:, place]
     arrays = [
         entity.column(field.name)
         if field.name in entity.schema.names

@@ -1,8 +1,8 @@
-"""What a model of each task answers: from margins to what is said, decided and told in columns.
+"""What a model of each task answers: from margins to predictions, decisions and the columns of an answer.
 
 Part of the bundle's code: knows numpy and the calibration, nothing else.
 
-| task | margin | said | columns of an answer |
+| task | margin | prediction | columns of an answer |
 |---|---|---|---|
 | binary | log-odds (n,) | probability (n,) | probability, decision |
 | regression | the number itself (n,) | prediction (n,) | prediction, decision (null where no threshold is declared) |
@@ -39,19 +39,19 @@ class Task(Protocol):
         """The columns of an answer, in order."""
 
     @property
-    def said(self) -> tuple[str, ...]:
-        """Which of them hold what was said: one, or one a class."""
+    def prediction_columns(self) -> tuple[str, ...]:
+        """Which of them hold the prediction: one, or one a class."""
 
-    def say(self, calibration: Calibration, margin: Floats) -> Floats:
-        """Return what is said (n,) or (n, c); each row on its own."""
+    def predict(self, calibration: Calibration, margin: Floats) -> Floats:
+        """Return the predictions (n,) or (n, c) of margins; each row on its own."""
 
-    def decide(self, said: Floats) -> Bools | None:
+    def decide(self, prediction: Floats) -> Bools | None:
         """Return the decision (n,), None where nothing is decided."""
 
-    def moved(self, said: Floats, decision: Bools | None, effect: Floats) -> tuple[Floats, Floats]:
+    def attribute(self, prediction: Floats, effect: Floats) -> tuple[Floats, Floats]:
         """Return each feature's effect on the answer (n, k), and how strongly it speaks for the answer."""
 
-    def values(self, said: Floats, decision: Bools | None) -> Mapping[str, NDArray[Any] | None]:
+    def column_values(self, prediction: Floats, decision: Bools | None) -> Mapping[str, NDArray[Any] | None]:
         """Return the columns' values (n,); None: null in every row."""
 
 
@@ -61,28 +61,28 @@ class Binary:
 
     threshold: float
     name: Name = "binary"
-    said: tuple[str, ...] = ("probability",)
+    prediction_columns: tuple[str, ...] = ("probability",)
 
     @property
     def columns(self) -> Mapping[str, ColumnKind]:
         """See Task."""
         return {"probability": "double", "decision": "boolean"}
 
-    def say(self, calibration: Calibration, margin: Floats) -> Floats:
+    def predict(self, calibration: Calibration, margin: Floats) -> Floats:
         """See Task."""
         return calibration.probability(margin)
 
-    def decide(self, said: Floats) -> Bools:
+    def decide(self, prediction: Floats) -> Bools:
         """See Task."""
-        return np.asarray(said >= self.threshold, dtype=np.bool_)
+        return np.asarray(prediction >= self.threshold, dtype=np.bool_)
 
-    def moved(self, said: Floats, decision: Bools | None, effect: Floats) -> tuple[Floats, Floats]:  # noqa: ARG002
+    def attribute(self, prediction: Floats, effect: Floats) -> tuple[Floats, Floats]:
         """Return the effects, and how far they speak for the decision."""
-        return effect, np.where(said >= self.threshold, 1.0, -1.0)[:, None] * effect
+        return effect, np.where(prediction >= self.threshold, 1.0, -1.0)[:, None] * effect
 
-    def values(self, said: Floats, decision: Bools | None) -> Mapping[str, NDArray[Any] | None]:
+    def column_values(self, prediction: Floats, decision: Bools | None) -> Mapping[str, NDArray[Any] | None]:
         """See Task."""
-        return {"probability": said, "decision": decision}
+        return {"probability": prediction, "decision": decision}
 
 
 @dataclass(frozen=True)
@@ -91,28 +91,28 @@ class Regression:
 
     threshold: float | None = None
     name: Name = "regression"
-    said: tuple[str, ...] = ("prediction",)
+    prediction_columns: tuple[str, ...] = ("prediction",)
 
     @property
     def columns(self) -> Mapping[str, ColumnKind]:
         """See Task."""
         return {"prediction": "double", "decision": "boolean"}
 
-    def say(self, calibration: Calibration, margin: Floats) -> Floats:
+    def predict(self, calibration: Calibration, margin: Floats) -> Floats:
         """See Task."""
         return margin + calibration.intercept
 
-    def decide(self, said: Floats) -> Bools | None:
+    def decide(self, prediction: Floats) -> Bools | None:
         """See Task."""
-        return None if self.threshold is None else np.asarray(said >= self.threshold, dtype=np.bool_)
+        return None if self.threshold is None else np.asarray(prediction >= self.threshold, dtype=np.bool_)
 
-    def moved(self, said: Floats, decision: Bools | None, effect: Floats) -> tuple[Floats, Floats]:  # noqa: ARG002
+    def attribute(self, prediction: Floats, effect: Floats) -> tuple[Floats, Floats]:  # noqa: ARG002
         """Return the effects in the label's unit, and their size: up or down, what moves most comes first."""
         return effect, np.abs(effect)
 
-    def values(self, said: Floats, decision: Bools | None) -> Mapping[str, NDArray[Any] | None]:
+    def column_values(self, prediction: Floats, decision: Bools | None) -> Mapping[str, NDArray[Any] | None]:
         """See Task."""
-        return {"prediction": said, "decision": decision}
+        return {"prediction": prediction, "decision": decision}
 
 
 @dataclass(frozen=True)
@@ -123,34 +123,38 @@ class Multiclass:
     name: Name = "multiclass"
 
     @property
-    def said(self) -> tuple[str, ...]:
+    def prediction_columns(self) -> tuple[str, ...]:
         """See Task."""
         return tuple(f"probability_{name}" for name in self.classes)
 
     @property
     def columns(self) -> Mapping[str, ColumnKind]:
         """See Task."""
-        return {"predicted_class": "string", "probability": "double", **dict.fromkeys(self.said, "double")}
+        return {"predicted_class": "string", "probability": "double", **dict.fromkeys(self.prediction_columns, "double")}
 
-    def say(self, calibration: Calibration, margin: Floats) -> Floats:
+    def predict(self, calibration: Calibration, margin: Floats) -> Floats:
         """See Task."""
         return softmax(margin + np.asarray(calibration.shifts or 0.0))
 
-    def decide(self, said: Floats) -> None:  # noqa: ARG002
+    def decide(self, prediction: Floats) -> None:  # noqa: ARG002
         """See Task."""
         return
 
-    def moved(self, said: Floats, decision: Bools | None, effect: Floats) -> tuple[Floats, Floats]:  # noqa: ARG002
-        """Return, of effects (n, c, k), those on the margin of the class that is told."""
-        own = effect[np.arange(len(said)), np.argmax(said, axis=1)]
-        return own, own
+    def attribute(self, prediction: Floats, effect: Floats) -> tuple[Floats, Floats]:
+        """Return, of effects (n, c, k), those on the margin of the predicted class."""
+        of_predicted = effect[np.arange(len(prediction)), np.argmax(prediction, axis=1)]
+        return of_predicted, of_predicted
 
-    def values(self, said: Floats, decision: Bools | None) -> Mapping[str, NDArray[Any] | None]:  # noqa: ARG002
+    def column_values(self, prediction: Floats, decision: Bools | None) -> Mapping[str, NDArray[Any] | None]:  # noqa: ARG002
         """Return the most probable class (of equal ones, the one named first), its probability, and all of them."""
-        told = np.argmax(said, axis=1)
+        predicted = np.argmax(prediction, axis=1)
         names = np.array(self.classes, dtype=object)
-        of_each = {column: said[:, place] for place, column in enumerate(self.said)}
-        return {"predicted_class": names[told], "probability": said[np.arange(len(said)), told], **of_each}
+        of_each = {column: prediction[:, place] for place, column in enumerate(self.prediction_columns)}
+        return {
+            "predicted_class": names[predicted],
+            "probability": prediction[np.arange(len(prediction)), predicted],
+            **of_each,
+        }
 
 
 def task_of(name: str, threshold: float | None, classes: Sequence[str]) -> Task:

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.errors import DefinitionError
-from nightloop.model import intercept_calibration, linear_fits
+from nightloop.model import intercept_calibration
 from nightloop.model.calibration import Calibration
-from nightloop.model.linear import LinearClasses, LinearModel
+from nightloop.model.models import LinearClasses, LinearModel
 from nightloop.nights import Night
 
 if TYPE_CHECKING:
@@ -55,14 +55,12 @@ class Fitting:
 def fitting_of(model: Model) -> Fitting:
     """Return what the declared task's models are fitted by. A number's trees fit its mean: see docs/decisions/0055."""
     if model.task == "regression":
-        return Fitting({"objective": "reg:squarederror"}, linear_fits.fit_ridge, intercept_calibration.fit_number_intercept)
+        return Fitting({"objective": "reg:squarederror"}, fit_ridge, intercept_calibration.fit_number_intercept)
     if model.task == "multiclass":
         count = len(model.classes)
         objective: Parameters = {"objective": "multi:softprob", "num_class": count}
-        return Fitting(
-            objective, partial(linear_fits.fit_multinomial, classes=count), intercept_calibration.fit_class_intercepts
-        )
-    return Fitting(OF_BINARY, linear_fits.fit_logistic, intercept_calibration.fit_intercept)
+        return Fitting(objective, partial(fit_multinomial, classes=count), intercept_calibration.fit_class_intercepts)
+    return Fitting(OF_BINARY, fit_logistic, intercept_calibration.fit_intercept)
 
 
 def seed_of(use_case: str, as_of: Night) -> int:
@@ -101,8 +99,8 @@ def fit_trees(
     try:
         return xgboost.train({**chosen, **objective, **FIXED, "seed": seed}, data, num_boost_round=rounds)
     except xgboost.core.XGBoostError as error:
-        said = str(error).strip().splitlines()[0]
-        raise DefinitionError(f"XGBoost refuses model.xgboost: {said}", do="Correct the parameter.") from error
+        reason = str(error).strip().splitlines()[0]
+        raise DefinitionError(f"XGBoost refuses model.xgboost: {reason}", do="Correct the parameter.") from error
 
 
 def _constraints(patterns: str, names: Sequence[str]) -> dict[str, str]:
@@ -121,5 +119,91 @@ def margins(model: Booster | LinearModel | LinearClasses, features: Floats) -> F
     """Return the margins of rows (n, k): (n,), or (n, c) of several classes."""
     if isinstance(model, LinearModel | LinearClasses):
         return model.margins(features)
-    found: Floats = model.inplace_predict(features.astype(np.float32), predict_type="margin", validate_features=False)
-    return found.astype(np.float64)
+    margin: Floats = model.inplace_predict(features.astype(np.float32), predict_type="margin", validate_features=False)
+    return margin.astype(np.float64)
+
+
+def fit_logistic(features: Floats, label: NDArray[np.bool_], *, parameters: Parameters, seed: int) -> LinearModel:
+    """Fit a logistic regression on features (n, k), NaN for missing, and labels (n,).
+
+    Raises:
+        DefinitionError: scikit-learn refuses a parameter.
+    """
+    scale = _Scale.of(features)
+    model = _logistic(scale.applied(features), label, parameters, seed)
+    return scale.linear(float(model.intercept_[0]), model.coef_[0])
+
+
+def fit_ridge(features: Floats, label: Floats, *, parameters: Parameters, seed: int) -> LinearModel:
+    """Fit a ridge regression (Hoerl and Kennard 1970) of a number; its margins are the number itself.
+
+    Raises:
+        DefinitionError: scikit-learn refuses a parameter.
+    """
+    from sklearn.linear_model import Ridge
+
+    scale = _Scale.of(features)
+    model = _fitted(Ridge, "ridge", {**parameters, "random_state": seed}, scale.applied(features), label)
+    return scale.linear(float(model.intercept_), model.coef_)
+
+
+def fit_multinomial(
+    features: Floats, label: NDArray[np.int64], *, classes: int, parameters: Parameters, seed: int
+) -> LinearClasses:
+    """Fit a multinomial logistic regression; ``label`` (n,) holds each class at least once.
+
+    Raises:
+        DefinitionError: scikit-learn refuses a parameter.
+    """
+    scale = _Scale.of(features)
+    model = _logistic(scale.applied(features), label, parameters, seed)
+    if classes == 2:  # noqa: PLR2004 - scikit-learn then keeps the second class's log-odds only
+        none = scale.linear(0.0, np.zeros(features.shape[1]))
+        return LinearClasses((none, scale.linear(float(model.intercept_[0]), model.coef_[0])))
+    pairs = zip(model.intercept_, model.coef_, strict=True)
+    return LinearClasses(tuple(scale.linear(float(intercept), coefficients) for intercept, coefficients in pairs))
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Medians, means and spreads of the features (k,)."""
+
+    fills: Floats
+    means: Floats
+    scales: Floats
+
+    @classmethod
+    def of(cls, features: Floats) -> _Scale:
+        there = ~np.isnan(features)
+        medians = [np.median(column[known]) if known.any() else 0.0 for column, known in zip(features.T, there.T, strict=True)]
+        filled = np.where(there, features, np.asarray(medians))
+        means, spread = filled.mean(axis=0), filled.std(axis=0)
+        return cls(np.asarray(medians), means, np.where(spread > 0, spread, 1.0))
+
+    def applied(self, features: Floats) -> Floats:
+        filled = np.where(~np.isnan(features), features, self.fills)
+        return np.asarray((filled - self.means) / self.scales)
+
+    def linear(self, intercept: float, coefficients: Floats) -> LinearModel:
+        return LinearModel(intercept, _plain(coefficients), _plain(self.means), _plain(self.scales), _plain(self.fills))
+
+
+def _logistic(scaled: Floats, label: NDArray[Any], parameters: Parameters, seed: int) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    chosen = {"max_iter": 1000, **parameters, "random_state": seed}
+    return _fitted(LogisticRegression, "logistic_regression", chosen, scaled, label)
+
+
+def _fitted(kind: Any, name: str, parameters: Parameters, scaled: Floats, label: NDArray[Any]) -> Any:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    try:
+        with threadpool_limits(1, user_api="blas"):  # it orders its sums by the number of its threads
+            return kind(**parameters).fit(scaled, label)
+    except (TypeError, ValueError) as error:
+        raise DefinitionError(f"scikit-learn refuses model.{name}: {error}", do="Correct the parameter.") from error
+
+
+def _plain(values: Floats) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

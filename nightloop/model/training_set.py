@@ -58,7 +58,7 @@ class TrainingSet:
 
     @cached_property
     def label(self) -> NDArray[Any]:
-        """What came (n,): bool, float64, or the place of the class."""
+        """The observed label (n,): bool, float64, or the place of the class."""
         return label_array(self.table[LABEL], self.classes)
 
     @cached_property
@@ -78,8 +78,8 @@ class TrainingSet:
 
     def of(self, nights: Nights) -> TrainingSet:
         """Return the rows of these scored nights."""
-        kept = (self.night >= np.datetime64(nights.first)) & (self.night <= np.datetime64(nights.last))
-        return replace(self, table=self.table.filter(pa.array(kept)))
+        within = (self.night >= np.datetime64(nights.first)) & (self.night <= np.datetime64(nights.last))
+        return replace(self, table=self.table.filter(pa.array(within)))
 
 
 @dataclass(frozen=True)
@@ -105,25 +105,33 @@ def load(use_case: UseCase, as_of: Night, lake: Lake) -> tuple[TrainingSet, dict
             f"its labels are known {use_case.label.matures_after} nights later.",
             do="Train as of a later night.",
         )
-    name, nights = use_case.use_case, Nights(_first(use_case, last), last)
-    names = {
+    nights = Nights(_first(use_case, last), last)
+    snapshots = _snapshots(use_case, nights, as_of, lake)
+    versions = {table: snapshot.version for table, snapshot in snapshots.items()}
+    labels, features, entities = snapshots.values()
+    label_rows = labels.read([SCORED, *use_case.entity.key, LABEL]).filter(pc.field(SCORED) >= nights.first)
+    table = _joined(use_case, label_rows, features, entities)
+    return TrainingSet(table, tuple(use_case.features), use_case.model.classes), versions
+
+
+def _snapshots(use_case: UseCase, nights: Nights, as_of: Night, lake: Lake) -> dict[str, Snapshot]:
+    """Return labels, features and entities, in this order, each with all the nights that are needed of it."""
+    needed = {
         "labels": Nights(use_case.first_night, as_of),
         "features": nights,
         f"raw_{use_case.entity.source}": nights,
     }
-    found = {table: lake.require(f"{name}/{table}", wanted) for table, wanted in names.items()}
-    versions = {table: snapshot.version for table, snapshot in found.items()}
-    labels, features, entities = (found[table] for table in names)
-    key = list(use_case.entity.key)
-    label = labels.read([SCORED, *key, LABEL]).filter(pc.field(SCORED) >= nights.first)
-    grouped = _entities(use_case, entities)
-    measured = features.read(["night", *key, *use_case.features]).rename_columns({"night": SCORED})
-    rows = label.join(grouped, [SCORED, *key], join_type="inner").join(measured, [SCORED, *key], join_type="inner")
-    _all_joined(name, label, rows)
-    ordered = rows.sort_by([(column, "ascending") for column in (SCORED, *key)])
-    columns = [SCORED, *key, LABEL, GROUP, LEARN, *use_case.features]
-    table = ordered.select(columns).combine_chunks()
-    return TrainingSet(table, tuple(use_case.features), use_case.model.classes), versions
+    return {table: lake.require(f"{use_case.use_case}/{table}", of_table) for table, of_table in needed.items()}
+
+
+def _joined(use_case: UseCase, labels: pa.Table, features: Snapshot, entities: Snapshot) -> pa.Table:
+    """Join the three on scored night and key, and sort the rows by both."""
+    key = [SCORED, *use_case.entity.key]
+    feature_rows = features.read(["night", *key[1:], *use_case.features]).rename_columns({"night": SCORED})
+    rows = labels.join(_entities(use_case, entities), key, join_type="inner").join(feature_rows, key, join_type="inner")
+    _check_joined(use_case, labels, rows)
+    ordered = rows.sort_by([(column, "ascending") for column in key])
+    return ordered.select([*key, LABEL, GROUP, LEARN, *use_case.features]).combine_chunks()
 
 
 def _entities(use_case: UseCase, entities: Snapshot) -> pa.Table:
@@ -133,8 +141,8 @@ def _entities(use_case: UseCase, entities: Snapshot) -> pa.Table:
     learn = pa.array(np.ones(rows.num_rows, dtype=np.bool_))
     for column in needed:
         learn = pc.and_(learn, pc.is_valid(rows[column]))
-    named = pc.fill_null(pc.cast(rows[group], pa.string()), "unknown")
-    return rows.select([SCORED, *key]).append_column(GROUP, named).append_column(LEARN, learn)
+    groups = pc.fill_null(pc.cast(rows[group], pa.string()), "unknown")
+    return rows.select([SCORED, *key]).append_column(GROUP, groups).append_column(LEARN, learn)
 
 
 def _first(use_case: UseCase, last: Night) -> Night:
@@ -143,12 +151,12 @@ def _first(use_case: UseCase, last: Night) -> Night:
     return max(use_case.first_night, last - timedelta(days=use_case.model.window_nights - 1))
 
 
-def _all_joined(name: str, label: pa.Table, rows: pa.Table) -> None:
-    if rows.num_rows != label.num_rows:
+def _check_joined(use_case: UseCase, labels: pa.Table, rows: pa.Table) -> None:
+    if rows.num_rows != labels.num_rows:
         raise StoreDamaged(
-            f"{label.num_rows} labels joined to {rows.num_rows} feature rows: each label must find exactly one.",
-            where=f"{name}/labels, {name}/features",
-            do=f"Publish them again from the same raw data: {command('features', name, 'FIRST..LAST')}",
+            f"{labels.num_rows} labels joined to {rows.num_rows} feature rows: each label must find exactly one.",
+            where=f"{use_case.use_case}/labels, {use_case.use_case}/features",
+            do=f"Publish them again from the same raw data: {command('features', use_case.use_case, 'FIRST..LAST')}",
         )
 
 
@@ -156,7 +164,7 @@ def divide(use_case: UseCase, rows: TrainingSet) -> Slices:
     """Divide the nights that hold rows by time, as the use case's ``split`` says.
 
     Raises:
-        TrainingRefused: too few nights, a slice whose labels are all alike, or a class that the fit slice lacks; the message
+        TrainingRefused: too few nights, a slice whose labels are constant, or a class that the fit slice lacks; the message
             counts them.
     """
     split = use_case.model.split
@@ -177,38 +185,40 @@ def divide(use_case: UseCase, rows: TrainingSet) -> Slices:
         Nights(nights[validate], nights[-1]),
     )
     learn = rows.of(slices.fit).to_learn
-    _labels_differ(use_case, learn, slices.fit)
-    _every_class(use_case, learn, slices.fit)
+    _check_labels_vary(use_case, learn, slices.fit)
+    _check_every_class(use_case, learn, slices.fit)
     for part in (slices.calibrate, slices.validate):
-        _labels_differ(use_case, rows.of(part), part)
+        _check_labels_vary(use_case, rows.of(part), part)
     return slices
 
 
-def _labels_differ(use_case: UseCase, rows: TrainingSet, nights: Nights) -> None:
-    alike = metric_set_for(use_case).constant_label(rows.label) if len(rows.label) else "absent"
-    if alike:
-        said = f"{len(rows.label)} rows of {nights}"
+def _check_labels_vary(use_case: UseCase, rows: TrainingSet, nights: Nights) -> None:
+    constant = metric_set_for(use_case).constant_label(rows.label) if len(rows.label) else "absent"
+    if constant:
+        counted = f"{len(rows.label)} rows of {nights}"
         if use_case.model.task == "binary":
-            what = f"of the {said}, {int(rows.label.sum())} are positive: there is nothing to tell apart."
+            what = f"of the {counted}, {int(rows.label.sum())} are positive"
         else:
-            what = f"the labels of the {said} are all {alike}: there is nothing to tell apart."
+            what = f"the labels of the {counted} are all {constant}"
         raise TrainingRefused(
-            what, where=use_case.use_case, do="Look at the label's definition and at the outcomes of these nights."
+            f"{what}: there is nothing to tell apart.",
+            where=use_case.use_case,
+            do="Look at the label's definition and at the outcomes of these nights.",
         )
 
 
-def _every_class(use_case: UseCase, rows: TrainingSet, nights: Nights) -> None:
-    lacking = [name for place, name in enumerate(rows.classes) if not (rows.label == place).any()]
-    if lacking:
+def _check_every_class(use_case: UseCase, rows: TrainingSet, nights: Nights) -> None:
+    missing = [name for place, name in enumerate(rows.classes) if not (rows.label == place).any()]
+    if missing:
         raise TrainingRefused(
-            f"none of the {len(rows.label)} rows of {nights} to learn from is {' or '.join(lacking)}.",
+            f"none of the {len(rows.label)} rows of {nights} to learn from is {' or '.join(missing)}.",
             where=use_case.use_case,
             do="Train as of a later night, or leave the class out of model.classes and of the label's expression.",
         )
 
 
 def training_key(use_case: UseCase, as_of: Night, rows: TrainingSet) -> str:
-    """Return what tells two trainings apart: the rows, the definition, the night, and the code that makes models."""
+    """Return a digest of all that a model depends on: the rows, the definition, the night, and the code that makes models."""
     parts: Mapping[str, object] = {
         "format": FORMAT,
         "as_of": str(as_of),

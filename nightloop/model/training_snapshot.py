@@ -1,4 +1,4 @@
-"""Keep each training set as one Parquet file under DVC: HOME/training/<use case>/<night>/.
+"""Write each training set as one Parquet file under DVC: HOME/training/<use case>/<night>/.
 
 The same rows give the same bytes, hence the same digest. Every step may be killed and run again, by several processes at once:
 files appear by renaming, DVC works under a lock, and the manifest is written last.
@@ -55,11 +55,11 @@ class Manifest:
 
 
 def folder(home: Path, use_case: str, as_of: Night) -> Path:
-    """Return where the training set of a night is kept."""
+    """Return the folder of the training set of a night."""
     return home / "training" / use_case / str(as_of)
 
 
-def keep(home: Path, use_case: str, as_of: Night, rows: TrainingSet) -> tuple[Path, str]:
+def write(home: Path, use_case: str, as_of: Night, rows: TrainingSet) -> tuple[Path, str]:
     """Write the rows and give them to DVC; return the file and its DVC digest (MD5).
 
     Raises:
@@ -69,13 +69,13 @@ def keep(home: Path, use_case: str, as_of: Night, rows: TrainingSet) -> tuple[Pa
     path.parent.mkdir(parents=True, exist_ok=True)
     content = _bytes(rows.table)
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    with _alone(home / "training"):
-        if not _kept(path, digest):
+    with _locked(home / "training"):
+        if not _is_tracked(path, digest):
             write_atomically(path, content)
             _track(home / "training", path)
-        if not _kept(path, digest):
+        if not _is_tracked(path, digest):
             raise StoreUnavailable(
-                f"DVC did not keep {path.name} as {digest}.", where=str(path), do="Delete the folder and train again."
+                f"DVC does not hold {path.name} as {digest}.", where=str(path), do="Delete the folder and train again."
             )
     return path, digest
 
@@ -99,8 +99,8 @@ def read_manifest(home: Path, use_case: str, as_of: Night) -> Manifest:
             where=str(path),
             do=f"Run the step 'assemble', or all of it: {command('train', use_case, as_of)}",
         )
-    said = json.loads(path.read_text())
-    return Manifest(**{**said, "as_of": parse_night(said["as_of"])})
+    values = json.loads(path.read_text())
+    return Manifest(**{**values, "as_of": parse_night(values["as_of"])})
 
 
 def read(manifest: Manifest, features: tuple[str, ...], classes: tuple[str, ...] = ()) -> TrainingSet:
@@ -127,11 +127,11 @@ def _bytes(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def _kept(path: Path, digest: str) -> bool:
-    note = path.with_name(f"{path.name}.dvc")
+def _is_tracked(path: Path, digest: str) -> bool:
+    dvc_file = path.with_name(f"{path.name}.dvc")
     cached = _root(path) / ".dvc" / "cache" / "files" / "md5" / digest[:2] / digest[2:]
-    whole = path.exists() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == digest
-    return whole and cached.exists() and note.exists() and f"md5: {digest}" in note.read_text()
+    is_complete = path.exists() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == digest
+    return is_complete and cached.exists() and dvc_file.exists() and f"md5: {digest}" in dvc_file.read_text()
 
 
 def _root(path: Path) -> Path:
@@ -156,7 +156,7 @@ def _track(root: Path, path: Path) -> None:
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
+def _locked(root: Path) -> Iterator[None]:
     """Let one process at a time work with DVC; the lock goes with the process that holds it."""
     from filelock import FileLock
 

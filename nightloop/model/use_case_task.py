@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
 
 
-def answers_of(use_case: UseCase) -> Task:
+def task_for(use_case: UseCase) -> Task:
     """Return how its models answer."""
     model = use_case.model
     return task_of(model.task, model.decision_threshold, model.classes)

@@ -72,10 +72,12 @@ def decide(
             f"Champion version {champion.version} is {_nights(age)} old (at most {rules.maximum_age_nights}); "
             f"drift: {_words(drift)}; realised performance: {_words(performance)}.",
         )
-    asked = _last_request(rules, night, earlier)
-    if asked is not None:
-        until = asked + timedelta(days=rules.cool_down_nights)
-        return Decision("keep", f"A retrain is due ({due.why}), but {asked} asked for one, and the cool-down lasts to {until}.")
+    requested = _last_request(rules, night, earlier)
+    if requested is not None:
+        until = requested + timedelta(days=rules.cool_down_nights)
+        return Decision(
+            "keep", f"A retrain is due ({due.why}), but {requested} asked for one, and the cool-down lasts to {until}."
+        )
     return Decision("retrain", f"{due.why[0].upper()}{due.why[1:]}{due.detail or '.'}")
 
 
@@ -102,12 +104,12 @@ def _due(
     performance: Verdict,
     earlier: Sequence[EarlierNight],
 ) -> Due | None:
-    """Say why a retrain is due, the gravest reason first."""
+    """Return why a retrain is due, the gravest reason first; None: it is not."""
     if performance.outcome == "fail":
         return Due("realised performance failed", f": {performance.reason}")
-    run = _drifted_in_a_row(night, champion, earlier) + 1 if drift.outcome == "fail" else 0
-    if run >= rules.drifted_nights:
-        return Due(f"features drifted {_nights(run)} in a row", f": {drift.reason}")
+    drifted = _drifted_in_a_row(night, champion, earlier) + 1 if drift.outcome == "fail" else 0
+    if drifted >= rules.drifted_nights:
+        return Due(f"features drifted {_nights(drifted)} in a row", f": {drift.reason}")
     age = (night - champion.as_of).days
     if age >= rules.maximum_age_nights:
         most = rules.maximum_age_nights
@@ -122,18 +124,18 @@ def _drifted_in_a_row(night: Night, champion: Champion, earlier: Sequence[Earlie
 
     A night that was never decided (its data was quarantined) neither counts nor ends the run.
     """
-    run = 0
+    count = 0
     for row in sorted((row for row in earlier if row.night < night), key=lambda row: row.night, reverse=True):
         if row.drift_verdict != "fail" or row.champion_version != champion.version:
             break
-        run += 1
-    return run
+        count += 1
+    return count
 
 
 def _last_request(rules: Retrain, night: Night, earlier: Sequence[EarlierNight]) -> Night | None:
     first = night - timedelta(days=rules.cool_down_nights)
-    asked = [row.night for row in earlier if row.decision == "retrain" and first <= row.night < night]
-    return max(asked, default=None)
+    requests = [row.night for row in earlier if row.decision == "retrain" and first <= row.night < night]
+    return max(requests, default=None)
 
 
 def _nights(count: int) -> str:

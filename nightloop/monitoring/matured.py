@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from nightloop.model.use_case_task import answers_of, label_array
+from nightloop.model.use_case_task import label_array, task_for
 from nightloop.nights import Night, Nights, one
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
-    from nightloop.lake import Lake
+    from nightloop.lake import Lake, Snapshot
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Matured:
     Attributes:
         scored_nights: nights whose scores these are, ascending.
         night: datetime64[D] (n,), the night of the score.
-        label: (n,) what came, as the task's metric_set has it.
-        said: (n,) or (n, c) what was said, likewise.
+        label: (n,) the outcomes, as the task's metric set takes them.
+        prediction: (n,) or (n, c), likewise.
         decision: bool (n,), None where nothing is decided.
         model_version: int64 (n,), the version that scored the row.
         group: str (n,), the value of the fairness group's column; '' where the source has none.
@@ -39,7 +39,7 @@ class Matured:
     scored_nights: tuple[Night, ...]
     night: NDArray[np.datetime64]
     label: NDArray[Any]
-    said: NDArray[np.float64]
+    prediction: NDArray[np.float64]
     decision: NDArray[np.bool_] | None
     model_version: NDArray[np.int64]
     group: NDArray[np.str_]
@@ -54,7 +54,7 @@ class Matured:
             scored_nights=(scored_night,),
             night=self.night[rows],
             label=self.label[rows],
-            said=self.said[rows],
+            prediction=self.prediction[rows],
             decision=None if self.decision is None else self.decision[rows],
             model_version=self.model_version[rows],
             group=self.group[rows],
@@ -64,12 +64,12 @@ class Matured:
         return len(self.label)
 
 
-def matured_nights(use_case: UseCase, scored: Sequence[Night], night: Night) -> list[Night]:
+def matured_nights(use_case: UseCase, scored_nights: Iterable[Night], night: Night) -> list[Night]:
     """Return the scored nights whose labels matured within the performance window that ends with ``night``."""
     delay = timedelta(days=use_case.label.matures_after)
     newest = night - delay
     oldest = newest - timedelta(days=use_case.monitoring.performance_nights - 1)
-    return sorted(item for item in scored if oldest <= item <= newest)
+    return sorted(scored_night for scored_night in scored_nights if oldest <= scored_night <= newest)
 
 
 def read_matured(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) -> Matured:
@@ -78,61 +78,61 @@ def read_matured(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) 
     Raises:
         NotReady: labels of a needed night are not published; the message says which command makes them.
     """
-    name, delay = use_case.use_case, timedelta(days=use_case.label.matures_after)
     if not scored_nights:
-        return _as_arrays(use_case, _nothing(use_case), (), 0, {})
-    span = Nights(min(scored_nights), max(scored_nights))
-    _require_labels(lake, f"{name}/labels", [item + delay for item in scored_nights])
-    key = list(use_case.entity.key)
-    labels = lake.snapshot(f"{name}/labels", Nights(span.first + delay, span.last + delay))
-    scores = lake.snapshot(f"{name}/scores", span)
-    rows = scores.read(["night", *key, *_answer_columns(use_case), "model_version"])
+        return _as_arrays(use_case, _no_rows(use_case), (), 0, {})
+    span, key = Nights(min(scored_nights), max(scored_nights)), ["night", *use_case.entity.key]
+    labels = _labels(lake, use_case, scored_nights)
+    scores = lake.snapshot(f"{use_case.use_case}/scores", span)
+    rows = scores.read([*key, *_answer_columns(use_case), "model_version"])
     rows = rows.filter(pc.is_in(rows["night"], pa.array(scored_nights, pa.date32())))
-    known = labels.read(["scored_night", *key, "label"]).rename_columns(["night", *key, "label"])
-    inputs = {f"{name}/labels": labels.version, f"{name}/scores": scores.version}
-    joined = rows.join(known, ["night", *key], join_type="inner")
-    joined, group_inputs = _with_group(lake, use_case, joined, span)
-    ordered = joined.sort_by([(column, "ascending") for column in ("night", *key)])
-    return _as_arrays(use_case, ordered, tuple(sorted(scored_nights)), rows.num_rows, inputs | group_inputs)
+    label_rows = labels.read(["scored_night", *use_case.entity.key, "label"]).rename_columns([*key, "label"])
+    joined, group_inputs = _with_group(lake, use_case, rows.join(label_rows, key, join_type="inner"), span)
+    ordered = joined.sort_by([(column, "ascending") for column in key])
+    inputs = {labels.table: labels.version, scores.table: scores.version, **group_inputs}
+    return _as_arrays(use_case, ordered, tuple(sorted(scored_nights)), rows.num_rows, inputs)
 
 
-def _require_labels(lake: Lake, table: str, nights: Sequence[Night]) -> None:
-    states = lake.states(table)
+def _labels(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) -> Snapshot:
+    """Return the labels of scored nights: each is in the partition of the night on which it was known."""
+    table, known_on = f"{use_case.use_case}/labels", timedelta(days=use_case.label.matures_after)
+    nights = [scored_night + known_on for scored_night in scored_nights]
+    published = lake.states(table)
     for night in nights:
-        if night not in states:
+        if night not in published:
             lake.require(table, one(night))
+    return lake.snapshot(table, Nights(min(nights), max(nights)))
 
 
 def _with_group(lake: Lake, use_case: UseCase, rows: pa.Table, span: Nights) -> tuple[pa.Table, dict[str, int]]:
     """Add the fairness group's column from the entity's own source; it is part of no score."""
-    column, key = use_case.gates.fairness.group, list(use_case.entity.key)
+    column, key = use_case.gates.fairness.group, ["night", *use_case.entity.key]
     if column in key:
         return rows.append_column("group", pc.cast(rows[column], pa.string())), {}
-    table = f"{use_case.use_case}/raw_{use_case.entity.source}"
-    source = lake.snapshot(table, span)
-    groups = source.read(["night", *key, column])
+    entities = lake.snapshot(f"{use_case.use_case}/raw_{use_case.entity.source}", span)
+    groups = entities.read([*key, column])
     groups = groups.set_column(groups.column_names.index(column), "group", pc.cast(groups[column], pa.string()))
-    return rows.join(groups, ["night", *key], join_type="left outer"), {table: source.version}
+    return rows.join(groups, key, join_type="left outer"), {entities.table: entities.version}
 
 
 def _answer_columns(use_case: UseCase) -> list[str]:
-    """Return the columns of a score that are measured: what was said, and the decision where there is one."""
-    task = answers_of(use_case)
-    return [*task.said, *(name for name in task.columns if name == "decision")]
+    """Return the columns of a score that are measured: the prediction, and the decision where there is one."""
+    task = task_for(use_case)
+    return [*task.prediction_columns, *(name for name in task.columns if name == "decision")]
 
 
-def _as_arrays(use_case: UseCase, rows: pa.Table, nights: tuple[Night, ...], scored: int, inputs: dict[str, int]) -> Matured:
+def _as_arrays(
+    use_case: UseCase, rows: pa.Table, scored_nights: tuple[Night, ...], scored: int, inputs: dict[str, int]
+) -> Matured:
     def column(name: str, of: Any) -> NDArray[Any]:
         return np.asarray(rows[name].to_numpy(), dtype=of)
 
-    names = answers_of(use_case).said
-    said = [column(name, np.float64) for name in names]
+    predictions = [column(name, np.float64) for name in task_for(use_case).prediction_columns]
     decided = "decision" in rows.column_names and not rows["decision"].null_count
     return Matured(
-        scored_nights=nights,
+        scored_nights=scored_nights,
         night=column("night", "datetime64[D]"),
         label=label_array(rows["label"], use_case.model.classes),
-        said=said[0] if len(said) == 1 else np.column_stack(said),
+        prediction=predictions[0] if len(predictions) == 1 else np.column_stack(predictions),
         decision=column("decision", np.bool_) if decided else None,
         model_version=column("model_version", np.int64),
         group=np.asarray(pc.fill_null(rows["group"], "").to_numpy(), dtype=np.str_),
@@ -141,7 +141,7 @@ def _as_arrays(use_case: UseCase, rows: pa.Table, nights: tuple[Night, ...], sco
     )
 
 
-def _nothing(use_case: UseCase) -> pa.Table:
+def _no_rows(use_case: UseCase) -> pa.Table:
     label = {"binary": pa.bool_(), "regression": pa.float64(), "multiclass": pa.string()}[use_case.model.task]
     types = {"night": pa.date32(), "label": label, "model_version": pa.int64(), "group": pa.string()}
     answer = {name: pa.bool_() if name == "decision" else pa.float64() for name in _answer_columns(use_case)}

@@ -16,10 +16,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from nightloop.evidence.verdict import Figure
+
+if TYPE_CHECKING:
+    from nightloop.definitions.use_case import UseCase
 
 SCHEMA = pa.schema(
     [
@@ -45,14 +49,14 @@ class Sourced:
     figures: tuple[Figure, ...]
 
 
-def as_table(use_case: str, parts: Iterable[Sourced]) -> pa.Table:
+def as_table(use_case: UseCase, sourced: Iterable[Sourced]) -> pa.Table:
     """Return the rows of one night, without the night column.
 
     A figure that is not a number is no figure and gets no row; an interval end that is not a number is missing.
     """
     rows = [
         {
-            "use_case": use_case,
+            "use_case": use_case.use_case,
             "model_version": part.model_version,
             "group": figure.group,
             "metric": figure.metric,
@@ -62,7 +66,7 @@ def as_table(use_case: str, parts: Iterable[Sourced]) -> pa.Table:
             "n": int(figure.n),
             "source": part.source,
         }
-        for part in parts
+        for part in sourced
         for figure in part.figures
         if _finite(figure.value) is not None
     ]

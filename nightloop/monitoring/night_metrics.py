@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nightloop.evidence.realised import calibration_figures, group_figures, realised_figures
 from nightloop.evidence.verdict import Figure
-from nightloop.model.use_case_task import answers_of, metric_set_for
+from nightloop.model.use_case_task import metric_set_for, task_for
 from nightloop.monitoring.metrics_table import Sourced
 from nightloop.nights import Night
 
@@ -24,76 +24,76 @@ if TYPE_CHECKING:
     from nightloop.monitoring.matured import Matured
 
 
-def of_night(use_case: UseCase, night: Night, matured: Matured) -> list[Sourced]:
+def night_figures(use_case: UseCase, night: Night, matured: Matured) -> list[Sourced]:
     """Measure the one scored night whose labels matured with this night."""
     scored_night = night - timedelta(days=use_case.label.matures_after)
     if scored_night not in matured.scored_nights:
         return []
-    of_night = matured.of(scored_night)
-    figures = realised_figures(of_night.label, of_night.said, of_night.decision, metric_set=metric_set_for(use_case))
+    rows = matured.of(scored_night)
+    figures = realised_figures(rows.label, rows.prediction, rows.decision, metric_set=metric_set_for(use_case))
     source = f"scores of {scored_night} with the labels known on {night}"
-    return [Sourced(source, _version(of_night.model_version), figures)]
+    return [Sourced(source, _version(rows.model_version), figures)]
 
 
-def of_all(parts: Sequence[Sourced], metric: str) -> float | None:
+def overall_value(sourced: Sequence[Sourced], metric: str) -> float | None:
     """Return a figure of all rows, if it was measured."""
-    figures = (figure for part in parts for figure in part.figures)
+    figures = (figure for part in sourced for figure in part.figures)
     return next((figure.value for figure in figures if (figure.metric, figure.group) == (metric, "all")), None)
 
 
-def pooled(use_case: UseCase, matured: Matured, figures: tuple[Figure, ...]) -> list[Sourced]:
+def pooled_figures(use_case: UseCase, matured: Matured, figures: tuple[Figure, ...]) -> list[Sourced]:
     """Name the figures over all nights of the performance window apart from the night's own."""
     if not matured.scored_nights:
         return []
-    column, metric_set = use_case.gates.fairness.group, metric_set_for(use_case)
+    metric_set = metric_set_for(use_case)
     groups = group_figures(
         matured.label,
-        matured.said,
+        matured.prediction,
         matured.decision,
         matured.night,
         group=matured.group,
-        column=column,
+        column=use_case.gates.fairness.group,
         metric_set=metric_set,
     )
     measured = (
         Figure("matured_share", len(matured) / matured.scored if matured.scored else 0.0, None, None, matured.scored),
         *figures,
         *groups,
-        *calibration_figures(matured.label, matured.said, matured.night, metric_set),
+        *calibration_figures(matured.label, matured.prediction, matured.night, metric_set),
     )
     source = f"scores of {matured.scored_nights[0]}..{matured.scored_nights[-1]} with the labels matured since"
     version = _version(matured.model_version)
     return [Sourced(source, version, tuple(replace(figure, metric=f"pooled_{figure.metric}") for figure in measured))]
 
 
-def scored(use_case: UseCase, night: Night, champion: Champion, scores: Snapshot) -> Sourced:
-    """Count what the night scored, and what share of it was selected, or was told to be of each class."""
-    columns = answers_of(use_case).columns
-    told = next(iter(columns)) if use_case.model.classes else "decision"
-    rows = scores.read([told])[told]
-    n = len(rows)
+def score_counts(use_case: UseCase, night: Night, champion: Champion, scores: Snapshot) -> Sourced:
+    """Count what the night scored, and what share of it was selected, or predicted to be of each class."""
+    column = next(iter(task_for(use_case).columns)) if use_case.model.classes else "decision"
+    answers = scores.read([column])[column]
+    n = len(answers)
     figures = [Figure("rows_scored", n, None, None, n)]
     if n and use_case.model.classes:
-        counts = Counter(rows.to_pylist())
+        counts = Counter(answers.to_pylist())
         figures += [Figure("told_share", counts[c] / n, None, None, n, f"class={c}") for c in use_case.model.classes]
-    elif n and not rows.null_count:
-        selected = int(np.count_nonzero(rows.to_numpy()))
+    elif n and not answers.null_count:
+        selected = int(np.count_nonzero(answers.to_numpy()))
         figures.append(Figure("selected_share", selected / n, None, None, n))
     return Sourced(f"scores of {night}", champion.version, tuple(figures))
 
 
-def volumes(use_case: UseCase, night: Night, lake: Lake) -> list[Sourced]:
+def row_counts(use_case: UseCase, night: Night, lake: Lake) -> list[Sourced]:
     """Count what came in, from the tables' own logs."""
-    name, parts = use_case.use_case, []
+    counts = []
     for source in use_case.sources:
-        state = lake.states(f"{name}/raw_{source}").get(night)
-        if state is not None:
-            figure = Figure("rows_in", state.rows, None, None, state.rows, f"source={source}")
-            parts.append(Sourced(f"raw_{source} of {night}", None, (figure,)))
-    aside = lake.states(f"{name}/quarantine").get(night)
-    if aside is not None:
-        parts.append(Sourced(f"quarantine of {night}", None, (Figure("rows_quarantined", aside.rows, None, None, aside.rows),)))
-    return parts
+        raw = lake.states(f"{use_case.use_case}/raw_{source}").get(night)
+        if raw is not None:
+            rows_in = Figure("rows_in", raw.rows, None, None, raw.rows, f"source={source}")
+            counts.append(Sourced(f"raw_{source} of {night}", None, (rows_in,)))
+    quarantine = lake.states(f"{use_case.use_case}/quarantine").get(night)
+    if quarantine is not None:
+        quarantined = Figure("rows_quarantined", quarantine.rows, None, None, quarantine.rows)
+        counts.append(Sourced(f"quarantine of {night}", None, (quarantined,)))
+    return counts
 
 
 def _version(versions: NDArray[np.int64]) -> int | None:

@@ -132,8 +132,8 @@ def _row(use_case: UseCase, join: Join, made: TrainingSet, honest: TrainingSet) 
 
 
 def _figures(rows: TrainingSet, model: candidate.Fitted) -> tuple[Figure, Figure]:
-    said = model.say(rows.matrix)
-    return metrics.auc(rows.label, said, rows.night), metrics.brier(rows.label, said, rows.night)
+    prediction = model.predict(rows.matrix)
+    return metrics.auc(rows.label, prediction, rows.night), metrics.brier(rows.label, prediction, rows.night)
 
 
 def _told(figure: Figure) -> str:

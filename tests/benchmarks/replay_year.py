@@ -149,7 +149,7 @@ def _candidates(use_case: UseCase, rows: TrainingSet, year: Year) -> dict[str, n
         first = first or made.trees
         scored = year.between(as_of, until)
         for name, model in ((DECLARED, made.trees), (BASELINES, made.baseline), (NEVER, first)):
-            said[name][scored] = model.say(rows.matrix[scored])
+            said[name][scored] = model.predict(rows.matrix[scored])
     return said
 
 

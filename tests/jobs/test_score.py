@@ -15,7 +15,7 @@ from nightloop.errors import ChampionMissing, DefinitionError, NotReady, StoreDa
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
 from nightloop.model.calibration import Calibration
-from nightloop.model.linear import LinearModel
+from nightloop.model.models import LinearModel
 from nightloop.model.predictor import Predictor
 from nightloop.nights import Nights, one
 from nightloop.settings import REPOSITORY

@@ -405,9 +405,9 @@ def test_the_bundle_gate_shows_the_registered_model_a_spread_of_the_rows_that_we
     evaluated.matrix = matrix  # type: ignore[attr-defined]
     monkeypatch.setattr(train_gates, "manifest_of", lambda *_: "manifest")
     monkeypatch.setattr(train_gates.training_snapshot, "read", lambda *_: "rows")
-    monkeypatch.setattr(train_gates.evaluation_table, "judged", lambda *_, rows: (evaluated, matrix[:, 0] / rows_count))
+    monkeypatch.setattr(train_gates.evaluation_table, "evaluated_rows", lambda *_, rows: (evaluated, matrix[:, 0] / rows_count))
     monkeypatch.setattr(
-        train_gates.clean_process, "download", lambda registry, name, version, folder: asked.update(version=version)
+        Aliases, "download_model", lambda self, name, version, folder: asked.update(version=version), raising=False
     )
 
     def answers(model: object, values: np.ndarray, *_: object) -> np.ndarray:
@@ -415,7 +415,7 @@ def test_the_bundle_gate_shows_the_registered_model_a_spread_of_the_rows_that_we
         result: np.ndarray = values[:, 0] / rows_count + gap
         return result
 
-    monkeypatch.setattr(train_gates.clean_process, "answers", answers)
+    monkeypatch.setattr(train_gates, "predict_in_clean_process", answers)
     workspace.__dict__["registry"] = Aliases()
     rows_count, gap = rows, 0.0
     use_case = UseCase.model_validate(definition())

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightloop.errors import StoreDamaged, TrainingRefused, UsageError
-from nightloop.model import calibration
+from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model.calibration import Calibration
 from nightloop.model.predictor import Predictor
 from nightloop.settings import REPOSITORY
@@ -134,40 +133,6 @@ def test_a_platt_curve_gives_probabilities_that_rise_with_the_margin(margins, sl
     found = curve.probability(np.sort(margins))
     assert ((found >= 0) & (found <= 1)).all()
     assert (np.diff(found) >= 0).all()
-
-
-@pytest.mark.parametrize("kind", ["platt", "isotonic"])
-def test_a_fitted_curve_finds_the_truth_it_was_drawn_from(kind):
-    random = np.random.default_rng(3)
-    margin = random.normal(size=40_000) * 2
-    truth = 1 / (1 + np.exp(-(0.5 * margin - 1)))
-    curve = calibration.fit(kind, margin, random.random(40_000) < truth)
-    assert np.abs(curve.probability(margin) - truth).mean() < 0.02
-    if kind == "platt":
-        assert curve.slope == pytest.approx(0.5, abs=0.03)
-        assert curve.intercept == pytest.approx(-1, abs=0.05)
-
-
-def test_an_isotonic_curve_answers_as_scikit_learn_does():
-    from sklearn.isotonic import IsotonicRegression
-
-    random = np.random.default_rng(4)
-    margin, label = random.normal(size=500), random.random(500) < 0.4
-    theirs = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(margin, label.astype(float))
-    asked = np.linspace(-6, 6, 101)
-    np.testing.assert_allclose(calibration.fit("isotonic", margin, label).probability(asked), theirs.predict(asked), atol=1e-12)
-
-
-@pytest.mark.parametrize("kind", ["none", "platt", "isotonic"])
-def test_a_curve_read_back_is_the_curve_written(kind):
-    random = np.random.default_rng(5)
-    curve = calibration.fit(kind, random.normal(size=200), random.random(200) < 0.5)
-    assert Calibration.from_json(curve.as_json()) == curve
-
-
-def test_rows_of_one_class_teach_no_curve():
-    with pytest.raises(TrainingRefused, match="3 calibration rows hold one class only"):
-        calibration.fit("platt", np.zeros(3), np.ones(3, dtype=bool))
 
 
 def test_a_curve_whose_points_do_not_match_is_refused():

@@ -49,7 +49,7 @@ def client_of(settings):
     return mlflow.MlflowClient(settings.mlflow_url, settings.mlflow_url)
 
 
-def clean_process(code: str, cwd: Path, **environment: str) -> str:
+def run_in_clean_process(code: str, cwd: Path, **environment: str) -> str:
     """Run Python outside the repository, with nothing of Nightloop on its path."""
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH"}}
     found = subprocess.run(
@@ -124,7 +124,7 @@ settings = load_settings(home={str(registry.settings.home)!r}, mlflow_url="http:
 print(Registry.open(settings).fetch("tiny", 1, {first.bundle_digest!r}))
 assert "mlflow" not in sys.modules
 """
-    assert clean_process(code, tmp_path).strip() == str(folder)
+    assert run_in_clean_process(code, tmp_path).strip() == str(folder)
 
 
 def test_a_kept_bundle_that_is_not_the_one_asked_for_is_fetched_again(first, registry):
@@ -180,7 +180,7 @@ assert "code" in nightloop.__file__ and {str(REPOSITORY)!r} not in nightloop.__f
 
     rows = tiny_rows(5)
     pd.DataFrame(rows, columns=list(NAMES)).to_json(tmp_path / "rows.json", double_precision=15)
-    clean_process(code, tmp_path)
+    run_in_clean_process(code, tmp_path)
     answer = pd.read_json(tmp_path / "answer.json")
     found = Predictor.load(trees_bundle).predict(rows)
     np.testing.assert_allclose(answer["probability"], found.probability, atol=1e-12)

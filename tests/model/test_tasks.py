@@ -10,7 +10,7 @@ import pytest
 
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import StoreDamaged
-from nightloop.model import bundle, intercept_calibration, linear_fits, trainers
+from nightloop.model import bundle, intercept_calibration, trainers
 from nightloop.model.calibration import Calibration, softmax
 from nightloop.model.predictor import Predictor
 from nightloop.model.tasks import task_of
@@ -64,13 +64,13 @@ def test_a_row_gets_the_same_answer_alone_as_in_a_batch(folder: Path) -> None:
     whole = predictor.predict(rows)
     for place in range(0, 200, 17):
         alone = predictor.predict(rows[place : place + 1])
-        assert alone.said.tobytes() == whole.said[place : place + 1].tobytes()
+        assert alone.prediction.tobytes() == whole.prediction[place : place + 1].tobytes()
         assert alone.effect.tobytes() == whole.effect[place : place + 1].tobytes()
 
 
 def test_the_answer_knows_what_came(folder: Path, task: str) -> None:
     predictor, rows = Predictor.load(folder), tiny_rows(500, seed=11)
-    said, label = predictor.predict(rows, reasons=False).said, labels(task, rows, seed=12)
+    said, label = predictor.predict(rows, reasons=False).prediction, labels(task, rows, seed=12)
     if task == "regression":
         assert np.corrcoef(said, label)[0, 1] > 0.6
     else:
@@ -82,7 +82,7 @@ def test_contributions_are_those_to_the_number_or_to_the_class_that_is_told(fold
     predictor, rows = Predictor.load(folder), tiny_rows(60, seed=13)
     found, (margin, effect) = predictor.predict(rows), predictor.model.explain(rows)
     for place in range(60):
-        own = effect[place] if task == "regression" else effect[place, found.said[place].argmax()]
+        own = effect[place] if task == "regression" else effect[place, found.prediction[place].argmax()]
         np.testing.assert_array_equal(found.effect[place], own[found.reason[place]])
         strength = np.abs(own) if task == "regression" else own
         assert strength[found.reason[place][0]] == strength.max()
@@ -92,7 +92,7 @@ def test_contributions_are_those_to_the_number_or_to_the_class_that_is_told(fold
 
 def test_the_calibration_is_part_of_the_answer(folder: Path, task: str) -> None:
     predictor, rows = Predictor.load(folder), tiny_rows(30)
-    margin, said = predictor.model.margins(rows), predictor.predict(rows).said
+    margin, said = predictor.model.margins(rows), predictor.predict(rows).prediction
     expected = margin + 0.25 if task == "regression" else softmax(margin + np.array([0.1, -0.3, 0.2]))
     np.testing.assert_array_equal(said, expected)
 
@@ -112,7 +112,7 @@ def test_the_columns_are_the_tasks(folder: Path, task: str) -> None:
 
 def test_no_rows_get_no_answers(folder: Path, task: str) -> None:
     found = Predictor.load(folder).predict(np.empty((0, len(NAMES))))
-    assert found.said.shape == ((0,) if task == "regression" else (0, 3))
+    assert found.prediction.shape == ((0,) if task == "regression" else (0, 3))
     assert found.reason.shape[0] == 0
 
 
@@ -127,7 +127,7 @@ def test_a_bundle_names_its_task_in_a_format_that_older_code_refuses(folder: Pat
 def test_a_number_without_a_threshold_decides_nothing() -> None:
     task = task_of("regression", None, ())
     assert task.decide(np.array([1.0, 2.0])) is None
-    assert task.values(np.array([1.0]), None)["decision"] is None
+    assert task.column_values(np.array([1.0]), None)["decision"] is None
 
 
 def test_a_task_that_is_none_is_refused() -> None:
@@ -173,10 +173,10 @@ def test_the_baselines_are_scikit_learns() -> None:
     rows = np.random.default_rng(8).normal(size=(600, 3))
     scaled = (rows - rows.mean(axis=0)) / rows.std(axis=0)
     number = rows @ [1.0, -2.0, 0.5]
-    ours = linear_fits.fit_ridge(rows, number, parameters={"alpha": 2.0}, seed=1)
+    ours = trainers.fit_ridge(rows, number, parameters={"alpha": 2.0}, seed=1)
     np.testing.assert_allclose(ours.margins(rows), Ridge(alpha=2.0).fit(scaled, number).predict(scaled), atol=1e-9)
     for count, edges in ((3, [-1.0, 1.0]), (2, [0.0])):
         label = np.digitize(number, edges)
-        model = linear_fits.fit_multinomial(rows, label, classes=count, parameters={}, seed=1)
+        model = trainers.fit_multinomial(rows, label, classes=count, parameters={}, seed=1)
         expected = LogisticRegression(max_iter=1000, random_state=1).fit(scaled, label).predict_proba(scaled)
         np.testing.assert_allclose(softmax(model.margins(rows)), expected, atol=1e-6)

@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from nightloop.errors import DefinitionError
-from nightloop.model import intercept_calibration, linear_fits, trainers
+from nightloop.model import intercept_calibration, trainers
 from nightloop.model.calibration import sigmoid
 
 NAMES = ("carrier_late_rate", "origin_late_rate", "hour")
@@ -41,7 +41,7 @@ def test_the_baseline_does_not_depend_on_how_many_threads_the_machine_gives():
     found = []
     for threads in (1, 2, 3):
         with threadpool_limits(threads, user_api="blas"):
-            found.append(linear_fits.fit_logistic(features, label, parameters={}, seed=1))
+            found.append(trainers.fit_logistic(features, label, parameters={}, seed=1))
     assert found[0] == found[1] == found[2]
 
 
@@ -71,7 +71,7 @@ def test_a_wrong_parameter_or_a_pattern_without_a_feature_is_a_mistake_of_the_de
     with pytest.raises(DefinitionError, match="XGBoost refuses"):
         trainers.fit_trees(features, label, names=NAMES, parameters={"max_depth": "deep"}, seed=1)
     with pytest.raises(DefinitionError, match="scikit-learn refuses"):
-        linear_fits.fit_logistic(features, label, parameters={"penality": "l2"}, seed=1)
+        trainers.fit_logistic(features, label, parameters={"penality": "l2"}, seed=1)
 
 
 def test_the_linear_model_is_scikit_learns_pipeline_in_plain_numbers():
@@ -80,7 +80,7 @@ def test_the_linear_model_is_scikit_learns_pipeline_in_plain_numbers():
     from sklearn.preprocessing import StandardScaler
 
     features, label = rows()
-    model = linear_fits.fit_logistic(features, label, parameters={"C": 0.5}, seed=1)
+    model = trainers.fit_logistic(features, label, parameters={"C": 0.5}, seed=1)
     filled = np.where(np.isnan(features), np.nanmedian(features, axis=0), features)
     theirs = make_pipeline(StandardScaler(), LogisticRegression(C=0.5, max_iter=1000)).fit(filled, label)
     assert trainers.margins(model, features) == pytest.approx(theirs.decision_function(filled), abs=1e-6)
@@ -89,7 +89,7 @@ def test_the_linear_model_is_scikit_learns_pipeline_in_plain_numbers():
 def test_a_column_without_a_value_or_without_variation_does_no_harm():
     features, label = rows(300)
     features[:, 0], features[:, 1] = np.nan, 7.0
-    model = linear_fits.fit_logistic(features, label, parameters={}, seed=1)
+    model = trainers.fit_logistic(features, label, parameters={}, seed=1)
     assert np.isfinite(trainers.margins(model, features)).all()
 
 

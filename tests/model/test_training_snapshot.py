@@ -29,7 +29,7 @@ PROGRAM = """
     from nightloop.model import training_snapshot
     from nightloop.model.training_set import TrainingSet
     rows = TrainingSet(pa.table({"x": [float(i) for i in range(2000)]}), ("x",))
-    print(training_snapshot.keep(Path(sys.argv[1]), "tiny", date(2024, 2, int(sys.argv[2])), rows)[1])
+    print(training_snapshot.write(Path(sys.argv[1]), "tiny", date(2024, 2, int(sys.argv[2])), rows)[1])
 """
 
 
@@ -50,19 +50,19 @@ def start(home: Path, day: int = 1) -> subprocess.Popen[str]:
 
 
 def test_a_training_set_is_kept_by_dvc_under_its_digest(tmp_path: Path):
-    path, digest = training_snapshot.keep(tmp_path, "tiny", NIGHT, rows())
+    path, digest = training_snapshot.write(tmp_path, "tiny", NIGHT, rows())
     assert f"md5: {digest}" in Path(f"{path}.dvc").read_text()
     assert (tmp_path / "training/.dvc/cache/files/md5" / digest[:2] / digest[2:]).exists()
     written = path.stat().st_mtime_ns
-    assert training_snapshot.keep(tmp_path, "tiny", NIGHT, rows()) == (path, digest)
+    assert training_snapshot.write(tmp_path, "tiny", NIGHT, rows()) == (path, digest)
     assert path.stat().st_mtime_ns == written  # kept already: nothing is done
 
-    _, other = training_snapshot.keep(tmp_path, "tiny", NIGHT, rows(1999))
+    _, other = training_snapshot.write(tmp_path, "tiny", NIGHT, rows(1999))
     assert other != digest and (tmp_path / "training/.dvc/cache/files/md5" / digest[:2] / digest[2:]).exists()
 
 
 def test_killed_at_any_moment_and_run_again_it_is_kept(tmp_path: Path):
-    _, expected = training_snapshot.keep(tmp_path / "undisturbed", "tiny", NIGHT, rows())
+    _, expected = training_snapshot.write(tmp_path / "undisturbed", "tiny", NIGHT, rows())
     random = np.random.default_rng(11)
     home = tmp_path / "home"
     for _ in range(3):
@@ -70,12 +70,12 @@ def test_killed_at_any_moment_and_run_again_it_is_kept(tmp_path: Path):
         time.sleep(random.uniform(0.3, 2.5))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    assert training_snapshot.keep(home, "tiny", NIGHT, rows())[1] == expected
+    assert training_snapshot.write(home, "tiny", NIGHT, rows())[1] == expected
 
 
 def test_a_half_made_dvc_repository_is_made_whole(tmp_path: Path):
     (tmp_path / "training/.dvc/tmp").mkdir(parents=True)
-    training_snapshot.keep(tmp_path, "tiny", NIGHT, rows())
+    training_snapshot.write(tmp_path, "tiny", NIGHT, rows())
     assert (tmp_path / "training/.dvc/config").exists()
 
 
@@ -88,7 +88,7 @@ def test_several_processes_keep_their_sets_side_by_side(tmp_path: Path):
 
 
 def test_a_changed_file_is_not_trained_on(tmp_path: Path):
-    path, digest = training_snapshot.keep(tmp_path, "tiny", NIGHT, rows())
+    path, digest = training_snapshot.write(tmp_path, "tiny", NIGHT, rows())
     manifest = Manifest("tiny", NIGHT, str(path), digest, 2000, "", {}, "key")
     assert training_snapshot.read(manifest, ("x",)).table.num_rows == 2000
     path.write_bytes(path.read_bytes()[:-1])

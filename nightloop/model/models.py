@@ -1,17 +1,29 @@
-"""A linear model of standardised features, as plain numbers."""
+"""The models a bundle may hold, each answering rows of features with margins and contributions to them.
+
+A linear model is plain numbers; boosted trees answer from a file, with XGBoost's own runtime and none of its wrappers.
+"""
 
 from __future__ import annotations
 
+import importlib
+import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import cast
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.errors import StoreDamaged
 
+if TYPE_CHECKING:
+    from xgboost import Booster
+
 Floats = NDArray[np.float64]
+_IMPORTING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -86,8 +98,8 @@ class LinearClasses:
 
     def explain(self, features: Floats) -> tuple[Floats, Floats]:
         """Return margins (n, c) and contributions (n, c, k)."""
-        found = [model.explain(features) for model in self.models]
-        return np.stack([margin for margin, _ in found], axis=1), np.stack([effect for _, effect in found], axis=1)
+        margins, effects = zip(*(model.explain(features) for model in self.models), strict=True)
+        return np.stack(margins, axis=1), np.stack(effects, axis=1)
 
     def as_json(self) -> dict[str, object]:
         """Return plain values; ``from_json`` reads them back."""
@@ -102,3 +114,64 @@ class LinearClasses:
 def linear_from_json(values: Mapping[str, object]) -> LinearModel | LinearClasses:
     """Read either, as it was written."""
     return LinearClasses.from_json(values) if "models" in values else LinearModel.from_json(values)
+
+
+class Trees:
+    """A Booster read from model.ubj.
+
+    Features go in as float32, once, for both the margin and the contributions: XGBoost compares in float32. Each row is summed
+    tree by tree on its own, so neither the other rows nor the number of threads show in its answer.
+    """
+
+    def __init__(self, booster: Booster, xgboost: ModuleType, threads: int) -> None:
+        self._booster = booster
+        self._xgboost = xgboost
+        self._threads = threads
+        self.feature_count: int = booster.num_features()
+
+    @classmethod
+    def load(cls, path: Path, *, threads: int, light: bool) -> Trees:
+        """Read the file.
+
+        Raises:
+            StoreDamaged: XGBoost cannot read it.
+        """
+        xgboost = import_xgboost(light=light)
+        try:
+            booster = xgboost.Booster({"nthread": threads}, model_file=bytearray(path.read_bytes()))
+        except (FileNotFoundError, xgboost.core.XGBoostError) as error:
+            first = str(error).strip().splitlines()[0]
+            raise StoreDamaged(
+                f"not readable as boosted trees ({first}).", where=str(path), do="Fetch the model again."
+            ) from error
+        return cls(booster, xgboost, threads)
+
+    def margins(self, features: Floats) -> Floats:
+        """Return the margins (n,) of rows (n, k); (n, c) where the trees tell several classes."""
+        margin = self._booster.inplace_predict(features.astype(np.float32), predict_type="margin", validate_features=False)
+        return cast("Floats", margin.astype(np.float64))
+
+    def explain(self, features: Floats) -> tuple[Floats, Floats]:
+        """Return margins and exact contributions to them, (n, k) or (n, c, k) (Lundberg et al. 2020, path-dependent TreeSHAP).
+
+        About 0.6 ms a row for 300 trees of depth 5, against 4 µs for the margins alone.
+        """
+        data = self._xgboost.DMatrix(features.astype(np.float32), nthread=self._threads)
+        effects = self._booster.predict(data, pred_contribs=True, validate_features=False)
+        return self.margins(features), effects[..., :-1].astype(np.float64)
+
+
+def import_xgboost(*, light: bool) -> ModuleType:
+    """Import XGBoost; ``light``: without scikit-learn, which takes four fifths of the 2.7 s and answers nothing here.
+
+    XGBoost treats scikit-learn as optional, so the import is made to look as if it were absent. The price: in this process
+    XGBoost's scikit-learn classes do not work (Booster and train do). So: only in processes of Nightloop's own.
+    """
+    with _IMPORTING:
+        if light and "xgboost" not in sys.modules and "sklearn" not in sys.modules:
+            sys.modules["sklearn"] = cast("ModuleType", None)  # Python's own way to say: importing this fails
+            try:
+                return importlib.import_module("xgboost")
+            finally:
+                del sys.modules["sklearn"]
+        return importlib.import_module("xgboost")

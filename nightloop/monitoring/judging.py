@@ -1,0 +1,154 @@
+"""Measure a night and judge it: realised performance of matured scores, drift of the features, and the decision.
+
+Everything a verdict needs is a stored row: scores, labels and features of the lake, the reference in the champion's bundle, and
+what earlier nights decided. So a night judged again comes out the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightloop.errors import ChampionMissing
+from nightloop.evidence.drift import NightDrift, night_drift
+from nightloop.evidence.realised import performance_verdict, realised_figures
+from nightloop.evidence.reference_profile import Profile
+from nightloop.evidence.verdict import Figure, Verdict
+from nightloop.model import bundle, champions
+from nightloop.model.use_case_task import metric_set_for
+from nightloop.monitoring import night_metrics
+from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decide
+from nightloop.monitoring.matured import Matured, matured_nights, read_matured
+from nightloop.monitoring.metrics_table import Sourced
+from nightloop.nights import Night, Nights, one
+
+if TYPE_CHECKING:
+    from nightloop.definitions.use_case import UseCase
+    from nightloop.lake import Snapshot
+    from nightloop.model.champions import Champion
+    from nightloop.workspace import Workspace
+
+WINDOW = timedelta(days=31)  # how far back earlier decisions can matter, cool-downs longer than that aside
+
+Features = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a night is judged on, and what was read for it."""
+
+    champion: Champion
+    scores: Snapshot
+    features: Snapshot
+    matured: Matured
+    realised: tuple[Figure, ...]  # over the performance window
+    drift: NightDrift
+
+    @property
+    def inputs(self) -> dict[str, int]:
+        """The version of each table that was read."""
+        return {
+            **self.matured.inputs,
+            self.scores.table: self.scores.version,
+            self.features.table: self.features.version,
+        }
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdicts on a night, and the decision that follows."""
+
+    champion: Champion
+    drift: NightDrift
+    performance: Verdict
+    decision: Decision
+
+    def as_row(self) -> dict[str, object]:
+        """Return the night's row of the decisions table."""
+        return as_row(self.decision, champion=self.champion, drift=self.drift.verdict, performance=self.performance)
+
+
+def measure(use_case: UseCase, night: Night, workspace: Workspace, scores: Snapshot) -> Measured:
+    """Read what the night is judged on: the scores that matured with it, and its features against the reference."""
+    champion = champions.effective(workspace.ledger, use_case.use_case, night)
+    if champion is None:
+        raise ChampionMissing(
+            "the night is scored but no champion is pinned.", where=f"{use_case.use_case}, night {night}", do="Score it again."
+        )
+    scored_nights = workspace.lake.states(f"{use_case.use_case}/scores")
+    matured = read_matured(workspace.lake, use_case, matured_nights(use_case, scored_nights, night))
+    features = workspace.lake.require(f"{use_case.use_case}/features", one(night))
+    return Measured(
+        champion=champion,
+        scores=scores,
+        features=features,
+        matured=matured,
+        realised=realised_figures(matured.label, matured.prediction, matured.decision, matured.night, metric_set_for(use_case)),
+        drift=_drift(use_case, workspace, champion, features),
+    )
+
+
+def judge(use_case: UseCase, night: Night, workspace: Workspace, measured: Measured) -> Judgement:
+    """Give the verdicts on a night, and decide."""
+    performance = performance_verdict(
+        measured.realised,
+        len(measured.matured),
+        len(set(measured.matured.night.tolist())),
+        minimum_rows=use_case.monitoring.minimum_rows,
+        auc_floor=use_case.monitoring.auc_floor,
+        error_ceiling=use_case.monitoring.error_ceiling,
+        metric_set=metric_set_for(use_case),
+    )
+    decision = decide(
+        use_case.retrain,
+        night,
+        measured.champion,
+        drift=measured.drift.verdict,
+        performance=performance,
+        earlier=_earlier(use_case, night, workspace),
+    )
+    return Judgement(measured.champion, measured.drift, performance, decision)
+
+
+def other_figures(use_case: UseCase, night: Night, workspace: Workspace, measured: Measured) -> list[Sourced]:
+    """Return the figures of the metrics table besides those of the scores that matured with this night."""
+    version = measured.champion.version
+    drift_source = f"features of {night} against the reference of version {version}"
+    return [
+        *night_metrics.pooled_figures(use_case, measured.matured, measured.realised),
+        Sourced(drift_source, version, measured.drift.verdict.figures),
+        night_metrics.score_counts(use_case, night, measured.champion, measured.scores),
+        *night_metrics.row_counts(use_case, night, workspace.lake),
+    ]
+
+
+def _earlier(use_case: UseCase, night: Night, workspace: Workspace) -> list[EarlierNight]:
+    table = f"{use_case.use_case}/decisions"
+    if not workspace.lake.exists(table):
+        return []
+    window = max(WINDOW, timedelta(days=use_case.retrain.cool_down_nights + 1))
+    rows = workspace.lake.read(table, Nights(night - window, night - timedelta(days=1))).to_pylist()
+    return [EarlierNight.of(row) for row in rows]
+
+
+def _drift(use_case: UseCase, workspace: Workspace, champion: Champion, features: Snapshot) -> NightDrift:
+    folder = workspace.registry.fetch(use_case.use_case, champion.version, champion.payload.get("bundle_digest"))
+    profile = Profile.from_json(bundle.reference_profile(folder))
+    names = [feature.name for feature in profile.features]
+    # Sums of floats depend on the order of the rows: the key gives it, not the files.
+    rows = features.read([*use_case.entity.key, *names]).sort_by([(key, "ascending") for key in use_case.entity.key])
+    values: Features = np.column_stack([rows[name].to_numpy().astype(np.float64) for name in names])
+    monitoring = use_case.monitoring
+    return night_drift(
+        profile,
+        names,
+        values,
+        psi_limit=monitoring.psi_limit,
+        share_limit=monitoring.drifted_share_limit,
+        minimum_rows=monitoring.minimum_rows,
+        calendar={name for name, feature in use_case.features.items() if feature.calendar},
+    )
