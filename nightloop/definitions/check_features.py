@@ -23,27 +23,27 @@ from nightloop.expressions.types import ColumnType
 class FeatureChecks(Rules):
     """The rules of features."""
 
-    def feature(self, name: str, feature: Feature) -> None:
+    def check_feature(self, name: str, feature: Feature) -> None:
         """Note the mistakes of one feature."""
         path: Path = ("features", name)
         if name in (*RESERVED, "by", "key", *self.use_case.entity.key):
             self.problems.add(path, f"the feature name '{name}' is taken by a column of the table.", "Choose another name.")
-        self.values(feature, path)
+        self.check_range(feature, path)
         match feature:
             case ExpressionFeature():
-                self.expression(feature.expression, self.entity, (*path, "expression"), "number", "boolean")
+                self.check_expression(feature.expression, self.entity, (*path, "expression"), "number", "boolean")
             case LagFeature():
-                self.expression(feature.expression, self.entity, (*path, "expression"), "number", "boolean")
+                self.check_expression(feature.expression, self.entity, (*path, "expression"), "number", "boolean")
             case CrossFeature():
-                self.key(feature.columns, self.entity, (*path, "columns"))
+                self.check_key(feature.columns, self.entity, (*path, "columns"))
             case PeersFeature():
-                self.key(feature.by, self.entity, (*path, "by"))
+                self.check_key(feature.by, self.entity, (*path, "by"))
             case LookupFeature():
-                self.lookup(feature, path)
+                self.check_lookup(feature, path)
             case _:
-                self.over_records(feature, path)
+                self.check_records(feature, path)
 
-    def values(self, feature: Feature, path: Path) -> None:
+    def check_range(self, feature: Feature, path: Path) -> None:
         """A range has two ends in order, and a default lies within it."""
         if feature.range is None:
             return
@@ -55,19 +55,19 @@ class FeatureChecks(Rules):
                 (*path, "default"), f"the default {feature.default} is outside the range {[low, high]}.", "Widen the range."
             )
 
-    def over_records(self, feature: RecordFeature, path: Path) -> None:
+    def check_records(self, feature: RecordFeature, path: Path) -> None:
         """Note the mistakes of a feature made from tiles."""
         if not self.source_exists(feature.source, (*path, "source")):
             return
         types = self.use_case.sources[feature.source].types
         if feature.where is not None:
-            self.expression(feature.where, types, (*path, "where"), "boolean")
-        if self.key(feature.by, types, (*path, "by"), f"Columns of {feature.source}"):
-            self.joins({name: name for name in feature.by}, types, (*path, "by"))
+            self.check_expression(feature.where, types, (*path, "where"), "boolean")
+        if self.check_key(feature.by, types, (*path, "by"), f"Columns of {feature.source}"):
+            self.check_joins({name: name for name in feature.by}, types, (*path, "by"))
         if isinstance(feature, RateFeature):
-            self.expression(feature.of, types, (*path, "of"), "boolean")
+            self.check_expression(feature.of, types, (*path, "of"), "boolean")
             return
-        self.aggregated(feature, types, path)
+        self.check_aggregate(feature, types, path)
         if isinstance(feature, RatioFeature) and feature.nights >= feature.to_nights:
             self.problems.add(
                 (*path, "to_nights"),
@@ -75,7 +75,7 @@ class FeatureChecks(Rules):
                 "The short window is divided by the long one.",
             )
 
-    def aggregated(self, feature: WindowFeature | RatioFeature, types: Mapping[str, ColumnType], path: Path) -> None:
+    def check_aggregate(self, feature: WindowFeature | RatioFeature, types: Mapping[str, ColumnType], path: Path) -> None:
         """What is aggregated fits the function."""
         function, of = feature.function, feature.of
         if "scale" in feature.model_fields_set and function not in ("sum", "mean", "std"):
@@ -93,24 +93,24 @@ class FeatureChecks(Rules):
         if of is None:
             self.problems.add(path, f"'{function}' needs 'of'.", "Name the number to aggregate, or the column for distinct.")
         elif function == "distinct":
-            self.key([of], types, (*path, "of"), f"Columns of {feature.source}")
+            self.check_key([of], types, (*path, "of"), f"Columns of {feature.source}")
         else:
-            self.expression(of, types, (*path, "of"), "number")
+            self.check_expression(of, types, (*path, "of"), "number")
             if function == "last" and self.use_case.sources[feature.source].event_at is None:
                 self.problems.add(
                     (*path, "source"), f"'{feature.source}' does not say when things happen.", "Give that source an event_at."
                 )
 
-    def lookup(self, feature: LookupFeature, path: Path) -> None:
+    def check_lookup(self, feature: LookupFeature, path: Path) -> None:
         """Note the mistakes of a look-up."""
         if not self.source_exists(feature.source, (*path, "source")):
             return
         source = self.use_case.sources[feature.source]
-        self.expression(feature.expression, {**source.types, "night": "date"}, (*path, "expression"), "number", "boolean")
-        if self.key(list(feature.by), source.types, (*path, "by"), f"Columns of {feature.source}"):
-            self.joins(feature.by, source.types, (*path, "by"))
+        self.check_expression(feature.expression, {**source.types, "night": "date"}, (*path, "expression"), "number", "boolean")
+        if self.check_key(list(feature.by), source.types, (*path, "by"), f"Columns of {feature.source}"):
+            self.check_joins(feature.by, source.types, (*path, "by"))
         if feature.latest_by:
-            self.names([feature.latest_by], source.columns, (*path, "latest_by"), f"Columns of {feature.source}")
+            self.check_names([feature.latest_by], source.columns, (*path, "latest_by"), f"Columns of {feature.source}")
         elif feature.within == 1 and not set(source.key) <= set(feature.by):
             self.problems.add(
                 path,

@@ -33,37 +33,35 @@ class Rules:
         self.problems.add(path, f"unknown source '{name}'.", suggest(name, self.use_case.sources, "Sources"))
         return False
 
-    def names(self, names: Iterable[str], allowed: Iterable[str], path: Path, kind: str) -> bool:
+    def check_names(self, names: Iterable[str], allowed: Iterable[str], path: Path, kind: str) -> bool:
         """Note each name that is not allowed here."""
         unknown = [name for name in names if name not in allowed]
         for name in unknown:
             self.problems.add(path, f"unknown column '{name}' in '{path[-1]}'.", suggest(name, allowed, kind))
         return not unknown
 
-    def key(
+    def check_key(
         self, names: Sequence[str], types: Mapping[str, ColumnType], path: Path, kind: str = "Columns of the entity"
     ) -> bool:
         """Note what cannot be part of a key."""
-        if not self.names(names, types, path, kind):
+        if not self.check_names(names, types, path, kind):
             return False
-        unfit = [name for name in names if types[name] not in KEY_TYPES]
-        for name in unfit:
+        invalid = [name for name in names if types[name] not in KEY_TYPES]
+        for name in invalid:
             self.problems.add(path, f"'{name}' is a {types[name]} and cannot be a key.", f"A key is a {', '.join(KEY_TYPES)}.")
-        return not unfit
+        return not invalid
 
-    def joins(self, pairs: Mapping[str, str], types: Mapping[str, ColumnType], path: Path) -> None:
+    def check_joins(self, pairs: Mapping[str, str], types: Mapping[str, ColumnType], path: Path) -> None:
         """Each column of the source must have a column of the entity of the same type."""
-        if not self.names(pairs.values(), self.entity, path, "Columns of the entity"):
+        if not self.check_names(pairs.values(), self.entity, path, "Columns of the entity"):
             return
-        for theirs, ours in pairs.items():
-            if types[theirs] != self.entity[ours]:
-                self.problems.add(
-                    path,
-                    f"'{theirs}' is of type {types[theirs]} in the source, '{ours}' of type {self.entity[ours]} in the entity.",
-                    "Declare both as the same type.",
-                )
+        for source_column, entity_column in pairs.items():
+            in_source, in_entity = types[source_column], self.entity[entity_column]
+            if in_source != in_entity:
+                what = f"'{source_column}' is of type {in_source} in the source, '{entity_column}' of type {in_entity}"
+                self.problems.add(path, f"{what} in the entity.", "Declare both as the same type.")
 
-    def expression(self, text: str, types: Mapping[str, ColumnType], path: Path, *must_be: ValueType) -> None:
+    def check_expression(self, text: str, types: Mapping[str, ColumnType], path: Path, *must_be: ValueType) -> None:
         """Note an expression that does not parse, does not fit the columns, or yields something else."""
         try:
             compile_expression(text, types, must_be=must_be)

@@ -9,19 +9,19 @@ from nightloop.definitions.strict import Task
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import suggest
 
-JUDGED_BY: dict[Task, PerformanceMetric] = {"binary": "auc", "regression": "mae", "multiclass": "log_loss"}
+PERFORMANCE_METRICS: dict[Task, PerformanceMetric] = {"binary": "auc", "regression": "mae", "multiclass": "log_loss"}
 RATES: tuple[FairnessMetric, ...] = (
     "selection_rate_difference",
     "true_positive_rate_difference",
     "false_positive_rate_difference",
 )
-COMPARED_BY: dict[Task, tuple[FairnessMetric, ...]] = {
+FAIRNESS_METRICS: dict[Task, tuple[FairnessMetric, ...]] = {
     "binary": RATES,
     "regression": ("mae_difference", "mean_prediction_difference", "selection_rate_difference"),
     "multiclass": ("accuracy_difference", *RATES),
 }
 # What stands beside the entity's key in the table scores.
-ANSWERED: dict[Task, tuple[str, ...]] = {
+SCORE_COLUMNS: dict[Task, tuple[str, ...]] = {
     "binary": ("probability", "decision"),
     "regression": ("prediction", "decision"),
     "multiclass": ("predicted_class", "probability"),
@@ -29,7 +29,7 @@ ANSWERED: dict[Task, tuple[str, ...]] = {
 
 
 # What the trees' training sets itself, from the task, the night and the machine.
-SET_BY_US = ("objective", "num_class", "seed", "nthread", "tree_method", "verbosity")
+RESERVED_PARAMETERS = ("objective", "num_class", "seed", "nthread", "tree_method", "verbosity")
 
 
 def check_task(use_case: UseCase, problems: Problems) -> None:
@@ -46,7 +46,7 @@ def check_task(use_case: UseCase, problems: Problems) -> None:
             f"a regression needs limits of its own: {', '.join(sorted(absent))}.",
             "Give them in the label's unit.",
         )
-    for name in SET_BY_US:
+    for name in RESERVED_PARAMETERS:
         if name in use_case.model.xgboost:
             problems.add(("model", "xgboost", name), f"'{name}' is not for a use case to set.", "Leave it out.")
     if isinstance(use_case.model, MulticlassModel):
@@ -55,7 +55,7 @@ def check_task(use_case: UseCase, problems: Problems) -> None:
 
 def _performance(use_case: UseCase, problems: Problems) -> None:
     gate, task = use_case.gates.performance, use_case.model.task
-    metric = JUDGED_BY[task]
+    metric = PERFORMANCE_METRICS[task]
     if gate.metric != metric:
         problems.add(
             ("gates", "performance", "metric") if "metric" in gate.model_fields_set else ("gates",),
@@ -71,7 +71,7 @@ def _performance(use_case: UseCase, problems: Problems) -> None:
 
 def _fairness(use_case: UseCase, problems: Problems) -> None:
     gate, model, path = use_case.gates.fairness, use_case.model, ("gates", "fairness")
-    allowed = COMPARED_BY[model.task]
+    allowed = FAIRNESS_METRICS[model.task]
     if gate.metric not in allowed:
         problems.add(
             (*path, "metric"),
@@ -85,9 +85,9 @@ def _fairness(use_case: UseCase, problems: Problems) -> None:
         problems.add((*path, "maximum"), f"a difference of rates is at most 1, not {gate.maximum:g}.", "Write a share.")
     of_rates = model.task == "multiclass" and gate.metric in RATES
     if of_rates and gate.of_class not in model.classes:
-        given = f"'{gate.of_class}' is none of the classes." if gate.of_class else "of which class is not said."
+        what = f"'{gate.of_class}' is none of the classes." if gate.of_class else r"it is not declared of which class."
         problems.add(
-            (*path, "of_class") if gate.of_class else path, given, suggest(gate.of_class or "", model.classes, "Classes")
+            (*path, "of_class") if gate.of_class else path, what, suggest(gate.of_class or "", model.classes, "Classes")
         )
     if not of_rates and gate.of_class is not None:
         problems.add((*path, "of_class"), "of_class belongs to rates of a multiclass model.", "Leave it out.")
@@ -102,11 +102,13 @@ def _monitoring(use_case: UseCase, problems: Problems) -> None:
     if "auc_floor" in limits.model_fields_set:
         problems.add(("monitoring", "auc_floor"), f"a {task} model has no auc_floor.", "Write error_ceiling.")
     if limits.error_ceiling is None:
-        problems.add(("monitoring",), f"the key 'error_ceiling' is missing: the highest {JUDGED_BY[task]} to bear.", "Add it.")
+        problems.add(
+            ("monitoring",), f"the key 'error_ceiling' is missing: the highest {PERFORMANCE_METRICS[task]} to bear.", "Add it."
+        )
 
 
 def _names(use_case: UseCase, problems: Problems) -> None:
-    taken = {*ANSWERED[use_case.model.task], *(f"probability_{name}" for name in use_case.model.classes)}
+    taken = {*SCORE_COLUMNS[use_case.model.task], *(f"probability_{name}" for name in use_case.model.classes)}
     for name in use_case.entity.key:
         if name in taken:
             problems.add(

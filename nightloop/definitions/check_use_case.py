@@ -17,34 +17,34 @@ from nightloop.errors import meant
 
 def check_use_case(use_case: UseCase, problems: Problems) -> None:
     """Note every mistake of meaning in ``problems``."""
-    _Check(use_case, problems).all()
+    _UseCaseChecks(use_case, problems).check_all()
 
 
-class _Check(FeatureChecks):
-    def all(self) -> None:
-        self.calendar()
+class _UseCaseChecks(FeatureChecks):
+    def check_all(self) -> None:
+        self.check_calendar()
         for name, source in self.use_case.sources.items():
-            self.source(source, ("sources", name))
+            self.check_source(source, ("sources", name))
         if self.source_exists(self.use_case.entity.source, ("entity", "source")):
-            self.names(self.use_case.entity.key, self.entity, ("entity", "key"), "Columns of the entity")
-            self.key_is_free()
-            self.entity_is_final()
-            self.names(
+            self.check_names(self.use_case.entity.key, self.entity, ("entity", "key"), "Columns of the entity")
+            self.check_key_is_free()
+            self.check_entity_is_final()
+            self.check_names(
                 [self.use_case.gates.fairness.group], self.entity, ("gates", "fairness", "group"), "Columns of the entity"
             )
             needed = self.use_case.model.fit_where_known
-            self.names(needed, self.entity, ("model", "fit_where_known"), "Columns of the entity")
+            self.check_names(needed, self.entity, ("model", "fit_where_known"), "Columns of the entity")
             for name, feature in self.use_case.features.items():
-                self.feature(name, feature)
-            self.label()
+                self.check_feature(name, feature)
+            self.check_label()
 
-    def key_is_free(self) -> None:
+    def check_key_is_free(self) -> None:
         for name in self.use_case.entity.key:
             if name in BESIDE_THE_KEY:
                 taken = f"'{name}' is a column of the tables labels and scores."
                 self.problems.add(("entity", "key"), taken, "Declare the key's column under another name.")
 
-    def entity_is_final(self) -> None:
+    def check_entity_is_final(self) -> None:
         """A record of the entity is scored in the night it comes: there is nothing that a later one could still change."""
         name = self.use_case.entity.source
         if self.use_case.sources[name].revised_within:
@@ -54,7 +54,7 @@ class _Check(FeatureChecks):
                 "Leave out revised_within, or let features look up the revised records as another source.",
             )
 
-    def calendar(self) -> None:
+    def check_calendar(self) -> None:
         use_case = self.use_case
         try:
             ZoneInfo(use_case.time_zone)
@@ -71,21 +71,21 @@ class _Check(FeatureChecks):
         if fault := schedule_fault(use_case.schedule):
             self.problems.add(("schedule",), f"'{use_case.schedule}' is no cron line.", fault)
 
-    def source(self, source: Source, path: Path) -> None:
-        self.names(source.key, source.columns, (*path, "key"), "Columns")
-        self.connector(source.connector, (*path, "connector"))
+    def check_source(self, source: Source, path: Path) -> None:
+        self.check_names(source.key, source.columns, (*path, "key"), "Columns")
+        self.check_connector(source.connector, (*path, "connector"))
         for name, column in source.columns.items():
             if name in RESERVED:
                 self.problems.add(
                     (*path, "columns", name), f"the column name '{name}' is taken by the table itself.", "Choose another name."
                 )
-            self.reads_as_sql(column.expression, (*path, "columns", name, "expression"))
+            self.check_sql(column.expression, (*path, "columns", name, "expression"))
         for part in ("event_at", "known_at", "night", "withdrawn"):
             if text := getattr(source, part):
-                self.reads_as_sql(text, (*path, part))
-        self.revisions(source, path)
+                self.check_sql(text, (*path, part))
+        self.check_revisions(source, path)
 
-    def revisions(self, source: Source, path: Path) -> None:
+    def check_revisions(self, source: Source, path: Path) -> None:
         """Late, corrected and withdrawn records need both clocks."""
         if source.withdrawn and not source.revised_within:
             self.problems.add(
@@ -100,7 +100,7 @@ class _Check(FeatureChecks):
                 "Give it event_at, and known_at or night.",
             )
 
-    def connector(self, connector: Connector, path: Path) -> None:
+    def check_connector(self, connector: Connector, path: Path) -> None:
         """A pattern stays in its folder, no use case waits for itself, and all simulated tables are of one portfolio."""
         if isinstance(connector, FilesConnector) and (fault := files_fault(connector)):
             self.problems.add((*path, "pattern"), *fault)
@@ -108,7 +108,7 @@ class _Check(FeatureChecks):
             self.problems.add(
                 (*path, "use_case"),
                 f"'{connector.use_case}' would have to be run before itself.",
-                "Name another use case; a feature may look up an own source.",
+                "Name another use case; a feature may look up a source of its own use case.",
             )
         if isinstance(connector, SimulatorConnector) and connector.portfolio != self.portfolio():
             self.problems.add(
@@ -122,7 +122,7 @@ class _Check(FeatureChecks):
         connectors = (source.connector for source in self.use_case.sources.values())
         return next((item.portfolio for item in connectors if isinstance(item, SimulatorConnector)), None)
 
-    def reads_as_sql(self, text: str, path: Path) -> None:
+    def check_sql(self, text: str, path: Path) -> None:
         """Columns of a source are DuckDB SQL over a file that is not here yet: only its grammar can be checked."""
         from sqlglot import parse_one
         from sqlglot.errors import SqlglotError
@@ -134,14 +134,14 @@ class _Check(FeatureChecks):
                 path, f"'{text}' cannot be read as SQL.", "Write one DuckDB expression over the columns of the file."
             )
 
-    def label(self) -> None:
+    def check_label(self) -> None:
         label, path = self.use_case.label, ("label",)
         if not self.source_exists(label.source, (*path, "source")):
             return
         source = self.use_case.sources[label.source]
-        self.expression(label.expression, source.types, (*path, "expression"), LABEL_TYPES[self.use_case.model.task])
-        if self.key(list(label.join), source.types, (*path, "join"), f"Columns of {label.source}"):
-            self.joins(label.join, source.types, (*path, "join"))
+        self.check_expression(label.expression, source.types, (*path, "expression"), LABEL_TYPES[self.use_case.model.task])
+        if self.check_key(list(label.join), source.types, (*path, "join"), f"Columns of {label.source}"):
+            self.check_joins(label.join, source.types, (*path, "join"))
         if source.known_at is None:
             self.problems.add(
                 (*path, "source"), f"'{label.source}' does not say when its records are known.", "Give that source a known_at."

@@ -29,13 +29,13 @@ class PerformanceGate(Strict):
     """The candidate must beat the baseline, and not be worse than the champion on the same rows.
 
     The metric follows the task: auc (binary, higher is better), mae (regression) and log_loss (multiclass), lower is better. A
-    lead is positive where the candidate is better, whichever way the metric points.
+    improvement is positive where the candidate is better, in whichever direction the metric points.
     """
 
     metric: PerformanceMetric = "auc"
-    over_baseline: float = Field(0.0, description="Lower bound of the lead over the baseline must exceed this.")
+    over_baseline: float = Field(0.0, description="Lower bound of the improvement over the baseline must exceed this.")
     margin_to_champion: float = Field(
-        0.01, ge=0, description="Lower bound of the lead over the champion must exceed minus this."
+        0.01, ge=0, description="Lower bound of the improvement over the champion must exceed minus this."
     )
     minimum_rows: int = Field(500, ge=1)
     suspicious_above: float = Field(0.95, description="An auc above this means a leak, and fails.")
@@ -64,7 +64,9 @@ class FairnessGate(Strict):
         "declared. Multiclass: accuracy, and the rates of one class."
     )
     of_class: ClassName | None = Field(
-        None, exclude_if=_absent, description="Multiclass: the class whose rates are compared; being told it is being selected."
+        None,
+        exclude_if=_absent,
+        description="Multiclass: the class whose rates are compared; to be predicted as it is to be selected.",
     )
     maximum: float = Field(gt=0, description="Largest difference between groups; the interval's upper end counts.")
     minimum_group_rows: int = Field(100, ge=1)

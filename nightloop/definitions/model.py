@@ -89,7 +89,7 @@ class MulticlassModel(ModelOfAnyTask):
 
     task: Literal["multiclass"]
     classes: tuple[ClassName, ...] = Field(
-        min_length=2, max_length=50, description="All values of the label, in the order they are told in."
+        min_length=2, max_length=50, description="All values of the label, in the order they are reported in."
     )
     logistic_regression: Parameters = Field(default_factory=dict, description="Parameters of the baseline.")
     fit_where_known: FitWhereKnown

@@ -35,7 +35,7 @@ def files_fault(connector: FilesConnector) -> tuple[str, str] | None:
 def path_fault(pattern: str, absolute: bool) -> tuple[str, str] | None:
     """Return (what was read, what is allowed) for a path that is refused; None for one that is not."""
     parts = pattern.removeprefix(S3).split("/")
-    braces = [found for found in _BRACES.findall(pattern) if found != "{night}"]
+    braces = [brace for brace in _BRACES.findall(pattern) if brace != "{night}"]
     if ".." in parts:
         return f"the pattern '{pattern}' climbs out of its folder with '..'.", "Write the path without '..'."
     if pattern.startswith(("/", "~")) and not absolute:
@@ -64,8 +64,8 @@ def schedule_fault(line: str) -> str | None:
 
 
 def _is_part(text: str, low: int, high: int, words: tuple[str, ...]) -> bool:
-    found = _PART.fullmatch(text)
-    ends = [_number(end, low, words) for end in found.groups()[:2] if end] if found else [None]
+    match = _PART.fullmatch(text)
+    ends = [_number(end, low, words) for end in match.groups()[:2] if end] if match else [None]
     return all(end is not None and low <= end <= high for end in ends) and ends == sorted(ends)  # type: ignore[type-var]
 
 

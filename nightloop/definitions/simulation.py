@@ -50,11 +50,11 @@ class Bias(Strict):
     @model_validator(mode="after")
     def _group_exists(self) -> Bias:
         for column, value in self.group.items():
-            among(value, CATEGORIES[column], f"value of {column}")
+            check_is_one_of(value, CATEGORIES[column], f"value of {column}")
         return self
 
 
-def among(name: str, names: tuple[str, ...], what: str) -> None:
+def check_is_one_of(name: str, names: tuple[str, ...], what: str) -> None:
     """Refuse a name that the portfolio does not have.
 
     Raises:
@@ -114,7 +114,7 @@ class UnitError(InTable):
 
     @model_validator(mode="after")
     def _column_exists(self) -> UnitError:
-        among(self.column, tuple(name for name in COLUMNS[self.table] if name in NUMBERS), f"number in {self.table},")
+        check_is_one_of(self.column, tuple(name for name in COLUMNS[self.table] if name in NUMBERS), f"number in {self.table},")
         return self
 
 
@@ -127,7 +127,7 @@ class NullBurst(InTable):
 
     @model_validator(mode="after")
     def _column_exists(self) -> NullBurst:
-        among(self.column, COLUMNS[self.table], f"column of {self.table}")
+        check_is_one_of(self.column, COLUMNS[self.table], f"column of {self.table}")
         return self
 
 
@@ -140,7 +140,7 @@ class SchemaChange(InTable):
 
     @model_validator(mode="after")
     def _column_exists(self) -> SchemaChange:
-        among(self.column, COLUMNS[self.table], f"column of {self.table}")
+        check_is_one_of(self.column, COLUMNS[self.table], f"column of {self.table}")
         return self
 
 
@@ -156,7 +156,7 @@ class CategoryGone(InTable):
     @model_validator(mode="after")
     def _categories_exist(self) -> CategoryGone:
         for name in (self.category, self.instead):
-            among(name, CATEGORIES[self.column], self.column)
+            check_is_one_of(name, CATEGORIES[self.column], self.column)
         return self
 
 

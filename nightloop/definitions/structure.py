@@ -43,7 +43,7 @@ def to_use_case(document: Any, problems: Problems) -> UseCase | None:
     except ValidationError as error:
         for item in error.errors(include_url=False):
             path, keys = _without_tags(item["loc"])
-            problems.add(_place(item, path), *_said(item, path, keys))
+            problems.add(_place(item, path), *_message(item, path, keys))
         return None
     except TypeError as error:
         problems.add((), f"the file holds a value that is not plain data: {error}.", "Use texts, numbers, lists and mappings.")
@@ -69,11 +69,11 @@ def _resolve(node: dict[str, Any]) -> dict[str, Any]:
 
 def _descend(node: dict[str, Any], key: Key) -> dict[str, Any]:
     if isinstance(key, int):
-        found = node.get("items", {})
+        child = node.get("items", {})
     else:
         named = [*node.get("patternProperties", {}).values(), node.get("additionalProperties", {})]
-        found = node.get("properties", {}).get(key, named[0])
-    return _resolve(found) if isinstance(found, dict) else {}
+        child = node.get("properties", {}).get(key, named[0])
+    return _resolve(child) if isinstance(child, dict) else {}
 
 
 def _without_tags(loc: Sequence[Key]) -> tuple[list[Key], list[str]]:
@@ -95,7 +95,7 @@ def _without_tags(loc: Sequence[Key]) -> tuple[list[Key], list[str]]:
     return path, keys
 
 
-def _said(item: Any, path: Sequence[Key], keys: list[str]) -> tuple[str, str]:
+def _message(item: Any, path: Sequence[Key], keys: list[str]) -> tuple[str, str]:
     """Return (what was read, what is allowed) for one finding of pydantic."""
     name, holder = (str(path[-1]) if path else ""), " > ".join(str(step) for step in path[:-1])
     place = f"in '{holder}'" if holder else "at the top"
@@ -108,7 +108,7 @@ def _said(item: Any, path: Sequence[Key], keys: list[str]) -> tuple[str, str]:
         case "missing":
             return f"the key '{name}' is missing {place}.", "Add it; docs/definitions.md says what it means."
         case "union_tag_invalid" | "union_tag_not_found":
-            return _said_of_union(item, path, at)
+            return _union_message(item, path, at)
         case "string_pattern_mismatch":
             return (
                 f"{at} is named {_shown(item['input'])}.",
@@ -117,7 +117,7 @@ def _said(item: Any, path: Sequence[Key], keys: list[str]) -> tuple[str, str]:
     return f"{at} reads {_shown(item['input'])}.", expected(item)
 
 
-def _said_of_union(item: Any, path: Sequence[Key], at: str) -> tuple[str, str]:
+def _union_message(item: Any, path: Sequence[Key], at: str) -> tuple[str, str]:
     word = item["ctx"]["discriminator"].strip("'")
     if item["type"] == "union_tag_not_found":
         return f"the key '{word}' is missing in {at}.", f"Say which {word} it is: {', '.join(_members(path))}."

@@ -24,12 +24,12 @@ class Lines:
 
     def of(self, path: Sequence[Key]) -> int:
         """Return the line of the value at ``path``, or of the nearest one above it that is written."""
-        here = self
+        nearest = self
         for key in path:
-            if key not in here.children:
+            if key not in nearest.children:
                 break
-            here = here.children[key]
-        return here.line
+            nearest = nearest.children[key]
+        return nearest.line
 
 
 def read_yaml(text: str, file: str) -> tuple[Any, Lines]:

@@ -22,5 +22,5 @@ class Node:
 
     def columns(self) -> frozenset[str]:
         """Return the names of the columns below this node."""
-        own = frozenset([str(self.value)]) if self.op in ("column", "integer_column") else frozenset[str]()
-        return own.union(*(arg.columns() for arg in self.args))
+        names = frozenset([str(self.value)]) if self.op in ("column", "integer_column") else frozenset[str]()
+        return names.union(*(arg.columns() for arg in self.args))

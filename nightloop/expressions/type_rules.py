@@ -33,9 +33,9 @@ def result(op: str, args: tuple[Node, ...], text: str) -> Node:
     if op == "is_null":
         return Node(op, "boolean", args)
     if op in _ONE_ARGUMENT:
-        wants, gives = _ONE_ARGUMENT[op]
-        _require(op, args, (wants,), text)
-        return Node(op, gives, args, bits=(args[0].bits if wants == "number" else _SMALL) if gives == "number" else 0)
+        taken, yielded = _ONE_ARGUMENT[op]
+        _require(op, args, (taken,), text)
+        return Node(op, yielded, args, bits=(args[0].bits if taken == "number" else _SMALL) if yielded == "number" else 0)
     if op in _ARITHMETIC:
         _require(_ARITHMETIC[op], args, ("number",), text)
         return Node(op, "number", args, bits=_bits(op, args[0].bits, args[1].bits))
@@ -75,10 +75,10 @@ def _choice(op: str, args: tuple[Node, ...], text: str) -> Node:
     return Node(op, common, args, bits=max(value.bits for value in values))
 
 
-def _require(op: str, args: tuple[Node, ...], wanted: tuple[ValueType, ...], text: str) -> None:
+def _require(op: str, args: tuple[Node, ...], allowed: tuple[ValueType, ...], text: str) -> None:
     for arg in args:
-        if arg.type not in wanted:
-            raise DefinitionError(f"'{op}' in '{text}' is applied to a {arg.type}.", do=f"It takes a {' or a '.join(wanted)}.")
+        if arg.type not in allowed:
+            raise DefinitionError(f"'{op}' in '{text}' is applied to a {arg.type}.", do=f"It takes a {' or a '.join(allowed)}.")
 
 
 def _common(op: str, args: tuple[Node, ...], text: str) -> ValueType:

@@ -54,7 +54,7 @@ MIXED_UP = {
     "rates of no class": (
         "multiclass",
         {"fairness": "{group: depot, metric: selection_rate_difference, maximum: 0.5}"},
-        "of which class is not said. Classes: in_time, late, lost",
+        "it is not declared of which class. Classes: in_time, late, lost",
     ),
     "rates of an unknown class": (
         "multiclass",
