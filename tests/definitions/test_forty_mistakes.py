@@ -48,8 +48,8 @@ def assert_told(mistake: Mistake, path: Path, shown: str, folders: tuple[Path, P
     assert {item.where for item in told} == {f"{shown}:{line}"}, "\n".join(map(str, told))
 
 
-@pytest.mark.parametrize("name", DEFINITION)
-def test_a_mistake_of_a_definition_is_told_at_its_line(name, folders):
+@pytest.mark.parametrize("name", ["a tab", "an unknown key", "an unknown column", "a label never known"])
+def test_a_mistake_of_a_definition_is_told_at_its_line_by_the_command(name, folders):
     assert_told(DEFINITION[name], folders[0] / "rides.yaml", "feature_defs/rides.yaml", folders)
 
 
