@@ -33,7 +33,7 @@ def test_the_difference_is_fairlearns_and_names_the_groups_that_lie_farthest_apa
 
 def test_a_gap_between_our_count_and_fairlearns_is_an_error_not_a_figure(monkeypatch):
     label, decision, group, night = decided(2)
-    monkeypatch.setattr(fairness, "_among", lambda metric, label: label)
+    monkeypatch.setattr(fairness, "_rows_counted", lambda metric, label: label)
     with pytest.raises(ArithmeticError, match="Fairlearn"):
         fairness.compare("selection_rate_difference", label, decision, group=group, nights=night)
 
