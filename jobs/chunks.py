@@ -24,7 +24,7 @@ def chunks(use_case: UseCase, table: str, nights: Nights, snapshots: Mapping[str
     answer = engine.query("select count(*) as keys from (select distinct tile, key from tiles)", {"tiles": tiles})
     keys = int(answer["keys"][0].as_py())
     totals = sum(len(measures_of(feature)) for feature in over_records(use_case).values())
-    chunk_nights = max(1, CHUNK_BYTES // max(1, keys * totals * BYTES_PER_TOTAL))
+    chunk_nights = min(len(nights), max(1, CHUNK_BYTES // max(1, keys * totals * BYTES_PER_TOTAL)))
     starts = range(0, len(nights), chunk_nights)
     return [
         Nights(nights.first + timedelta(days=start), min(nights.first + timedelta(days=start + chunk_nights - 1), nights.last))
