@@ -12,7 +12,7 @@ from nightloop.errors import BadNight
 
 Night = date
 
-_FORM = re.compile(r"\d{4}-\d{2}-\d{2}")
+_FORM = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True)

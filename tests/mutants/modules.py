@@ -67,6 +67,13 @@ ROOMS = (
     Room("champions", ("nightloop/model/champions.py",), ("tests/model/test_champions.py",)),
     Room("ledger", ("nightloop/ledger/*.py",), ("tests/ledger",)),
     Room("lake", ("nightloop/lake/*.py",), ("tests/lake",)),
+    Room(
+        "engine",
+        ("nightloop/engine/*.py",),
+        ("tests/engine/test_without_spark.py", "tests/engine/test_auto.py", "tests/engine/test_processes.py"),
+        0.8,
+        ("spark.py", "spark_server.py", "spark_session.py"),
+    ),
     Room("contracts", ("nightloop/contracts/*.py",), ("tests/contracts",), 0.8),
     Room("serving", ("serving/*.py",), ("tests/serving",), 0.8),
     Room("plugins", ("plugins/*.py",), ("tests/plugins",), 0.8),
