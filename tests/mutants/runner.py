@@ -41,6 +41,7 @@ WARM += ("pydantic_settings", "hypothesis", "scipy.special", "xgboost", "sklearn
 QUIET = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:random_order", "-W", "ignore", "--no-header", "--tb=no")
 OURS = ("nightloop", "jobs", "serving", "plugins", "dags", "tests")
 GENEROUS = 5.0  # how many times its usual time a test may take before the fault counts as an endless loop
+PATIENCE = 60.0  # seconds beside that, for pytest itself to start
 
 
 @dataclass
@@ -162,7 +163,7 @@ def is_noticed(path: Path, fault: Fault, seen: Coverage, *, budget: float) -> bo
     tests = list(_within(seen.of(path, fault.line), seen.seconds, budget))
     if not tests:
         return False
-    patience = 20 + GENEROUS * sum(seen.seconds[test] for test in tests)
+    patience = PATIENCE + GENEROUS * sum(seen.seconds[test] for test in tests)
     child = os.fork()
     if child == 0:
         _silence()
