@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightloop.contracts.fast_path import COLUMN_RULES, ROW_RULES, comparable, fast_result
@@ -46,6 +46,7 @@ def test_a_value_at_a_limit_is_within_it(values: list[Any], kind: pa.DataType, l
     assert answer(fast_result(asked, column("x", values, kind))) == (not broken, broken)
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.integers(-4, 4), max_size=12), st.integers(-3, 3), st.integers(-3, 3))
 def test_a_range_agrees_with_plain_python(values: list[int | None], low: int, high: int) -> None:
     expected = tuple(i for i, value in enumerate(values) if value is not None and not low <= value <= high)
@@ -154,6 +155,7 @@ def test_columns_together_are_unique_when_one_of_them_differs_and_missing_equals
     assert answer(fast_result(rule(TOGETHER, column_list=["a", "b"], mostly=0.21), rows)) == (False, (0, 2, 3, 4))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.none() | st.sampled_from("ab"), st.none() | st.integers(0, 1)), max_size=9))
 def test_uniqueness_agrees_with_plain_python(rows: list[tuple[str | None, int | None]]) -> None:
     table = pa.table({"a": pa.array([a for a, _ in rows], pa.string()), "b": pa.array([b for _, b in rows], pa.int64())})

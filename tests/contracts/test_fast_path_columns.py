@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightloop.contracts.fast_path import fast_result
@@ -80,6 +80,7 @@ def test_the_mean_of_booleans_is_the_share_of_true() -> None:
     assert fast_result(rule(MAX, column="x", max_value=1), rows) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-50, 50), min_size=1, max_size=20))
 def test_median_and_mean_agree_with_plain_python(values: list[int]) -> None:
     rows = column("x", values, pa.int64())
@@ -159,6 +160,7 @@ def diverging(threshold: float, expected: dict[str, float], **more: Any) -> Rule
     return rule(DIVERGENCE, column="x", partition_object=partition, threshold=threshold, **more)
 
 
+@settings(deadline=None)
 @given(
     st.fixed_dictionaries({"a": st.integers(1, 9), "b": st.integers(0, 9), "c": st.integers(0, 9)}),
     st.fixed_dictionaries({"a": st.floats(0.1, 1), "b": st.floats(0.1, 1), "c": st.floats(0.1, 1)}),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightloop.contracts.history_limits import (
@@ -46,6 +46,7 @@ def before(days: int) -> Night:
 # --- summaries ---------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
 def test_quantiles_are_those_of_pandas_nearest(values: list[float]) -> None:
     expected = pd.Series(values).quantile(list(PROBABILITIES), interpolation="nearest").tolist()
