@@ -59,9 +59,9 @@ ROOMS = (
     Room("definitions", ("nightloop/definitions/*.py",), ("tests/definitions",), 0.8),
     Room("features", ("nightloop/features/*.py",), FEATURES),
     Room(
-        "feature checks",
-        ("jobs/feature_checks.py", "jobs/chunks.py"),
-        ("tests/jobs/test_feature_checks.py", "tests/jobs/test_chunks.py"),
+        "stage features",
+        ("jobs/features.py", "jobs/feature_checks.py", "jobs/chunks.py"),
+        ("tests/jobs/test_features.py", "tests/jobs/test_feature_checks.py", "tests/jobs/test_chunks.py"),
     ),
     Room("training set", ("nightloop/model/training_set.py",), ("tests/model/test_training_set.py",)),
     Room("champions", ("nightloop/model/champions.py",), ("tests/model/test_champions.py",)),
