@@ -66,10 +66,10 @@ class Workspace:
             inputs: what the engine will read; auto chooses by the bytes of their files, so the same inputs always get the
                 same engine. Its ``name`` says which.
         """
-        from nightloop.engine import chosen, open_engine
+        from nightloop.engine import engine_name, open_engine
 
-        asked = self.settings.engine or use_case.engine
-        return open_engine(chosen(asked, inputs, self.settings.local_up_to), self.settings)
+        engine = self.settings.engine or use_case.engine
+        return open_engine(engine_name(engine, inputs, self.settings.local_up_to), self.settings)
 
     @property
     def reports(self) -> Path:

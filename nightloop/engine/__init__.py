@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from nightloop.lake import Snapshot
     from nightloop.settings import Settings
 
-__all__ = ["Engine", "chosen", "open_engine"]
+__all__ = ["Engine", "engine_name", "open_engine"]
 
 
-def chosen(asked: str, inputs: Iterable[Snapshot], local_up_to: int) -> str:
+def engine_name(engine: str, inputs: Iterable[Snapshot], local_up_to: int) -> str:
     """Return the name of the engine that "auto" means for these inputs; any other name is what was asked for.
 
     Args:
-        asked: name of an engine, or "auto".
+        engine: name of an engine, or "auto".
         inputs: what the engine will read.
         local_up_to: bytes of their files together up to which the work is done in this process.
     """
-    if asked != "auto":
-        return asked
+    if engine != "auto":
+        return engine
     return "local" if sum(snapshot.size for snapshot in inputs) <= local_up_to else "spark"
 
 

@@ -119,14 +119,14 @@ def _view(database: duckdb.DuckDBPyConnection, name: str, snapshot: Snapshot) ->
         database.register(name, snapshot.dataset())
         return
     columns = {field.name: _sql_type(field.type) for field in snapshot.columns}
-    held: set[str] = set()
+    stored: set[str] = set()
     source = ""
     if snapshot.files:
         files = ", ".join(_text(path) for path in snapshot.paths)
         source = f"FROM read_parquet([{files}], hive_partitioning = true, hive_types = {{'night': DATE}}, union_by_name = true)"
-        held = {row[0] for row in database.execute(f"DESCRIBE SELECT * {source}").fetchall()}
+        stored = {row[0] for row in database.execute(f"DESCRIBE SELECT * {source}").fetchall()}
     chosen = ", ".join(
-        f"CAST({_name(column) if column in held else 'NULL'} AS {of}) AS {_name(column)}" for column, of in columns.items()
+        f"CAST({_name(column) if column in stored else 'NULL'} AS {of}) AS {_name(column)}" for column, of in columns.items()
     )
     database.execute(f"CREATE TEMP VIEW {_name(name)} AS SELECT {chosen} {source or 'WHERE false'}")
 

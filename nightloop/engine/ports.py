@@ -30,8 +30,8 @@ class Ports:
         Raises:
             SetupError: one or more are taken; the message names each, with the server that wanted it.
         """
-        wanted = names or tuple(field.name for field in fields(self))
-        taken = [f"{getattr(self, name)} ({name})" for name in wanted if is_taken(getattr(self, name))]
+        server_names = names or tuple(field.name for field in fields(self))
+        taken = [f"{getattr(self, name)} ({name})" for name in server_names if is_taken(getattr(self, name))]
         if taken:
             raise SetupError(
                 f"port {', '.join(taken)} on {LOOPBACK} is in use by another program.",

@@ -89,9 +89,9 @@ def refused(engine: str, error: BaseException, inputs: Mapping[str, Snapshot]) -
     """
     for snapshot in inputs.values():
         snapshot.check_files()
-    said = " ".join(str(error).partition("JVM stacktrace")[0].split())[:600]
+    message = " ".join(str(error).partition("JVM stacktrace")[0].split())[:600]
     return DefinitionError(
-        f"the query over {', '.join(sorted(inputs)) or 'nothing'} was refused: {said}",
+        f"the query over {', '.join(sorted(inputs)) or 'nothing'} was refused: {message}",
         where=f"engine {engine}",
         do="Check the expressions of the use case (docs/engines.md says which SQL they are written in). Is a number too large "
         "for the scale of its feature? Set it aside by a range in its contract, or lower the scale.",

@@ -85,9 +85,9 @@ class SparkEngine:
         answers: dict[int, dict[str, Any]] = {}
         with self._session({}) as session:
             rows = [(at, json.dumps(dict(job))) for at, job in enumerate(jobs)]
-            asked = session.createDataFrame(rows, "at bigint, job string").repartition(len(jobs))
-            for answer in asked.mapInArrow(_in_worker(function), "at bigint, told string").toLocalIterator():
-                answers[answer.at] = worker.result(json.loads(answer.told))
+            job_rows = session.createDataFrame(rows, "at bigint, job string").repartition(len(jobs))
+            for answer in job_rows.mapInArrow(_in_worker(function), "at bigint, outcome string").toLocalIterator():
+                answers[answer.at] = worker.result(json.loads(answer.outcome))
                 if done is not None:
                     done(len(answers), len(jobs))
         return [answers[at] for at in range(len(jobs))]
@@ -132,8 +132,8 @@ def _in_worker(function: str) -> Any:
     def answer(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
-                told = json.dumps(worker.run(function, json.loads(row["job"])))
-                yield pa.RecordBatch.from_pydict({"at": [row["at"]], "told": [told]})
+                outcome = json.dumps(worker.run(function, json.loads(row["job"])))
+                yield pa.RecordBatch.from_pydict({"at": [row["at"]], "outcome": [outcome]})
 
     return answer
 

@@ -80,9 +80,10 @@ def check(url: str, error: Exception) -> None:
     Raises:
         EngineUnavailable: it does not answer any more, or lost the session.
     """
-    said = str(error)
+    message = str(error)
     if any(
-        mark in said for mark in ("UNAVAILABLE", "SESSION_NOT_FOUND", "SESSION_CLOSED", "RETRIES_EXCEEDED", "SESSION_CHANGED")
+        mark in message
+        for mark in ("UNAVAILABLE", "SESSION_NOT_FOUND", "SESSION_CLOSED", "RETRIES_EXCEEDED", "SESSION_CHANGED")
     ):
         _open.pop((url, os.getpid()), None)
         raise _unavailable(url, "stopped answering while it worked") from error

@@ -21,12 +21,12 @@ def find(function: str) -> Callable[[Job], dict[str, Any]]:
     """
     module, _, name = function.partition(":")
     try:
-        found: Callable[[Job], dict[str, Any]] = getattr(importlib.import_module(module), name)
+        target: Callable[[Job], dict[str, Any]] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(
             f"'{function}' is no function a worker can import ({error}).", do="Write it as module:name."
         ) from error
-    return found
+    return target
 
 
 def run(function: str, job: Job) -> dict[str, Any]:
@@ -34,28 +34,28 @@ def run(function: str, job: Job) -> dict[str, Any]:
     try:
         return {"done": find(function)(job)}
     except Exception as error:  # raised again by ``result``, on the other side
-        return {"failed": _told(error)}
+        return {"failed": _failure(error)}
 
 
-def result(told: Mapping[str, Any]) -> dict[str, Any]:
+def result(outcome: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the job returned, or raise its error in the caller.
 
     Raises:
         NightloopError: of the class raised in the worker.
         RuntimeError: any other error, with the worker's traceback.
     """
-    if "done" in told:
-        done: dict[str, Any] = told["done"]
+    if "done" in outcome:
+        done: dict[str, Any] = outcome["done"]
         return done
-    failed = told["failed"]
+    failed = outcome["failed"]
     kind = getattr(errors, failed["kind"], None)
     if isinstance(kind, type) and issubclass(kind, NightloopError):
         raise kind(failed["what"], where=failed["where"], do=failed["do"])
     raise RuntimeError(f"a worker failed:\n{failed['traceback']}")
 
 
-def _told(error: Exception) -> dict[str, Any]:
-    told: dict[str, Any] = {"kind": type(error).__name__, "traceback": traceback.format_exc()}
+def _failure(error: Exception) -> dict[str, Any]:
+    outcome: dict[str, Any] = {"kind": type(error).__name__, "traceback": traceback.format_exc()}
     if isinstance(error, NightloopError):
-        told |= {"what": error.what, "where": error.where, "do": error.do}
-    return told
+        outcome |= {"what": error.what, "where": error.where, "do": error.do}
+    return outcome

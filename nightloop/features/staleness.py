@@ -24,9 +24,12 @@ def touched(use_case: UseCase, source: str, night: Night, lake: Lake) -> dict[st
     for table in DOWNSTREAM:
         nights = lake.states(f"{use_case.use_case}/{table}")
         reached[table] = {
-            made
-            for made in nights
-            if any(span is not None and _meets(reached.get(name, ()), span) for name, span in made_from(use_case, table, made))
+            downstream_night
+            for downstream_night in nights
+            if any(
+                span is not None and _meets(reached.get(name, ()), span)
+                for name, span in made_from(use_case, table, downstream_night)
+            )
         }
     return {table: sorted(reached[table]) for table in DOWNSTREAM if reached[table]}
 
@@ -53,22 +56,24 @@ class _Staleness:
     lake: Lake
 
     def find(self) -> dict[Night, dict[str, str]]:
-        found: dict[Night, dict[str, str]] = {}
+        stale_tables: dict[Night, dict[str, str]] = {}
         for table in DOWNSTREAM:
             for night, state in self.lake.states(f"{self.use_case.use_case}/{table}").items():
-                reason = next(self._reasons(table, night, state, found), None)
+                reason = next(self._reasons(table, night, state, stale_tables), None)
                 if reason is not None:
-                    found.setdefault(night, {})[table] = reason
-        return dict(sorted(found.items()))
+                    stale_tables.setdefault(night, {})[table] = reason
+        return dict(sorted(stale_tables.items()))
 
-    def _reasons(self, table: str, night: Night, state: NightState, found: Mapping[Night, Mapping[str, str]]) -> Iterator[str]:
+    def _reasons(
+        self, table: str, night: Night, state: NightState, stale_tables: Mapping[Night, Mapping[str, str]]
+    ) -> Iterator[str]:
         for name, span in made_from(self.use_case, table, night):
             built_from = state.inputs.get(f"{self.use_case.use_case}/{name}")
-            for made in span or ():
-                if built_from is not None and (newer := self._changed(name, made, built_from)) is not None:
-                    yield f"{name} of {made} (version {built_from} -> {newer})"
-                elif name in found.get(made, {}):
-                    yield f"{name} of {made} is stale"
+            for input_night in span or ():
+                if built_from is not None and (newer := self._changed(name, input_night, built_from)) is not None:
+                    yield f"{name} of {input_night} (version {built_from} -> {newer})"
+                elif name in stale_tables.get(input_night, {}):
+                    yield f"{name} of {input_night} is stale"
 
     def _changed(self, table: str, night: Night, since: int) -> int | None:
         """Return the version that changed a night after version ``since``, if its content is another now."""

@@ -65,26 +65,26 @@ def as_metadata(nights: Sequence[NightContent], commit: Commit) -> dict[str, str
     }
     if commit.summary:
         shared["summary"] = dict(commit.summary)
-    held = [{"night": str(of.night), "rows": of.rows, "content_digest": of.content_digest} for of in nights]
-    return {KEY: json.dumps({**shared, "nights": held}, sort_keys=True)}
+    parts = [{"night": str(of.night), "rows": of.rows, "content_digest": of.content_digest} for of in nights]
+    return {KEY: json.dumps({**shared, "nights": parts}, sort_keys=True)}
 
 
 def as_states(metadata: str, version: int) -> list[NightState]:
     """Read back what ``as_metadata`` wrote: a state for each night."""
-    said = json.loads(metadata)
+    values = json.loads(metadata)
     return [
         NightState(
-            night=Night.fromisoformat(held["night"]),
+            night=Night.fromisoformat(part["night"]),
             version=version,
-            rows=held["rows"],
-            content_digest=held["content_digest"],
-            stage=said["stage"],
-            code_version=said["code_version"],
-            definition_digest=said["definition_digest"],
-            inputs=said["inputs"],
-            summary=said.get("summary", {}),
+            rows=part["rows"],
+            content_digest=part["content_digest"],
+            stage=values["stage"],
+            code_version=values["code_version"],
+            definition_digest=values["definition_digest"],
+            inputs=values["inputs"],
+            summary=values.get("summary", {}),
         )
-        for held in said["nights"]
+        for part in values["nights"]
     ]
 
 

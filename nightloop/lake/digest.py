@@ -104,11 +104,11 @@ def _values(column: pa.ChunkedArray | pa.Array, of: type[np.generic]) -> npt.NDA
 
     Arrow's own way to NumPy imports pandas, which costs a small night a fifth of its time.
     """
-    pieces = [_held(piece, of) for piece in (column.chunks if isinstance(column, pa.ChunkedArray) else [column])]
+    pieces = [_values_of_array(piece, of) for piece in (column.chunks if isinstance(column, pa.ChunkedArray) else [column])]
     return pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, of), *pieces])
 
 
-def _held(array: pa.Array, of: type[np.generic]) -> npt.NDArray[Any]:
+def _values_of_array(array: pa.Array, of: type[np.generic]) -> npt.NDArray[Any]:
     if not len(array):
         return np.empty(0, of)
     return np.frombuffer(array.buffers()[1], of, count=len(array), offset=array.offset * np.dtype(of).itemsize)
@@ -136,12 +136,12 @@ def _of_texts(texts: pa.LargeStringArray) -> Bits:
     _, offsets, data = texts.buffers()
     ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
     lengths = np.diff(ends)
-    held = np.concatenate([np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8), np.zeros(8, np.uint8)])
+    padded = np.concatenate([np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8), np.zeros(8, np.uint8)])
     hashes = _mix(lengths.astype(np.uint64) * _FIRST + _GOLDEN)
     for start in range(0, min(int(lengths.max()), LONG), 8):
         left = np.flatnonzero(lengths > start)
         rest = np.minimum(lengths[left] - start, 8).astype(np.uint64)
-        words = held[(ends[left] + start)[:, None] + np.arange(8)].view("<u8").reshape(-1)
+        words = padded[(ends[left] + start)[:, None] + np.arange(8)].view("<u8").reshape(-1)
         words &= ~np.uint64(0) >> (np.uint64(64) - np.uint64(8) * rest)  # bytes of the next text do not count
         hashes[left] = _mix(hashes[left] ^ _mix(words + _SECOND))
     for at in np.flatnonzero(lengths > LONG):

@@ -46,13 +46,13 @@ class Written:
 
 def write(root: str, night: Night, rows: pa.Table) -> Written:
     """Write the rows as a new file of the night."""
-    return _place(root, night, rows, lambda held_by, at: pq.write_table(rows, at, filesystem=held_by, compression="zstd"))
+    return _place(root, night, rows, lambda store, at: pq.write_table(rows, at, filesystem=store, compression="zstd"))
 
 
 def read_part(path: str) -> pa.Table:
     """Read a file that an engine wrote, in the lake's types; a column ``night`` is left out."""
-    held_by, at = filesystem(path)
-    part = pq.ParquetFile(at, filesystem=held_by).read()
+    store, at = filesystem(path)
+    part = pq.ParquetFile(at, filesystem=store).read()
     return canonical(part.drop_columns([NIGHT.name]) if NIGHT.name in part.column_names else part)
 
 
@@ -65,33 +65,35 @@ def take(root: str, night: Night, path: str, part: pa.Table) -> Written:
         path: the file.
         part: its content, as ``read_part`` returned it.
     """
-    held_by, at = filesystem(path)
-    as_it_is = pq.ParquetFile(at, filesystem=held_by).schema_arrow.equals(part.schema)
-    written = _place(root, night, part, lambda _to, place: _move(path, root, place)) if as_it_is else write(root, night, part)
-    if not as_it_is:
-        held_by.delete_file(at)
-    if isinstance(held_by, pafs.LocalFileSystem):
+    store, at = filesystem(path)
+    has_lake_types = pq.ParquetFile(at, filesystem=store).schema_arrow.equals(part.schema)
+    written = (
+        _place(root, night, part, lambda _to, place: _move(path, root, place)) if has_lake_types else write(root, night, part)
+    )
+    if not has_lake_types:
+        store.delete_file(at)
+    if isinstance(store, pafs.LocalFileSystem):
         _remove_if_empty(Path(at).parent)
     return written
 
 
-def _place(root: str, night: Night, rows: pa.Table, put: Callable[[pafs.FileSystem, str], object]) -> Written:
-    held_by, at = filesystem(root)
-    below = f"{NIGHT.name}={night}/{uuid.uuid4().hex}.parquet"
-    if isinstance(held_by, pafs.LocalFileSystem):
-        held_by.create_dir(f"{at}/{NIGHT.name}={night}")
-    put(held_by, f"{at}/{below}")
-    return Written(below, night, rows.num_rows, held_by.get_file_info(f"{at}/{below}").size)
+def _place(root: str, night: Night, rows: pa.Table, write_to: Callable[[pafs.FileSystem, str], object]) -> Written:
+    store, at = filesystem(root)
+    path_in_table = f"{NIGHT.name}={night}/{uuid.uuid4().hex}.parquet"
+    if isinstance(store, pafs.LocalFileSystem):
+        store.create_dir(f"{at}/{NIGHT.name}={night}")
+    write_to(store, f"{at}/{path_in_table}")
+    return Written(path_in_table, night, rows.num_rows, store.get_file_info(f"{at}/{path_in_table}").size)
 
 
 def _move(path: str, root: str, place: str) -> None:
-    held_by, at = filesystem(path)
+    store, at = filesystem(path)
     to, _ = filesystem(root)
-    if type(held_by) is type(to):
-        held_by.move(at, place)
+    if type(store) is type(to):
+        store.move(at, place)
         return
-    pafs.copy_files(at, place, source_filesystem=held_by, destination_filesystem=to)
-    held_by.delete_file(at)
+    pafs.copy_files(at, place, source_filesystem=store, destination_filesystem=to)
+    store.delete_file(at)
 
 
 def _remove_if_empty(folder: Path) -> None:

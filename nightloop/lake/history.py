@@ -34,10 +34,10 @@ class CommitCache:
     def read(self, table_id: str) -> History:
         """Return what was kept of the table with this id (delta's own), or nothing."""
         try:
-            kept = json.loads(self.file.read_bytes())
-            if kept["table"] != table_id:
+            cached = json.loads(self.file.read_bytes())
+            if cached["table"] != table_id:
                 return NOTHING
-            return kept["version"], tuple(_state(said) for said in kept["commits"])
+            return cached["version"], tuple(_state(values) for values in cached["commits"])
         except FileNotFoundError:
             return NOTHING
         except (ValueError, KeyError, TypeError):  # damaged, or of another version of the code: the log tells all
@@ -45,13 +45,13 @@ class CommitCache:
 
     def write(self, table_id: str, version: int, states: Sequence[NightState]) -> None:
         """Keep what the commits up to a version said; of two writers, either wins: both are right."""
-        kept = {"table": table_id, "version": version, "commits": [_said(state) for state in states]}
-        write_atomically(self.file, json.dumps(kept))
+        cached = {"table": table_id, "version": version, "commits": [_as_json(state) for state in states]}
+        write_atomically(self.file, json.dumps(cached))
 
 
-def _said(state: NightState) -> dict[str, Any]:
+def _as_json(state: NightState) -> dict[str, Any]:
     return {**vars(state), "night": str(state.night), "inputs": dict(state.inputs), "summary": dict(state.summary)}
 
 
-def _state(said: dict[str, Any]) -> NightState:
-    return NightState(**{**said, "night": Night.fromisoformat(said["night"])})
+def _state(values: dict[str, Any]) -> NightState:
+    return NightState(**{**values, "night": Night.fromisoformat(values["night"])})

@@ -47,11 +47,11 @@ class Life:
 def lives(table: str, history: Sequence[NightState]) -> list[Life]:
     """Return what each commit of a table published, and how long it was shown; the history is in the order of versions."""
     until: dict[Night, int] = {}
-    found = []
+    result = []
     for state in reversed(history):
-        found.append(Life(table, state, until.get(state.night)))
+        result.append(Life(table, state, until.get(state.night)))
         until[state.night] = state.version
-    return found[::-1]
+    return result[::-1]
 
 
 def in_lineage(everything: Iterable[Life], roots: Iterable[Part]) -> set[Part]:

@@ -71,10 +71,10 @@ class LogEntry:
 class TableLog:
     """Reads and writes the log of one table."""
 
-    def __init__(self, table: str, url: str, kept: CommitCache | None = None) -> None:
+    def __init__(self, table: str, url: str, cache: CommitCache | None = None) -> None:
         self.table = table
         self.url = url
-        self._kept = kept
+        self._cache = cache
         self._known = NOTHING
 
     def open(self, version: int | None = None) -> DeltaTable | None:
@@ -133,14 +133,14 @@ class TableLog:
         """
         known, states = self._known
         version = delta.version()
-        if known < 0 and self._kept is not None:
-            known, states = self._kept.read(delta.metadata().id)
+        if known < 0 and self._cache is not None:
+            known, states = self._cache.read(delta.metadata().id)
         if known > version:  # an older version was opened
             return tuple(state for state in states if state.version <= version)
         entries = ((at, commit_info(actions)) for at, actions in self._entries(range(known + 1, version + 1)))
-        states = (*states, *(state for at, said in entries if KEY in said for state in as_states(said[KEY], at)))
-        if self._kept is not None and version - known >= EVERY:
-            self._kept.write(delta.metadata().id, version, states)
+        states = (*states, *(state for at, info in entries if KEY in info for state in as_states(info[KEY], at)))
+        if self._cache is not None and version - known >= EVERY:
+            self._cache.write(delta.metadata().id, version, states)
         self._known = (version, states)
         return states
 
@@ -158,8 +158,8 @@ class TableLog:
             return list(zip(versions, threads.map(self._entry, versions), strict=True))
 
     def _entry(self, version: int) -> list[Action]:
-        held_by, at = filesystem(f"{self.url}/_delta_log/{version:020}.json")
-        with store_errors(at), held_by.open_input_stream(at) as stream:
+        store, at = filesystem(f"{self.url}/_delta_log/{version:020}.json")
+        with store_errors(at), store.open_input_stream(at) as stream:
             return [json.loads(line) for line in stream.read().splitlines()]
 
     @cached_property

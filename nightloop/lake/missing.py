@@ -39,13 +39,13 @@ def in_words(nights: Sequence[Night]) -> str:
     return ", ".join(str(run) for run in runs(nights))
 
 
-def how_to_make(table: str, nights: Sequence[Night]) -> NotReady:
+def not_published(table: str, nights: Sequence[Night]) -> NotReady:
     """Return the error that names the missing nights and the command of the stage that publishes the table."""
     use_case, _, name = table.rpartition("/")
     stage = "ingest" if name.startswith("raw_") else STAGE_OF.get(name, "STAGE")
     missing = runs(nights)
-    named = ", ".join(str(run) for run in missing[:NAMED])
-    named += f" and {len(missing) - NAMED} more runs" if len(missing) > NAMED else ""
-    what = f"not published yet: {named}." if missing else "the table was never published."
+    listed = ", ".join(str(run) for run in missing[:NAMED])
+    listed += f" and {len(missing) - NAMED} more runs" if len(missing) > NAMED else ""
+    message = f"not published yet: {listed}." if missing else "the table was never published."
     span = str(Nights(missing[0].first, missing[-1].last)) if missing else "NIGHT"
-    return NotReady(what, where=table, do=f"Run: {command(stage, use_case, span)}")
+    return NotReady(message, where=table, do=f"Run: {command(stage, use_case, span)}")

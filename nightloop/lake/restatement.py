@@ -53,8 +53,8 @@ def compare(earlier: pa.Table, later: pa.Table, key: Sequence[str]) -> Differenc
 
 def _complete(table: pa.Table, names: Sequence[str], *versions: pa.Table) -> pa.Table:
     types = {field.name: field.type for version in versions for field in version.schema}
-    there = set(table.column_names)
-    return pa.table({name: table.column(name) if name in there else pa.nulls(table.num_rows, types[name]) for name in names})
+    present = set(table.column_names)
+    return pa.table({name: table.column(name) if name in present else pa.nulls(table.num_rows, types[name]) for name in names})
 
 
 def _numbered(rows: str, key: Sequence[str], names: Sequence[str]) -> str:

@@ -62,8 +62,8 @@ class Snapshot:
         form = pads.ParquetFileFormat()
         fragments = []
         for night, path in self._by_night():
-            held_by, at = filesystem(path)
-            fragments.append(form.make_fragment(at, held_by, partition_expression=pc.field("night") == pa.scalar(night)))
+            store, at = filesystem(path)
+            fragments.append(form.make_fragment(at, store, partition_expression=pc.field("night") == pa.scalar(night)))
         return pads.FileSystemDataset(fragments, self.columns, form, filesystem(self.root)[0])
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -72,11 +72,11 @@ class Snapshot:
         Raises:
             StoreDamaged: a file that the log names is missing or unreadable; the message names it and its night.
         """
-        wanted = self.columns if columns is None else pa.schema([self.columns.field(name) for name in columns])
+        schema = self.columns if columns is None else pa.schema([self.columns.field(name) for name in columns])
         try:
             with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
-                parts = list(threads.map(lambda file: _part(file[0], file[1], wanted), self._by_night()))
-            return pa.concat_tables(parts) if parts else no_rows(wanted)
+                parts = list(threads.map(lambda file: _part(file[0], file[1], schema), self._by_night()))
+            return pa.concat_tables(parts) if parts else no_rows(schema)
         except (OSError, pa.ArrowInvalid) as error:
             self.check_files()
             with store_errors(self.table):
@@ -89,9 +89,9 @@ class Snapshot:
             StoreDamaged: as said.
         """
         for night, path in self._by_night():
-            held_by, at = filesystem(path)
+            store, at = filesystem(path)
             try:
-                pq.read_metadata(at, filesystem=held_by)
+                pq.read_metadata(at, filesystem=store)
             except (FileNotFoundError, pa.ArrowInvalid) as error:
                 state = "missing" if isinstance(error, FileNotFoundError) else "unreadable"
                 remedy = (
@@ -109,12 +109,12 @@ class Snapshot:
         return ((night, path) for night in sorted(self.files) for path in self.files[night])
 
 
-def _part(night: Night, path: str, wanted: pa.Schema) -> pa.Table:
+def _part(night: Night, path: str, schema: pa.Schema) -> pa.Table:
     """Read a file's part of the wanted columns; one that it has not got is null."""
-    held_by, at = filesystem(path)
-    file = pq.ParquetFile(at, filesystem=held_by)
-    here = file.read(columns=[name for name in wanted.names if name in file.schema_arrow.names])
+    store, at = filesystem(path)
+    file = pq.ParquetFile(at, filesystem=store)
+    stored = file.read(columns=[name for name in schema.names if name in file.schema_arrow.names])
     rows = file.metadata.num_rows
-    given = {name: here.column(name).cast(wanted.field(name).type) for name in here.column_names}
-    given.setdefault(NIGHT.name, pa.repeat(pa.scalar(night, NIGHT.type), rows))
-    return pa.table([given[field.name] if field.name in given else pa.nulls(rows, field.type) for field in wanted], wanted)
+    columns = {name: stored.column(name).cast(schema.field(name).type) for name in stored.column_names}
+    columns.setdefault(NIGHT.name, pa.repeat(pa.scalar(night, NIGHT.type), rows))
+    return pa.table([columns[field.name] if field.name in columns else pa.nulls(rows, field.type) for field in schema], schema)

@@ -85,10 +85,15 @@ def store_errors(where: str) -> Iterator[None]:
 
 
 def _unavailable(error: OSError, where: str) -> StoreUnavailable | StoreDamaged:
-    said = str(error).lower()
-    if error.errno == errno.ENOSPC or "no space left" in said:
+    message = str(error).lower()
+    if error.errno == errno.ENOSPC or "no space left" in message:
         return StoreUnavailable("the disk is full.", where=where, do="Free some space and run the stage again.")
-    if isinstance(error, PermissionError) or "permission denied" in said or "access_denied" in said or "access denied" in said:
+    if (
+        isinstance(error, PermissionError)
+        or "permission denied" in message
+        or "access_denied" in message
+        or "access denied" in message
+    ):
         return StoreUnavailable(
             "the lake may not be read or written here.",
             where=where,

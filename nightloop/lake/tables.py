@@ -23,7 +23,7 @@ from nightloop.lake.commits import KEY, Commit, NightContent, NightState, as_met
 from nightloop.lake.digest import content_digest
 from nightloop.lake.history import CommitCache
 from nightloop.lake.log import TableLog
-from nightloop.lake.missing import how_to_make
+from nightloop.lake.missing import not_published
 from nightloop.lake.snapshot import Snapshot
 from nightloop.lake.storage import filesystem, is_s3, open_root, store_errors
 from nightloop.nights import Night, Nights
@@ -146,7 +146,7 @@ class Lake:
         states = self.log(table).states(delta)
         missing = [night for night in nights if night not in states]
         if missing:
-            raise how_to_make(table, missing)
+            raise not_published(table, missing)
         return self._snapshot(table, delta, nights)
 
     def read(
@@ -199,7 +199,7 @@ class Lake:
     def _opened(self, table: str, nights: Nights | None, version: int | None) -> DeltaTable:
         delta = self.log(table).open(version)
         if delta is None:
-            raise how_to_make(table, list(nights or []))
+            raise not_published(table, list(nights or []))
         return delta
 
     def _snapshot(self, table: str, delta: DeltaTable, nights: Nights | None) -> Snapshot:

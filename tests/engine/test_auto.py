@@ -8,7 +8,7 @@ import pytest
 
 from nightloop.definitions import load_use_case
 from nightloop.definitions.use_case import UseCase
-from nightloop.engine import chosen
+from nightloop.engine import engine_name
 from nightloop.lake import Lake
 from nightloop.nights import Nights
 from nightloop.settings import REPOSITORY, load_settings
@@ -33,14 +33,14 @@ def test_a_snapshot_knows_the_bytes_of_its_own_files(lake: Lake) -> None:
 def test_inputs_up_to_the_limit_are_worked_on_in_the_process_and_larger_ones_on_spark(lake: Lake) -> None:
     parts = [lake.snapshot(TABLE, Nights(night, night)) for night in (NIGHTS[0], NIGHTS[2])]
     size = parts[0].size + parts[1].size
-    assert chosen("auto", parts, size) == "local"
-    assert chosen("auto", parts, size - 1) == "spark"
-    assert chosen("auto", [], 0) == "local"
+    assert engine_name("auto", parts, size) == "local"
+    assert engine_name("auto", parts, size - 1) == "spark"
+    assert engine_name("auto", [], 0) == "local"
 
 
 def test_an_engine_that_is_named_is_taken_whatever_the_size(lake: Lake) -> None:
     whole = [lake.snapshot(TABLE)]
-    assert [chosen(name, whole, limit) for name in ("local", "spark") for limit in (0, 2**40)] == [
+    assert [engine_name(name, whole, limit) for name in ("local", "spark") for limit in (0, 2**40)] == [
         *("local", "local"),
         *("spark", "spark"),
     ]
@@ -64,4 +64,4 @@ def test_a_workspace_chooses_by_its_inputs_and_the_settings_overrule_the_use_cas
 def test_a_night_without_files_is_local_work(lake: Lake) -> None:
     empty = lake.snapshot(TABLE, Nights(NIGHTS[1], NIGHTS[1]))
     assert (empty.size, empty.paths) == (0, [])
-    assert chosen("auto", [empty], 0) == "local"
+    assert engine_name("auto", [empty], 0) == "local"

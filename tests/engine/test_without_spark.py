@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nightloop import errors
-from nightloop.engine import chosen, open_engine, processes, spark_sql, worker
+from nightloop.engine import engine_name, open_engine, processes, spark_sql, worker
 from nightloop.engine.local import LocalEngine, _lake_type
 from nightloop.engine.ports import LOOPBACK, Ports, is_taken
 from nightloop.engine.processes import Servers, signal_group, tail
@@ -40,7 +40,7 @@ NIGHT = date(2013, 4, 1)
 
 @pytest.mark.parametrize(("limit", "engine"), [(29, "spark"), (30, "local"), (31, "local")])
 def test_auto_adds_the_bytes_of_all_inputs_and_is_local_up_to_the_limit(limit: int, engine: str) -> None:
-    assert chosen("auto", [SimpleNamespace(size=10), SimpleNamespace(size=20)], limit) == engine
+    assert engine_name("auto", [SimpleNamespace(size=10), SimpleNamespace(size=20)], limit) == engine
 
 
 def test_engines_are_found_by_name(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_every_error_of_ours_survives_the_way_from_a_worker() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.NightloopError)]
     for kind in kinds:
         with pytest.raises(kind, match="what was read"):
-            worker.result({"failed": worker._told(kind("what was read", where="there", do="that"))})
+            worker.result({"failed": worker._failure(kind("what was read", where="there", do="that"))})
     assert NotReady in kinds
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from nightloop.lake.missing import NAMED, how_to_make, in_words, runs
+from nightloop.lake.missing import NAMED, in_words, not_published, runs
 from nightloop.nights import Nights
 
 FIRST = date(2013, 1, 30)
@@ -44,7 +44,7 @@ def test_runs_hold_every_night_once() -> None:
 
 @pytest.mark.parametrize("count", [1, NAMED, NAMED + 1, NAMED + 3])
 def test_a_few_runs_are_named_and_the_rest_counted_and_the_command_spans_all(count: int) -> None:
-    error = how_to_make("uc/features", nights(*range(0, 2 * count, 2)))
+    error = not_published("uc/features", nights(*range(0, 2 * count, 2)))
     assert error.what.count("2013-") == min(count, NAMED)
     assert (f"and {count - NAMED} more runs." in error.what) is (count > NAMED)
     span = Nights(FIRST, FIRST + timedelta(days=2 * count - 2))
@@ -68,9 +68,9 @@ def test_a_few_runs_are_named_and_the_rest_counted_and_the_command_spans_all(cou
     ],
 )
 def test_each_table_names_the_stage_that_publishes_it(table: str, stage: str) -> None:
-    assert how_to_make(f"uc/{table}", nights(0)).do == f"Run: python -m jobs {stage} uc 2013-01-30"
+    assert not_published(f"uc/{table}", nights(0)).do == f"Run: python -m jobs {stage} uc 2013-01-30"
 
 
 def test_a_table_that_was_never_published_says_so() -> None:
-    error = how_to_make("uc/scores", [])
+    error = not_published("uc/scores", [])
     assert error.what == "the table was never published." and error.do == "Run: python -m jobs score uc NIGHT"
