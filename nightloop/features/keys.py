@@ -41,30 +41,30 @@ def key_text(values: Sequence[object], types: Sequence[ColumnType]) -> str | Non
 
 def _string(value: object) -> str:
     if not isinstance(value, str):
-        raise _wrong(value, "text")
+        raise _refused(value, "text")
     return value.replace("%", "%25").replace("|", "%7C") or "%"
 
 
 def _integer(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong(value, "integer")
+        raise _refused(value, "integer")
     return str(value)
 
 
 def _date(value: object) -> str:
     if not isinstance(value, date):
-        raise _wrong(value, "date")
+        raise _refused(value, "date")
     return f"{value.year:04d}-{value.month:02d}-{value.day:02d}"
 
 
 def _boolean(value: object) -> str:
     if not isinstance(value, bool):
-        raise _wrong(value, "boolean")
+        raise _refused(value, "boolean")
     return "true" if value else "false"
 
 
-def _wrong(value: object, wanted: str) -> UsageError:
-    return UsageError(f"{value!r} is not a key part of type {wanted}.", do=f"Give a value of type {wanted}.")
+def _refused(value: object, kind: str) -> UsageError:
+    return UsageError(f"{value!r} is not a key part of type {kind}.", do=f"Give a value of type {kind}.")
 
 
 _PARTS: dict[ColumnType, Callable[[object], str]] = {
