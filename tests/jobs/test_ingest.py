@@ -11,20 +11,22 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from jobs import ingest
-from jobs.published import Published
+from jobs.published import Published, silent
 from nightloop.definitions import UseCase
 from nightloop.definitions.connectors import FilesConnector
 from nightloop.errors import BadNight, ContractBroken, EmptyNight, SourceDamaged
-from nightloop.nights import Nights, cutoff, parse_nights
+from nightloop.nights import Nights, cutoff, one, parse_nights
 from nightloop.settings import REPOSITORY, load_settings
 from nightloop.workspace import Workspace
-from tests.fixtures_ingest import Shop, order
+from tests.fixtures_ingest import ORDERS, Shop, order
 
 TABLES = ["raw_orders", "raw_visits", "raw_clerks", "quarantine"]
 
@@ -160,6 +162,92 @@ def test_a_damaged_file_of_one_night_stops_there_and_the_nights_before_stand(sho
         run(shop, "2024-03-01..2024-03-04")
     assert [str(night) for night in shop.workspace.lake.states("shop/raw_visits")] == ["2024-03-01", "2024-03-02"]
     assert digests(shop.workspace).keys() == {(table, night) for table in TABLES for night in ("2024-03-01", "2024-03-02")}
+
+
+@pytest.mark.parametrize(("nights", "reaches_the_data"), [
+    ("2024-02-29..2024-03-01", False), ("2024-03-01", True), ("2024-04-30", True), ("2024-04-30..2024-05-01", False),
+])  # fmt: skip
+def test_the_first_and_the_last_night_belong_to_the_use_case(shop: Shop, nights: str, reaches_the_data: bool) -> None:
+    shop.orders(order("a", "2024-03-01T12:00:00Z"), order("z", "2024-04-30T12:00:00Z"))
+    if reaches_the_data:
+        assert run(shop, nights)[0].rows == 1
+        return
+    with pytest.raises(BadNight, match=r"from 2024-03-01 to 2024-04-30, as feature_defs/shop\.yaml says"):
+        run(shop, nights)
+
+
+def test_a_use_case_without_a_last_night_goes_on(shop: Shop) -> None:
+    shop.define("last_night: 2024-04-30\n", "")
+    shop.orders(order("z", "2034-04-30T12:00:00Z"))
+    assert run(shop, "2034-04-30")[0].rows == 1
+    with pytest.raises(BadNight, match=r"2024-02-29 is outside .*from 2024-03-01 on, as"):
+        run(shop, "2024-02-29")
+
+
+@pytest.mark.parametrize(("early", "is_let_in"), [(1, True), (0, False), (-1, False)])
+def test_nothing_known_at_the_cut_off_or_later_is_published_whatever_a_connector_brings(
+    shop: Shop, early: int, is_let_in: bool
+) -> None:
+    night = date(2024, 3, 2)
+    intake = ingest.Intake(shop.use_case, shop.workspace)
+    judged = intake.judge(night, intake.readers(one(night), silent))
+    rows, end = judged[0].judgement.publishable, cutoff(night, "America/New_York")
+    newest = pa.array(
+        [*[end - timedelta(hours=5)] * 3, end - timedelta(microseconds=early)], rows.schema.field("known_at").type
+    )
+    doctored = rows.set_column(rows.column_names.index("known_at"), "known_at", newest)
+    judged[0] = replace(judged[0], judgement=replace(judged[0].judgement, publishable=doctored))
+    if is_let_in:
+        assert intake.publish(night, judged)[0].rows == 4
+        return
+    with pytest.raises(AssertionError, match=r"raw_orders of 2024-03-02 holds a record known at .*after the cut-off"):
+        intake.publish(night, judged)
+    assert digests(shop.workspace) == {}
+
+
+def test_sources_are_judged_after_those_they_refer_to_and_published_as_declared(shop: Shop) -> None:
+    refers = (
+        "  - type: expect_column_values_to_be_in_set\n    kwargs: {column: clerk, value_set: {$PARAMETER: referred_values}}\n"
+    )
+    refers += "    meta: {on_breach: quarantine, refers_to: {source: clerks, column: clerk}, description: On the list.}\n"
+    shop.write("great_expectations/shop/orders.yaml", ORDERS + refers)
+    intake = ingest.Intake(shop.use_case, shop.workspace)
+    assert intake.order.index("clerks") < intake.order.index("orders")
+    night = date(2024, 3, 2)
+    assert [item.source for item in intake.judge(night, intake.readers(one(night), silent))] == ["orders", "visits", "clerks"]
+
+
+def test_progress_names_sources_then_nights_and_ends_at_the_whole(shop: Shop) -> None:
+    told: list[tuple[str, int, int]] = []
+    ingest.run(shop.use_case, parse_nights("2024-03-02..2024-03-03"), shop.workspace, progress=lambda *step: told.append(step))
+    assert told == [
+        ("reading orders", 0, 3), ("reading visits", 1, 3), ("reading clerks", 2, 3),
+        ("ingest 2024-03-02", 0, 2), ("ingest 2024-03-03", 1, 2), ("ingest", 2, 2),
+    ]  # fmt: skip
+
+
+def test_a_night_counts_for_the_nights_after_it_in_the_same_run(shop: Shop) -> None:
+    """The limit of rows of the fourth night comes from the three before it, published a moment ago."""
+    intake = ingest.Intake(shop.use_case, shop.workspace)
+    readers = intake.readers(parse_nights("2024-03-01..2024-03-04"), silent)
+    for day in (1, 2, 3):
+        night = date(2024, 3, day)
+        assert "rows_low" not in intake.parameters(night, "orders", {}).of_night
+        intake.publish(night, intake.judge(night, readers))
+    assert intake.parameters(date(2024, 3, 4), "orders", {}).of_night["rows_low"] == 1
+    again = ingest.Intake(shop.use_case, shop.workspace)
+    assert again.history == intake.history
+
+
+def test_what_is_warned_of_is_recorded_and_in_the_details(shop: Shop) -> None:
+    few = "  - type: expect_table_row_count_to_be_between\n    kwargs: {max_value: 3}\n"
+    shop.write("great_expectations/shop/orders.yaml", f"{ORDERS}{few}    meta: {{on_breach: warn, description: Few.}}\n")
+    orders, *_ = run(shop, "2024-03-02")
+    run(shop, "2024-03-02")
+    assert orders.details["warnings"] == ["table_row_count_to_be_between()#2: observed 4, expected max_value 3"]
+    (event,) = shop.workspace.ledger.events("shop", kind="contract_warned")
+    assert (event.subject, event.payload["breaches"][0]["description"]) == ("orders", "Few.")
+    assert shop.workspace.ledger.events("shop", kind="contract_broken") == []
 
 
 # --- the flights of the package ----------------------------------------------------------------------------------------

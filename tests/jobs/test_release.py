@@ -239,3 +239,66 @@ def test_the_commands_tell_what_they_did_as_json(
     assert json.loads(capsys.readouterr().err)["error"] == "UsageError"
     assert main(["quarantine", "shop"]) == 0
     assert "readable:amount" in capsys.readouterr().out
+
+
+ROW = {"source": "orders", "rule": "unique", "record": '{"a": 1}'}
+DIGEST = record_digest('{"a": 1}')
+
+
+@pytest.mark.parametrize(
+    ("asked", "covers"),
+    [
+        ({}, True),
+        ({"source": "orders"}, True), ({"source": "visits"}, False),
+        ({"rule": "unique"}, True), ({"rule": "uniqu"}, False),
+        ({"record": DIGEST}, True), ({"record": DIGEST[:8]}, True), ({"record": DIGEST[1:8]}, False),
+        ({"source": "orders", "rule": "other"}, False), ({"source": "visits", "rule": "unique"}, False),
+        ({"source": "orders", "rule": "unique", "record": DIGEST[:4]}, True),
+        ({"source": "orders", "rule": "unique", "record": "zz"}, False),
+    ],
+)  # fmt: skip
+def test_a_release_covers_the_records_that_fit_everything_it_asks_for(asked: dict[str, str], covers: bool) -> None:
+    assert ReleaseRequest("why", "ada", **asked).covers(ROW) is covers  # type: ignore[arg-type]
+
+
+def test_an_event_is_recorded_unless_the_newest_of_its_kind_night_and_source_says_the_same(shop: Shop) -> None:
+    tables = RawTables(shop.use_case, shop.workspace, "ingest")
+    for night, source, records in (
+        (2, "orders", 1),
+        (2, "orders", 1),
+        (2, "orders", 2),
+        (2, "orders", 1),
+        (3, "orders", 1),
+        (2, "visits", 1),
+    ):
+        tables.record("night_quarantined", date(2024, 3, night), source, {"records": records})
+    events = shop.workspace.ledger.events("shop", kind="night_quarantined")
+    assert [(event.night.day, event.subject, event.payload["records"]) for event in events if event.night] == [
+        (2, "orders", 1), (2, "orders", 2), (2, "orders", 1), (3, "orders", 1), (2, "visits", 1),
+    ]  # fmt: skip
+
+
+def test_two_sources_are_released_each_into_its_own_table(shop: Shop) -> None:
+    shop.orders(*(order(f"good-{i}", AT) for i in range(3)), order("refund", AT, amount="-5"))
+    lenient = "name: visits\nmeta: {quarantined_share_limit: 1}\nexpectations:\n  - type: expect_column_values_to_be_between\n"
+    lenient += "    kwargs: {column: visit_id, min_value: 5}\n    meta: {on_breach: quarantine, description: x}\n"
+    shop.write("great_expectations/shop/visits.yaml", lenient)
+    shop.write(f"data/visits/{NIGHT}.csv", f"visit_id,seen_at\n1,{AT}\n7,{AT}\n")
+    take_in(shop)
+    published = let_go(shop, ACCEPT)
+    assert [(item.table, item.rows) for item in published] == [
+        ("shop/raw_orders", 4), ("shop/quarantine", 1), ("shop/raw_visits", 2), ("shop/quarantine", 0),
+    ]  # fmt: skip
+    events = shop.workspace.ledger.events("shop", kind=RELEASED)
+    assert [(event.subject, event.payload["records"]) for event in events] == [("orders", 1), ("visits", 1)]
+    state = shop.workspace.lake.states("shop/raw_orders")[NIGHT]
+    assert events[0].payload["content_digest"] == state.content_digest
+    assert state.summary["amount"]["quantiles"][0] == -5, "later nights are compared with what the night holds now"
+
+
+def test_only_the_source_that_is_asked_for_is_released(refunds: Shop) -> None:
+    by_rule = ReleaseRequest("counted", "bob", source="orders", rule="values_to_be_between(amount)", accept=True)
+    raw, left = let_go(refunds, by_rule)
+    assert (raw.details["released"], raw.details["stay"], raw.details["by"]) == (2, 0, "bob")
+    assert raw.details["rules"] == {"values_to_be_between(amount)": 2}
+    assert (held(refunds), left.details["quarantined"]) == (["odd"], 1)

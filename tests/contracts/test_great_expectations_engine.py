@@ -1,0 +1,144 @@
+"""How a rule and a table go to Great Expectations and what comes back, on stand-ins: its import takes seconds."""
+
+from __future__ import annotations
+
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from nightloop.contracts import great_expectations_engine as engine
+from nightloop.contracts.results import PASSED, Result, observed_rows, plain
+from nightloop.contracts.suite import Rule
+from nightloop.errors import DefinitionError
+from tests.contracts.rules import rule
+
+TABLE = pa.table({"n": pa.array([1, None], pa.int64()), "t": ["a", None], "b": [True, None], "d": [date(2024, 3, 9), None]})
+
+
+def outcome(position: int, *, success: bool = True, error: Any = None, **result: Any) -> SimpleNamespace:
+    configuration = SimpleNamespace(meta={"position": position})
+    return SimpleNamespace(success=success, result=result, exception_info=error, expectation_config=configuration)
+
+
+class Batch:
+    """Stands for the library: answers each call of ``validate`` with the next list of outcomes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: list[SimpleNamespace]) -> None:
+        self.answers, self.calls = list(answers), []
+        monkeypatch.setattr(engine, "_batch_definition", lambda: self)
+        monkeypatch.setattr(engine, "as_suite", lambda _name, rules: list(rules))
+
+    def get_batch(self, parameters: dict[str, Any]) -> Batch:
+        self.frame = parameters["dataframe"]
+        return self
+
+    def validate(self, rules: list[Rule], result_format: dict[str, Any]) -> SimpleNamespace:
+        self.calls.append(([item.name for item in rules], result_format["result_format"]))
+        return SimpleNamespace(results=self.answers.pop(0))
+
+
+FIRST, SECOND, SHARE = rule("a", column="n"), rule("b", column="t"), rule("c", column="b", mostly=0.5)
+
+
+def test_details_are_asked_only_of_rules_that_may_have_broken_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    details = [
+        outcome(1, success=True, unexpected_index_list=[1], element_count=2, partial_unexpected_list=["x"]),
+        outcome(0, success=False, observed_value=7),
+    ]
+    library = Batch(monkeypatch, [outcome(2), outcome(0), outcome(1, success=False)], details)
+    results = engine.run([FIRST, SECOND, SHARE], TABLE)
+    assert results == [PASSED, Result(False, (), "7"), Result(True, (1,), "1 of 2 rows (x)")]
+    assert library.calls == [(["a(n)", "b(t)", "c(b)"], "BOOLEAN_ONLY"), (["b(t)", "c(b)"], "COMPLETE")]
+
+
+def test_rules_that_all_hold_are_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = Batch(monkeypatch, [outcome(1), outcome(0)])
+    assert engine.run([FIRST, SECOND], TABLE) == [PASSED, PASSED]
+    assert len(library.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ([outcome(0)], "Great Expectations gave no result"),
+        ([outcome(0), outcome(1, error={"raised_exception": True, "exception_message": " no regex. "})], "no regex"),
+        ([outcome(0), outcome(1, error={"m1": {"raised_exception": True, "exception_message": "deep"}})], "deep"),
+    ],
+)
+def test_a_rule_without_a_verdict_is_a_mistake_at_its_line(
+    monkeypatch: pytest.MonkeyPatch, answers: list[SimpleNamespace], said: str
+) -> None:
+    Batch(monkeypatch, answers)
+    with pytest.raises(DefinitionError, match=rf"suite:1: the rule b\(t\) cannot be judged: {said}\. Correct its arguments"):
+        engine.run([FIRST, SECOND], TABLE)
+
+
+@pytest.mark.parametrize("error", [None, {}, {"raised_exception": False}, {"m1": {"raised_exception": False}}, {"m1": "text"}])
+def test_what_raised_nothing_is_no_failure(error: Any) -> None:
+    assert engine._failure(outcome(0, error=error)) is None
+
+
+def test_a_table_goes_to_pandas_with_types_that_can_be_missing() -> None:
+    frame = engine._frame(TABLE)
+    assert (frame["n"].dtype, frame["b"].dtype) == (pd.Int64Dtype(), pd.BooleanDtype())
+    assert frame["n"].tolist() == [1, pd.NA] and frame["d"].tolist() == [date(2024, 3, 9), None]
+
+
+def test_a_rule_is_written_with_its_place_among_the_others() -> None:
+    refers = rule("x", column="t", value_set=pa.array(["a", "b"]), mostly=0.5)
+    assert engine.as_configuration(refers, 3) == {
+        "type": "expect_x", "kwargs": {"column": "t", "value_set": ["a", "b"], "mostly": 0.5}, "meta": {"position": 3},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "simple"),
+    [
+        ("a", "a"), (1, 1), (1.5, 1.5), (True, True), (None, None), (date(2024, 3, 9), date(2024, 3, 9)),
+        (float("nan"), None), (pd.NaT, None), (object(), None),
+        (np.float64(2.5), 2.5), (np.int64(3), 3), (pa.scalar("x"), "x"),
+        ({"a": [np.int64(1)], "b": (2,)}, {"a": [1], "b": [2]}),
+        (pa.array(["a"]), ["a"]),
+        (list(range(20)), list(range(20))),
+        (list(range(21)), [*range(20), "... 21 values in all"]),
+    ],
+)  # fmt: skip
+def test_values_on_a_page_are_plain_and_few(value: object, simple: object) -> None:
+    found = engine.simple(value)
+    assert found == simple
+    assert type(found) is type(simple)
+
+
+def test_pages_are_made_of_simple_values_and_show_examples_only_where_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    formats = []
+    for shows in (True, False):
+        item = SimpleNamespace(result={"v": np.int64(1)}, expectation_config={"kwargs": {"s": pa.array(["a"])}})
+        library = Batch(monkeypatch)
+        library.validate = lambda _rules, result_format, item=item: (  # type: ignore[method-assign]
+            formats.append(result_format) or SimpleNamespace(results=[item])
+        )
+        found = engine.validate_in_full([FIRST], TABLE, shows_values=shows)
+        assert (found.results[0].result, found.results[0].expectation_config) == ({"v": 1}, {"kwargs": {"s": ["a"]}})
+    assert formats == [
+        {"result_format": "SUMMARY", "exclude_unexpected_values": False},
+        {"result_format": "SUMMARY", "exclude_unexpected_values": True},
+    ]
+
+
+def test_broken_rows_are_written_with_few_different_values_in_few_letters() -> None:
+    assert observed_rows(3, 9, ["a", "b", "a"]) == "3 of 9 rows (a, b)"
+    assert observed_rows(0, None, []) == "0 of None rows"
+    assert observed_rows(30, 40, range(21)) == f"30 of 40 rows ({', '.join(map(str, range(20)))})"
+    assert observed_rows(1, 1, ["x" * 300]) == f"1 of 1 rows ({'x' * 200})"
+
+
+def test_instants_and_dates_are_written_the_same_everywhere() -> None:
+    stamp = pd.Timestamp("2024-03-09 12:00:00.123456", tz="UTC").to_pydatetime()
+    assert (plain(stamp), plain(date(2024, 3, 9)), plain(1.5), plain(None)) == (
+        "2024-03-09T12:00:00+00:00", "2024-03-09", "1.5", "None",
+    )  # fmt: skip
