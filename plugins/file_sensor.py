@@ -101,7 +101,7 @@ class Wait:
         from nightloop.sources.waiting import deadline
 
         assert self.connector.arrives_by is not None  # noqa: S101 - a wait is made of a source that declares it
-        return deadline(self.connector.arrives_by, self.night, self.use_case_name.time_zone)
+        return deadline(self.connector.arrives_by, self.night, self.use_case.time_zone)
 
     def list_files(self) -> Listing:
         """Return what lies there now."""

@@ -1,0 +1,216 @@
+"""What the tasks of <uc>.monitor do with the night's stored decision, without a run of Airflow."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from nightloop.errors import BadNight, NotReady, StoreUnavailable
+from nightloop.nights import Nights, one
+from plugins import monitoring
+from plugins.monitoring import (
+    AlertOperator,
+    DecideOperator,
+    MonitorOperator,
+    ReportLink,
+    ReportOperator,
+    RetrainOperator,
+    alerts_of,
+    decision_of,
+    is_delivered,
+    page_address,
+)
+from plugins.operators import StageOperator, partition_night, partition_week
+
+NIGHT = date(2013, 4, 3)
+ROW = {"night": NIGHT, "decision": "retrain", "reason": "it is old.", "drift_verdict": "pass", "drift_reason": "none."}
+
+
+class Lake:
+    """Holds the decisions of one night."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = rows
+        self.asked: list[tuple[str, str, Nights]] = []
+
+    def require(self, table: str, nights: Nights) -> None:
+        self.asked.append(("require", table, nights))
+
+    def read(self, table: str, nights: Nights) -> pa.Table:
+        self.asked.append(("read", table, nights))
+        return pa.Table.from_pylist(
+            self.rows, schema=pa.schema([(name, pa.string()) for name in ()]) if not self.rows else None
+        )
+
+
+@pytest.fixture
+def lake(monkeypatch: pytest.MonkeyPatch) -> Lake:
+    lake = Lake([ROW])
+    workspace = SimpleNamespace(lake=lake, ledger="the ledger", reports=Path("/reports"))
+    monkeypatch.setattr(monitoring, "open_use_case", lambda name: (f"use case {name}", workspace))
+    return lake
+
+
+class TaskInstance(SimpleNamespace):
+    """Keeps what a task hands on."""
+
+    def __init__(self) -> None:
+        super().__init__(dag_id="loans.monitor", task_id="alert", run_id="r1", pushed={})
+
+    def xcom_push(self, *, key: str, value: object) -> None:
+        self.pushed[key] = value
+
+
+def context(key: str | None = "2013-04-03") -> Any:
+    return {"dag_run": SimpleNamespace(partition_key=key), "ti": TaskInstance()}
+
+
+def test_the_decision_is_that_of_the_runs_night_and_must_be_published(lake: Lake) -> None:
+    assert decision_of("loans", context()) == ROW
+    assert lake.asked == [("require", "loans/decisions", one(NIGHT)), ("read", "loans/decisions", one(NIGHT))]
+
+
+def test_a_night_whose_table_holds_no_decision_is_not_ready(lake: Lake) -> None:
+    lake.rows = []
+    with pytest.raises(NotReady, match=r"loans/decisions: night 2013-04-03 holds no decision.*jobs monitor loans 2013-04-03"):
+        decision_of("loans", context())
+
+
+def test_a_run_without_a_key_decides_nothing(lake: Lake) -> None:
+    with pytest.raises(BadNight):
+        decision_of("loans", context(None))
+    assert lake.asked == []
+
+
+@pytest.mark.parametrize("decision", ["keep", "retrain"])
+def test_the_branch_is_the_decision_and_its_reason_goes_along(lake: Lake, decision: str) -> None:
+    lake.rows = [{**ROW, "decision": decision}]
+    given = context()
+    assert DecideOperator(task_id="decide", use_case_name="loans").choose_branch(given) == decision
+    assert given["ti"].pushed == {"reason": "it is old."}
+
+
+def test_a_retraining_is_asked_for_once_a_night_with_the_decisions_reason() -> None:
+    task = RetrainOperator(task_id="retrain", use_case_name="loans")
+    assert task.trigger_dag_id == "loans.train"
+    assert task.trigger_run_id == "monitor__{{ dag_run.partition_key }}"
+    assert task.skip_when_already_exists is True
+    assert task.conf == {
+        "as_of": "{{ dag_run.partition_key }}",
+        "reason": "{{ ti.xcom_pull(task_ids='decide', key='reason') | truncate(480, true, '…') }}",
+        "requested_by": "monitor",
+    }
+
+
+def outcomes(monkeypatch: pytest.MonkeyPatch, **by_channel: str) -> list[Any]:
+    """Let every alert have these outcomes, and return what was raised."""
+    raised: list[Any] = []
+
+    def raise_alert(alert: Any, use_case: Any, ledger: Any) -> dict[str, str]:
+        raised.append((alert.kind, alert.link, use_case, ledger))
+        return by_channel
+
+    monkeypatch.setattr("plugins.alerts.raise_alert", raise_alert)
+    return raised
+
+
+@pytest.mark.parametrize(
+    "told", [{"email": "delivered"}, {"email": "delivered before", "slack": "delivered"}, {"none": "nobody"}]
+)
+def test_an_alert_that_reached_its_channels_or_has_none_leaves_the_task_green(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, told: dict[str, str]
+) -> None:
+    raised = outcomes(monkeypatch, **told)
+    (result,) = AlertOperator(task_id="alert", use_case_name="loans").execute(context()).values()
+    assert result == told
+    ((kind, link, use_case, ledger),) = raised
+    assert (kind, use_case, ledger) == ("retrain_decided", "use case loans", "the ledger")
+    assert link.endswith("/dags/loans.monitor/runs/r1/tasks/alert")
+
+
+def test_a_refused_alert_fails_the_task_so_that_it_is_tried_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes(monkeypatch, email="OSError: full", slack="delivered", pager="OSError: off")
+    task = AlertOperator(task_id="alert", use_case_name="loans")
+    with pytest.raises(
+        StoreUnavailable, match=r"loans.monitor: .* not delivered \(email: OSError: full; pager: OSError: off\)"
+    ):
+        task.execute(context())
+    assert task.retries == 3
+
+
+def test_a_quiet_night_raises_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    raised = outcomes(monkeypatch)
+    lake.rows = [{**ROW, "decision": "keep"}]
+    assert AlertOperator(task_id="alert", use_case_name="loans").execute(context()) == {}
+    assert raised == []
+
+
+@pytest.mark.parametrize(
+    ("channel", "outcome", "delivered"),
+    [
+        ("email", "delivered", True),
+        ("email", "delivered before", True),
+        ("email", "OSError: not delivered", False),
+        ("none", "nobody was told", True),
+        ("slack", "", False),
+    ],
+)
+def test_an_outcome_counts_as_delivered(channel: str, outcome: str, delivered: bool) -> None:
+    assert is_delivered(channel, outcome) is delivered
+
+
+def test_each_failed_verdict_is_an_alert_and_a_retraining_another() -> None:
+    row = {**ROW, "drift_verdict": "fail", "performance_verdict": "fail", "performance_reason": None, "trust_verdict": "fail"}
+    alerts = alerts_of("loans", row, "http://x")
+    assert [(alert.kind, alert.subject, alert.what) for alert in alerts] == [
+        ("verdict_failed", "drift", "none."),
+        ("verdict_failed", "performance", "it is old."),
+        ("verdict_failed", "trust", "it is old."),
+        ("retrain_decided", "retrain", "it is old."),
+    ]
+    for alert in alerts:
+        assert (alert.use_case_name, alert.night, alert.link) == ("loans", NIGHT, "http://x")
+        assert alert.command == "python -m jobs monitor loans 2013-04-03"
+    assert "loans.train" in alerts[-1].do and "report of this run" in alerts[0].do
+
+
+@pytest.mark.parametrize("verdict", ["pass", "not_enough_evidence", None])
+def test_no_other_verdict_is_an_alert(verdict: str | None) -> None:
+    assert alerts_of("loans", {**ROW, "decision": "keep", "drift_verdict": verdict, "fail": "fail"}, "") == []
+
+
+def test_the_monitor_runs_its_stage_by_night_and_the_report_by_week() -> None:
+    monitor = MonitorOperator(task_id="monitor", use_case_name="loans")
+    report = ReportOperator(task_id="report", use_case_name="loans")
+    assert (monitor.stage, monitor.nights, monitor.use_case_name) == ("monitor", partition_night, "loans")
+    assert (report.stage, report.nights) == ("report", partition_week)
+
+
+def test_the_button_opens_the_last_page_that_the_task_wrote(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    published = [{"page": "/reports/loans/a.html"}, {"page": "/reports/loans/b c.html"}, {"page": ""}, {"rows": 3}]
+    monkeypatch.setattr(StageOperator, "execute", lambda *_: published)
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://air.example:8080/web/")
+    task = MonitorOperator(task_id="monitor", use_case_name="loans")
+    assert ReportLink().get_link(task, ti_key=None) == ""  # type: ignore[arg-type]
+    assert task.execute(context()) == published
+    assert ReportLink().get_link(task, ti_key=None) == "/web/nightloop/reports/loans/b%20c.html"  # type: ignore[arg-type]
+
+
+def test_a_task_that_wrote_no_page_has_no_button(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StageOperator, "execute", lambda *_: [{"rows": 3}])
+    task = MonitorOperator(task_id="monitor", use_case_name="loans")
+    task.execute(context())
+    assert ReportLink().get_link(task, ti_key=None) == ""  # type: ignore[arg-type]
+
+
+def test_a_page_is_addressed_below_the_reports_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://air.example/")
+    assert page_address(Path("loans/w.html"), tmp_path) == "http://air.example/nightloop/reports/loans/w.html"
+    assert page_address(tmp_path / "loans" / "w.html", tmp_path) == "http://air.example/nightloop/reports/loans/w.html"
+    with pytest.raises(ValueError, match="subpath"):
+        page_address(tmp_path.parent / "w.html", tmp_path)
