@@ -62,4 +62,5 @@ def assert_told(changes: Mapping[str, Any], at: str, what: str, do: str = "", te
     assert do in way_out
     assert way_out
     _, lines = read_yaml(wrong, FILE)
-    assert where == f"{FILE}:{lines.of(at.split('.'))}", f"{read} is told at {where}"
+    path = [int(key) if key.isdigit() else key for key in at.split(".")]
+    assert where == f"{FILE}:{lines.of(path)}", f"{read} is told at {where}"

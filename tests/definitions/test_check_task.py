@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from nightloop.definitions.check_task import RESERVED_PARAMETERS, SCORE_COLUMNS
 from nightloop.definitions.loading import parse_use_case
 from nightloop.errors import DefinitionError
 from nightloop.settings import REPOSITORY
+from tests.definitions.rides import accepted, assert_told
 from tests.system.parcels import QUESTIONS, USE_CASE
 
 
@@ -111,3 +113,98 @@ def test_a_use_case_may_be_guarded_by_the_suites_of_another() -> None:
     assert parse_use_case(shared, "parcels.yaml", "parcel_hours").contracts_of == "parcel_damaged"
     assert (REPOSITORY / "great_expectations" / "flight_delay").is_dir()
     assert not (REPOSITORY / "great_expectations" / "arrival_delay").exists()
+
+
+@pytest.mark.parametrize("name", RESERVED_PARAMETERS)
+def test_every_parameter_that_the_training_sets_is_refused_at_its_line(name: str) -> None:
+    change = {"model.xgboost": {"max_depth": 3, name: 1}}
+    assert_told(change, f"model.xgboost.{name}", f"'{name}' is not for a use case to set.", "Leave it out.")
+
+
+def test_other_parameters_of_the_trees_are_free() -> None:
+    assert accepted({"model.xgboost": {"max_depth": 3, "increasing_in": "distance"}})
+    chosen = text("multiclass").replace("{n_estimators: 40", "{increasing_in: weight, n_estimators: 40")
+    with pytest.raises(DefinitionError, match="several probabilities cannot all rise with a feature"):
+        parse_use_case(chosen, "parcels.yaml", QUESTIONS["multiclass"].name)
+
+
+@pytest.mark.parametrize(("task", "name"), [(task, name) for task, names in SCORE_COLUMNS.items() for name in names])
+def test_no_key_is_called_like_a_column_of_the_scores_of_its_task(task: str, name: str) -> None:
+    renamed = text(task).replace("parcel: {", f"{name}: {{").replace("[parcel]", f"[{name}]")
+    renamed = renamed.replace("join: {parcel: parcel}", f"join: {{{name}: {name}}}")
+    with pytest.raises(DefinitionError) as caught:
+        parse_use_case(renamed, "parcels.yaml", QUESTIONS[task].name)
+    assert f"the key column '{name}' is taken by a column of the table scores." in str(caught.value)
+
+
+def test_no_key_is_called_like_the_probability_of_a_class() -> None:
+    renamed = text("multiclass").replace("parcel: {", "probability_late: {").replace("[parcel]", "[probability_late]")
+    renamed = renamed.replace("join: {parcel: parcel}", "join: {probability_late: probability_late}")
+    with pytest.raises(DefinitionError, match="the key column 'probability_late' is taken"):
+        parse_use_case(renamed, "parcels.yaml", QUESTIONS["multiclass"].name)
+
+
+RATE = "{group: depot, metric: selection_rate_difference, "
+JUST_RIGHT = {
+    "a share of one": ("binary", {"fairness": RATE + "maximum: 1}"}),
+    "a difference in hours above one": ("regression", {"fairness": "{group: depot, metric: mae_difference, maximum: 5}"}),
+    "a mean in hours above one": ("regression", {"fairness": "{group: depot, metric: mean_prediction_difference, maximum: 5}"}),
+    "rates where something is decided": (
+        "regression",
+        {"model": "task: regression\n  decision_threshold: 3", "fairness": RATE + "maximum: 1}"},
+    ),
+    "rates of one class": ("multiclass", {"fairness": RATE + "of_class: late, maximum: 0.5}"}),
+    "accuracy of all classes": ("multiclass", {"fairness": "{group: depot, metric: accuracy_difference, maximum: 1}"}),
+    "a suspicion of the right kind": ("binary", {"performance": "{metric: auc, suspicious_above: 0.9}"}),
+    "a suspicion of an error": ("regression", {"performance": "{metric: mae, suspicious_below: 0.1}"}),
+    "a floor for a probability": ("binary", {"monitoring": "{auc_floor: 0.6}"}),
+    "a ceiling for classes": ("multiclass", {"monitoring": "{error_ceiling: 2}"}),
+    "limits of calibration in the label's unit": ("regression", {"calibration": "{maximum_error: 3, maximum_bias: 3}"}),
+}
+
+
+@pytest.mark.parametrize("name", JUST_RIGHT)
+def test_what_suits_the_task_is_accepted(name: str) -> None:
+    task, words = JUST_RIGHT[name]
+    assert parse_use_case(text(task, **words), "parcels.yaml", QUESTIONS[task].name).model.task == task
+
+
+MORE_MIXED_UP = {
+    "a suspicion of an error for a probability": (
+        "binary",
+        {"performance": "{metric: auc, suspicious_below: 0.1}"},
+        "suspicious_below means nothing for auc. Write suspicious_above.",
+    ),
+    "a difference of accuracy above one": (
+        "multiclass",
+        {"fairness": "{group: depot, metric: accuracy_difference, maximum: 1.5}"},
+        "a difference of rates is at most 1, not 1.5. Write a share.",
+    ),
+    "a class for accuracy": (
+        "multiclass",
+        {"fairness": "{group: depot, metric: accuracy_difference, of_class: late, maximum: 0.5}"},
+        "of_class belongs to rates of a multiclass model. Leave it out.",
+    ),
+    "no limit of calibration": ("regression", {"calibration": "{}"}, "limits of its own: maximum_bias, maximum_error. Give"),
+    "a floor and no ceiling": ("multiclass", {"monitoring": "{auc_floor: 0.6}"}, "a multiclass model has no auc_floor."),
+    "accuracy of a number": (
+        "regression",
+        {"fairness": "{group: depot, metric: accuracy_difference, maximum: 0.5}"},
+        "not compared by accuracy_difference. Use mae_difference, mean_prediction_difference, selection_rate_difference.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MORE_MIXED_UP)
+def test_what_suits_another_task_is_refused(name: str) -> None:
+    task, words, told = MORE_MIXED_UP[name]
+    assert told in refusal(task, **words)
+
+
+def test_each_mix_up_is_told_at_the_key_that_holds_it() -> None:
+    assert_told({"gates.performance.metric": "mae"}, "gates.performance.metric", "not judged by mae", "metric: auc")
+    assert_told({"gates.performance.suspicious_below": 1}, "gates.performance.suspicious_below", "means nothing for auc")
+    assert_told({"gates.fairness.metric": "mae_difference"}, "gates.fairness.metric", "not compared by mae_difference")
+    assert_told({"gates.fairness.maximum": 2}, "gates.fairness.maximum", "at most 1, not 2.", "Write a share.")
+    assert_told({"gates.fairness.of_class": "late"}, "gates.fairness.of_class", "of_class belongs to rates")
+    assert_told({"monitoring": {"error_ceiling": 1}}, "monitoring.error_ceiling", "a binary model has no error_ceiling.")

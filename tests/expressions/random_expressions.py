@@ -59,7 +59,7 @@ _values = {
     "string": _texts,
     "date": _dates,
 }
-rows = st.lists(st.fixed_dictionaries({name: _values[kind] for name, kind in TYPES.items()}), min_size=1, max_size=12)
+rows = st.lists(st.fixed_dictionaries({name: _values[kind] for name, kind in TYPES.items()}), min_size=1, max_size=5)
 
 
 # By the type that it yields, an expression of each operator. Hypothesis does not draw evenly, so each is made the root in turn.

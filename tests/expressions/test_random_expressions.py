@@ -32,7 +32,7 @@ def by_numpy(expression, sample: list[dict]) -> list:
 
 
 @pytest.mark.parametrize("root", ROOTED)
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), sample=rows)
 def test_duckdb_and_numpy_and_plain_python_agree_to_the_last_bit(root, data, sample):
     text = data.draw(ROOTED[root], label="expression")
@@ -47,7 +47,7 @@ def test_duckdb_and_numpy_and_plain_python_agree_to_the_last_bit(root, data, sam
 
 
 def test_every_operator_is_drawn_and_none_is_rare():
-    nodes = [compile_expression(text, TYPES).node for strategy in ROOTED.values() for text in drawn(strategy, 6)]
+    nodes = [compile_expression(text, TYPES).node for strategy in ROOTED.values() for text in drawn(strategy, 4)]
     times = Counter(op for node in nodes for op in operations(node))
     every = {*to_numpy._OPERATIONS, *to_numpy._CHOICES}
     assert every <= set(times)

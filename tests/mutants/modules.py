@@ -59,7 +59,20 @@ ROOMS = (
             for name in ("expression", "parsing", "type_rules", "to_sql", "to_numpy", "examples", "random_expressions")
         ),
     ),
-    Room("definitions", ("nightloop/definitions/*.py",), ("tests/definitions",), 0.8),
+    Room(
+        "definitions",
+        ("nightloop/definitions/*.py",),
+        # Without test_forty_mistakes.py: it asks the command, which takes the seconds of Great Expectations' import.
+        (
+            *(f"tests/definitions/test_check_{name}.py" for name in ("features", "task", "use_case")),
+            *(
+                f"tests/definitions/test_{name}.py"
+                for name in ("patterns", "problems", "structure", "yaml_lines", "simulation")
+            ),
+            *(f"tests/definitions/test_{name}.py" for name in ("fields", "digests", "mistakes", "loading")),
+        ),
+        0.8,
+    ),
     Room("features", ("nightloop/features/*.py",), FEATURES),
     Room(
         "stage features",
