@@ -126,5 +126,51 @@ ROOMS = (
     Room("serving", ("serving/*.py",), tuple(f"tests/serving/test_{name}.py" for name in SERVING), 0.8),
     Room("plugins", ("plugins/*.py",), ("tests/plugins",), 0.8),
 )
-EQUIVALENT: dict[tuple[str, str, str], str] = {}
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    (
+        "nightloop/expressions/to_numpy.py",
+        '_FILL: dict[str, Any] = {"string": "", "boolean": False, "date": date(1970, 1, 1), "timestamp": datetime(1970, 1, 1)}  # noqa: DTZ001',
+        "False -> True",
+    ): "what stands at an absent place means nothing",
+    (
+        "nightloop/expressions/to_numpy.py",
+        '_FILL: dict[str, Any] = {"string": "", "boolean": False, "date": date(1970, 1, 1), "timestamp": datetime(1970, 1, 1)}  # noqa: DTZ001',
+        "1 -> 2",
+    ): "what stands at an absent place means nothing",
+    (
+        "nightloop/expressions/to_numpy.py",
+        '_FILL: dict[str, Any] = {"string": "", "boolean": False, "date": date(1970, 1, 1), "timestamp": datetime(1970, 1, 1)}  # noqa: DTZ001',
+        "1970 -> 1971",
+    ): "what stands at an absent place means nothing",
+    (
+        "nightloop/expressions/to_numpy.py",
+        "fill = _FILL.get(kind, 0.0)",
+        "0.0 -> 1.0",
+    ): "what stands at an absent place means nothing",
+    (
+        "nightloop/expressions/to_numpy.py",
+        "filled = np.full(n, _FILL.get(kind, 0.0) if value is None else value, dtype=_DTYPES[kind])",
+        "0.0 -> 1.0",
+    ): "what stands at an absent place means nothing",
+    (
+        "nightloop/expressions/to_numpy.py",
+        "if column.present.any() or column.values.dtype == np.dtype(_DTYPES[kind]):",
+        "or -> and",
+    ): "a column of another type is all null, and so is what it is replaced by",
+    (
+        "nightloop/expressions/to_numpy.py",
+        "for test, value in reversed(list(zip(pairs[::2], pairs[1::2], strict=True))):",
+        "True -> False",
+    ): "parsing builds a case of pairs",
+    (
+        "nightloop/expressions/to_sql.py",
+        'branches = " ".join(f"when {test} then {value}" for test, value in zip(pairs[::2], pairs[1::2], strict=True))',
+        "True -> False",
+    ): "parsing builds a case of pairs",
+    (
+        "nightloop/expressions/type_rules.py",
+        "_SMALL = 24.0  # binary digits enough for a part of a date",
+        "24.0 -> 25.0",
+    ): "any bound between 14 and some hundreds needs no check",
+}
 """(module, line without spaces around it, fault) -> why no test could notice: the program does the same with it."""
