@@ -52,7 +52,7 @@ class DigestCopy:
             text = self.file.read_text()
         except FileNotFoundError:
             return []
-        found = []
+        lines = []
         for at, line in enumerate(text.splitlines(keepends=True), start=1):
             match = _LINE.fullmatch(line)
             if match is None:
@@ -61,8 +61,8 @@ class DigestCopy:
                     where=f"{self.file}:{at}",
                     do="Was the disk full, or the power cut? Then remove this line; what it would have proven is lost.",
                 )
-            found.append((int(match[1]), match[2]))
-        return found
+            lines.append((int(match[1]), match[2]))
+        return lines
 
     def _opened(self) -> IO[bytes]:
         try:
@@ -80,7 +80,7 @@ class DigestCopy:
 
     def _unavailable(self, error: OSError) -> StoreUnavailable:
         return StoreUnavailable(
-            f"the digests of the ledger's events cannot be copied ({error.strerror or error}).",
+            f"the digests of the ledger's events cannot be copied ({error}).",
             where=str(self.file),
             do="Check that NIGHTLOOP_HOME may be written and has space, then run the stage again.",
         )

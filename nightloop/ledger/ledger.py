@@ -102,7 +102,7 @@ class Ledger:
     def __init__(self, url: str, clock: Clock = wall_clock, home: Path | None = None) -> None:
         self._store = LedgerStore(url)
         self._clock = clock
-        self._held = threading.local()
+        self._transaction = threading.local()
         self._copy = DigestCopy(home / COPIES / self._store.label(home)) if home else None
 
     @classmethod
@@ -139,8 +139,8 @@ class Ledger:
         """
         plain = _plain(kind, payload or {})
         with self.exclusive():
-            alike = self.events(use_case, kind=kind, night=night, subject=subject) if once else []
-            standing = [event for event in alike if event.night == night]
+            recorded = self.events(use_case, kind=kind, night=night, subject=subject) if once else []
+            standing = [event for event in recorded if event.night == night]
             return standing[-1] if standing else self._append(kind, use_case, night, subject, plain)
 
     def events(
@@ -199,15 +199,15 @@ class Ledger:
 
         Nested uses join the outermost. Other writers wait; readers see what stood before.
         """
-        if getattr(self._held, "connection", None) is not None:
+        if getattr(self._transaction, "connection", None) is not None:
             yield self
             return
         with self._copying() as lines, self._store.writing() as connection:
-            self._held.connection, self._held.lines = connection, lines
+            self._transaction.connection, self._transaction.lines = connection, lines
             try:
                 yield self
             finally:
-                self._held.connection = None
+                self._transaction.connection = None
 
     def _copying(self) -> AbstractContextManager[list[Line]]:
         """Copy the digests of what is appended inside, once it is committed."""
@@ -215,9 +215,9 @@ class Ledger:
 
     @contextmanager
     def _connection(self) -> Iterator[sa.Connection]:
-        held = getattr(self._held, "connection", None)
-        if held is not None:
-            yield held
+        transaction = getattr(self._transaction, "connection", None)
+        if transaction is not None:
+            yield transaction
             return
         with self._store.reading() as connection:
             yield connection
@@ -231,7 +231,7 @@ class Ledger:
             row = _as_row(event)
             digest = _digest(row)
             connection.execute(sa.insert(table).values({**row, "digest": digest}))
-            self._held.lines.append((seq, digest))
+            self._transaction.lines.append((seq, digest))
             return replace(event, digest=digest)
 
     def _as_event(self, row: sa.Row[Any]) -> Event:

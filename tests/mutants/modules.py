@@ -34,6 +34,7 @@ FEATURES = tuple(
         "online",
         "small_histories",
         "sql_fragments",
+        "staleness",
         "tables",
         "tile_sql",
         "tiles",
