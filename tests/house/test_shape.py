@@ -33,7 +33,6 @@ STILL = {
     "nightloop.engine": "found kept numbers said told wanted",
     "nightloop.evidence": "found",
     "nightloop.expressions": "found numbers own wanted",
-    "nightloop.features": "wanted",
     "nightloop.lake": "found kept made said wanted",
     "nightloop.ledger": "alike found standing",
     "nightloop.model": "alike found kept made own said say seen standing told wanted",
