@@ -152,9 +152,12 @@ def _first(use_case: UseCase, last: Night) -> Night:
 
 
 def _check_joined(use_case: UseCase, labels: pa.Table, rows: pa.Table) -> None:
-    if rows.num_rows != labels.num_rows:
+    key = [SCORED, *use_case.entity.key]
+    distinct = rows.group_by(key).aggregate([]).num_rows  # a row lost must not be made up by one that came twice
+    if not labels.num_rows == rows.num_rows == distinct:
         raise StoreDamaged(
-            f"{labels.num_rows} labels joined to {rows.num_rows} feature rows: each label must find exactly one.",
+            f"{labels.num_rows} labels joined to {rows.num_rows} feature rows of {distinct} entities: "
+            "each label must find exactly one.",
             where=f"{use_case.use_case}/labels, {use_case.use_case}/features",
             do=f"Publish them again from the same raw data: {command('features', use_case.use_case, 'FIRST..LAST')}",
         )
