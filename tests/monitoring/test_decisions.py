@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import permutations
 
 import pytest
 
 from nightloop.definitions.use_case import Retrain
 from nightloop.evidence.verdict import Verdict
-from nightloop.monitoring.decisions import EarlierNight, decide
+from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decide
 
 NIGHT = date(2013, 4, 20)
 RULES = Retrain(maximum_age_nights=14, drifted_nights=3, cool_down_nights=7)
@@ -30,8 +31,8 @@ def night(days_ago, decision="keep", drift="pass", version=2):
     return EarlierNight(NIGHT - timedelta(days=days_ago), decision, drift, version)
 
 
-def judge(drift="pass", performance="pass", earlier=(), champion=CHAMPION):
-    return decide(RULES, NIGHT, champion, drift=verdict(drift), performance=verdict(performance), earlier=earlier)
+def judge(drift="pass", performance="pass", earlier=(), champion=CHAMPION, rules=RULES):
+    return decide(rules, NIGHT, champion, drift=verdict(drift), performance=verdict(performance), earlier=earlier)
 
 
 def test_a_young_champion_without_trouble_is_kept_and_the_reason_says_so():
@@ -86,3 +87,145 @@ def test_nights_after_this_one_are_not_looked_at():
     later = [night(-1, decision="retrain"), night(-1, drift="fail"), night(-2, drift="fail")]
     assert judge(drift="fail", earlier=later).decision == "keep"
     assert judge(performance="fail", earlier=later).decision == "retrain"
+
+
+# --- each rule by itself, just below, at and just above its limit ------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [1, 2, 14])
+@pytest.mark.parametrize(("beyond", "expected"), [(-1, "keep"), (0, "retrain"), (1, "retrain")])
+def test_the_age_counts_from_the_night_the_training_knew(limit, beyond, expected):
+    rules = RULES.model_copy(update={"maximum_age_nights": limit})
+    champion = Champion(2, NIGHT - timedelta(days=limit + beyond))
+    assert judge(champion=champion, rules=rules).decision == expected
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4])
+@pytest.mark.parametrize(("beyond", "expected"), [(-1, "keep"), (0, "retrain"), (1, "retrain")])
+def test_the_night_itself_is_one_of_the_drifted_nights(limit, beyond, expected):
+    rules = RULES.model_copy(update={"drifted_nights": limit})
+    drifted = limit + beyond
+    earlier = [night(days_ago, drift="fail") for days_ago in range(1, drifted)]
+    decision = judge(drift="fail" if drifted else "pass", earlier=earlier, rules=rules)
+    assert decision.decision == expected
+    if expected == "retrain":
+        count = "1 night" if drifted == 1 else f"{drifted} nights"
+        assert decision.reason == f"Features drifted {count} in a row: It is fail."
+
+
+@pytest.mark.parametrize("drift", ["pass", "not_enough_evidence"])
+def test_a_night_that_did_not_drift_itself_asks_for_nothing_whatever_came_before(drift):
+    earlier = [night(days_ago, drift="fail") for days_ago in range(1, 9)]
+    assert judge(drift=drift, earlier=earlier).decision == "keep"
+
+
+@pytest.mark.parametrize("drift", ["pass", "not_enough_evidence"])
+@pytest.mark.parametrize(("broken", "expected"), [(1, "keep"), (2, "keep"), (3, "retrain")])
+def test_the_row_of_drifted_nights_is_counted_back_from_the_newest(drift, broken, expected):
+    earlier = [night(days_ago, drift=drift if days_ago == broken else "fail") for days_ago in (1, 2, 3, 4)]
+    assert judge(drift="fail", earlier=earlier).decision == expected
+
+
+def test_rows_of_earlier_nights_may_come_in_any_order():
+    earlier = [night(1, drift="fail"), night(3, drift="pass"), night(2, drift="fail")]
+    for order in permutations(earlier):
+        assert judge(drift="fail", earlier=order).decision == "retrain"
+    broken = [night(1, drift="pass"), night(3, drift="fail"), night(2, drift="fail")]
+    for order in permutations(broken):
+        assert judge(drift="fail", earlier=order).decision == "keep"
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_change_of_champion_ends_the_row(version):
+    earlier = [night(1, drift="fail"), night(2, drift="fail", version=version), night(3, drift="fail")]
+    assert judge(drift="fail", earlier=earlier).decision == "keep"
+
+
+@pytest.mark.parametrize("performance", ["pass", "not_enough_evidence"])
+def test_only_a_failure_of_performance_asks(performance):
+    assert judge(performance=performance).decision == "keep"
+
+
+@pytest.mark.parametrize("limit", [0, 1, 7])
+def test_the_cool_down_ends_after_its_last_night(limit):
+    rules = RULES.model_copy(update={"cool_down_nights": limit})
+    inside = judge(performance="fail", earlier=[night(limit, decision="retrain")], rules=rules) if limit else None
+    outside = judge(performance="fail", earlier=[night(limit + 1, decision="retrain")], rules=rules)
+    assert outside.decision == "retrain"
+    if inside is not None:
+        assert inside.reason == (
+            f"A retrain is due (realised performance failed), but {NIGHT - timedelta(days=limit)} asked for one, "
+            f"and the cool-down lasts to {NIGHT}."
+        )
+
+
+def test_the_newest_request_sets_the_end_of_the_cool_down():
+    earlier = [night(6, decision="retrain"), night(2, decision="retrain"), night(4, decision="retrain")]
+    reason = judge(performance="fail", earlier=earlier).reason
+    assert f"but {NIGHT - timedelta(days=2)} asked" in reason
+    assert f"lasts to {NIGHT + timedelta(days=5)}." in reason
+
+
+def test_a_night_that_kept_starts_no_cool_down():
+    earlier = [night(days_ago) for days_ago in (1, 2, 3)]
+    assert judge(performance="fail", earlier=earlier).decision == "retrain"
+
+
+def test_the_same_night_decided_before_holds_nothing_back():
+    """Monitored again, its own row of before is among the stored ones."""
+    assert judge(performance="fail", earlier=[night(0, decision="retrain")]).decision == "retrain"
+    assert judge(drift="fail", earlier=[night(0, drift="fail"), night(1, drift="fail")]).decision == "keep"
+
+
+OLD = Champion(2, NIGHT - timedelta(days=20))
+DRIFTED = (night(1, drift="fail"), night(2, drift="fail"))
+
+
+@pytest.mark.parametrize(
+    ("performance", "drift", "champion", "reason"),
+    [
+        ("fail", "fail", OLD, "Realised performance failed: It is fail."),
+        ("fail", "pass", CHAMPION, "Realised performance failed: It is fail."),
+        ("pass", "fail", OLD, "Features drifted 3 nights in a row: It is fail."),
+        ("pass", "pass", OLD, "Champion version 2 was trained as of 2013-03-31, 20 nights ago (at most 14)."),
+    ],
+)
+def test_of_several_reasons_the_gravest_is_given(performance, drift, champion, reason):
+    decision = judge(performance=performance, drift=drift, champion=champion, earlier=DRIFTED)
+    assert (decision.decision, decision.reason) == ("retrain", reason)
+
+
+def test_a_young_champion_is_spoken_of_in_the_singular():
+    reason = judge(champion=Champion(7, NIGHT - timedelta(days=1)), drift="not_enough_evidence").reason
+    assert reason == "Champion version 7 is 1 night old (at most 14); drift: not enough evidence; realised performance: pass."
+
+
+def test_the_cool_down_holds_for_the_calendar_too():
+    decision = judge(champion=OLD, earlier=[night(3, decision="retrain")])
+    assert decision.decision == "keep"
+    assert (
+        "A retrain is due (champion version 2 was trained as of 2013-03-31, 20 nights ago (at most 14)), but" in decision.reason
+    )
+
+
+# --- rows of the decisions table ---------------------------------------------------------------------------------------
+
+
+def test_the_row_of_a_night_holds_decision_verdicts_and_champion():
+    drift, performance = Verdict("drift", "fail", "It moved."), Verdict("performance", "pass", "It is good.")
+    row = as_row(Decision("keep", "Because."), champion=CHAMPION, drift=drift, performance=performance)
+    assert row == {
+        "decision": "keep",
+        "reason": "Because.",
+        "drift_verdict": "fail",
+        "drift_reason": "It moved.",
+        "performance_verdict": "pass",
+        "performance_reason": "It is good.",
+        "champion_version": 2,
+        "champion_as_of": CHAMPION.as_of,
+    }
+
+
+def test_a_stored_row_is_read_as_an_earlier_night():
+    row = as_row(Decision("retrain", "x"), champion=CHAMPION, drift=verdict("fail"), performance=verdict("pass"))
+    assert EarlierNight.of({"night": NIGHT, **row}) == EarlierNight(NIGHT, "retrain", "fail", 2)
