@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from jobs import train
+from nightloop.definitions import definition_digest
 from nightloop.errors import GateFailed, NotReady, TrainingRefused, UsageError
 from nightloop.lake import Commit
 from nightloop.model import bundle, candidate, champions, training_set, training_snapshot
@@ -40,6 +41,10 @@ def test_an_honest_training_passes_every_gate_and_is_promoted(shared: Loans):
     )
     assert published.details["promoted"] and published.details["version"] == 1
     assert published.table == "accounts_late/evaluation" and published.night == AS_OF
+    state = shared.workspace.lake.states("accounts_late/evaluation")[AS_OF]
+    read = ("labels", "features", "raw_accounts")
+    assert state.inputs == {name: shared.workspace.lake.snapshot(f"accounts_late/{name}").version for name in read}
+    assert (state.stage, state.definition_digest) == ("train", definition_digest(shared.use_case))
     assert verdicts(shared) == dict.fromkeys(train.GATES, "pass")
     champion = champions.effective(shared.workspace.ledger, "accounts_late", AS_OF)
     assert champion is not None and champion.version == 1 and champion.as_of == AS_OF

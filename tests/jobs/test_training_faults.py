@@ -83,9 +83,9 @@ def test_a_verdict_by_other_limits_than_todays_does_not_count(ready: Loans):
     gates = ready.use_case.gates
     strict = gates.model_copy(update={"calibration": gates.calibration.model_copy(update={"maximum_error": 0.0001})})
     found = train_gates.candidate_version(ready.use_case, AS_OF, ready.workspace)
-    assert set(train_gates._all_passed(ready.use_case, AS_OF, ready.workspace, found)) == set(train.GATES)
+    assert set(train_gates._passed_verdicts(ready.use_case, AS_OF, ready.workspace, found)) == set(train.GATES)
     with pytest.raises(GateFailed, match="calibration gave its verdict by other limits"):
-        train_gates._all_passed(ready.use_case.model_copy(update={"gates": strict}), AS_OF, ready.workspace, found)
+        train_gates._passed_verdicts(ready.use_case.model_copy(update={"gates": strict}), AS_OF, ready.workspace, found)
 
 
 def test_a_use_case_of_high_risk_waits_for_a_person_and_a_refusal_stands(ready: Loans):
@@ -95,7 +95,7 @@ def test_a_use_case_of_high_risk_waits_for_a_person_and_a_refusal_stands(ready: 
 
     def promote():
         # The definition's digest makes the training key: find the candidate by the definition it was trained with.
-        return train_gates._all_passed(high, AS_OF, ready.workspace, found)
+        return train_gates._passed_verdicts(high, AS_OF, ready.workspace, found)
 
     found = train_gates.candidate_version(ready.use_case, AS_OF, ready.workspace)
     with pytest.raises(GateFailed, match="waits for approval"):
