@@ -149,9 +149,7 @@ class Intake:
             self.parameters(night, name, publishable),
             refused=len(arrival.refused),
             cache=self.cache / "verdicts",
-            exemption=AcceptedRows(
-                arrival, lambda: accepted_digests(self.workspace.ledger, self.use_case.use_case, night, name)
-            ),
+            exemption=AcceptedRows(arrival, lambda: self._accepted(night, name)),
         )
         return Judged(name, arrival, judgement, quarantine_rows(name, source, arrival, judgement), reading.inputs)
 

@@ -2,7 +2,7 @@
 
 On a million rows Great Expectations needs seconds beside its five of import; these need a tenth of that, together
 (docs/contracts.md has the figures). What is not answered here, by type, by argument or by type of column, is None, and
-Great Expectations answers it. tests/contracts/test_fast_path.py holds both equal on generated tables.
+Great Expectations answers it. tests/contracts/test_fast_path_as_great_expectations.py holds both equal on generated tables.
 
 A rule about single rows gives a mask of the rows that break it; one about a whole column or table gives a value
 (fast_path_columns.py).

@@ -158,8 +158,8 @@ def _span(session: duckdb.DuckDBPyConnection, sql: str, kind: ColumnType) -> tup
     if kind in ("string", "boolean"):
         return session.sql(f"SELECT count(DISTINCT v) FROM ({tried})").fetchall()[0][0], None, None
     shown = "v::date" if kind in ("date", "timestamp") else "v"
-    found = session.sql(f"SELECT count(DISTINCT v), min({shown}), max({shown}) FROM ({tried})").fetchall()[0]
-    return found[0], found[1], found[2]
+    distinct, low, high = session.sql(f"SELECT count(DISTINCT v), min({shown}), max({shown}) FROM ({tried})").fetchall()[0]
+    return distinct, low, high
 
 
 def _values(session: duckdb.DuckDBPyConnection, sql: str) -> tuple[object, ...]:

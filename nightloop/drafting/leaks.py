@@ -62,8 +62,8 @@ def _figure(session: duckdb.DuckDBPyConnection, column: ColumnProfile, outcome: 
         figure = f"SELECT greatest({alone}, 1 - {alone}, {missing}, 1 - {missing})"
     else:
         figure = f"SELECT abs(corr(x, y)) FROM observed HAVING count(*) >= {FEWEST} AND var_pop(x) > 0 AND var_pop(y) > 0"
-    found = session.sql(f"WITH observed AS MATERIALIZED ({rows}) {figure}").fetchall()
-    return float(found[0][0]) if found and found[0][0] is not None else None
+    rows_of_figure = session.sql(f"WITH observed AS MATERIALIZED ({rows}) {figure}").fetchall()
+    return float(rows_of_figure[0][0]) if rows_of_figure and rows_of_figure[0][0] is not None else None
 
 
 def _auc(x: str) -> str:

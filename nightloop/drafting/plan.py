@@ -218,11 +218,11 @@ def _digest(columns: Sequence[ColumnProfile], names: Sequence[str]) -> Field:
 
 def _derived(event_at: str, time_zone: str, with_hour: bool, names: Sequence[str]) -> list[Field]:
     local = f"timezone({literal(time_zone)}, ({event_at})::timestamptz)"
-    found = [Field(legal_name("event_date", names), "date", f"{local}::date", "Local date of the event.", "derived")]
+    fields = [Field(legal_name("event_date", names), "date", f"{local}::date", "Local date of the event.", "derived")]
     if with_hour:
         hour = legal_name("event_hour", names)
-        found.append(Field(hour, "integer", f"hour({local})", "Local hour of the event.", "derived"))
-    return found
+        fields.append(Field(hour, "integer", f"hour({local})", "Local hour of the event.", "derived"))
+    return fields
 
 
 def _event_sql(time: EventTime, time_zone: str) -> str:
@@ -235,10 +235,12 @@ def _event_sql(time: EventTime, time_zone: str) -> str:
 
 def _span(session: duckdb.DuckDBPyConnection, event_at: str, time_zone: str) -> tuple[date, date, int]:
     night = f"timezone({literal(time_zone)}, try(({event_at})::timestamptz))::date"
-    found = session.sql(f"SELECT min(n), max(n), count(DISTINCT n) FROM (SELECT {night} AS n FROM text)").fetchall()[0]
-    if found[0] is None:
+    first, last, nights = session.sql(
+        f"SELECT min(n), max(n), count(DISTINCT n) FROM (SELECT {night} AS n FROM text)"
+    ).fetchall()[0]
+    if first is None:
         raise SourceDamaged("no record says when it happened.", where="--event-at", do="Name another column of times.")
-    return found[0], found[1], found[2]
+    return first, last, nights
 
 
 def _hours(session: duckdb.DuckDBPyConnection, event_at: str, time_zone: str) -> int:
@@ -250,5 +252,5 @@ def _spread(session: duckdb.DuckDBPyConnection, label: Label) -> float:
     """Return the standard deviation of a number that is predicted; 1 for classes."""
     if label.task != "regression":
         return 1.0
-    found = session.sql(f"SELECT stddev_samp(try({label.column.sql})::double) FROM text").fetchall()[0][0]
-    return float(found or 1.0)
+    deviation = session.sql(f"SELECT stddev_samp(try({label.column.sql})::double) FROM text").fetchall()[0][0]
+    return float(deviation or 1.0)

@@ -61,30 +61,32 @@ class EventTime:
         return self.column.type == "date"
 
 
-def named(wanted: str, columns: Sequence[ColumnProfile], option: str) -> ColumnProfile:
+def named(requested: str, columns: Sequence[ColumnProfile], option: str) -> ColumnProfile:
     """Return the column that a person named, by the file's name or by ours.
 
     Raises:
         UsageError: there is none.
     """
     for column in columns:
-        if wanted in (column.original, column.name):
+        if requested in (column.original, column.name):
             return column
     raise UsageError(
-        f"there is no column '{wanted}'.", where=option, do=suggest(wanted, [item.original for item in columns], "Columns")
+        f"there is no column '{requested}'.",
+        where=option,
+        do=suggest(requested, [item.original for item in columns], "Columns"),
     )
 
 
-def event_time(columns: Sequence[ColumnProfile], wanted: str | None) -> EventTime:
+def event_time(columns: Sequence[ColumnProfile], requested: str | None) -> EventTime:
     """Return the column of event time.
 
     Raises:
         UsageError: the one that was named is no time, or none is.
     """
-    if wanted is not None:
-        column = named(wanted, columns, "--event-at")
+    if requested is not None:
+        column = named(requested, columns, "--event-at")
         if column.type not in ("date", "timestamp"):
-            what = f"the column '{wanted}' reads as a {column.type}, not as a time."
+            what = f"the column '{requested}' reads as a {column.type}, not as a time."
             raise UsageError(what, where="--event-at", do="Name a column of dates or timestamps.")
         return EventTime(column)
     times = [item for item in columns if item.type in ("date", "timestamp") and item.missing <= item.rows * 0.02]
@@ -103,13 +105,13 @@ def _fit_for_event_time(column: ColumnProfile) -> tuple[bool, bool, bool]:
     return re.search(_NOT_EVENT, column.name) is not None, re.search(_EVENT, column.name) is None, column.type == "date"
 
 
-def find_label(columns: Sequence[ColumnProfile], wanted: str | None, task: Task | None) -> Label:
+def find_label(columns: Sequence[ColumnProfile], requested: str | None, task: Task | None) -> Label:
     """Return the column to predict, and what kind of task that is.
 
     Raises:
         UsageError: the one named does not exist or does not fit the task, or none can be guessed.
     """
-    column = named(wanted, columns, "--label") if wanted else _likely_label(columns)
+    column = named(requested, columns, "--label") if requested else _likely_label(columns)
     kind = task or _task_of(column)
     fits = {
         "binary": column.distinct == 2,  # noqa: PLR2004 - binary
@@ -120,10 +122,10 @@ def find_label(columns: Sequence[ColumnProfile], wanted: str | None, task: Task 
         what = f"the column '{column.original}' ({column.type}, {column.distinct:,} different values)"
         raise UsageError(
             f"{what} does not fit the task {kind}.",
-            where="--label" if wanted else "--task",
+            where="--label" if requested else "--task",
             do=f"Tasks that fit it: {', '.join(name for name, fit in fits.items() if fit) or 'none; name another column'}.",
         )
-    guess = "" if wanted else f"check: '{column.original}' was guessed to be what is predicted"
+    guess = "" if requested else f"check: '{column.original}' was guessed to be what is predicted"
     if kind != "binary":
         return Label(column, kind, note=guess)
     positive, how = _positive(column)
@@ -165,18 +167,20 @@ def _positive(column: ColumnProfile) -> tuple[object, str]:
     return column.values[-1], "check: the rarer of two values was guessed to be the positive one"
 
 
-def find_key(session: duckdb.DuckDBPyConnection, columns: Sequence[ColumnProfile], wanted: Sequence[str], label: Label) -> Key:
+def find_key(
+    session: duckdb.DuckDBPyConnection, columns: Sequence[ColumnProfile], requested: Sequence[str], label: Label
+) -> Key:
     """Return the fewest columns that tell records apart; no columns when three do not.
 
     Raises:
         UsageError: a column that was named does not exist, or cannot be a key.
     """
-    if wanted:
-        found = tuple(named(name, columns, "--key") for name in wanted)
-        for invalid in (item for item in found if item.type not in KEY_TYPES):
+    if requested:
+        key_columns = tuple(named(name, columns, "--key") for name in requested)
+        for invalid in (item for item in key_columns if item.type not in KEY_TYPES):
             what = f"the column '{invalid.original}' reads as a {invalid.type} and cannot be a key."
             raise UsageError(what, where="--key", do=f"A key is of {', '.join(KEY_TYPES)}.")
-        return Key(found, "" if _tell_apart(session, found) else "check: these columns repeat in the sample")
+        return Key(key_columns, "" if _tell_apart(session, key_columns) else "check: these columns repeat in the sample")
     fit = [
         item for item in columns if item.type in KEY_TYPES and not item.missing and not item.invalid and item != label.column
     ]
@@ -207,7 +211,7 @@ def _tell_apart(session: duckdb.DuckDBPyConnection, columns: Sequence[ColumnProf
     names = ", ".join(f"c{i}" for i in range(len(columns)))
     for limit in (FIRST_LOOK, columns[0].rows):
         rows = f"SELECT {parts} FROM text LIMIT {limit}"
-        found = session.sql(f"SELECT count(*) FROM (SELECT DISTINCT {names} FROM ({rows}))").fetchall()
-        if found[0][0] < min(limit, columns[0].rows):
+        distinct = session.sql(f"SELECT count(*) FROM (SELECT DISTINCT {names} FROM ({rows}))").fetchall()
+        if distinct[0][0] < min(limit, columns[0].rows):
             return False
     return True

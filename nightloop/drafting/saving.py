@@ -25,8 +25,8 @@ def save(files: Mapping[Path, str], *, force: bool) -> None:
             do="Give --force to replace what is there, or choose another name.",
         )
     made = [folder for path in files for folder in _missing(path.parent)]
-    with tempfile.TemporaryDirectory(prefix="nightloop-draft-") as kept:
-        before = {path: Path(shutil.copy2(path, Path(kept) / str(i))) for i, path in enumerate(there)}
+    with tempfile.TemporaryDirectory(prefix="nightloop-draft-") as folder:
+        before = {path: Path(shutil.copy2(path, Path(folder) / str(i))) for i, path in enumerate(there)}
         written: list[Path] = []
         try:
             for path, text in files.items():
