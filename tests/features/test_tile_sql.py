@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from datetime import timedelta
 from decimal import Decimal
@@ -54,6 +55,11 @@ def test_a_tile_holds_every_measure_of_its_records():
         "last_at": at(NIGHT, 10),
         "at": at(NIGHT, 12),
     }
+
+
+def test_a_tile_knows_one_zero():
+    (tile,) = tiles(FUNCTIONS, [record(NIGHT, customer="Ada", amount=-0.0)])
+    assert [math.copysign(1.0, tile[name]) for name in ("low", "high", "last")] == [1.0, 1.0, 1.0]
 
 
 def test_a_tile_without_numbers_counts_none_and_totals_nothing():

@@ -129,6 +129,11 @@ ROOMS = (
 )
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "nightloop/features/feature_sql.py",
+        "first = days_before(nights.first, outcome_nights(use_case) - 1)",
+        "- -> +",
+    ): "reads two nights more, which the join leaves out again",
+    (
         "nightloop/expressions/to_numpy.py",
         '_FILL: dict[str, Any] = {"string": "", "boolean": False, "date": date(1970, 1, 1), "timestamp": datetime(1970, 1, 1)}  # noqa: DTZ001',
         "False -> True",
