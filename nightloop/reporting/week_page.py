@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,64 +57,51 @@ def render(week: Week, use_case: UseCase) -> str:
 
 def _charts(week: Week, use_case: UseCase) -> list[Chart]:
     labels = [line.night.strftime("%a %d") for line in week.lines]
-    limits = use_case.monitoring
-    delay = use_case.label.matures_after
-    metric_set, title = metric_set_for(use_case), f"Realised {metric_set_for(use_case).title}"
-    limit, limit_name = (limits.auc_floor, "floor") if metric_set.higher_is_better else (limits.error_ceiling, "ceiling")
-    shares = [_value(line.figure("drifted_share")) for line in week.lines]
     return [
-        Chart(
-            title,
-            f"Scores of {delay} nights before, 95 % intervals. The {limit_name} is {limit:g}.",
-            Markup(  # noqa: S704 - our own SVG, its texts are escaped where they are written
-                interval_chart(
-                    [line.figure(metric_set.metric) for line in week.lines],
-                    labels,
-                    name=f"{title} by night",
-                    line=limit,
-                    line_name=limit_name,
-                )
-            ),
-        ),
-        Chart(
-            "Calibration",
-            f"Mean {metric_set.answers} against what was observed, in tenths of the pooled scores. "
-            "On the line, they are equal.",
-            Markup(  # noqa: S704 - as above
-                calibration_chart(
-                    _bins(week.last.figures),
-                    name="Calibration of the pooled scores",
-                    shares=metric_set.answers == "probability",
-                )
-            ),
-        ),
-        Chart(
-            "Drifted features",
-            f"Share of watched features that drifted; above {limits.drifted_share_limit:.0%} the verdict is fail.",
-            Markup(  # noqa: S704 - as above
-                bar_chart(
-                    shares,
-                    labels,
-                    name="Share of drifted features by night",
-                    format_value=lambda value: f"{value:.0%}",
-                    line=limits.drifted_share_limit,
-                    line_name="limit",
-                )
-            ),
-        ),
-        Chart(
-            "Volume",
-            "Rows scored each night.",
-            Markup(  # noqa: S704 - as above
-                bar_chart(
-                    [_value(line.figure("rows_scored")) for line in week.lines],
-                    labels,
-                    name="Rows scored by night",
-                    format_value=lambda value: f"{value:,.0f}",
-                )
-            ),
-        ),
+        _realised(week, use_case, labels),
+        _calibration(week, use_case),
+        _drift(week, use_case, labels),
+        _volume(week, labels),
     ]
+
+
+def _realised(week: Week, use_case: UseCase, labels: Sequence[str]) -> Chart:
+    metric_set, limits = metric_set_for(use_case), use_case.monitoring
+    limit, limit_name = (limits.auc_floor, "floor") if metric_set.higher_is_better else (limits.error_ceiling, "ceiling")
+    title = f"Realised {metric_set.title}"
+    text = f"Scores of {use_case.label.matures_after} nights before, 95 % intervals. The {limit_name} is {limit:g}."
+    values = [line.figure(metric_set.metric) for line in week.lines]
+    return _chart(title, text, interval_chart(values, labels, name=f"{title} by night", line=limit, line_name=limit_name))
+
+
+def _calibration(week: Week, use_case: UseCase) -> Chart:
+    answers = metric_set_for(use_case).answers
+    text = f"Mean {answers} against what was observed, in tenths of the pooled scores. On the line, they are equal."
+    name, bins = "Calibration of the pooled scores", _bins(week.last.figures)
+    return _chart("Calibration", text, calibration_chart(bins, name=name, shares=answers == "probability"))
+
+
+def _drift(week: Week, use_case: UseCase, labels: Sequence[str]) -> Chart:
+    limit = use_case.monitoring.drifted_share_limit
+    svg = bar_chart(
+        [_value(line.figure("drifted_share")) for line in week.lines],
+        labels,
+        name="Share of drifted features by night",
+        format_value=lambda value: f"{value:.0%}",
+        line=limit,
+        line_name="limit",
+    )
+    return _chart("Drifted features", f"Share of watched features that drifted; above {limit:.0%} the verdict is fail.", svg)
+
+
+def _volume(week: Week, labels: Sequence[str]) -> Chart:
+    counts = [_value(line.figure("rows_scored")) for line in week.lines]
+    svg = bar_chart(counts, labels, name="Rows scored by night", format_value=lambda value: f"{value:,.0f}")
+    return _chart("Volume", "Rows scored each night.", svg)
+
+
+def _chart(title: str, text: str, svg: str) -> Chart:
+    return Chart(title, text, Markup(svg))  # noqa: S704 - our own SVG, its texts are escaped where they are written
 
 
 def _value(item: Value | None) -> float | None:
