@@ -36,7 +36,6 @@ USED_BY_OTHERS = {
 
 # Found by vulture and on its way out.
 BEING_REMOVED = {
-    ("jobs/ingest.py", "_accepted"),
     ("nightloop/evidence/metrics.py", "auc_difference"),
     ("serving/model_snapshot.py", "aggregates_version"),
 }
