@@ -81,6 +81,17 @@ ROOMS = (
         ("tests/jobs/test_features.py", "tests/jobs/test_feature_checks.py", "tests/jobs/test_chunks.py"),
     ),
     Room("training set", ("nightloop/model/training_set.py",), ("tests/model/test_training_set.py",)),
+    Room(
+        "model",
+        (
+            "nightloop/model/calibration.py",
+            "nightloop/model/intercept_calibration.py",
+            "nightloop/model/tasks.py",
+            "nightloop/model/predictor.py",
+        ),
+        ("tests/model/test_calibration.py", "tests/model/test_tasks.py", "tests/model/test_predictor.py"),
+        0.8,
+    ),
     Room("champions", ("nightloop/model/champions.py",), ("tests/model/test_champions.py",)),
     Room("ledger", ("nightloop/ledger/*.py",), ("tests/ledger",)),
     Room("lake", ("nightloop/lake/*.py",), ("tests/lake",)),
