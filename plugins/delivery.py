@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import make_msgid
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from typing import TYPE_CHECKING, cast
 
 from plugins.alert_text import Alert, html, plain, slack_blocks
 
 if TYPE_CHECKING:
+    import smtplib
+
     from nightloop.definitions.use_case import Alerts, UseCase
 
 SECONDS = 15
-ATTACHMENT = "alert.txt"
-"""The alert in plain text, for a reader without HTML."""
 
 
 @dataclass(frozen=True)
@@ -58,28 +57,35 @@ def connection_exists(name: str) -> bool:
 
 
 def send_email(alert: Alert, alerts: Alerts) -> None:
-    """Send the alert to everybody named: as an HTML page, with its plain text attached.
+    """Send a message with a plain and an HTML body to everybody named.
 
-    The hook opens, secures and authenticates the session as the connection says, and tries again as often as it says.
+    The hook opens, secures and authenticates the session as the connection says. Its public ``send_email_smtp`` knows HTML
+    bodies only and would make the plain text an attachment, so the message goes through the session it opened.
     """
     from airflow.providers.smtp.hooks.smtp import SmtpHook
 
-    with SmtpHook(smtp_conn_id=alerts.smtp_connection) as hook, TemporaryDirectory() as folder:
+    with SmtpHook(smtp_conn_id=alerts.smtp_connection) as hook:
         sender = hook.from_email or hook.smtp_user
         if not sender:
             raise ValueError(
                 f'connection {alerts.smtp_connection} has no sender: add {{"from_email": "nightloop@…"}} to its extra.'
             )
-        attachment = Path(folder) / ATTACHMENT
-        attachment.write_text(plain(alert), encoding="utf-8")
-        hook.send_email_smtp(
-            to=alerts.email,
-            from_email=sender,
-            subject=alert.headline,
-            html_content=html(alert),
-            files=[str(attachment)],
-            custom_headers={"Message-ID": make_msgid(domain="nightloop"), "X-Nightloop-Alert": alert.key},
-        )
+        session = cast("smtplib.SMTP", hook._smtp_client)  # opened by entering the block
+        session.send_message(email_message(alert, sender, alerts.email))
+
+
+def email_message(alert: Alert, sender: str, recipients: list[str]) -> EmailMessage:
+    """Compose the message."""
+    message = EmailMessage()
+    message["Subject"] = alert.headline
+    message["From"] = sender
+    message["To"] = ", ".join(recipients)
+    message["Date"] = formatdate()
+    message["Message-ID"] = make_msgid(domain="nightloop")
+    message["X-Nightloop-Alert"] = alert.key
+    message.set_content(plain(alert))
+    message.add_alternative(html(alert), subtype="html")
+    return message
 
 
 def send_slack(alert: Alert, alerts: Alerts) -> None:

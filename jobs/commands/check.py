@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from jobs.commands.console import errors, output
+from jobs.console import errors, output
 from nightloop.contracts.mistakes import contract_mistakes
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.errors import DefinitionError, NightloopError, UnknownUseCase

@@ -9,8 +9,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from jobs.commands.console import ProgressBars, errors, print_error, print_published
 from jobs.commands.declarations import add_commands
+from jobs.console import ProgressBars, errors, print_error, print_published
 from jobs.stages import STAGES, Option, Stage, stage_named
 from nightloop import __version__
 from nightloop.errors import NightloopError

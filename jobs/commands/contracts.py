@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from jobs.commands.console import output
+from jobs.console import output
 from jobs.ingest import Intake, Judged
 from jobs.published import silent
 from nightloop.contracts import Rule

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from jobs.commands.console import errors, output
+from jobs.console import errors, output
 from nightloop.contracts import load_contract
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.errors import DefinitionError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from jobs.commands.console import output
+from jobs.console import output
 from nightloop.ledger import Ledger
 from nightloop.settings import load_settings
 

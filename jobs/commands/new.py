@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from jobs.commands.console import output
+from jobs.console import output
 from nightloop.drafting import Draft, DraftOptions, draft_use_case, save
 from nightloop.settings import load_settings
 

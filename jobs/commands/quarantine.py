@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from rich.table import Table
 from rich.text import Text
 
-from jobs.commands.console import output
+from jobs.console import output
 from nightloop.contracts.quarantine import record_digest
 from nightloop.definitions import load_use_case
 from nightloop.nights import Night, Nights, parse_nights

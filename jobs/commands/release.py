@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from jobs import release
-from jobs.commands.console import output, print_published
+from jobs.console import output, print_published
 from nightloop.definitions import load_use_case
 from nightloop.nights import parse_night
 from nightloop.settings import load_settings

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from jobs import sweep
-from jobs.commands.console import output
+from jobs.console import output
 from jobs.sweep import SweptUseCase
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.settings import load_settings

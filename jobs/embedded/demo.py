@@ -9,8 +9,8 @@ import argparse
 import time
 from pathlib import Path
 
-from jobs.commands import status
-from jobs.commands.console import errors, output
+from jobs import night_status
+from jobs.console import errors, output
 from jobs.embedded.demo_steps import NIGHTS, USE_CASE, start_demo, trainings
 from jobs.embedded.installation import Installation
 from jobs.embedded.smoke_test import ask_service
@@ -47,7 +47,7 @@ def run(_options: argparse.Namespace) -> int:
 
 def _print_summary(workspace: Workspace, use_case: UseCase, *, seconds: float) -> None:
     output.print()
-    output.print(status.table(status.collect(use_case, workspace, NIGHTS)))
+    output.print(night_status.table(night_status.collect(use_case, workspace, NIGHTS)))
     output.print()
     for page in sorted((workspace.reports / USE_CASE).rglob("*.html")):
         output.print(f"report: {_from_here(page)}", markup=False)

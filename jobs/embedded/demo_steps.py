@@ -9,8 +9,8 @@ from operator import not_
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from jobs.commands import status
-from jobs.commands.console import ProgressBars, errors, output
+from jobs import night_status
+from jobs.console import ProgressBars, errors, output
 from jobs.embedded.airflow_client import FINISHED, AirflowClient, DagRun
 from jobs.embedded.backfill import create_backfill
 from jobs.embedded.installation import Installation
@@ -26,7 +26,7 @@ from nightloop.workspace import Workspace
 USE_CASE = "flight_delay"
 HISTORY = Nights(date(2013, 1, 1), date(2013, 3, 31))
 NIGHTS = Nights(date(2013, 4, 1), date(2013, 4, 14))
-FAMILIES = ("ingest", "features", "score", "monitor", "train", "bootstrap", "report")
+FAMILIES = ("ingest", "features", "score", "monitor", "train", "bootstrap", "report", "keep_up")
 TRAININGS = 2
 """The first one, and the one that a decision or the calendar asks for."""
 PATIENCE_SECONDS = 1800.0
@@ -92,8 +92,8 @@ class Demo:
     def _active(self, family: str) -> list[DagRun]:
         return [run for run in self.airflow.runs(f"{USE_CASE}.{family}") if run.state not in FINISHED]
 
-    def _statuses(self) -> list[status.NightStatus]:
-        return status.collect(self.use_case, self.workspace, NIGHTS)
+    def _statuses(self) -> list[night_status.NightStatus]:
+        return night_status.collect(self.use_case, self.workspace, NIGHTS)
 
     def _nights_done(self, progress: ProgressBars) -> bool:
         statuses = self._statuses()

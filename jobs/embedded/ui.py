@@ -6,7 +6,7 @@ import argparse
 import signal
 import threading
 
-from jobs.commands.console import errors, output
+from jobs.console import errors, output
 from jobs.embedded.demo_steps import start_demo
 from jobs.embedded.installation import Installation
 from nightloop.engine.processes import Servers, end_cleanly_on_sigterm

@@ -25,12 +25,6 @@ def auc(label: Bools, probability: Floats, nights: Nights = None, *, group: str 
     return figure("auc", intervals.auc(label, probability), nights, len(label), group)
 
 
-def auc_difference(label: Bools, one: Floats, other: Floats, nights: Nights = None, *, name: str = "auc_difference") -> Figure:
-    """Return AUC(one) - AUC(other) on the same rows, with a paired interval."""
-    difference = intervals.auc(label, one).minus(intervals.auc(label, other))
-    return figure(name, difference, nights, len(label))
-
-
 def brier(label: Bools, probability: Floats, nights: Nights = None, *, group: str = "all") -> Figure:
     """Return the mean squared error of the probability (Brier 1950): 0 is certain and right, the base rate gives p(1-p)."""
     return figure("brier", intervals.mean((probability - label) ** 2), nights, len(label), group)

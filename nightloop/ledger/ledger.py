@@ -6,20 +6,19 @@ Writers take turns (SQLite's write lock, an advisory lock on PostgreSQL), so the
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from pathlib import Path, PurePath
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from nightloop.errors import StoreDamaged, UsageError
+from nightloop.errors import StoreDamaged
 from nightloop.ledger.digest_copy import DigestCopy, Line
+from nightloop.ledger.events import Event, as_row, digest_of, event_of, plain_payload
 from nightloop.ledger.store import LedgerStore, events_table
 from nightloop.nights import Night
 
@@ -35,33 +34,6 @@ COPIES = "ledger-digests"
 def wall_clock() -> datetime:
     """Return the present instant in UTC."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Event:
-    """One thing that happened, named in the past tense by ``kind``, for example ``champion_promoted``.
-
-    Attributes:
-        seq: 1, 2, 3, … over the whole ledger, without a gap.
-        recorded_at: instant (UTC) at which it was written down.
-        use_case: whose event it is.
-        night: the night it is about, if it is about one.
-        kind: what happened.
-        subject: what it happened to (a gate's name, a version, a stage), "" if nothing in particular.
-        payload: plain values that say more.
-        previous: digest of the event before; 64 zeros for the first.
-        digest: SHA-256 of all the above as canonical JSON, in hexadecimal.
-    """
-
-    seq: int
-    recorded_at: datetime
-    use_case: str
-    night: Night | None
-    kind: str
-    subject: str
-    payload: dict[str, Any]
-    previous: str
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -137,7 +109,7 @@ class Ledger:
         Raises:
             UsageError: the payload holds what JSON cannot (NaN, infinity, objects).
         """
-        plain = _plain(kind, payload or {})
+        plain = plain_payload(kind, payload or {})
         with self.exclusive():
             recorded = self.events(use_case, kind=kind, night=night, subject=subject) if once else []
             standing = [event for event in recorded if event.night == night]
@@ -188,7 +160,7 @@ class Ledger:
             for at, row in enumerate(connection.execute(sa.select(table).order_by(table.c.seq)), start=1):
                 if row.seq != at:
                     raise self._broken(at, f"is missing, the next is {row.seq}")
-                if row.previous != previous or row.digest != _digest(row._asdict()):
+                if row.previous != previous or row.digest != digest_of(row._asdict()):
                     raise self._broken(at, "is not what was recorded")
                 previous = row.digest
                 yield previous
@@ -228,15 +200,15 @@ class Ledger:
             last = connection.execute(sa.select(table.c.seq, table.c.digest).order_by(table.c.seq.desc()).limit(1)).first()
             seq, previous = (last.seq + 1, last.digest) if last else (1, FIRST)
             event = Event(seq, self._clock().astimezone(UTC), use_case, night, kind, subject, payload, previous, "")
-            row = _as_row(event)
-            digest = _digest(row)
+            row = as_row(event)
+            digest = digest_of(row)
             connection.execute(sa.insert(table).values({**row, "digest": digest}))
             self._transaction.lines.append((seq, digest))
             return replace(event, digest=digest)
 
     def _as_event(self, row: sa.Row[Any]) -> Event:
         try:
-            return _event_of(row)
+            return event_of(row)
         except ValueError as error:
             raise self._broken(row.seq, f"cannot be read ({error})") from error
 
@@ -247,55 +219,3 @@ class Ledger:
             do="Restore the ledger from its backup; what it says from there on is not proven. "
             f"Is this a backup, or a ledger begun anew? Then move HOME/{COPIES} aside first.",
         )
-
-
-def _as_row(event: Event) -> dict[str, Any]:
-    return {
-        "seq": event.seq,
-        "recorded_at": event.recorded_at.isoformat(timespec="microseconds"),
-        "use_case": event.use_case,
-        "night": None if event.night is None else str(event.night),
-        "kind": event.kind,
-        "subject": event.subject,
-        "payload": _json(event.payload),
-        "previous": event.previous,
-    }
-
-
-def _event_of(row: sa.Row[Any]) -> Event:
-    return Event(
-        seq=row.seq,
-        recorded_at=datetime.fromisoformat(row.recorded_at),
-        use_case=row.use_case,
-        night=None if row.night is None else Night.fromisoformat(row.night),
-        kind=row.kind,
-        subject=row.subject,
-        payload=json.loads(row.payload),
-        previous=row.previous,
-        digest=row.digest,
-    )
-
-
-def _digest(row: Mapping[str, Any]) -> str:
-    """Return the digest of an event from the very texts of its row: what they mean is not asked."""
-    return hashlib.sha256(_json({name: row[name] for name in row if name != "digest"}).encode()).hexdigest()
-
-
-def _plain(kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        plain: dict[str, Any] = json.loads(_json(dict(payload)))
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"the payload cannot be recorded ({error}).", where=f"event {kind}", do="Give plain values."
-        ) from error
-    return plain
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_text)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, date | PurePath):
-        return value.isoformat() if isinstance(value, date) else str(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value")

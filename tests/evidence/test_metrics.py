@@ -74,10 +74,10 @@ def test_the_paired_interval_holds_the_difference_and_is_narrower_than_the_unpai
     held, trials = 0, 300
     for seed in range(1, trials + 1):
         label, one, other, night = two(seed, 14)
-        difference = metrics.auc_difference(label, one, other, night)
-        held += difference.low <= truth <= difference.high
+        low, high = intervals.auc(label, one).minus(intervals.auc(label, other)).interval(night)
+        held += low <= truth <= high
         alone = metrics.auc(label, one, night)
-        assert difference.high - difference.low < alone.high - alone.low
+        assert high - low < alone.high - alone.low
     assert 0.91 <= held / trials <= 0.985
 
 

@@ -35,8 +35,6 @@ STILL = {
     "nightloop.ledger": "standing",
     "nightloop.sources.simulator": "found numbers own said told usual wanted",
 }  # fmt: skip
-STILL_TALL = {"nightloop/ledger/ledger.py"}
-STILL_IN_A_CIRCLE = [["jobs.commands", "jobs.embedded"]]
 
 
 def test_half_of_the_files_are_read_in_one_sitting() -> None:
@@ -44,7 +42,7 @@ def test_half_of_the_files_are_read_in_one_sitting() -> None:
 
 
 def test_no_file_is_much_over_two_hundred_and_fifty_lines() -> None:
-    assert {file.path: file.lines for file in HOUSE if file.lines > 280 and file.path not in STILL_TALL} == {}
+    assert {file.path: file.lines for file in HOUSE if file.lines > 280} == {}
 
 
 def test_functions_do_one_thing() -> None:
@@ -68,7 +66,7 @@ def test_no_two_files_know_one_another_in_a_circle() -> None:
 
 
 def test_no_two_rooms_know_one_another_in_a_circle() -> None:
-    assert [circle for circle in circles(room_graph(*PACKAGES)) if circle not in STILL_IN_A_CIRCLE] == []
+    assert circles(room_graph(*PACKAGES)) == []
 
 
 @pytest.mark.parametrize("file", LIBRARY, ids=lambda file: file.path)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from jobs import features, ingest
-from jobs.commands import status
+from jobs import features, ingest, night_status
 from nightloop.features.staleness import stale, touched
 from nightloop.nights import one, parse_nights
 from tests.fixtures_ingest import Shop, order
@@ -53,9 +52,9 @@ def test_a_restatement_names_the_nights_that_were_built_from_the_earlier_version
     assert found["features"] == [NIGHT]
     assert NIGHT + timedelta(days=1) in found["labels"]
     assert details["restated"]["touched"]["features"] == "2024-03-02"  # type: ignore[index]
-    (line,) = status.collect(shop.use_case, shop.workspace, one(NIGHT))
+    (line,) = night_status.collect(shop.use_case, shop.workspace, one(NIGHT))
     assert line.stale["features"].startswith("raw_orders of 2024-03-02 (version ")
-    assert "stale: features" in str(status._decision(line))
+    assert "stale: features" in str(night_status._decision(line))
     waiting = stale(shop.use_case, shop.workspace.lake)
     assert {night for night, tables in waiting.items() if "features" in tables} == {NIGHT}
     assert {night for night, tables in waiting.items() if "labels" in tables} == set(found["labels"])

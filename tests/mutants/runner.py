@@ -14,11 +14,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import coverage
 import pytest
@@ -41,6 +41,7 @@ WARM += ("pydantic_settings", "hypothesis", "scipy.special", "xgboost", "sklearn
 QUIET = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:random_order", "-W", "ignore", "--no-header", "--tb=no")
 OURS = ("nightloop", "jobs", "serving", "plugins", "dags", "tests")
 GENEROUS = 5.0  # how many times its usual time a test may take before the fault counts as an endless loop
+BROKEN = 97  # exit code of a child that never got to the tests
 PATIENCE = 60.0  # seconds beside that, for pytest itself to start
 
 
@@ -119,15 +120,7 @@ def measure(tests: Sequence[str], paths: Sequence[Path]) -> Coverage:
     seconds_file = data.with_suffix(".seconds")
     child = os.fork()
     if child == 0:
-        _silence()
-        measured = coverage.Coverage(data_file=str(data), include=[str(path) for path in paths], context="")
-        seconds: dict[str, float] = {}
-        measured.start()
-        code = pytest.main([*QUIET, *tests], plugins=[_Timed(seconds), _Contexts(measured)])
-        measured.stop()
-        measured.save()
-        seconds_file.write_text("\n".join(f"{value} {test}" for test, value in seconds.items()), encoding="utf-8")
-        os._exit(int(code))
+        _end_with(lambda: _record(tests, paths, data, seconds_file))
     _, status = os.waitpid(child, 0)
     try:
         if status:
@@ -136,6 +129,17 @@ def measure(tests: Sequence[str], paths: Sequence[Path]) -> Coverage:
     finally:
         data.unlink(missing_ok=True)
         seconds_file.unlink(missing_ok=True)
+
+
+def _record(tests: Sequence[str], paths: Sequence[Path], data: Path, seconds_file: Path) -> int:
+    measured = coverage.Coverage(data_file=str(data), include=[str(path) for path in paths], context="")
+    seconds: dict[str, float] = {}
+    measured.start()
+    code = pytest.main([*QUIET, *tests], plugins=[_Timed(seconds), _Contexts(measured)])
+    measured.stop()
+    measured.save()
+    seconds_file.write_text("\n".join(f"{value} {test}" for test, value in seconds.items()), encoding="utf-8")
+    return int(code)
 
 
 def _read(data: Path, seconds_file: Path) -> Coverage:
@@ -166,19 +170,23 @@ def is_noticed(path: Path, fault: Fault, seen: Coverage, *, budget: float) -> bo
     patience = PATIENCE + GENEROUS * sum(seen.seconds[test] for test in tests)
     child = os.fork()
     if child == 0:
-        _silence()
-        os.setsid()
-        os._exit(_run(path, fault, tests))
+        _end_with(lambda: _run(path, fault, tests))
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
-            return status != 0
+            return _noticed(os.waitstatus_to_exitcode(status))
         time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return True
+
+
+def _noticed(code: int) -> bool:
+    if code in (BROKEN, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise RuntimeError(f"the tests could not be run on a fault (exit code {code})")
+    return code != 0
 
 
 def _run(path: Path, fault: Fault, tests: Sequence[str]) -> int:
@@ -200,9 +208,20 @@ def _within(tests: Sequence[str], seconds: Mapping[str, float], budget: float) -
         yield test
 
 
+def _end_with(run: Callable[[], int]) -> NoReturn:
+    """Run in a child, and end it there whatever happens: a child that went on would go on with its parent's work."""
+    code = BROKEN
+    try:
+        os.setsid()
+        _silence()
+        code = run()
+    finally:
+        os._exit(code)
+
+
 def _silence() -> None:
     """Forget what the parent imported of ours, and print nothing."""
-    for name in [name for name in sys.modules if name.partition(".")[0] in OURS and not name.startswith("tests.mutants")]:
+    for name in [name for name in list(sys.modules) if name.partition(".")[0] in OURS and not name.startswith("tests.mutants")]:
         del sys.modules[name]
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):

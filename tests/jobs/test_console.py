@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 from rich.console import Console
 
-from jobs.commands import console, status
-from jobs.commands.console import ProgressBars, print_error
+from jobs import console, night_status
+from jobs.console import ProgressBars, print_error
 
 
 def terminal(width: int) -> Console:
@@ -50,12 +50,12 @@ def test_steps_side_by_side_have_a_bar_each(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("width", [80, 100, 200])
 def test_status_is_whole_on_a_narrow_terminal(width: int) -> None:
     there = terminal(width)
-    full = status.NightStatus(date(2013, 4, 14), 102_029, 1_234, 975, 100_975, 12, 0.703, "fail", "retrain", "aged", ())
-    thin = status.NightStatus(date(2013, 4, 15), 2_049, 0, 988, 988, 12, None, "not_enough_evidence", "keep", "", ())
-    bare = status.NightStatus(
+    full = night_status.NightStatus(date(2013, 4, 14), 102_029, 1_234, 975, 100_975, 12, 0.703, "fail", "retrain", "aged", ())
+    thin = night_status.NightStatus(date(2013, 4, 15), 2_049, 0, 988, 988, 12, None, "not_enough_evidence", "keep", "", ())
+    bare = night_status.NightStatus(
         date(2013, 4, 16), None, None, None, None, None, None, None, None, None, ("ingest", "features", "score")
     )
-    there.print(status.table([full, thin, bare]), soft_wrap=False)
+    there.print(night_status.table([full, thin, bare]), soft_wrap=False)
     text = shown(there)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     assert "…" not in text

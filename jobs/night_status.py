@@ -1,0 +1,149 @@
+"""What exists per night, collected from tables and ledger and laid out for a terminal; what is missing or stale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from rich.table import Table
+from rich.text import Text
+
+from nightloop.definitions.use_case import UseCase
+from nightloop.features.staleness import stale
+from nightloop.lake import NightState
+from nightloop.model import champions
+from nightloop.model.use_case_task import metric_set_for
+from nightloop.nights import Night, Nights
+from nightloop.workspace import Workspace
+
+STYLES = {"fail": "red", "retrain": "bold", "missing": "yellow", "stale": "yellow"}
+
+
+@dataclass(frozen=True)
+class NightStatus:
+    """One night, in the words of the loop. None: not there (yet)."""
+
+    night: Night
+    rows_in: int | None
+    quarantined: int | None
+    features: int | None
+    scored: int | None
+    champion_version: int | None
+    realised: float | None
+    drift_verdict: str | None
+    decision: str | None
+    reason: str | None
+    missing: tuple[str, ...]
+    stale: Mapping[str, str] = field(default_factory=dict)  # table -> which of its inputs changed since it was made
+
+
+def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = None) -> list[NightStatus]:
+    """Gather one line a night from the tables' logs, the decisions and the ledger."""
+    lake = workspace.lake
+    raw = {source: lake.states(f"{use_case.use_case}/raw_{source}") for source in use_case.sources}
+    tables = {kind: lake.states(f"{use_case.use_case}/{kind}") for kind in ("quarantine", "features", "scores", "decisions")}
+    published = sorted({night for states in (*raw.values(), *tables.values()) for night in states})
+    if not published and nights is None:
+        return []
+    decisions = _decisions(workspace, use_case)
+    realised = _realised(workspace, use_case)
+    outdated = stale(use_case, lake)
+    slices = [source for source, definition in use_case.sources.items() if not definition.is_snapshot]
+    statuses = []
+    for night in nights or Nights(published[0], published[-1]):
+        champion = champions.effective(workspace.ledger, use_case.use_case, night)
+        decision = decisions.get(night, {})
+        statuses.append(
+            NightStatus(
+                night=night,
+                rows_in=_sum([raw[source].get(night) for source in slices]),
+                quarantined=_rows(tables["quarantine"], night),
+                features=_rows(tables["features"], night),
+                scored=_rows(tables["scores"], night),
+                champion_version=champion.version if champion and night in tables["scores"] else None,
+                realised=realised.get(night),
+                drift_verdict=_text(decision.get("drift_verdict")),
+                decision=_text(decision.get("decision")),
+                reason=_text(decision.get("reason")),
+                missing=_missing(night, raw, tables, has_champion=champion is not None),
+                stale=outdated.get(night, {}),
+            )
+        )
+    return statuses
+
+
+def table(statuses: Sequence[NightStatus], metric: str = "AUC") -> Table:
+    """Lay the nights out for a terminal, 80 columns of it or more: only the last two columns may take a second line."""
+    rows = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    rows.add_column("night", no_wrap=True)
+    for heading in ("rows in", "quaran-\ntined", "scored", "cham-\npion", f"realised\n{metric}"):
+        rows.add_column(heading, justify="right", no_wrap=True)
+    rows.add_column("drift")
+    rows.add_column("decision")
+    for status in statuses:
+        rows.add_row(
+            str(status.night), _count(status.rows_in), _count(status.quarantined), _count(status.scored),
+            f"v{status.champion_version}" if status.champion_version else "-",
+            f"{status.realised:.3f}" if status.realised is not None else "-",
+            Text((status.drift_verdict or "-").replace("_", " "), style=STYLES.get(status.drift_verdict or "", "")),
+            _decision(status),
+        )  # fmt: skip
+    return rows
+
+
+def _decision(status: NightStatus) -> Text:
+    """The decision, which stages have yet to publish the night, and which of its tables were made from what has changed."""
+    parts = [Text(status.decision, style=STYLES.get(status.decision, ""))] if status.decision else []
+    for word, names in (("missing", status.missing), ("stale", tuple(status.stale))):
+        if names:
+            parts.append(Text(f"{word}: {', '.join(names)}", style=STYLES[word]))
+    return Text("; ").join(parts) if parts else Text("-")
+
+
+def _realised(workspace: Workspace, use_case: UseCase) -> dict[Night, float]:
+    """The task's metric of what was scored on each night: measured when its labels matured, some nights later."""
+    metrics = f"{use_case.use_case}/metrics"
+    if not workspace.lake.exists(metrics):
+        return {}
+    delay, metric = timedelta(days=use_case.label.matures_after), metric_set_for(use_case).metric
+    rows = workspace.lake.read(metrics, columns=["night", "group", "metric", "value"]).to_pylist()
+    return {row["night"] - delay: row["value"] for row in rows if row["group"] == "all" and row["metric"] == metric}
+
+
+def _decisions(workspace: Workspace, use_case: UseCase) -> dict[Night, Mapping[str, object]]:
+    decisions = f"{use_case.use_case}/decisions"
+    if not workspace.lake.exists(decisions):
+        return {}
+    return {row["night"]: row for row in workspace.lake.read(decisions).to_pylist()}
+
+
+def _missing(
+    night: Night,
+    raw: Mapping[str, Mapping[Night, NightState]],
+    tables: Mapping[str, Mapping[Night, NightState]],
+    *,
+    has_champion: bool,
+) -> tuple[str, ...]:
+    """Name the stages that have not published this night, though they could."""
+    stages = [("ingest", any(night not in states for states in raw.values())), ("features", night not in tables["features"])]
+    if has_champion:
+        stages += [("score", night not in tables["scores"]), ("monitor", night not in tables["decisions"])]
+    return tuple(stage for stage, absent in stages if absent)
+
+
+def _rows(states: Mapping[Night, NightState], night: Night) -> int | None:
+    return states[night].rows if night in states else None
+
+
+def _sum(states: Sequence[NightState | None]) -> int | None:
+    present = [state.rows for state in states if state is not None]
+    return sum(present) if present else None
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
