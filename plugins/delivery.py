@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from plugins.alert_text import Alert, html, plain, slack_blocks
 
@@ -70,7 +70,7 @@ def send_email(alert: Alert, alerts: Alerts) -> None:
             raise ValueError(
                 f'connection {alerts.smtp_connection} has no sender: add {{"from_email": "nightloop@…"}} to its extra.'
             )
-        session = cast("smtplib.SMTP", hook._smtp_client)  # opened by entering the block
+        session: smtplib.SMTP = hook._smtp_client  # opened by entering the block
         session.send_message(email_message(alert, sender, alerts.email))
 
 

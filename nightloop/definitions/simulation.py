@@ -35,7 +35,7 @@ COLUMNS: dict[SimulatedTable, tuple[str, ...]] = {
                  "recorded_at"),
 }
 # fmt: on
-NUMBERS = ("amount", "rate", "income_stated", "income", "amount_due", "amount_paid", "score", "external_debt")
+NUMERIC_COLUMNS = ("amount", "rate", "income_stated", "income", "amount_due", "amount_paid", "score", "external_debt")
 Weight = Literal["stress", "ability", "burden", "young", "self_employed", "online_electronics", "travel", "branch"]
 
 
@@ -114,7 +114,9 @@ class UnitError(InTable):
 
     @model_validator(mode="after")
     def _column_exists(self) -> UnitError:
-        check_is_one_of(self.column, tuple(name for name in COLUMNS[self.table] if name in NUMBERS), f"number in {self.table},")
+        check_is_one_of(
+            self.column, tuple(name for name in COLUMNS[self.table] if name in NUMERIC_COLUMNS), f"number in {self.table},"
+        )
         return self
 
 

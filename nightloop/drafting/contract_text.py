@@ -47,12 +47,12 @@ def _rules(fields: tuple[Field, ...], plan: Plan) -> Iterator[_Rule]:
     yield "expect_column_values_to_not_be_null", {"column": "event_at"}, "quarantine", "Each record says when it happened."
     for item in fields:
         if item.profile and item.name not in plan.key:
-            yield from _seen(item)
+            yield from _observed_rules(item)
     rows: dict[str, Value] = {"min_value": {"$PARAMETER": "rows_low"}, "max_value": {"$PARAMETER": "rows_high"}}
     yield "expect_table_row_count_to_be_between", rows, "warn", "0.3 x usual <= rows <= 3 x usual of the recent nights."
 
 
-def _seen(item: Field) -> Iterator[_Rule]:
+def _observed_rules(item: Field) -> Iterator[_Rule]:
     column = item.profile
     assert column is not None  # noqa: S101 - the caller looked
     share = column.missing / max(column.rows, 1)

@@ -71,16 +71,16 @@ def draft_use_case(name: str, source: str, options: DraftOptions, definitions: P
         )
     check_zone(options.time_zone)
     sample = read_sample(source, definitions)
-    made = plan(sample, options)
-    text = definition_text(name, source, sample.connector, made, proposals(made))
+    drafted = plan(sample, options)
+    text = definition_text(name, source, sample.connector, drafted, proposals(drafted))
     use_case = parse_use_case(text, f"feature_defs/{name}.yaml", name)
     contracts = {
-        made.entity: contract_text(made.entity, made.fields, made),
-        made.outcomes: contract_text(made.outcomes, made.outcome_fields, made),
+        drafted.entity: contract_text(drafted.entity, drafted.fields, drafted),
+        drafted.outcomes: contract_text(drafted.outcomes, drafted.outcome_fields, drafted),
     }
     _check(contracts, use_case)
-    read, refused = _tried(use_case, made, definitions)
-    return Draft(use_case, made, text, contracts, read, refused)
+    read, refused = _tried(use_case, drafted, definitions)
+    return Draft(use_case, drafted, text, contracts, read, refused)
 
 
 def check_zone(name: str) -> None:
@@ -106,11 +106,11 @@ def _check(contracts: Mapping[str, str], use_case: UseCase) -> None:
             load_contract(Path(folder), use_case.use_case, source, raw_schema(use_case.sources[source]).names)
 
 
-def _tried(use_case: UseCase, made: Plan, definitions: Path) -> tuple[int, int]:
+def _tried(use_case: UseCase, drafted: Plan, definitions: Path) -> tuple[int, int]:
     """Read the data as ingest will, and count the entity's records; a draft that cannot read its own sample is none."""
-    nights = Nights(made.first_night, made.last_night)
+    nights = Nights(drafted.first_night, drafted.last_night)
     with tempfile.TemporaryDirectory(prefix="nightloop-draft-") as cache:
-        reading = read_source(made.entity, use_case, nights, cache=Path(cache), definitions=definitions)
+        reading = read_source(drafted.entity, use_case, nights, cache=Path(cache), definitions=definitions)
         return (
             sum(arrival.rows.num_rows for arrival in reading.arrivals.values()),
             sum(len(arrival.refused) for arrival in reading.arrivals.values()),

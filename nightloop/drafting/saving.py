@@ -24,7 +24,7 @@ def save(files: Mapping[Path, str], *, force: bool) -> None:
             f"there already: {', '.join(str(path) for path in there)}.",
             do="Give --force to replace what is there, or choose another name.",
         )
-    made = [folder for path in files for folder in _missing(path.parent)]
+    created = [folder for path in files for folder in _missing(path.parent)]
     with tempfile.TemporaryDirectory(prefix="nightloop-draft-") as folder:
         before = {path: Path(shutil.copy2(path, Path(folder) / str(i))) for i, path in enumerate(there)}
         written: list[Path] = []
@@ -34,7 +34,7 @@ def save(files: Mapping[Path, str], *, force: bool) -> None:
                 written.append(path)
                 write_atomically(path, text)
         except OSError as error:
-            _undo(written, before, made)
+            _undo(written, before, created)
             raise SetupError(
                 f"the draft cannot be written ({error.strerror}); nothing is changed.",
                 where=str(error.filename or written[-1]),
@@ -43,16 +43,16 @@ def save(files: Mapping[Path, str], *, force: bool) -> None:
 
 
 def _missing(folder: Path) -> list[Path]:
-    """Return the folders that are to be made, deepest last."""
+    """Return the folders that are to be created, deepest last."""
     return [each for each in (*reversed(folder.parents), folder) if not each.exists()]
 
 
-def _undo(written: list[Path], before: Mapping[Path, Path], made: list[Path]) -> None:
+def _undo(written: list[Path], before: Mapping[Path, Path], created: list[Path]) -> None:
     for path in written:
         if path in before:
             shutil.copy2(before[path], path)
         else:
             path.unlink(missing_ok=True)
-    for folder in reversed(made):
+    for folder in reversed(created):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

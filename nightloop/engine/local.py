@@ -35,7 +35,7 @@ _SQL_TYPES = {
     pa.date32(): "DATE",
     pa.timestamp("us", "UTC"): "TIMESTAMP WITH TIME ZONE",
 }
-_KEPT = {"BOOLEAN", "VARCHAR", "DATE"}
+_UNCHANGED_TYPES = {"BOOLEAN", "VARCHAR", "DATE"}
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
 
 
@@ -150,7 +150,7 @@ def _typed(sql: str, schema: pa.Schema) -> str:
 
 
 def _lake_type(column: str, of: str) -> str:
-    if column == NIGHT.name or of in _KEPT:
+    if column == NIGHT.name or of in _UNCHANGED_TYPES:
         return "DATE" if column == NIGHT.name else of
     if of in _INTEGERS:
         return "BIGINT"

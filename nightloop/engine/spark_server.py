@@ -80,14 +80,14 @@ def find_java() -> Path:
     on_path = shutil.which("java")
     candidates = [Path(os.environ["JAVA_HOME"]) / "bin" / "java"] if os.environ.get("JAVA_HOME") else []
     candidates += [Path(on_path)] if on_path else []
-    found = []
+    rejected = []
     for java in candidates:
         version = _java_version(java)
         if version >= OLDEST_JAVA:
             return java.resolve().parent.parent
-        found.append(f"{java} is {f'Java {version}' if version else 'no Java that runs'}")
+        rejected.append(f"{java} is {f'Java {version}' if version else 'no Java that runs'}")
     raise SetupError(
-        f"Spark needs Java {OLDEST_JAVA} or newer ({'; '.join(found) or 'there is none on the PATH'}).",
+        f"Spark needs Java {OLDEST_JAVA} or newer ({'; '.join(rejected) or 'there is none on the PATH'}).",
         do="Install it (apt-get install openjdk-17-jre-headless) or name it in JAVA_HOME. Or set NIGHTLOOP_ENGINE=local.",
     )
 
@@ -97,8 +97,8 @@ def _java_version(java: Path) -> int:
         answer = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
     except OSError:
         return 0
-    numbers = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
-    return int(numbers[1]) if numbers and answer.returncode == 0 else 0
+    version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
+    return int(version[1]) if version and answer.returncode == 0 else 0
 
 
 def _require_free(port: int) -> None:

@@ -109,9 +109,9 @@ def student_quantile(share_below: float, degrees: int) -> float:
 def _sums(influence: Floats, nights: Nights) -> tuple[Floats, int]:
     if nights is None:
         return influence, len(influence)
-    found, place = np.unique(nights, return_inverse=True)
-    sums = np.bincount(place.reshape(-1), weights=influence, minlength=len(found))
-    return sums.astype(np.float64), len(found)
+    unique_nights, place = np.unique(nights, return_inverse=True)
+    sums = np.bincount(place.reshape(-1), weights=influence, minlength=len(unique_nights))
+    return sums.astype(np.float64), len(unique_nights)
 
 
 def _midranks(values: Floats) -> Floats:

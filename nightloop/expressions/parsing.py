@@ -121,7 +121,7 @@ class _Builder:
             except ValueError as error:
                 raise DefinitionError(f"{e.this.sql()} in '{self.text}' is no date.", do="Write date '2013-01-31'.") from error
         inner = self.node(e.this)
-        if target in _NUMBERS and inner.type == "boolean":
+        if target in _NUMERIC_TYPES and inner.type == "boolean":
             return self.typed("to_number", inner)
         raise DefinitionError(
             f"'{e.sql()}' in '{self.text}' is a cast from {inner.type}.",
@@ -141,4 +141,4 @@ class _Builder:
         return DefinitionError(f"'{e.sql(dialect='duckdb')}' in '{self.text}' is outside the subset of SQL.", do=do)
 
 
-_NUMBERS = (exp.DType.DECIMAL, exp.DType.INT, exp.DType.BIGINT, exp.DType.DOUBLE)
+_NUMERIC_TYPES = (exp.DType.DECIMAL, exp.DType.INT, exp.DType.BIGINT, exp.DType.DOUBLE)

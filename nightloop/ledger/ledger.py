@@ -112,8 +112,8 @@ class Ledger:
         plain = plain_payload(kind, payload or {})
         with self.exclusive():
             recorded = self.events(use_case, kind=kind, night=night, subject=subject) if once else []
-            standing = [event for event in recorded if event.night == night]
-            return standing[-1] if standing else self._append(kind, use_case, night, subject, plain)
+            of_night = [event for event in recorded if event.night == night]
+            return of_night[-1] if of_night else self._append(kind, use_case, night, subject, plain)
 
     def events(
         self,

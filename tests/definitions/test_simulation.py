@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from nightloop.definitions.simulation import CATEGORIES, COLUMNS, NUMBERS, Portfolio, SimulatorConnector
+from nightloop.definitions.simulation import CATEGORIES, COLUMNS, NUMERIC_COLUMNS, Portfolio, SimulatorConnector
 
 NIGHT = "2024-03-01"
 
@@ -134,7 +134,7 @@ def test_what_an_event_leaves_out_has_a_typical_size():
 @pytest.mark.parametrize("table", COLUMNS)
 def test_a_unit_error_may_strike_every_number_and_nothing_else(table):
     for column in COLUMNS[table]:
-        if column in NUMBERS:
+        if column in NUMERIC_COLUMNS:
             assert event(kind="unit_error", table=table, column=column)
         else:
             assert "there is no number" in refusal(event, kind="unit_error", table=table, column=column)

@@ -70,8 +70,8 @@ class Reports:
 
 def bureau(world: World, night: int) -> Iterator[pa.Table]:
     """Yield what a night brings: its own reports, then corrections and withdrawals of the nights before."""
-    own = Reports(world, night)
-    yield own.records(np.ones(len(own.ids), dtype=np.bool_), night)
+    reports = Reports(world, night)
+    yield reports.records(np.ones(len(reports.ids), dtype=np.bool_), night)
     for back in range(FIRST, LONGEST + 1):
         before = Reports(world, night - back)
         met = before.nights_later == back

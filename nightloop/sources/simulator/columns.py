@@ -16,20 +16,20 @@ from nightloop.sources.simulator.draws import Floats, Integers
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
-def numbered(prefix: str, numbers: Integers, digits: int) -> pa.Array:
+def numbered(prefix: str, ids: Integers, digits: int) -> pa.Array:
     """Return names such as C00000042."""
-    text = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), digits, "0")
+    text = pc.utf8_lpad(pa.array(ids).cast(pa.string()), digits, "0")
     return pc.binary_join_element_wise(pa.scalar(prefix), text, "")
 
 
-def customer_names(numbers: Integers) -> pa.Array:
+def customer_names(ids: Integers) -> pa.Array:
     """Return the customer_id of each number."""
-    return numbered("C", numbers, 8)
+    return numbered("C", ids, 8)
 
 
-def by_night(prefix: str, night: int, numbers: Integers) -> pa.Array:
+def by_night(prefix: str, night: int, ids: Integers) -> pa.Array:
     """Return names such as L20240105-000042."""
-    return numbered(f"{prefix}{date.fromordinal(night):%Y%m%d}-", numbers, 6)
+    return numbered(f"{prefix}{date.fromordinal(night):%Y%m%d}-", ids, 6)
 
 
 def category(names: Sequence[str], codes: Integers) -> pa.Array:

@@ -76,21 +76,21 @@ class Customers:
     def employment(self) -> Integers:
         """Positions in EMPLOYMENTS."""
         u = self.world.draws.uniform("employment", self.ids)
-        found = np.where(u < _SELF_EMPLOYED, 1, np.where((self.age < STUDIES_UNTIL) & (u < _STUDIES), 2, 0))
-        found = np.where(self.age >= RETIRES_AT, 3, found)
-        return np.where(self.out_of_work, _UNEMPLOYED, found)
+        status = np.where(u < _SELF_EMPLOYED, 1, np.where((self.age < STUDIES_UNTIL) & (u < _STUDIES), 2, 0))
+        status = np.where(self.age >= RETIRES_AT, 3, status)
+        return np.where(self.out_of_work, _UNEMPLOYED, status)
 
     @cached_property
     def out_of_work(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Whether a spell without work covers the night: it begins in some month, and lasts 60 to 120 nights."""
-        month, found = self.night // MONTH, np.zeros(len(self.ids), dtype=np.bool_)
+        month, out_of_work = self.night // MONTH, np.zeros(len(self.ids), dtype=np.bool_)
         for back in range(_SPELL_MONTHS + 1):
             word = self.world.draws.words("spell", self.ids, month - back)
             begins = share_of(word) < _SPELLS
             at = (month - back) * MONTH + (word & np.uint64(0xFF)).astype(np.int64) * MONTH // 256
             last = 60 + ((word >> np.uint64(8)) & np.uint64(7)).astype(np.int64) * 60 // 7
-            found |= begins & (at <= self.night) & (self.night < at + last)
-        return found & (self.age < RETIRES_AT)
+            out_of_work |= begins & (at <= self.night) & (self.night < at + last)
+        return out_of_work & (self.age < RETIRES_AT)
 
     @cached_property
     def stress(self) -> Floats:

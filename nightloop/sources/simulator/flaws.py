@@ -48,23 +48,29 @@ def _brought(world: World, table: SimulatedTable, night: int) -> Iterator[pa.Tab
         delayed = [event for event in late if event.night.toordinal() == night - back]
         repeated = [event for event in twice if event.night.toordinal() == night - back and event.after == back]
         if back == 0 or delayed or repeated:
-            own = records(world, table, night - back)
-            waits = _waits(world, own, delayed[0], night - back) if delayed else np.zeros(own.num_rows, dtype=np.int64)
-            arriving = own.filter(pa.array(waits == back))
+            rows_of_night = records(world, table, night - back)
+            waits = (
+                _waits(world, rows_of_night, delayed[0], night - back)
+                if delayed
+                else np.zeros(rows_of_night.num_rows, dtype=np.int64)
+            )
+            arriving = rows_of_night.filter(pa.array(waits == back))
             if back == 0 or delayed:
                 yield arriving if back == 0 else _landing_on(world, arriving, night)
-            yield from ((own if back == 0 else _landing_on(world, own, night)) for _ in repeated)
+            yield from ((rows_of_night if back == 0 else _landing_on(world, rows_of_night, night)) for _ in repeated)
 
 
-def _waits(world: World, own: pa.Table, event: LateDelivery, night: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _waits(
+    world: World, rows_of_night: pa.Table, event: LateDelivery, night: int
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return how many nights late each record of the night arrives; one that is revised later is in time.
 
     Its first version would arrive after the correction, and count as the newer one.
     """
-    word = world.draws.words(f"late {event.table}", night, np.arange(own.num_rows, dtype=np.int64))
+    word = world.draws.words(f"late {event.table}", night, np.arange(rows_of_night.num_rows, dtype=np.int64))
     late = share_of(word) < event.share
     if event.table == "card_transactions":
-        late &= never_revised(world, night, own.num_rows)
+        late &= never_revised(world, night, rows_of_night.num_rows)
     return np.where(late, 1 + (word % np.uint64(event.within)).astype(np.int64), 0)
 
 

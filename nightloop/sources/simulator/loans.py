@@ -26,8 +26,8 @@ LATER_MISS = 0.01  # chance of a miss at each later instalment
 
 def loans_of(world: World, night: int) -> int:
     """Return how many loans a night brings."""
-    usual = world.loans_a_night * WEEKDAYS[date.fromordinal(night).weekday()]
-    return max(int(usual * (1 + 0.03 * world.draws.normal("loans", night)[0])), 1)
+    expected = world.loans_a_night * WEEKDAYS[date.fromordinal(night).weekday()]
+    return max(int(expected * (1 + 0.03 * world.draws.normal("loans", night)[0])), 1)
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class Loans:
     @cached_property
     def amount(self) -> Floats:
         """Euros, in tens, 100 to 10,000."""
-        wanted = (
+        log_amount = (
             6.4 + 0.5 * self.world.draws.normal("amount", self.night, self.ids) + 0.3 * (np.log(self.customers.income) - 7.6)
         )
-        return np.clip(np.round(np.exp(wanted) * self.world.level("amount", self.night) / 10) * 10, 100, 10_000)
+        return np.clip(np.round(np.exp(log_amount) * self.world.level("amount", self.night) / 10) * 10, 100, 10_000)
 
     @cached_property
     def term(self) -> Integers:
@@ -96,7 +96,7 @@ class Loans:
     def probability(self) -> Floats:
         """True probability of default within 90 nights, given all that there is to know on the night."""
         who, weights = self.customers, self.world.weights(self.night)
-        said: dict[str, NDArray[np.float64] | NDArray[np.bool_]] = {
+        attributes: dict[str, NDArray[np.float64] | NDArray[np.bool_]] = {
             "stress": who.stress,
             "ability": who.ability,
             "burden": np.log(self.instalment / who.income) + 2.5,
@@ -106,7 +106,7 @@ class Loans:
             "travel": self.purpose == PURPOSES.index("travel"),
             "branch": self.channel == CHANNELS.index("branch"),
         }
-        odds = INTERCEPT + sum(weights[name] * said[name] for name in weights)
+        odds = INTERCEPT + sum(weights[name] * attributes[name] for name in weights)
         return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float64)
 
     @cached_property
@@ -116,8 +116,8 @@ class Loans:
         first = np.where(self.uniform("first or second") < AT_FIRST, 1, OBSERVED)
         u = np.maximum(self.uniform("later"), 2.0**-53)
         later = OBSERVED + 1 + np.floor(np.log(u) / np.log(1 - LATER_MISS)).astype(np.int64)
-        found = np.where(defaults, first, later)
-        return np.where(found <= self.term, found, NEVER)
+        missed_at = np.where(defaults, first, later)
+        return np.where(missed_at <= self.term, missed_at, NEVER)
 
     @cached_property
     def defaulted(self) -> Bools:
@@ -128,10 +128,10 @@ class Loans:
     def in_biased_group(self) -> Bools:
         """Whether the loan's customer belongs to the group that the declared bias is against."""
         bias = self.world.declared.bias
-        found = np.full(len(self.ids), bias is not None)
+        in_group = np.full(len(self.ids), bias is not None)
         for column, value in bias.group.items() if bias else ():
-            found &= getattr(self.customers, column) == CATEGORIES[column].index(value)
-        return found
+            in_group &= getattr(self.customers, column) == CATEGORIES[column].index(value)
+        return in_group
 
     @cached_property
     def recorded(self) -> Bools:

@@ -72,10 +72,10 @@ class Details:
     def category(self) -> Integers:
         """Positions in CATEGORIES; under stress more is drawn in cash and gambled."""
         strain = np.maximum(self.customers.stress, 0)
-        usual = np.array([0.36, 0.18, 0.12, 0.2, 0.04])
+        shares = np.array([0.36, 0.18, 0.12, 0.2, 0.04])
         shares = np.concatenate(
             [
-                np.broadcast_to(usual[:, None], (len(usual), len(strain))),
+                np.broadcast_to(shares[:, None], (len(shares), len(strain))),
                 [0.08 * (1 + 0.8 * strain), 0.02 * (1 + strain) ** 2],
             ]
         )
@@ -113,10 +113,10 @@ class Details:
 
 def card_transactions(world: World, night: int) -> Iterator[pa.Table]:
     """Yield what a night brings: its own payments, then late ones, corrections and reversals of the nights before."""
-    own = Payments(world, night)
-    prompt = own.of(own.fate >= LATE)
-    false = (own.fate >= LATE) & (own.fate < CORRECTED)
-    error = np.where(false[own.fate >= LATE], 0.5 + world.draws.uniform("error", night, prompt.ids), 1.0)
+    payments = Payments(world, night)
+    prompt = payments.of(payments.fate >= LATE)
+    false = (payments.fate >= LATE) & (payments.fate < CORRECTED)
+    error = np.where(false[payments.fate >= LATE], 0.5 + world.draws.uniform("error", night, prompt.ids), 1.0)
     yield prompt.records(night, amount=np.round(prompt.amount * error, 2))
     for back in range(1, LONGEST + 1):
         before = Payments(world, night - back)
@@ -133,6 +133,6 @@ def never_revised(world: World, night: int, rows: int) -> Bools:
     """Mark, among the night's records, its own payments that are neither corrected nor reversed later."""
     fate = Payments(world, night).fate
     prompt = fate[fate >= LATE]  # in the order in which the night's own payments come first
-    found = np.zeros(rows, dtype=np.bool_)
-    found[: len(prompt)] = prompt >= REVERSED
-    return found
+    reversed_rows = np.zeros(rows, dtype=np.bool_)
+    reversed_rows[: len(prompt)] = prompt >= REVERSED
+    return reversed_rows

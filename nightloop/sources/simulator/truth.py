@@ -40,7 +40,7 @@ def truth(use_case: str, world: World, nights: Nights) -> dict[str, Any]:
         "loans_a_night": world.loans_a_night,
         "customers": world.customers,
         "nights": [str(nights.first), str(nights.last)],
-        "events": [told(event) for event in declared.events],
+        "events": [facts_of(event) for event in declared.events],
         "bias": _bias(world, loans),
         "best_auc": _aucs(loans),
         "groups": _groups(loans),
@@ -48,14 +48,14 @@ def truth(use_case: str, world: World, nights: Nights) -> dict[str, Any]:
     }
 
 
-def told(event: Event) -> dict[str, Any]:
+def facts_of(event: Event) -> dict[str, Any]:
     """Return an event as declared, with the first and last night on which it shows, and where."""
     first, last = event.night, _last(event)
-    found = event.model_dump(mode="json", exclude_none=True)
-    found |= {"first": str(first), "last": str(last) if last else None, "seen_in": _seen_in(event)}
+    facts = event.model_dump(mode="json", exclude_none=True)
+    facts |= {"first": str(first), "last": str(last) if last else None, "seen_in": _seen_in(event)}
     if event.kind == "concept_drift":
-        found["labels_tell_from"] = str(first + timedelta(days=MATURES))
-    return found
+        facts["labels_tell_from"] = str(first + timedelta(days=MATURES))
+    return facts
 
 
 def _last(event: Event) -> Night | None:
@@ -125,11 +125,11 @@ def _bias(world: World, loans: Sequence[Loans]) -> dict[str, Any] | None:
 def _groups(loans: Sequence[Loans]) -> list[dict[str, Any]]:
     """Return true and recorded default rates of each sex and age group."""
     sex, age = (np.concatenate([getattr(item.customers, name) for item in loans]) for name in ("sex", "age_group"))
-    found = []
+    rates = []
     for i, name in enumerate(SEXES):
         for j, ages in enumerate(AGE_GROUPS):
-            found.append({"group": f"{name} {ages}"} | _rates(loans, (sex == i) & (age == j)))
-    return found
+            rates.append({"group": f"{name} {ages}"} | _rates(loans, (sex == i) & (age == j)))
+    return rates
 
 
 def _rates(loans: Sequence[Loans], of: Bools) -> dict[str, Any]:

@@ -62,22 +62,22 @@ class World:
     def level(self, driver: Driver, night: int | Integers) -> Floats:
         """Return how many times its usual level a driver stands at on each night."""
         nights = np.atleast_1d(np.asarray(night, dtype=np.int64))
-        found = np.ones(len(nights))
+        level = np.ones(len(nights))
         for event in self.declared.events:
             if isinstance(event, SlowDrift | SuddenDrift) and event.driver == driver and not event.mended:
                 ramp = event.nights if isinstance(event, SlowDrift) else 1
                 reached = np.clip((nights - event.night.toordinal() + 1) / ramp, 0, 1)
-                found *= 1 + (event.factor - 1) * reached
-        return found
+                level *= 1 + (event.factor - 1) * reached
+        return level
 
     def weights(self, night: int) -> dict[Weight, float]:
         """Return the weights of the log odds of default on a night."""
-        found = dict(WEIGHTS)
+        weights = dict(WEIGHTS)
         for event in self.declared.events:
             if isinstance(event, ConceptDrift) and not event.mended and night >= event.night.toordinal():
                 for name, change in event.weights.items():
-                    found[name] += change
-        return found
+                    weights[name] += change
+        return weights
 
     def gone(self, night: int) -> list[CategoryGone]:
         """Return the categories that are not delivered on a night."""
