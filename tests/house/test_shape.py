@@ -35,6 +35,11 @@ def test_no_file_is_much_over_two_hundred_and_fifty_lines() -> None:
     assert {file.path: file.lines for file in HOUSE if file.lines > 280} == {}
 
 
+def test_there_is_a_line_of_test_for_every_line_of_code() -> None:
+    tests = sum(file.lines for file in files("tests") if not file.path.startswith(("tests/benchmarks/", "tests/mutants/")))
+    assert tests >= sum(file.lines for file in HOUSE)
+
+
 def test_functions_do_one_thing() -> None:
     bodies = [lines for file in HOUSE for _, lines in functions(file.tree)]
     assert median(bodies) <= 8
