@@ -17,6 +17,9 @@ from nightloop.nights import Nights
 
 from .conftest import AS_OF, FIRST, Loans, definition
 
+# One training, told in order: each test stands on what the one before left in the registry.
+pytestmark = pytest.mark.random_order(disabled=True)
+
 
 def verdicts(loans: Loans) -> dict[str, str]:
     events = loans.workspace.ledger.events(loans.use_case.use_case, kind="gate_judged")

@@ -13,6 +13,9 @@ from nightloop.model import champions
 
 from .conftest import AS_OF, Loans, definition
 
+# One training, told in order: each test stands on what the one before left in the registry.
+pytestmark = pytest.mark.random_order(disabled=True)
+
 NAME = "accounts_late"
 
 

@@ -13,6 +13,9 @@ from nightloop.model.registry import CHALLENGER, CHAMPION, RegisteredVersion, Re
 from nightloop.settings import REPOSITORY, Settings, load_settings
 from tests.fixtures_models import NAMES, tiny_rows
 
+# One training, told in order: each test stands on what the one before left in the registry.
+pytestmark = pytest.mark.random_order(disabled=True)
+
 FACTS = {
     "params": {"max_depth": 3, "eta": 0.2},
     "metrics": {"auc": 0.7, "rate.50+ né/e": 0.1},
