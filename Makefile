@@ -1,12 +1,14 @@
 # make run    everything, once: set-up, the main job, a table of what happened
 # make ui     the same servers, kept up; prints their addresses
-# make test   all tests          PYTEST_OPTIONS="…" adds options      make lint    ruff, mypy, import-linter
+# make test   all tests, file by file on TEST_WORKERS=2 processes; PYTEST_OPTIONS="…" adds options
+# make lint   ruff, mypy, import-linter
 # make bench  benchmarks, written to docs/benchmarks.md
 # make mutants  faults put into the modules of our promises, the share noticed written to docs/mutants.md
 # make env    secrets for docker-compose.yml      make lock    renew the locked requirements
 # make clean  delete what runs have made (.nightloop)
 
 PYTHON_ENV := .venv/bin/python
+TEST_WORKERS ?= 2
 export PYTHONPATH := $(CURDIR)
 
 .PHONY: run ui test lint format mutants bench env lock clean setup setup-tests schema screenshots
@@ -18,7 +20,7 @@ ui: setup
 	@$(PYTHON_ENV) -m jobs ui
 
 test: setup-tests
-	@$(PYTHON_ENV) -m pytest -q $(PYTEST_OPTIONS)
+	@$(PYTHON_ENV) -m pytest -q --numprocesses $(TEST_WORKERS) --dist loadfile $(PYTEST_OPTIONS)
 
 lint: setup-tests
 	@.venv/bin/ruff check .

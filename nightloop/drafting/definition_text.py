@@ -138,9 +138,16 @@ def _gates(plan: Plan) -> Iterator[str]:
     errors = _rounded(plan.spread / 5) if plan.label.task == "regression" else 0.1
     fairness: dict[str, Value] = {"group": group, "metric": compared, "maximum": maximum}
     yield "gates:"
-    lead = -_rounded(plan.spread / 10)
-    performance: dict[str, Value] = {"metric": metric, "over_baseline": lead, "margin_to_champion": -lead, "minimum_rows": rows}
-    yield _line("performance", performance, "check: how far the lead may seem below zero on so few nights, and the rows", 2)
+    margin = _rounded(plan.spread / 10)
+    performance: dict[str, Value] = {
+        "metric": metric,
+        "over_baseline": -margin,
+        "margin_to_champion": margin,
+        "minimum_rows": rows,
+    }
+    yield _line(
+        "performance", performance, "check: how far below zero the improvement may seem on so few nights, and the rows", 2
+    )
     limits = {"maximum_error": errors, "maximum_bias": errors, "minimum_rows": rows}
     yield _line("calibration", limits, "check: how far the answers may be off", 2)
     yield _line("fairness", {**fairness, "minimum_group_rows": max(rows // 5, 10)}, why, 2)

@@ -99,7 +99,7 @@ def performance(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
         )
     if not _above(improvement.low, limits.over_baseline):
         problems.append(
-            f"its lead over the baseline, {_with_interval(improvement)}, may be no more than {limits.over_baseline}"
+            f"its improvement over the baseline, {_with_interval(improvement)}, may be no more than {limits.over_baseline}"
         )
     against_champion = _against_champion(evaluation, limits)
     figures += against_champion.figures
@@ -216,11 +216,15 @@ def _against_champion(evaluation: Evaluation, limits: PerformanceLimits) -> Verd
             gate, "not_enough_evidence", f"{reason}; {limits.minimum_rows} rows and {MINIMUM_NIGHTS} nights are needed"
         )
     champion = unseen.metric(f"champion_{task.metric}", unseen.champion)
-    lead = unseen.improvement(f"{task.metric}_over_champion", unseen.champion)
-    outcome: Outcome = "pass" if _above(lead.low, -limits.margin_to_champion) else "fail"
-    words = "its lead over the champion" if outcome == "pass" else "it may be worse than the champion by more than the margin:"
-    reason = f"{words} {_with_interval(lead)} (margin {limits.margin_to_champion})"
-    return Verdict(gate, outcome, reason, (champion, lead))
+    improvement = unseen.improvement(f"{task.metric}_over_champion", unseen.champion)
+    outcome: Outcome = "pass" if _above(improvement.low, -limits.margin_to_champion) else "fail"
+    words = (
+        "its improvement over the champion"
+        if outcome == "pass"
+        else "it may be worse than the champion by more than the margin:"
+    )
+    reason = f"{words} {_with_interval(improvement)} (margin {limits.margin_to_champion})"
+    return Verdict(gate, outcome, reason, (champion, improvement))
 
 
 def _nights(night: NDArray[Any]) -> int:

@@ -61,7 +61,7 @@ def test_without_a_champion_the_first_training_passes_and_says_so():
         ("leaked label", "too good to be true"),
         ("constant probability", "no better than a coin"),
         ("worse than the champion", "worse than the champion"),
-        ("no lead over the baseline", "lead over the baseline"),
+        ("no improvement over the baseline", "improvement over the baseline"),
         ("answers that are no numbers", "no probability"),
     ],
 )
@@ -74,7 +74,7 @@ def test_the_performance_gate_stops(fault, words):
         "leaked label": lambda: replace(seen, candidate=np.where(seen.label, 0.9, 0.1) + 0.05 * random.random(rows)),
         "constant probability": lambda: replace(seen, candidate=constant),
         "worse than the champion": lambda: replace(seen, candidate=seen.baseline, baseline=constant, champion=seen.candidate),
-        "no lead over the baseline": lambda: replace(seen, baseline=seen.candidate),
+        "no improvement over the baseline": lambda: replace(seen, baseline=seen.candidate),
         "answers that are no numbers": lambda: replace(seen, candidate=np.where(seen.label, np.nan, 0.2)),
     }[fault]()
     verdict = gates.performance(faulty, PERFORMANCE)

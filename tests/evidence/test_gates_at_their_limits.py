@@ -133,11 +133,11 @@ def test_a_candidate_within_every_limit_passes_every_gate() -> None:
     [
         # The lower end of the improvement over the baseline must lie above the limit: at it is not above.
         ({"over_baseline": (0.0101, 0.1)}, "pass", "over the baseline 0.030"),
-        ({"over_baseline": (0.01, 0.1)}, "fail", "lead over the baseline"),
+        ({"over_baseline": (0.01, 0.1)}, "fail", "improvement over the baseline"),
         ({"over_baseline": (0.0099, 0.1)}, "fail", "may be no more than 0.01"),
         ({"over_baseline": (None, None)}, "fail", "no interval"),
         # Of the improvement over the champion the lower end must lie above minus the margin.
-        ({"over_champion": (-0.0199, 0.1)}, "pass", "lead over the champion"),
+        ({"over_champion": (-0.0199, 0.1)}, "pass", "improvement over the champion"),
         ({"over_champion": (-0.02, 0.1)}, "fail", "worse than the champion by more than the margin"),
         ({"over_champion": (-0.0201, 0.1)}, "fail", "(margin 0.02)"),
         ({"over_champion": (None, None)}, "fail", "worse than the champion"),

@@ -117,7 +117,7 @@ FAULTS = {
     "labels that have nothing to do with it": (number, {"label": LABEL[SHUFFLED]}, "may be no better than none"),
     "an error too small to be true": (number, {"candidate": LABEL + 1e-3}, "look for a leak"),
     "a number worse than the champion": (number, {"champion": LABEL + 1.0}, "may be worse than the champion"),
-    "a number no better than the baseline": (number, {"baseline": PREDICTED}, "lead over the baseline"),
+    "a number no better than the baseline": (number, {"baseline": PREDICTED}, "improvement over the baseline"),
     "an answer that is no number": (number, {"candidate": np.where(PREDICTED > 35, np.nan, PREDICTED)}, "are no prediction"),
     "labels all alike": (number, {"label": np.full(SIZE, 12.0)}, "labels are 12"),
     "classes that have nothing to do with it": (classes, {"label": CAME[SHUFFLED]}, "may be no better than a coin"),

@@ -306,7 +306,7 @@ def test_a_candidate_compared_with_today_s_champion_is_promoted_after_it(trainin
     training.judge()
     assert training.promote()["promoted"]
     assert [champion.version for champion in champions.history(training.workspace.ledger, NAME)] == [2, VERSION]
-    assert "lead over the champion" in training.verdicts("performance")[-1].payload["reason"]
+    assert "improvement over the champion" in training.verdicts("performance")[-1].payload["reason"]
 
 
 def test_an_evaluation_of_another_candidate_is_no_evidence(training: Training) -> None:

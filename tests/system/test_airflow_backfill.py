@@ -22,7 +22,7 @@ from nightloop.nights import Nights
 from nightloop.settings import REPOSITORY, load_settings
 from tests.fixtures_airflow import RunningAirflow
 
-pytestmark = [pytest.mark.system, pytest.mark.slow]
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.random_order(disabled=True)]
 
 HISTORY = Nights(date(2013, 1, 1), date(2013, 2, 1))
 NIGHTS = Nights(date(2013, 2, 2), date(2013, 2, 3))
