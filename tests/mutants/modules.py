@@ -44,7 +44,7 @@ FEATURES = tuple(
 )
 """Those over tables in memory; the others build whole nights, on Spark too."""
 
-SERVING = ("loaded_models", "model_snapshot", "rows", "status", "metrics", "routes", "token_check")
+SERVING = ("loaded_models", "model_snapshot", "rows", "status", "metrics", "routes", "token_check", "start")
 """The tests of the service without a server."""
 
 ROOMS = (
