@@ -47,6 +47,7 @@ def _is_named(room: Room, path: Path, names: Sequence[str]) -> bool:
 def _room(room: Room, paths: Sequence[Path], options: argparse.Namespace) -> list[Tally]:
     tests = [test for test in room.tests if (REPOSITORY / test).exists()]
     print(f"{room.name}: running {' '.join(tests)}", flush=True)
+    runner.warm_up(room.warm)
     seen = runner.measure(tests, paths)
     tallies = []
     for path in paths:

@@ -17,6 +17,7 @@ class Room:
     tests: tuple[str, ...]
     least: float = 0.9
     without: tuple[str, ...] = ()
+    warm: tuple[str, ...] = ()  # libraries of these tests alone, imported once before the children fork
 
     def paths(self) -> list[Path]:
         """Return the files of the modules."""
@@ -46,6 +47,8 @@ FEATURES = tuple(
 
 SERVING = ("loaded_models", "model_snapshot", "rows", "status", "metrics", "routes", "token_check", "start")
 """The tests of the service without a server."""
+
+AIRFLOW = ("airflow.sdk", "airflow.api_fastapi.core_api.security", "airflow.providers.smtp.hooks.smtp")
 
 ROOMS = (
     Room("evidence", ("nightloop/evidence/*.py",), ("tests/evidence",)),
@@ -118,6 +121,7 @@ ROOMS = (
             "tests/contracts/test_data_docs.py",
         ),
         0.8,
+        warm=("great_expectations",),
     ),
     Room(
         "sources",
@@ -135,8 +139,15 @@ ROOMS = (
         ),
         0.8,
     ),
-    Room("serving", ("serving/*.py",), tuple(f"tests/serving/test_{name}.py" for name in SERVING), 0.8),
-    Room("plugins", ("plugins/*.py",), ("tests/plugins",), 0.8),
+    Room(
+        "serving",
+        ("serving/*.py",),
+        tuple(f"tests/serving/test_{name}.py" for name in SERVING),
+        0.8,
+        warm=("fastapi", "fastapi_offline", "uvicorn", "httpx", "prometheus_client", "orjson"),
+    ),
+    # Its conftest first: Airflow makes its home when it is imported.
+    Room("plugins", ("plugins/*.py",), ("tests/plugins",), 0.8, warm=("tests.plugins.conftest", *AIRFLOW)),
 )
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
