@@ -68,11 +68,15 @@ def test_one_group_or_none_has_no_difference(group: list[str], widest: tuple[str
     assert (found.widest, len(found.groups), found.difference.n) == (widest, min(rows, 1), rows)
 
 
-def test_a_group_without_a_row_of_the_kind_leaves_no_difference_and_asks_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("without", ["a", "b", "c", "ab", "abc"])
+def test_a_group_without_a_row_of_the_kind_leaves_no_difference_and_asks_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, without: str
+) -> None:
     monkeypatch.setattr(fairness, "_agree", lambda *_: pytest.fail("there is nothing to agree on"))
-    found = fairness.compare("true_positive_rate_difference", ~GROUP.astype(bool) & False, DECISION, group=GROUP)
-    assert math.isnan(found.difference.value)
-    assert all(item.n == 0 for item in found.groups)
+    label = LABEL & ~np.isin(GROUP, list(without))
+    found = fairness.compare("true_positive_rate_difference", label, DECISION, group=GROUP)
+    assert math.isnan(found.difference.value) and (found.difference.low, found.difference.high) == (None, None)
+    assert {item.group for item in found.groups if item.n == 0} == set(without)
 
 
 def test_means_by_group_by_hand() -> None:

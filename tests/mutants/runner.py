@@ -7,6 +7,7 @@ shown to the tests that run its line, the quickest first, until one of them fail
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import importlib.abc
 import importlib.util
@@ -38,7 +39,9 @@ WARM = (
     "deltalake",
 )
 WARM += ("pydantic_settings", "hypothesis", "scipy.special", "xgboost", "sklearn.linear_model", "yaml")
+WARM += ("httpx", "tenacity", "faker.contrib.pytest.plugin", "hydra.extra.pytest_plugin", "anyio.pytest_plugin")
 QUIET = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:random_order", "-W", "ignore", "--no-header", "--tb=no")
+QUIET += ("--assert=plain",)  # which assertion fails is not asked, and to rewrite them all is most of a child's time
 OURS = ("nightloop", "jobs", "serving", "plugins", "dags", "tests")
 GENEROUS = 5.0  # how many times its usual time a test may take before the fault counts as an endless loop
 BROKEN = 97  # exit code of a child that never got to the tests
@@ -220,9 +223,10 @@ def _end_with(run: Callable[[], int]) -> NoReturn:
 
 
 def _silence() -> None:
-    """Forget what the parent imported of ours, and print nothing."""
+    """Forget what the parent imported of ours, take the rest for granted, and print nothing."""
     for name in [name for name in list(sys.modules) if name.partition(".")[0] in OURS and not name.startswith("tests.mutants")]:
         del sys.modules[name]
+    gc.freeze()  # pytest collects garbage at its end, and none of this is
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nowhere, number)
