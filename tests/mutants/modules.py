@@ -45,7 +45,7 @@ FEATURES = tuple(
 )
 """Those over tables in memory; the others build whole nights, on Spark too."""
 
-SERVING = ("loaded_models", "model_snapshot", "rows", "status", "metrics", "routes", "token_check", "start")
+SERVING = ("loaded_models", "model_snapshot", "rows", "status", "metrics", "routes", "token_check", "start", "application")
 """The tests of the service without a server."""
 
 AIRFLOW = ("airflow.sdk", "airflow.api_fastapi.core_api.security", "airflow.providers.smtp.hooks.smtp")
