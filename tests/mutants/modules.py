@@ -136,6 +136,9 @@ ROOMS = (
             "tests/sources/test_evaluation.py",
             "tests/sources/test_reading_nights.py",
             "tests/sources/test_table_source.py",
+            "tests/sources/test_package.py",
+            "tests/sources/test_sql_session.py",
+            "tests/sources/test_sql_table.py",
         ),
         0.8,
     ),
@@ -200,5 +203,40 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "_SMALL = 24.0  # binary digits enough for a part of a date",
         "24.0 -> 25.0",
     ): "any bound between 14 and some hundreds needs no check",
+    (
+        "serving/model_snapshot.py",
+        "answered = zip(rows, zip(*values, strict=True), reasons_by_row, strict=True)",
+        "True -> False",
+    ): "each has one item a row",
+    (
+        "serving/model_snapshot.py",
+        "**dict(zip(columns, answer, strict=True)),",
+        "True -> False",
+    ): "an answer is one value of each column",
+    (
+        "serving/model_snapshot.py",
+        "rows = zip(predictions.reason.tolist(), values, predictions.effect.tolist(), strict=True)",
+        "True -> False",
+    ): "values are taken at the reasons' places, and effects have their shape",
+    (
+        "serving/model_snapshot.py",
+        "for index, value, effect in zip(*row, strict=True)",
+        "True -> False",
+    ): "values are taken at the reasons' places, and effects have their shape",
+    (
+        "serving/status.py",
+        "for name, text in zip(spec.features, spec.descriptions, strict=True)",
+        "True -> False",
+    ): "a bundle has a description of each feature",
+    (
+        "serving/__main__.py",
+        "listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)",
+        "1 -> 2",
+    ): "a switch: any number but 0 turns it on",
+    (
+        "serving/__main__.py",
+        "listener.listen(128)",
+        "128 -> 129",
+    ): "how many may wait to be accepted; the system rounds it anyway",
 }
 """(module, line without spaces around it, fault) -> why no test could notice: the program does the same with it."""
