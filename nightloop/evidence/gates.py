@@ -206,7 +206,7 @@ def _against_champion(evaluation: Evaluation, limits: PerformanceLimits) -> Verd
     gate, task = "performance", evaluation.metric_set
     if evaluation.champion is None:
         return Verdict(gate, "pass", "no champion yet to compare with")
-    answered = np.isfinite(evaluation.champion).reshape(len(evaluation.champion), -1).all(axis=1)
+    answered = np.atleast_2d(np.isfinite(evaluation.champion.T)).all(axis=0)  # a row of several classes: all of them
     unseen = evaluation.of(np.asarray(answered, dtype=np.bool_))
     assert unseen.champion is not None  # noqa: S101 - some rows of one that is there
     rows, nights = len(unseen.label), _nights(unseen.night)

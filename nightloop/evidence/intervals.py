@@ -59,7 +59,7 @@ class Estimate:
 def mean(values: Floats) -> Estimate:
     """Return the mean of values (n,)."""
     if not len(values):
-        return Estimate(math.nan, np.zeros(0))
+        return Estimate(math.nan, np.zeros(len(values)))
     centre = float(np.mean(values))
     return Estimate(centre, (values - centre) / len(values))
 
@@ -110,11 +110,11 @@ def _sums(influence: Floats, nights: Nights) -> tuple[Floats, int]:
     if nights is None:
         return influence, len(influence)
     unique_nights, place = np.unique(nights, return_inverse=True)
-    sums = np.bincount(place.reshape(-1), weights=influence, minlength=len(unique_nights))
+    sums = np.bincount(place, weights=influence, minlength=len(unique_nights))
     return sums.astype(np.float64), len(unique_nights)
 
 
 def _midranks(values: Floats) -> Floats:
     """Return ranks from 1; equal values share the mean of theirs."""
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(count) - (count - 1) / 2)[place.reshape(-1)]
+    return (np.cumsum(count) - (count - 1) / 2)[place]

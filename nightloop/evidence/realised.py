@@ -120,7 +120,7 @@ def performance_verdict(
 
 
 def _bounded(item: Figure, metric_set: MetricSet) -> Figure:
-    if item.low is None or item.high is None:
-        return item
     least, most = metric_set.bounds(item.metric)
-    return replace(item, low=max(least, item.low), high=min(most, item.high))
+    low = None if item.low is None else max(least, item.low)
+    high = None if item.high is None else min(most, item.high)
+    return replace(item, low=low, high=high)

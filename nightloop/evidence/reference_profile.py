@@ -92,7 +92,7 @@ class Profile:
         """
         if values.shape != (len(values), len(names)) or (nights is not None and len(nights) != len(values)):
             raise ValueError(f"{len(names)} names and the nights do not fit values of shape {values.shape}.")
-        groups = None if nights is None else np.unique(nights, return_inverse=True)[1].reshape(-1)
+        groups = None if nights is None else np.unique(nights, return_inverse=True)[1]
         features = tuple(_feature(name, values[:, i], groups) for i, name in enumerate(names))
         return cls(len(values), 0 if groups is None or not len(groups) else int(groups.max()) + 1, features)
 

@@ -165,4 +165,5 @@ def test_a_profile_read_back_is_the_same(values: np.ndarray, nights: int) -> Non
     for item in known.features:
         assert len(item.counts) == len(item.edges) + 2 and item.rows == len(values)
         assert len(item.edges) <= BINS
-        assert list(item.nightly_psi) == sorted(item.nightly_psi) and list(item.nightly_shift) == sorted(item.nightly_shift)
+        for stored in (item.nightly_psi, item.nightly_shift):
+            assert list(stored) == sorted(stored) == [round(value, 9) for value in stored], "ascending, of nine decimals"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nightloop.evidence import fairness, metrics
+from nightloop.evidence import fairness, intervals, metric_sets, metrics
 from nightloop.evidence.metric_sets import BINARY, Binary, Multiclass, Regression, metric_set_of
 from nightloop.evidence.realised import calibration_figures, group_figures, performance_verdict, realised_figures
 from nightloop.evidence.verdict import Figure, Outcome, Verdict
@@ -195,11 +195,13 @@ def test_what_a_figure_can_be_bounds_its_interval(metric_set: Any, metric: str, 
 
 
 def test_an_interval_is_cut_at_both_bounds_and_nowhere_else() -> None:
-    label = np.array([True, False] * 4)
-    wild = realised_figures(label, np.where(label, 0.99, 0.01), label, np.array([0, 0, 0, 0, 0, 0, 1, 1]))
-    brier = next(item for item in wild if item.metric == "brier")
-    auc = next(item for item in wild if item.metric == "auc")
-    assert brier.low is not None and brier.low >= 0.0 and auc.high == 1.0
+    label, nights = np.array([True] * 5 + [False] * 3), np.repeat([1, 2], 4)
+    probability = np.array([0.5, 0.5, 0.5, 0.504, 0.5, 0.5, 0.5, 0.5])
+    for given, ends in ((nights, {"base_rate": (0.0, 1.0), "selection_rate": (0.0, 1.0)}), (nights * 0, {})):
+        found = {item.metric: item for item in realised_figures(label, probability, label, given)}
+        for metric, values in {"base_rate": label, "selection_rate": label, "mean_probability": probability}.items():
+            uncut = intervals.mean(values.astype(float)).interval(given)
+            assert (found[metric].low, found[metric].high) == ends.get(metric, uncut)
 
 
 @pytest.mark.parametrize(
@@ -226,9 +228,18 @@ def test_a_prediction_that_is_none_is_marked(metric_set: Any, prediction: Any, i
     assert metric_set.is_invalid(np.array(prediction)).tolist() == invalid
 
 
+def test_probabilities_of_classes_may_miss_a_sum_of_one_by_a_rounding_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metric_sets, "SUM_ROUNDING", 2**-10)
+    off = np.array([0.0, 2**-10, -(2**-10), 2**-9, -(2**-9)])
+    assert CLASSES.is_invalid(np.column_stack([np.full(5, 0.5), 0.5 + off])).tolist() == [False] * 3 + [True] * 2
+
+
 @pytest.mark.parametrize(
     ("metric_set", "label", "constant"),
     [
+        (BINARY, [True], "true"),
+        (NUMBER, [2.5], "2.5"),
+        (CLASSES, [2], "c"),
         (BINARY, [True, True], "true"),
         (BINARY, [False, False], "false"),
         (BINARY, [True, False], None),
