@@ -1,6 +1,8 @@
+import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightloop.errors import StoreDamaged, UsageError
+from nightloop.model import bundle
 from nightloop.model.calibration import Calibration
-from nightloop.model.predictor import Predictor
+from nightloop.model.predictor import LARGEST, Predictor
 from nightloop.settings import REPOSITORY
 from tests.fixtures_models import NAMES, TINY_LINEAR, tiny_rows, tiny_trees
 
@@ -138,3 +141,55 @@ def test_a_platt_curve_gives_probabilities_that_rise_with_the_margin(margins, sl
 def test_a_curve_whose_points_do_not_match_is_refused():
     with pytest.raises(StoreDamaged, match="2 margins and 1 probabilities"):
         Calibration("isotonic", margins=(0.0, 1.0), probabilities=(0.5,))
+
+
+def test_the_largest_number_of_single_precision_is_still_taken(folder):
+    rows = np.zeros((2, 4))
+    rows[1, 1], rows[1, 2] = LARGEST, -LARGEST
+    assert np.isfinite(Predictor.load(folder).predict(rows).probability).all()
+
+
+def test_a_model_of_other_features_than_its_bundle_names_is_not_loaded(write_bundle, tmp_path):
+    folder = write_bundle(tmp_path / "bundle", model=TINY_LINEAR)
+    values = json.loads((folder / bundle.LINEAR).read_text())
+    three = {name: value[:3] if isinstance(value, list) else value for name, value in values.items()}
+    (folder / bundle.LINEAR).write_text(json.dumps(three))
+    with pytest.raises(StoreDamaged, match=r"the model takes 3 features, .* names 4") as refused:
+        Predictor.load(folder)
+    assert refused.value.where == str(tmp_path / "bundle")
+
+
+def test_a_linear_model_with_a_field_missing_is_not_loaded(write_bundle, tmp_path):
+    folder = write_bundle(tmp_path / "bundle", model=TINY_LINEAR)
+    (folder / bundle.LINEAR).write_text("{}")
+    with pytest.raises(StoreDamaged, match="a field is missing or wrong") as refused:
+        Predictor.load(folder)
+    assert refused.value.where == str(folder / bundle.LINEAR)
+
+
+def of_task(folder, **changed):
+    """The predictor of a bundle, as if its use case had declared something else."""
+    loaded = Predictor.load(folder)
+    return replace(loaded, spec=replace(loaded.spec, **changed))
+
+
+@pytest.mark.parametrize(("reasons", "rows"), [(0, 2), (1, 2), (3, 2), (3, 0)])
+def test_an_answer_has_as_many_reasons_as_are_declared(linear_bundle, reasons, rows):
+    found = of_task(linear_bundle, reasons=reasons).predict(tiny_rows(2)[:rows])
+    assert found.reason.shape == found.effect.shape == (rows, reasons if rows else 0)
+    assert (found.reason.dtype, found.effect.dtype) == (np.int64, np.float64)
+
+
+@pytest.mark.parametrize(
+    ("task", "classes", "shape", "columns"),
+    [
+        ("regression", (), (0,), ["prediction", "decision"]),
+        ("multiclass", ("a", "b", "c"), (0, 3), ["predicted_class", "probability", *(f"probability_{name}" for name in "abc")]),
+    ],
+)
+def test_no_rows_get_answers_in_the_form_of_the_task(linear_bundle, task, classes, shape, columns):
+    predictor = of_task(linear_bundle, task_name=task, classes=classes)
+    found = predictor.predict(np.empty((0, 4)))
+    assert found.prediction.shape == shape
+    assert found.reason.shape == found.effect.shape == (0, 0)
+    assert list(predictor.columns(found)) == columns

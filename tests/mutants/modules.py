@@ -136,6 +136,7 @@ ROOMS = (
             "tests/sources/test_evaluation.py",
             "tests/sources/test_reading_nights.py",
             "tests/sources/test_table_source.py",
+            "tests/sources/test_arrivals.py",
             "tests/sources/test_package.py",
             "tests/sources/test_sql_session.py",
             "tests/sources/test_sql_table.py",
