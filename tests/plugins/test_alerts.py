@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from datetime import date
 from types import SimpleNamespace
 
@@ -118,6 +120,16 @@ def test_a_mail_server_that_is_down_is_no_delivery(monkeypatch, use_case, ledger
     )
     assert "refused" in raise_alert(BROKEN, use_case, ledger)["email"]
     assert kinds(ledger) == ["alert_raised", "alert_undelivered"]
+
+
+def test_a_mail_connection_without_a_sender_is_no_delivery_and_the_missing_setting_is_named(
+    monkeypatch, inbox, use_case, ledger
+):
+    connection = json.loads(os.environ["AIRFLOW_CONN_NIGHTLOOP_SMTP"])
+    del connection["extra"]["from_email"]
+    monkeypatch.setenv("AIRFLOW_CONN_NIGHTLOOP_SMTP", json.dumps(connection))
+    assert 'connection nightloop_smtp has no sender: add {"from_email"' in raise_alert(BROKEN, use_case, ledger)["email"]
+    assert inbox.messages == []
 
 
 def test_where_no_connection_exists_the_log_and_the_ledger_say_so(use_case, ledger, caplog):

@@ -67,6 +67,36 @@ def test_the_address_shows_in_no_repr_and_is_masked_in_logs(monkeypatch: pytest.
     assert address.get_secret_value() not in str(redact(f"at {address.get_secret_value()}"))
 
 
+def test_the_password_and_the_address_are_both_masked_and_nothing_is_where_there_is_no_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr("airflow.sdk.log.mask_secret", masked.append)
+    airflow_has(monkeypatch, "nightloop_open", conn_type="postgres", host="db", schema="shop", login="u")
+    assert source_connection("open").get_secret_value() == "postgresql+psycopg2://u@db/shop"
+    assert masked == []
+    airflow_has(monkeypatch, "nightloop_shop", conn_type="postgres", host="db", schema="shop", login="u", password=ODD)
+    address = source_connection("shop").get_secret_value()
+    assert masked == [ODD, address]
+
+
+@pytest.mark.parametrize(
+    ("connection", "address"),
+    [
+        ({"conn_type": "postgresql", "host": "db"}, "postgresql+psycopg2://db"),
+        ({"conn_type": "oracle", "host": "db", "schema": "shop"}, "oracle://db/shop"),
+        ({"host": "db"}, "unknown://db"),
+        ({"conn_type": "sqlite", "schema": "/shop.db", "login": "u", "port": 1}, "sqlite:////shop.db"),
+        ({"conn_type": "sqlite", "host": "/a.db", "schema": "/b.db"}, "sqlite:////a.db"),
+    ],
+)
+def test_a_connection_is_written_with_what_its_kind_has(
+    monkeypatch: pytest.MonkeyPatch, connection: dict[str, object], address: str
+) -> None:
+    airflow_has(monkeypatch, "nightloop_shop", **connection)
+    assert source_connection("shop").get_secret_value() == address
+
+
 def test_a_task_hands_the_connections_to_the_stage(monkeypatch: pytest.MonkeyPatch, tmp_path, shop) -> None:
     from nightloop.sources import read_source
 
