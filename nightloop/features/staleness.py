@@ -79,10 +79,9 @@ class _Staleness:
         """Return the version that changed a night after version ``since``, if its content is another now."""
         commits = self._commits(table).get(night, [])
         before = [state for state in commits if state.version <= since]
-        if not commits or commits[-1].version <= since:
+        if not commits or (before and before[-1].content_digest == commits[-1].content_digest):
             return None
-        same = before and before[-1].content_digest == commits[-1].content_digest
-        return None if same else commits[-1].version
+        return commits[-1].version
 
     def _commits(self, table: str) -> dict[Night, list[NightState]]:
         if table not in self._read:

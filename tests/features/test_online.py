@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import numpy as np
@@ -260,6 +261,17 @@ def test_a_date_may_be_a_text(given):
 EAST = timezone(timedelta(hours=9))
 
 
+@pytest.fixture(params=["UTC", "Asia/Tokyo"])
+def local_zone(request, monkeypatch):
+    """The time zone of the machine."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("local_zone")
 @pytest.mark.parametrize(
     "given",
     [
@@ -273,7 +285,7 @@ EAST = timezone(timedelta(hours=9))
     ],
     ids=str,
 )
-def test_an_instant_counts_in_utc_whatever_its_offset(given):
+def test_an_instant_counts_in_utc_whatever_its_offset_and_the_zone_of_the_machine(given):
     feature = {"kind": "expression", "expression": "case when opened_at = closed_at then 1 else 0 end"}
     utc = at(ago(1), 23, 30)
     assert value(feature, {"opened_at": given, "closed_at": utc}) == 1.0

@@ -97,6 +97,7 @@ def test_a_restated_night_makes_stale_what_read_it_and_what_read_that() -> None:
 
 def test_the_same_content_again_makes_nothing_stale_and_there_and_back_neither() -> None:
     assert stale(UC, everything([*ORDERS, state(1, 12)])) == {}
+    assert stale(UC, everything([*ORDERS, state(1, 9, "read"), state(1, 12, "read")])) == {}
     assert stale(UC, everything([*ORDERS, state(1, 12, "other"), state(1, 13)])) == {}
     assert night(1) in stale(UC, everything([*ORDERS, state(1, 12), state(1, 13, "other")]))
 

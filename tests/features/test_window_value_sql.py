@@ -51,7 +51,9 @@ def test_a_function_of_the_numbers_of_a_window(function, amounts, value):
     assert one_value(window(function, "amount"), payments(*amounts)) == value
 
 
-@pytest.mark.parametrize("amounts", [(1.1, 2.2, 3.4), (-5.0, 12.25, 0.75), (1e6, 1e6 + 0.01, 1e6 - 0.5), (0.0, 0.01, 0.02)])
+@pytest.mark.parametrize(
+    "amounts", [(1.1, 2.2, 3.4), (-5.0, 12.25, 0.75), (1e6, 1e6 + 0.01, 1e6 - 0.5), (1e8, 3e8 + 0.25, 2e8), (0.0, 0.01, 0.02)]
+)
 def test_std_is_that_of_a_sample(amounts):
     assert one_value(window("std", "amount"), payments(*amounts)) == pytest.approx(statistics.stdev(amounts), rel=1e-9)
 

@@ -155,6 +155,16 @@ ROOMS = (
 )
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "nightloop/features/aggregate_sql.py",
+        'merged = ", ".join(f"max({identifier(name)}) as {identifier(name)}" for name in features)',
+        "SQL:max(->min(",
+    ): "a feature of a key comes from one query, and is null in those of the others",
+    (
+        "nightloop/features/online.py",
+        "return float(int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:CROSS_DIGITS], 16) % buckets)",
+        "False -> True",
+    ): "only a machine that forbids MD5 for security asks what it is for",
+    (
         "nightloop/features/feature_sql.py",
         "first = days_before(nights.first, outcome_nights(use_case) - 1)",
         "- -> +",
