@@ -159,7 +159,8 @@ _SHARE_OF: Mapping[Kind, Callable[[str, int], str]] = {
 
 AGGREGATE_OF: Mapping[Kind, Callable[[str], str]] = {
     **dict.fromkeys(("records", "hits", "values", "total"), lambda share: f"sum({share})"),
-    "squares": lambda share: f"sum(cast({share} as decimal(16,0)) * cast({share} as decimal(16,0)))",
+    # Of 19 digits, not of 16: DuckDB makes a product of factors that 64 bits hold one that 64 bits must hold.
+    "squares": lambda share: f"sum(cast({share} as decimal(19,0)) * cast({share} as decimal(19,0)))",
     "low": lambda share: f"min({share})",
     **dict.fromkeys(("high", "at", "last_at"), lambda share: f"max({share})"),
     "last": lambda share: f"struct_extract(max({share}), 'number')",

@@ -155,6 +155,11 @@ ROOMS = (
 )
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "nightloop/model/champions.py",
+        "pinned = [event.night for event in ledger.events(use_case, kind=PINNED) if event.night is not None]",
+        "filter taken away",
+    ): "a pin is always of a night; the filter tells the type checker",
+    (
         "nightloop/features/aggregate_sql.py",
         'merged = ", ".join(f"max({identifier(name)}) as {identifier(name)}" for name in features)',
         "SQL:max(->min(",
