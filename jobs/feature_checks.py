@@ -10,34 +10,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import ContractBroken, NotReady
-from nightloop.features.tiles import tiles_digest
-from nightloop.lake import Lake, Snapshot, filesystem
-from nightloop.nights import Night, Nights
+from nightloop.errors import ContractBroken
+from nightloop.lake import Snapshot, filesystem
+from nightloop.nights import Night
 
 if TYPE_CHECKING:
     from nightloop.workspace import Workspace
 
 OUTSIDE = "features_out_of_range"
-
-
-def check_tiles(use_case: UseCase, nights: Nights, lake: Lake) -> None:
-    """Check that published tiles are of today's definition: a window over tiles that lack a measure would be silently small.
-
-    Raises:
-        NotReady: names the nights and the command that makes them again.
-    """
-    table, digest = f"{use_case.use_case}/tiles", tiles_digest(use_case)
-    if not lake.exists(table):
-        return  # whoever reads the tiles reports those that are missing
-    states = lake.states(table)
-    outdated = [night for night in nights if night in states and states[night].summary.get("tiles") != digest]
-    if outdated:
-        raise NotReady(
-            f"tiles of {len(outdated)} nights ({outdated[0]} to {outdated[-1]}) have another definition than today's.",
-            where=table,
-            do=f"Run: python -m jobs features {use_case.use_case} {outdated[0]}..{outdated[-1]} --step tiles",
-        )
 
 
 def check_keys(use_case: UseCase, night: Night, files: Sequence[str], snapshots: Mapping[str, Snapshot]) -> None:

@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import pyarrow as pa
+
 from jobs.chunks import chunks
-from jobs.feature_checks import check_keys, check_tiles, record_out_of_range
+from jobs.feature_checks import check_keys, record_out_of_range
+from jobs.in_force import InForce, available, in_force
 from jobs.published import Progress, Published, silent
-from nightloop.definitions.loading import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import BadNight, UsageError
 from nightloop.features.feature_sql import build_sql
 from nightloop.features.tables import inputs, tables
-from nightloop.features.tiles import tiles_digest
 from nightloop.lake import Commit, NightState, Snapshot
+from nightloop.meaning.inputs import read_meanings
+from nightloop.meaning.reading import by_meaning
 from nightloop.nights import Night, Nights, parse_night
+from nightloop.sources import raw_schema
 from nightloop.workspace import Workspace
 
 STAGE = "features"
@@ -65,7 +69,8 @@ def run(
         )
     known_night = _known_night(nights, as_known_at, step)
     steps = (step,) if step else (AS_KNOWN_LATER if known_night else STEPS)
-    makers = (_Maker(use_case, table, nights, workspace, known_night) for table in steps)
+    made_by = available(in_force(use_case, nights, workspace), nights, workspace)
+    makers = (_Maker(made_by, table, nights, workspace, known_night) for table in steps)
     return [published for maker in makers for published in maker.make(progress)]
 
 
@@ -84,11 +89,15 @@ def _known_night(nights: Nights, as_known_at: str | Night | None, step: Step | N
 class _Maker:
     """Makes one table for some nights."""
 
-    use_case: UseCase
+    made_by: InForce
     table: Step
     nights: Nights
     workspace: Workspace
     as_known_at: Night | None
+
+    @property
+    def use_case(self) -> UseCase:
+        return self.made_by.use_case
 
     @property
     def name(self) -> str:
@@ -100,15 +109,21 @@ class _Maker:
 
     @cached_property
     def snapshots(self) -> dict[str, Snapshot]:
-        """The input tables by name, all their nights published; none when there can be no input at all."""
+        """The input tables by name, all their nights published by the same meanings; none when there can be no input at all."""
         nights_of = inputs(self.use_case, self.table, self.nights, self.as_known_at)
-        required = {name: nights for name, nights in nights_of.items() if nights is not None}
-        if len(required) < len(nights_of):
+        if None in nights_of.values():
             return {}
-        lake = self.workspace.lake
-        if tile_nights := required.get("tiles"):
-            check_tiles(self.use_case, tile_nights, lake)
-        return {name: lake.require(self._stored(name), nights) for name, nights in required.items()}
+        lake, required = self.workspace.lake, read_meanings(self.use_case, self.made_by.meanings, self.table)
+        return {
+            name: by_meaning(lake.require(self._stored(name), nights), required.get(name, {}), self._columns(name))
+            for name, nights in nights_of.items()
+            if nights is not None
+        }
+
+    def _columns(self, table: str) -> pa.Schema:
+        """Return the columns of an input table, as the definition has them."""
+        source = self.use_case.sources.get(table.removeprefix("raw_"))
+        return raw_schema(source) if source and table not in STEPS else tables(self.use_case)[table]
 
     def make(self, progress: Progress) -> Iterator[Published]:
         """Run one engine job for all nights and commit them together; in chunks where they would not fit in memory."""
@@ -146,7 +161,7 @@ class _Maker:
         return Commit(
             stage=STAGE,
             use_case=self.use_case.use_case,
-            definition_digest=definition_digest(self.use_case),
+            definition_digest=self.made_by.digest,
             inputs={snapshot.table: snapshot.version for snapshot in self.snapshots.values()},
-            summary={"tiles": tiles_digest(self.use_case)} if self.table == "tiles" else {},
+            meanings=self.made_by.of_table(self.table),
         )

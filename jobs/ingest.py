@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.in_force import InForce, declared, in_force
 from jobs.published import Progress, Published, silent
 from jobs.raw_tables import RawTables
 from nightloop.contracts import Contract, History, Judgement, Parameters, judge, load_contract, parameters_of
@@ -20,7 +21,7 @@ from nightloop.contracts.parameters import referred_values
 from nightloop.contracts.quarantine import SCHEMA, AcceptedRows, accepted_digests, counts, quarantine_rows
 from nightloop.contracts.suite import in_order
 from nightloop.definitions import UseCase
-from nightloop.errors import BadNight, ContractBroken, EmptyNight, command
+from nightloop.errors import BadNight, ContractBroken, DefinitionError, EmptyNight, SourceDamaged, command
 from nightloop.nights import Night, Nights, cutoff, one
 from nightloop.sources import Arrival, Reading, by_night, no_arrival, raw_schema, read_source
 from nightloop.workspace import Workspace
@@ -62,7 +63,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
         DefinitionError: a mistake in the use case or a suite.
     """
     _within(use_case, nights)
-    ingest = Intake(use_case, workspace)
+    ingest = Intake(in_force(use_case, nights, workspace), workspace)
     readers = ingest.readers(nights, progress)
     published: list[Published] = []
     for done, night in enumerate(nights):
@@ -87,15 +88,16 @@ def _within(use_case: UseCase, nights: Nights) -> None:
 class Intake:
     """Takes in nights of a use case: its contracts, and what its raw tables say of the nights before."""
 
-    use_case: UseCase
+    made_by: InForce
     workspace: Workspace
     contracts: dict[str, Contract] = field(default_factory=dict)
     history: dict[str, dict[Night, History]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings, lake = self.workspace.settings, self.workspace.lake
+        self.use_case = self.made_by.use_case
         self.cache = settings.home / "cache"
-        self.tables = RawTables(self.use_case, self.workspace, STAGE)
+        self.tables = RawTables(self.made_by, self.workspace, STAGE)
         columns = {name: raw_schema(source).names for name, source in self.use_case.sources.items()}
         for name in self.use_case.sources:
             self.contracts[name] = load_contract(settings.contracts, self.use_case.contracts_of, name, columns[name])
@@ -116,9 +118,20 @@ class Intake:
         return readers
 
     def _read(self, name: str, nights: Nights) -> Reading:
+        """Read a source; without the columns of older meanings where it no longer has what they are made from."""
+        try:
+            return self._read_as(self.use_case, name, nights)
+        except (DefinitionError, SourceDamaged):
+            source = self.use_case.sources[name]
+            if (today := declared(source)) == source:
+                raise
+            use_case = self.use_case.model_copy(update={"sources": {**self.use_case.sources, name: today}})
+            return self._read_as(use_case, name, nights)
+
+    def _read_as(self, use_case: UseCase, name: str, nights: Nights) -> Reading:
         return read_source(
             name,
-            self.use_case,
+            use_case,
             nights,
             cache=self.cache / "sources",
             definitions=self.workspace.settings.definitions,

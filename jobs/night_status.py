@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nightloop.definitions.use_case import UseCase
-from nightloop.features.staleness import stale
 from nightloop.lake import NightState
+from nightloop.meaning.staleness import stale
 from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.nights import Night, Nights

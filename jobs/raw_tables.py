@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from jobs.in_force import InForce
 from jobs.published import Published
 from nightloop.contracts.history_limits import Summary
-from nightloop.definitions import UseCase, definition_digest
-from nightloop.features.staleness import touched
+from nightloop.definitions import UseCase
 from nightloop.lake import Commit
 from nightloop.lake.digest import content_digest
 from nightloop.lake.missing import in_words
 from nightloop.lake.restatement import compare
+from nightloop.meaning.digests import ROWS
+from nightloop.meaning.staleness import touched
 from nightloop.nights import Night, one
 from nightloop.workspace import Workspace
 
@@ -25,9 +27,14 @@ RESTATED = "night_restated"
 class RawTables:
     """The tables that a stage fills with records: raw_<source> and quarantine."""
 
-    use_case: UseCase
+    made_by: InForce
     workspace: Workspace
     stage: str
+
+    @property
+    def use_case(self) -> UseCase:
+        """The use case, with the older columns that its champions need."""
+        return self.made_by.use_case
 
     def table(self, name: str) -> str:
         """Return the full name of a table of the use case."""
@@ -61,7 +68,9 @@ class RawTables:
         columns: Summary | None = None,
     ) -> Published:
         """Publish a night of a table in one commit."""
-        commit = Commit(self.stage, self.use_case.use_case, definition_digest(self.use_case), inputs or {}, columns or {})
+        held = {*rows.column_names, ROWS}
+        meanings = {column: digest for column, digest in self.made_by.of_table(name).items() if column in held}
+        commit = Commit(self.stage, self.use_case.use_case, self.made_by.digest, inputs or {}, columns or {}, meanings)
         state = self.workspace.lake.publish(self.table(name), night, rows, commit)
         return Published.of(self.use_case.use_case, self.table(name), state, details)
 

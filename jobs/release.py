@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.in_force import InForce, in_force
 from jobs.published import Published
 from jobs.raw_tables import RawTables
 from nightloop.contracts import Contract, History, Parameters, load_contract, parameters_of
@@ -60,7 +61,7 @@ def run(use_case: UseCase, night: Night, workspace: Workspace, request: ReleaseR
     if not request.reason.strip() or not request.by.strip():
         raise UsageError("a release has a reason and a name.", do="Give --reason and --by.")
     workspace.lake.require(f"{use_case.use_case}/quarantine", one(night))
-    release = _Release(use_case, night, workspace, request)
+    release = _Release(in_force(use_case, one(night), workspace), night, workspace, request)
     records = [row for row in release.quarantine().to_pylist() if row["record"] is not None and request.covers(row)]
     if not records:
         raise UsageError(
@@ -73,10 +74,11 @@ def run(use_case: UseCase, night: Night, workspace: Workspace, request: ReleaseR
 
 
 class _Release:
-    def __init__(self, use_case: UseCase, night: Night, workspace: Workspace, request: ReleaseRequest) -> None:
-        self.use_case, self.night, self.workspace, self.request = use_case, night, workspace, request
+    def __init__(self, made_by: InForce, night: Night, workspace: Workspace, request: ReleaseRequest) -> None:
+        self.use_case, self.night, self.workspace, self.request = made_by.use_case, night, workspace, request
+        use_case = self.use_case
         self.cache = workspace.settings.home / "cache" / "verdicts"
-        self.tables = RawTables(use_case, workspace, STAGE)
+        self.tables = RawTables(made_by, workspace, STAGE)
         columns = {name: raw_schema(source).names for name, source in use_case.sources.items()}
         folder = workspace.settings.contracts
         self.contracts = {name: load_contract(folder, use_case.contracts_of, name, columns[name]) for name in columns}

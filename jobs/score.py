@@ -19,9 +19,11 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.engine import Engine
 from nightloop.errors import ChampionMissing
 from nightloop.lake import Commit, Snapshot, filesystem
+from nightloop.meaning.reading import no_longer_made, stored_names
 from nightloop.model import bundle, champions
 from nightloop.model.champions import Champion
 from nightloop.model.scoring import check_features, check_task, score_schema
+from nightloop.model.spec import Spec
 from nightloop.model.use_case_task import task_for
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
@@ -89,9 +91,23 @@ def _check_columns(use_case: UseCase, nights: Nights, features: Snapshot, worksp
             continue
         spec = bundle.read_spec(_folder(use_case, champion, workspace))
         check_task(spec, task_for(use_case), champion.version)
+        renamed = _renamed(spec, night, features, champion.version)
         for path in features.files.get(night, ()):
             store, location = filesystem(path)
-            check_features(spec, pq.read_schema(location, filesystem=store), champion.version, str(night), where=path)
+            schema = pq.read_schema(location, filesystem=store)
+            check_features(spec, schema, champion.version, str(night), where=path, renamed=renamed)
+
+
+def _renamed(spec: Spec, night: Night, features: Snapshot, version: int) -> dict[str, str]:
+    """Return the features that the night holds under another name than the champion knows them by.
+
+    Raises:
+        OtherMeaning: the night does not hold them in the meaning that the champion was trained on.
+    """
+    renamed, absent = stored_names(features.meanings.get(night, {}), spec.feature_meanings)
+    if absent:
+        raise no_longer_made(features.table, version, night, absent)
+    return renamed
 
 
 def _left_out(nights: Nights, scored: Nights) -> dict[str, object]:
@@ -107,8 +123,10 @@ def _jobs(
     for night, champion in pinned.items():
         if champion.version not in bundles:
             bundles[champion.version] = _bundle(use_case, champion, workspace)
+        spec = bundle.read_spec(Path(bundles[champion.version]["bundle"]))
+        renamed = json.dumps(_renamed(spec, night, features, champion.version))
         for source, row_group in _row_groups(features.files.get(night, ())):
-            part = {"night": str(night), "source": source, "row_group": str(row_group)}
+            part = {"night": str(night), "source": source, "row_group": str(row_group), "columns": renamed}
             target = f"{folder}/{night}-{len(jobs)}.parquet"
             jobs.append({**bundles[champion.version], **part, "target": target})
     return jobs

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.published import Progress, Published, silent
-from jobs.train_gates import GATES, gate, promote
+from jobs.train_gates import GATES, gate, promote, record_not_comparable
 from jobs.training_state import baseline_path, candidate_version, champion_before, manifest_of, predictor_of
 from nightloop.atomic_file import write_atomically
 from nightloop.definitions import definition_digest
@@ -27,6 +27,7 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed, UsageError
 from nightloop.lake import Commit
 from nightloop.lake.digest import content_digest
+from nightloop.meaning.archive import archive
 from nightloop.model import candidate as candidates
 from nightloop.model import card, evaluation_table, training_set, training_snapshot
 from nightloop.model.champions import Champion
@@ -105,6 +106,7 @@ def assemble(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
         StoreUnavailable: the disk or DVC refuses.
     """
     progress("joining features and labels", 0, 2)
+    archive(workspace.lake, use_case)
     rows, versions = training_set.load(use_case, as_of, workspace.lake)
     slices = training_set.divide(use_case, rows)
     home = workspace.settings.home
@@ -235,7 +237,11 @@ def _evaluation(
     of_champion = None
     if champion is not None:
         rival = predictor_of(use_case, champion.version, champion.payload.get("bundle_digest"), workspace)
-        of_champion = evaluation_table.champion_predictions(rival, validation, task_for(use_case))
+        matrix = training_set.features_of(rival.spec, use_case, validation, workspace.lake)
+        of_champion = evaluation_table.champion_predictions(rival, validation, task_for(use_case), matrix)
+        if of_champion is None:
+            record_not_comparable(use_case, manifest.as_of, workspace, candidate=candidate.version, champion=champion.version)
+            champion = None
     return evaluation_table.as_table(
         validation,
         list(use_case.entity.key),

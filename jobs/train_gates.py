@@ -18,7 +18,7 @@ from nightloop.evidence import gates
 from nightloop.evidence.gates import GATES
 from nightloop.evidence.verdict import Figure, Verdict
 from nightloop.ledger import Event
-from nightloop.model import champions, evaluation_table, training_snapshot
+from nightloop.model import bundle, champions, evaluation_table, training_snapshot
 from nightloop.model.packaging import predict_in_clean_process
 from nightloop.model.registry import CHAMPION, RegisteredVersion
 from nightloop.model.use_case_task import metric_set_for, task_for
@@ -28,6 +28,7 @@ from nightloop.workspace import Workspace
 __all__ = ["GATES", "gate", "promote"]
 
 JUDGED, GRANTED, REFUSED = "gate_judged", "approval_granted", "approval_refused"
+NOT_COMPARABLE = "champion_not_comparable"
 SAMPLE = 500  # rows that the clean process answers: explaining a row costs more than answering it
 StepResult = dict[str, Any]  # what a step of the training tells the next one, as plain values
 
@@ -76,7 +77,10 @@ def promote(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: 
     with ledger.exclusive():
         promoted_versions = {champion.version for champion in champions.history(ledger, use_case.use_case)}
         verdicts = {} if candidate.version in promoted_versions else _passed_verdicts(use_case, as_of, workspace, candidate)
+        spec = bundle.read_spec(workspace.registry.fetch(use_case.use_case, candidate.version, candidate.bundle_digest))
         payload = {
+            "definition_digest": spec.training.definition_digest,
+            "meanings": {"features": spec.feature_meanings, "label": spec.label_meaning},
             "run_id": candidate.run_id,
             "training_key": candidate.training_key,
             "bundle_digest": candidate.bundle_digest,
@@ -127,9 +131,26 @@ def _outdated(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: 
     incumbent = champion_before(use_case, candidate.version, workspace)
     if compared_with == (incumbent.version if incumbent else None):
         return None
+    if (
+        compared_with is None
+        and incumbent
+        and _not_comparable(use_case, as_of, workspace, candidate.version, incumbent.version)
+    ):
+        return None
     compared = f"version {compared_with}" if compared_with is not None else "no champion"
     now = f"version {incumbent.version} is champion now" if incumbent else "there is none now"
     return f"it was judged against {compared}, but {now}: evaluate again, then judge again"
+
+
+def record_not_comparable(use_case: UseCase, as_of: Night, workspace: Workspace, *, candidate: int, champion: int) -> None:
+    """Record that a champion cannot answer today's features, or has another task: a candidate is judged without it."""
+    payload = {"version": candidate, "champion_version": champion}
+    workspace.ledger.record(NOT_COMPARABLE, use_case.use_case, night=as_of, subject=str(candidate), payload=payload, once=True)
+
+
+def _not_comparable(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: int, champion: int) -> bool:
+    events = workspace.ledger.events(use_case.use_case, kind=NOT_COMPARABLE, night=as_of, subject=str(candidate))
+    return any(event.payload["champion_version"] == champion for event in events)
 
 
 def _approved(use_case: UseCase, as_of: Night, workspace: Workspace, verdicts: list[Event]) -> bool:

@@ -3,6 +3,7 @@
     NightloopError
     ├── TryAgain                    the same call may succeed later
     │   ├── NotReady                an input night is not published yet
+    │   │   └── OtherMeaning        it is, but was made by another definition than the one asked for
     │   ├── EngineUnavailable       the Spark server does not answer
     │   ├── StoreUnavailable        lake, ledger or registry cannot be reached
     │   ├── SourceUnavailable       a source's database or object store does not answer
@@ -64,6 +65,10 @@ class NotReady(TryAgain):
     """An input night is not published yet."""
 
     exit_code = 76
+
+
+class OtherMeaning(NotReady):
+    """An input night is published, but some of its columns were made by another definition than the one asked for."""
 
 
 class EngineUnavailable(TryAgain):

@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from jobs.console import output
+from jobs.in_force import in_force
 from jobs.ingest import Intake, Judged
 from jobs.published import silent
 from nightloop.contracts import Rule
@@ -70,7 +71,7 @@ def build(use_case: UseCase, night: Night, workspace: Workspace) -> tuple[Path, 
     Raises:
         AssertionError: the fast path and Great Expectations differ: an error of ours.
     """
-    intake = Intake(use_case, workspace)
+    intake = Intake(in_force(use_case, one(night), workspace), workspace)
     judged = {item.source: item for item in intake.judge(night, intake.readers(one(night), silent))}
     publishable = {name: item.judgement.publishable for name, item in judged.items()}
     pages, rows, broken = {}, [], {}

@@ -116,19 +116,28 @@ class LocalEngine:
 
 def _view(database: duckdb.DuckDBPyConnection, name: str, snapshot: Snapshot) -> None:
     if is_s3(snapshot.root):
-        database.register(name, snapshot.dataset())
+        database.register(name, snapshot.read() if snapshot.renamed else snapshot.dataset())
         return
-    columns = {field.name: _sql_type(field.type) for field in snapshot.columns}
-    stored: set[str] = set()
-    source = ""
-    if snapshot.files:
-        files = ", ".join(_text(path) for path in snapshot.paths)
-        source = f"FROM read_parquet([{files}], hive_partitioning = true, hive_types = {{'night': DATE}}, union_by_name = true)"
-        stored = {row[0] for row in database.execute(f"DESCRIBE SELECT * {source}").fetchall()}
-    chosen = ", ".join(
-        f"CAST({_name(column) if column in stored else 'NULL'} AS {of}) AS {_name(column)}" for column, of in columns.items()
+    parts = [_part(database, snapshot, names, paths) for names, paths in snapshot.by_names()]
+    rows = " UNION ALL ".join(parts) or f"SELECT {_columns(snapshot, {}, set())} WHERE false"
+    database.execute(f"CREATE TEMP VIEW {_name(name)} AS {rows}")
+
+
+def _part(database: duckdb.DuckDBPyConnection, snapshot: Snapshot, names: Mapping[str, str], paths: Sequence[str]) -> str:
+    """Return a query over the files that hold the columns under these names."""
+    files = ", ".join(map(_text, paths))
+    source = f"FROM read_parquet([{files}], hive_partitioning = true, hive_types = {{'night': DATE}}, union_by_name = true)"
+    stored = {row[0] for row in database.execute(f"DESCRIBE SELECT * {source}").fetchall()}
+    return f"SELECT {_columns(snapshot, names, stored)} {source}"
+
+
+def _columns(snapshot: Snapshot, names: Mapping[str, str], stored: set[str]) -> str:
+    """Return the snapshot's columns in their types; one that the files do not hold is null."""
+    held = {field.name: names.get(field.name, field.name) for field in snapshot.columns}
+    values = {name: _name(of) if of in stored else "NULL" for name, of in held.items()}
+    return ", ".join(
+        f"CAST({values[field.name]} AS {_sql_type(field.type)}) AS {_name(field.name)}" for field in snapshot.columns
     )
-    database.execute(f"CREATE TEMP VIEW {_name(name)} AS SELECT {chosen} {source or 'WHERE false'}")
 
 
 def _in_lake_types(database: duckdb.DuckDBPyConnection, sql: str, *, needs_night: bool = False) -> str:

@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -118,9 +119,18 @@ def _view(session: SparkSession, name: str, snapshot: Snapshot) -> None:
         nulls = ", ".join(f"CAST(NULL AS {type_name(field.type)}) AS `{field.name}`" for field in snapshot.columns)
         session.sql(f"SELECT {nulls} WHERE false").createOrReplaceTempView(name)
         return
-    schema = ", ".join(f"`{field.name}` {type_name(field.type)}" for field in snapshot.columns)
-    reader = session.read.schema(schema).option("basePath", _address(snapshot.root))
-    reader.parquet(*map(_address, snapshot.paths)).createOrReplaceTempView(name)
+    parts = [_part(session, snapshot, names, paths) for names, paths in snapshot.by_names()]
+    reduce(lambda above, below: above.union(below), parts).createOrReplaceTempView(name)
+
+
+def _part(session: SparkSession, snapshot: Snapshot, names: Mapping[str, str], paths: Sequence[str]) -> DataFrame:
+    """Return the rows of the files that hold the columns under these names."""
+    types = {names.get(field.name, field.name): type_name(field.type) for field in snapshot.columns}
+    schema = ", ".join(f"`{name}` {of}" for name, of in types.items())
+    rows = session.read.schema(schema).option("basePath", _address(snapshot.root)).parquet(*map(_address, paths))
+    if not names:
+        return rows
+    return rows.selectExpr(*(f"`{names.get(field.name, field.name)}` AS `{field.name}`" for field in snapshot.columns))
 
 
 def _in_lake_types(session: SparkSession, sql: str) -> DataFrame:

@@ -16,7 +16,7 @@ from typing import Literal
 import pyarrow as pa
 
 from nightloop.definitions.features import RateFeature, RatioFeature, RecordFeature, WindowFeature
-from nightloop.definitions.use_case import Source, UseCase
+from nightloop.definitions.use_case import UseCase
 
 Kind = Literal["records", "hits", "values", "total", "squares", "low", "high", "at", "last_at", "last"]
 _TYPES: Mapping[Kind, pa.DataType] = {
@@ -130,16 +130,3 @@ def tile_schema(use_case: UseCase) -> pa.Schema:
     """Return the columns of the table tiles, without the night: the night the rows became known."""
     fixed = [("tile", pa.string()), ("event_night", pa.date32()), ("key", pa.string()), ("value", pa.string())]
     return pa.schema([*fixed, *((measure.column, measure.type) for measure in measures(use_case))])
-
-
-def tiles_digest(use_case: UseCase) -> str:
-    """Return the digest of all that the tiles depend on: tiles of another digest cannot be added to them."""
-    families = families_of(use_case)
-    columns = [[family.name, [measure.column for measure in family_measures]] for family, family_measures in families.items()]
-    sources = {name: _identity(use_case.sources[name]) for name in sorted({family.source for family in families})}
-    return hashlib.sha256(json.dumps([columns, sources, use_case.time_zone], sort_keys=True).encode()).hexdigest()
-
-
-def _identity(source: Source) -> object:
-    """Return what of a source's declaration its tiles depend on."""
-    return [source.types, source.key, source.revised_within]

@@ -21,6 +21,7 @@ class Commit:
     """Why a night is published: the stage, its definition, the versions of the tables it read, and a summary of the rows.
 
     ``summary`` is what later nights look at without reading the rows again: plain values that JSON can hold.
+    ``meanings`` is the digest of the definition that each column's values were made by.
     """
 
     stage: str
@@ -28,6 +29,7 @@ class Commit:
     definition_digest: str = ""
     inputs: Mapping[str, int] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class NightState:
     definition_digest: str
     inputs: Mapping[str, int]
     summary: Mapping[str, Any] = field(default_factory=dict)
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ def as_metadata(nights: Sequence[NightContent], commit: Commit) -> dict[str, str
     }
     if commit.summary:
         shared["summary"] = dict(commit.summary)
+    if commit.meanings:
+        shared["meanings"] = dict(commit.meanings)
     parts = [{"night": str(of.night), "rows": of.rows, "content_digest": of.content_digest} for of in nights]
     return {KEY: json.dumps({**shared, "nights": parts}, sort_keys=True)}
 
@@ -83,6 +88,7 @@ def as_states(metadata: str, version: int) -> list[NightState]:
             definition_digest=values["definition_digest"],
             inputs=values["inputs"],
             summary=values.get("summary", {}),
+            meanings=values.get("meanings", {}),
         )
         for part in values["nights"]
     ]

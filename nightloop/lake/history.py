@@ -7,7 +7,7 @@ of another table at the same place, is passed over. So the cost of a stage stays
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ class CommitCache:
             cached = json.loads(self.file.read_bytes())
             if cached["table"] != table_id:
                 return NOTHING
-            return cached["version"], tuple(_state(values) for values in cached["commits"])
+            meanings = cached["meanings"]
+            return cached["version"], tuple(_state(values, meanings) for values in cached["commits"])
         except FileNotFoundError:
             return NOTHING
         except (ValueError, KeyError, TypeError):  # damaged, or of another version of the code: the log tells all
@@ -45,7 +46,14 @@ class CommitCache:
 
     def write(self, table_id: str, version: int, states: Sequence[NightState]) -> None:
         """Keep what the commits up to a version said; of two writers, either wins: both are right."""
-        cached = {"table": table_id, "version": version, "commits": [_as_json(state) for state in states]}
+        # Years of nights have few meanings: each stands once.
+        place_of: dict[tuple[tuple[str, str], ...], int] = {}
+        commits = [
+            {**_as_json(state), "meanings": place_of.setdefault(tuple(sorted(state.meanings.items())), len(place_of))}
+            for state in states
+        ]
+        meanings = [dict(pairs) for pairs in place_of]
+        cached = {"table": table_id, "version": version, "meanings": meanings, "commits": commits}
         write_atomically(self.file, json.dumps(cached))
 
 
@@ -53,5 +61,5 @@ def _as_json(state: NightState) -> dict[str, Any]:
     return {**vars(state), "night": str(state.night), "inputs": dict(state.inputs), "summary": dict(state.summary)}
 
 
-def _state(values: dict[str, Any]) -> NightState:
-    return NightState(**{**values, "night": Night.fromisoformat(values["night"])})
+def _state(values: dict[str, Any], meanings: Sequence[Mapping[str, str]]) -> NightState:
+    return NightState(**{**values, "night": Night.fromisoformat(values["night"]), "meanings": meanings[values["meanings"]]})

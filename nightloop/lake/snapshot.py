@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -35,6 +35,8 @@ class Snapshot:
         root: folder (or s3 address) of the table; every file is at ``root/night=YYYY-MM-DD/…``.
         size: bytes of the files together, as the log tells them.
         is_newest: whether it was the newest version when it was opened; files of older ones are swept in time.
+        meanings: of each night, the digest by which each column was made; nothing where the commit recorded none.
+        renamed: of some nights, the columns that their files hold under another name: column -> name in the files.
     """
 
     table: str
@@ -44,6 +46,8 @@ class Snapshot:
     root: str
     size: int = 0
     is_newest: bool = True
+    meanings: Mapping[Night, Mapping[str, str]] = field(default_factory=dict)
+    renamed: Mapping[Night, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def columns(self) -> pa.Schema:
@@ -54,6 +58,17 @@ class Snapshot:
     def paths(self) -> list[str]:
         """Every file, nights in order."""
         return [path for night in sorted(self.files) for path in self.files[night]]
+
+    def stored_name(self, night: Night, column: str) -> str:
+        """Return the name under which the files of a night hold a column."""
+        return self.renamed.get(night, {}).get(column, column)
+
+    def by_names(self) -> list[tuple[dict[str, str], list[str]]]:
+        """Return the files in groups that hold the columns under the same names: (column -> name in the files, paths)."""
+        groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        for night, path in self._by_night():
+            groups.setdefault(tuple(sorted(self.renamed.get(night, {}).items())), []).append(path)
+        return [(dict(names), paths) for names, paths in groups.items()]
 
     def dataset(self) -> pads.Dataset:
         """Return the rows with their night, for pyarrow and all that read from it; works on folders and S3."""
@@ -75,7 +90,7 @@ class Snapshot:
         schema = self.columns if columns is None else pa.schema([self.columns.field(name) for name in columns])
         try:
             with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
-                parts = list(threads.map(lambda file: _part(file[0], file[1], schema), self._by_night()))
+                parts = list(threads.map(lambda file: self._part(file[0], file[1], schema), self._by_night()))
             return pa.concat_tables(parts) if parts else no_rows(schema)
         except (OSError, pa.ArrowInvalid) as error:
             self.check_files()
@@ -105,16 +120,21 @@ class Snapshot:
                     do=remedy,
                 ) from error
 
+    def _part(self, night: Night, path: str, schema: pa.Schema) -> pa.Table:
+        """Read a file's part of the wanted columns; one that it has not got is null."""
+        store, at = filesystem(path)
+        file = pq.ParquetFile(at, filesystem=store)
+        held = set(file.schema_arrow.names)
+        names = {name: self.stored_name(night, name) for name in schema.names}
+        stored = file.read(columns=sorted(held.intersection(names.values())))
+        rows = file.metadata.num_rows
+        columns = {
+            name: stored.column(of).cast(schema.field(name).type) for name, of in names.items() if of in stored.column_names
+        }
+        columns.setdefault(NIGHT.name, pa.repeat(pa.scalar(night, NIGHT.type), rows))
+        return pa.table(
+            [columns[field.name] if field.name in columns else pa.nulls(rows, field.type) for field in schema], schema
+        )
+
     def _by_night(self) -> Iterator[tuple[Night, str]]:
         return ((night, path) for night in sorted(self.files) for path in self.files[night])
-
-
-def _part(night: Night, path: str, schema: pa.Schema) -> pa.Table:
-    """Read a file's part of the wanted columns; one that it has not got is null."""
-    store, at = filesystem(path)
-    file = pq.ParquetFile(at, filesystem=store)
-    stored = file.read(columns=[name for name in schema.names if name in file.schema_arrow.names])
-    rows = file.metadata.num_rows
-    columns = {name: stored.column(name).cast(schema.field(name).type) for name in stored.column_names}
-    columns.setdefault(NIGHT.name, pa.repeat(pa.scalar(night, NIGHT.type), rows))
-    return pa.table([columns[field.name] if field.name in columns else pa.nulls(rows, field.type) for field in schema], schema)

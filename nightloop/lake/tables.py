@@ -213,7 +213,9 @@ class Lake:
                 files.setdefault(night, []).append(f"{self.folder(table)}/{add['path']}")
                 size += add["size_bytes"]
         by_night = {night: tuple(sorted(files[night])) for night in sorted(files)}
-        return Snapshot(table, delta.version(), self.log(table).schema_of(delta), by_night, self.folder(table), size)
+        meanings = {night: state.meanings for night, state in self.log(table).states(delta).items() if night in files}
+        schema = self.log(table).schema_of(delta)
+        return Snapshot(table, delta.version(), schema, by_night, self.folder(table), size, meanings=meanings)
 
     def _no_rows(self, table: str, schema: pa.Schema | None) -> pa.Table:
         if schema is not None:
@@ -231,7 +233,7 @@ class Lake:
 
 def _folders(store: pafs.FileSystem, at: str) -> list[str]:
     listing = store.get_file_info(pafs.FileSelector(at, allow_not_found=True))
-    return [info.path for info in listing if info.type == pafs.FileType.Directory]
+    return [info.path for info in listing if info.type == pafs.FileType.Directory and not info.base_name.startswith("_")]
 
 
 @dataclass(frozen=True)

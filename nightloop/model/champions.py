@@ -13,7 +13,7 @@ from typing import Any
 
 from nightloop.errors import ChampionMissing, command
 from nightloop.ledger import Event, Ledger
-from nightloop.nights import Night
+from nightloop.nights import Night, Nights
 
 PROMOTED = "champion_promoted"
 PINNED = "champion_pinned"
@@ -59,6 +59,19 @@ def effective(ledger: Ledger, use_case: str, night: Night) -> Champion | None:
     if pins:
         return next(champion for champion in champions if champion.version == pins[0].payload["version"])
     return next((champion for champion in reversed(champions) if champion.effective_from <= night), None)
+
+
+def of_nights(ledger: Ledger, use_case: str, nights: Nights) -> list[Champion]:
+    """Return the champions of some nights, each once, oldest promotion first: see ``effective``."""
+    promoted = history(ledger, use_case)
+    if not promoted:
+        return []
+    pinned = {event.night: event.payload["version"] for event in ledger.events(use_case, kind=PINNED)}
+    versions = set()
+    for night in nights:
+        latest = next((champion.version for champion in reversed(promoted) if champion.effective_from <= night), None)
+        versions.add(pinned.get(night, latest))
+    return [champion for champion in promoted if champion.version in versions]
 
 
 def pin(ledger: Ledger, use_case: str, night: Night) -> Champion:

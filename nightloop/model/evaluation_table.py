@@ -27,17 +27,21 @@ def table_name(use_case: UseCase) -> str:
     return f"{use_case.use_case}/evaluation"
 
 
-def champion_predictions(champion: Predictor, rows: TrainingSet, task: Task) -> Floats:
-    """Return the champion's predictions, (n,) or (n, c): NaN where it was fitted or calibrated, and where it cannot predict.
+def champion_predictions(champion: Predictor, rows: TrainingSet, task: Task, matrix: Floats | None) -> Floats | None:
+    """Return the champion's predictions, (n,) or (n, c): NaN where it was fitted or calibrated; None where it cannot predict.
 
-    The rows carry the features of today's definition; a champion that needs others, or has another task or other classes,
-    cannot answer them.
+    Args:
+        champion: the model.
+        rows: the rows to predict.
+        task: of today's definition; a champion of another task, or of other classes, cannot answer.
+        matrix: what the champion's features are in these rows, (n, k); None: they cannot be made any more.
     """
     spec = champion.spec
+    if matrix is None or spec.task.columns != task.columns:
+        return None
     predictions = np.full((len(rows.label), len(task.prediction_columns)), np.nan)
     fresh = rows.night > np.datetime64(spec.training.calibrate.last)
-    if spec.task.columns == task.columns and set(spec.features) <= set(rows.features) and fresh.any():
-        matrix = rows.matrix[:, [rows.features.index(name) for name in spec.features]]
+    if fresh.any():
         predictions[fresh] = champion.predict(matrix[fresh], reasons=False).prediction.reshape(-1, predictions.shape[1])
     return predictions[:, 0] if predictions.shape[1] == 1 else predictions
 

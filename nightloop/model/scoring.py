@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,28 +44,31 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
 
     Args:
         job: ``night``, ``source`` (features), ``row_group``, ``target`` (scores), ``bundle`` (folder), ``bundle_digest``,
-            ``model_version``, ``key`` (JSON list of the entity's key columns), ``reasons`` (how many the table has room for).
+            ``model_version``, ``key`` (JSON list of the entity's key columns), ``reasons`` (how many the table has room for),
+            ``columns`` (JSON object: features that the file holds under another name).
 
     Raises:
         DefinitionError: the file lacks a feature of the model.
     """
     predictor = _predictor(job["bundle"], job["bundle_digest"])
     key, reasons, version = json.loads(job["key"]), int(job["reasons"]), int(job["model_version"])
+    renamed = json.loads(job.get("columns", "{}"))
+    features = tuple(renamed.get(name, name) for name in predictor.spec.features)
     source_filesystem, source = filesystem(job["source"])
     target_filesystem, target = filesystem(job["target"])
     rows = 0
     with source_filesystem.open_input_file(source) as opened:
         file = pq.ParquetFile(opened)
-        check_features(predictor.spec, file.schema_arrow, version, job["night"], where=job["source"])
+        check_features(predictor.spec, file.schema_arrow, version, job["night"], where=job["source"], renamed=renamed)
         schema = score_schema(pa.schema([file.schema_arrow.field(name) for name in key]), reasons, predictor.spec.task)
-        columns = list(dict.fromkeys([*key, *predictor.spec.features]))
+        columns = list(dict.fromkeys([*key, *features]))
         batches = file.iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns)
         with (
             target_filesystem.open_output_stream(target) as stream,
             pq.ParquetWriter(stream, schema, compression="zstd") as writer,
         ):
             for batch in batches:
-                predictions = predictor.predict(_matrix(batch, predictor.spec.features), reasons=reasons > 0)
+                predictions = predictor.predict(_matrix(batch, features), reasons=reasons > 0)
                 writer.write_batch(_answers(batch.select(key), predictor, predictions, version, schema))
                 rows += batch.num_rows
     return {"night": job["night"], "file": job["target"], "rows": rows}
@@ -75,13 +79,15 @@ def _predictor(folder: str, digest: str) -> Predictor:  # noqa: ARG001 - a bundl
     return Predictor.load(folder)
 
 
-def check_features(spec: Spec, schema: pa.Schema, version: int, night: str, *, where: str) -> None:
+def check_features(
+    spec: Spec, schema: pa.Schema, version: int, night: str, *, where: str, renamed: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Check that a features file of the night has every column that the version needs.
 
     Raises:
         DefinitionError: names those it lacks.
     """
-    missing = [name for name in spec.features if name not in schema.names]
+    missing = [name for name in spec.features if renamed.get(name, name) not in schema.names]
     if missing:
         raise DefinitionError(
             f"version {version} of '{spec.use_case}' needs {', '.join(missing)}, which night {night} does not have.",

@@ -76,6 +76,8 @@ class Spec:
     training: Training
     task_name: str = "binary"
     classes: tuple[str, ...] = ()  # of a multiclass model, in order
+    meanings: tuple[str, ...] = ()  # one digest per feature: what it was trained on; none in bundles from before
+    label_meaning: str = ""
 
     @cached_property
     def task(self) -> Task:
@@ -85,7 +87,9 @@ class Spec:
     @classmethod
     def of(cls, use_case: UseCase, kind: str, calibration: Calibration, training: Training) -> Spec:
         """Take from the use case what the bundle repeats of it."""
-        features = use_case.features
+        from nightloop.meaning import meanings_of  # a packaged model reads a spec, and never makes one
+
+        features, meanings = use_case.features, meanings_of(use_case)
         return cls(
             use_case=use_case.use_case,
             kind=next(known for known in KINDS if known == kind),
@@ -99,7 +103,14 @@ class Spec:
             training=training,
             task_name=use_case.model.task,
             classes=use_case.model.classes,
+            meanings=tuple(meanings.features.values()),
+            label_meaning=meanings.label,
         )
+
+    @property
+    def feature_meanings(self) -> dict[str, str]:
+        """The digest that each feature of a night must have; nothing where the bundle does not say."""
+        return dict(zip(self.features, self.meanings, strict=True)) if self.meanings else {}
 
     def as_json(self) -> dict[str, object]:
         """Return plain values; ``from_json`` reads them back."""
@@ -117,6 +128,7 @@ class Spec:
             "group": self.group,
             "personal": list(self.personal),
             "training": self.training.as_json(),
+            "meanings": {"features": list(self.meanings), "label": self.label_meaning},
         }
 
     @classmethod
@@ -157,4 +169,6 @@ class Spec:
             training=Training.from_json(values["training"]),
             task_name=values.get("task", "binary"),
             classes=tuple(values.get("classes", ())),
+            meanings=tuple(values.get("meanings", {}).get("features", ())),
+            label_meaning=values.get("meanings", {}).get("label", ""),
         )

@@ -23,9 +23,13 @@ from numpy.typing import NDArray
 
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import StoreDamaged, TrainingRefused, command
+from nightloop.errors import OtherMeaning, StoreDamaged, TrainingRefused, command
 from nightloop.lake import Lake, Snapshot
 from nightloop.lake.digest import content_digest
+from nightloop.meaning import meanings_of
+from nightloop.meaning.digests import ROWS
+from nightloop.meaning.reading import by_meaning
+from nightloop.model.spec import Spec
 from nightloop.model.use_case_task import label_array, metric_set_for
 from nightloop.nights import Night, Nights
 
@@ -121,7 +125,14 @@ def _snapshots(use_case: UseCase, nights: Nights, as_of: Night, lake: Lake) -> d
         "features": nights,
         f"raw_{use_case.entity.source}": nights,
     }
-    return {table: lake.require(f"{use_case.use_case}/{table}", of_table) for table, of_table in needed.items()}
+    meanings = meanings_of(use_case)
+    required = {table: meanings.of_table(table, use_case) for table in needed}
+    read = (use_case.gates.fairness.group, *use_case.model.fit_where_known, *use_case.entity.key, ROWS)
+    required |= {table: {c: of[c] for c in read if c in of} for table, of in required.items() if table.startswith("raw_")}
+    return {
+        table: by_meaning(lake.require(f"{use_case.use_case}/{table}", of_table), required[table])
+        for table, of_table in needed.items()
+    }
 
 
 def _joined(use_case: UseCase, labels: pa.Table, features: Snapshot, entities: Snapshot) -> pa.Table:
@@ -161,6 +172,25 @@ def _check_joined(use_case: UseCase, labels: pa.Table, rows: pa.Table) -> None:
             where=f"{use_case.use_case}/labels, {use_case.use_case}/features",
             do=f"Publish them again from the same raw data: {command('features', use_case.use_case, 'FIRST..LAST')}",
         )
+
+
+def features_of(spec: Spec, use_case: UseCase, rows: TrainingSet, lake: Lake) -> Floats | None:
+    """Return the features (n, k) that another model was trained on, of these rows; None where a night cannot give them.
+
+    A model trained by an earlier definition is judged on what its features meant then.
+    """
+    today = dict(zip(use_case.features, meanings_of(use_case).features.values(), strict=True))
+    if all(name in rows.features and today[name] == spec.feature_meanings.get(name, today[name]) for name in spec.features):
+        return rows.matrix[:, [rows.features.index(name) for name in spec.features]]
+    nights = Nights(rows.table[SCORED][0].as_py(), rows.table[SCORED][-1].as_py())
+    key = [SCORED, *use_case.entity.key]
+    try:
+        snapshot = by_meaning(lake.require(f"{use_case.use_case}/features", nights), spec.feature_meanings)
+    except OtherMeaning:
+        return None
+    stored = snapshot.read(["night", *key[1:], *spec.features]).rename_columns([*key, *(f"_{name}" for name in spec.features)])
+    joined = rows.table.select(key).join(stored, key, join_type="left outer").sort_by([(name, "ascending") for name in key])
+    return np.column_stack([joined[f"_{name}"].to_numpy().astype(np.float64) for name in spec.features])
 
 
 def divide(use_case: UseCase, rows: TrainingSet) -> Slices:

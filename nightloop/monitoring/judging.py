@@ -18,6 +18,7 @@ from nightloop.evidence.drift import NightDrift, night_drift
 from nightloop.evidence.realised import performance_verdict, realised_figures
 from nightloop.evidence.reference_profile import Profile
 from nightloop.evidence.verdict import Figure, Verdict
+from nightloop.meaning.reading import by_meaning
 from nightloop.model import bundle, champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.monitoring import night_metrics
@@ -139,6 +140,7 @@ def _drift(use_case: UseCase, workspace: Workspace, champion: Champion, features
     folder = workspace.registry.fetch(use_case.use_case, champion.version, champion.payload.get("bundle_digest"))
     profile = Profile.from_json(bundle.reference_profile(folder))
     names = [feature.name for feature in profile.features]
+    features = by_meaning(features, bundle.read_spec(folder).feature_meanings)
     # Sums of floats depend on the order of the rows: the key gives it, not the files.
     rows = features.read([*use_case.entity.key, *names]).sort_by([(key, "ascending") for key in use_case.entity.key])
     values: Features = np.column_stack([rows[name].to_numpy().astype(np.float64) for name in names])

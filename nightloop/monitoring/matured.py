@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from nightloop.meaning import meanings_of
 from nightloop.model.use_case_task import label_array, task_for
 from nightloop.nights import Night, Nights, one
 
@@ -78,6 +79,7 @@ def read_matured(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) 
     Raises:
         NotReady: labels of a needed night are not published; the message says which command makes them.
     """
+    scored_nights = _of_todays_label(lake, use_case, scored_nights)
     if not scored_nights:
         return _as_arrays(use_case, _no_rows(use_case), (), 0, {})
     span, key = Nights(min(scored_nights), max(scored_nights)), ["night", *use_case.entity.key]
@@ -90,6 +92,18 @@ def read_matured(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) 
     ordered = joined.sort_by([(column, "ascending") for column in key])
     inputs = {labels.table: labels.version, scores.table: scores.version, **group_inputs}
     return _as_arrays(use_case, ordered, tuple(sorted(scored_nights)), rows.num_rows, inputs)
+
+
+def _of_todays_label(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) -> Sequence[Night]:
+    """Return the nights but those whose labels have another meaning than today's: answers to two questions have no mean."""
+    published, today = lake.states(f"{use_case.use_case}/labels"), meanings_of(use_case).label
+    known_on = timedelta(days=use_case.label.matures_after)
+    recorded = {
+        night: published[night + known_on].meanings.get("label", today)
+        for night in scored_nights
+        if night + known_on in published
+    }
+    return [night for night in scored_nights if recorded.get(night, today) == today]
 
 
 def _labels(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) -> Snapshot:

@@ -15,6 +15,7 @@ import numpy as np
 
 from nightloop.atomic_file import write_atomically
 from nightloop.evidence.drift import NightDrift
+from nightloop.meaning.reading import by_meaning
 from nightloop.model import bundle
 from nightloop.nights import Night, one
 
@@ -46,16 +47,16 @@ def write_drift_page(use_case: UseCase, night: Night, workspace: Workspace, cham
     bundle names one.
     """
     table = f"{use_case.use_case}/features"
-    training = bundle.read_spec(workspace.registry.fetch(use_case.use_case, champion.version)).training
+    spec = bundle.read_spec(workspace.registry.fetch(use_case.use_case, champion.version))
+    training, required = spec.training, spec.feature_meanings
     version = training.data_versions.get(table)
     names = [feature.name for feature in drift.features]
     seed = night.toordinal()
-    reference = _sample(
-        workspace.lake.snapshot(table, training.fit, version if isinstance(version, int) else None), names, seed
-    )
-    current = _sample(workspace.lake.snapshot(table, one(night)), names, seed)
+    reference = workspace.lake.snapshot(table, training.fit, version if isinstance(version, int) else None)
+    current = workspace.lake.snapshot(table, one(night))
+    before, now = (_sample(by_meaning(snapshot, required), names, seed) for snapshot in (reference, current))
     path = workspace.reports / use_case.use_case / str(night) / "drift.html"
-    page = _evidently(reference, current, use_case.monitoring.psi_limit)
+    page = _evidently(before, now, use_case.monitoring.psi_limit)
     return write_atomically(path, _with_banner(page, use_case, night, champion, drift))
 
 

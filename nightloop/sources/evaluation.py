@@ -19,6 +19,7 @@ from nightloop.definitions.use_case import Source
 from nightloop.definitions.yaml_lines import read_yaml
 from nightloop.errors import DefinitionError, NightloopError, SourceDamaged
 from nightloop.expressions.types import ColumnType
+from nightloop.meaning.carrying import is_carried
 from nightloop.sources.connector import Delivery
 from nightloop.sources.text_table import FLAW, OURS, ROW
 
@@ -139,6 +140,11 @@ def attempt(sql: str, kind: str) -> str:
     return f"try(struct_pack(v := CAST(({sql}\n) AS {kind})))"
 
 
+def leniently(sql: str, kind: str) -> str:
+    """Wrap the expression of an older meaning: where it fails it is null, for no record of today is set aside by it."""
+    return f"struct_pack(v := try(CAST(({sql}\n) AS {kind})))"
+
+
 def snapshot_statement(source: Source) -> str:
     """Return SQL for all records of ``text``: the declared columns and a failure flag for each."""
     tried, shown = _columns(source, skip=())
@@ -169,6 +175,9 @@ def nightly_statement(source: Source, time_zone: str, where: str) -> str:
 def _columns(source: Source, skip: tuple[str, ...]) -> tuple[str, str]:
     """Return the select lists that compute the columns, and that show each with its flag."""
     columns = {name: item for name, item in expressions(source).items() if name not in skip}
-    tried = "".join(f', {attempt(sql, kind)} AS "{TRIED}{name}"' for name, (sql, kind, _) in columns.items())
+    tried = "".join(
+        f', {(leniently if is_carried(name) else attempt)(sql, kind)} AS "{TRIED}{name}"'
+        for name, (sql, kind, _) in columns.items()
+    )
     shown = "".join(f', "{TRIED}{name}".v AS "{name}", "{TRIED}{name}" IS NULL AS "{FAILED}{name}"' for name in columns)
     return tried, shown

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import pyarrow as pa
 import pytest
 
@@ -18,7 +16,6 @@ from nightloop.features.tiles import (
     measures_of,
     over_records,
     tile_schema,
-    tiles_digest,
 )
 from tests.features.in_memory import rate, shop, window
 
@@ -148,34 +145,3 @@ def source_changed(use_case, name, **changes):
     return use_case.model_copy(
         update={"sources": {**use_case.sources, name: use_case.sources[name].model_copy(update=changes)}}
     )
-
-
-def test_the_digest_of_tiles_changes_with_all_that_they_depend_on():
-    use_case = shop({"n": window("count")})
-    payments = use_case.sources["payments"]
-    columns = {**payments.columns, "amount": payments.columns["amount"].model_copy(update={"type": "integer"})}
-    variants = [
-        use_case,
-        shop({"n": window("count", where="by_card")}),
-        shop({"n": window("count", by=["city"])}),
-        shop({"n": window("count"), "x": window("min", "amount")}),
-        shop({"n": window("count", source="orders")}),
-        shop({"n": window("count")}, revised={"payments": 3}),
-        shop({"n": window("count")}, time_zone="Asia/Tokyo"),
-        source_changed(use_case, "payments", key=["customer"]),
-        source_changed(use_case, "payments", columns=columns),
-    ]
-    for one, other in combinations(variants, 2):
-        assert tiles_digest(one) != tiles_digest(other)
-
-
-def test_the_digest_of_tiles_stays_with_what_they_do_not_depend_on():
-    use_case = shop({"n": window("count")})
-    same = [
-        shop({"count": window("count", nights=28, description="Another.", default=1.0)}),
-        shop({"n": window("count"), "basket": {"kind": "expression", "expression": "basket"}}),
-        shop({"n": window("count")}, matures_after=9, revised={"orders": 3}),
-        source_changed(use_case, "payments", description="Other words."),
-        source_changed(use_case, "customers", key=["score"]),
-    ]
-    assert {tiles_digest(each) for each in same} == {tiles_digest(use_case)}

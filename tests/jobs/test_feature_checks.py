@@ -1,4 +1,4 @@
-"""What must hold of a night's features: tiles of today's definition, a row for each record, values within their range."""
+"""What must hold of a night's features: a row for each record, values within their range."""
 
 from __future__ import annotations
 
@@ -11,58 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.feature_checks import OUTSIDE, check_keys, check_tiles, record_out_of_range
+from jobs.feature_checks import OUTSIDE, check_keys, record_out_of_range
 from nightloop.definitions import UseCase
-from nightloop.errors import ContractBroken, NotReady
-from nightloop.features.tiles import tiles_digest
-from nightloop.lake import Commit, Snapshot
-from nightloop.nights import Nights, one
+from nightloop.errors import ContractBroken
+from nightloop.lake import Snapshot
+from nightloop.nights import one
 from nightloop.workspace import Workspace
 from tests.features.in_memory import NIGHT, ago, shop, window
 
-# --- tiles of today's definition ---------------------------------------------------------------------------------------
-
 TODAY = shop({"n": window("count")})
-EARLIER = shop({"n": window("count", where="by_card")})
-RANGE = Nights(ago(3), NIGHT)
-
-
-def publish_tiles(workspace: Workspace, digests: dict[date, str | None]) -> None:
-    rows = pa.table({"tile": ["payments/customer"]})
-    for night, digest in digests.items():
-        summary = {} if digest is None else {"tiles": digest}
-        workspace.lake.publish("shop/tiles", night, rows, Commit("features", "shop", summary=summary))
-
-
-def test_tiles_of_todays_definition_pass(workspace: Workspace) -> None:
-    publish_tiles(workspace, dict.fromkeys(RANGE, tiles_digest(TODAY)))
-    check_tiles(TODAY, RANGE, workspace.lake)
-
-
-def test_tiles_that_are_not_there_are_for_others_to_report(workspace: Workspace) -> None:
-    check_tiles(TODAY, RANGE, workspace.lake)
-    publish_tiles(workspace, {ago(1): tiles_digest(TODAY)})
-    check_tiles(TODAY, RANGE, workspace.lake)
-
-
-@pytest.mark.parametrize("digest", [tiles_digest(EARLIER), None])
-def test_tiles_of_another_definition_are_named_with_the_command_that_makes_them_again(
-    workspace: Workspace, digest: str | None
-) -> None:
-    today = tiles_digest(TODAY)
-    publish_tiles(workspace, {ago(3): today, ago(2): digest, ago(1): today, NIGHT: digest})
-    with pytest.raises(NotReady, match=f"tiles of 2 nights \\({ago(2)} to {NIGHT}\\) have another definition") as refused:
-        check_tiles(TODAY, RANGE, workspace.lake)
-    assert f"features shop {ago(2)}..{NIGHT} --step tiles" in str(refused.value)
-    assert "shop/tiles" in str(refused.value)
-
-
-def test_only_the_nights_that_are_read_are_checked(workspace: Workspace) -> None:
-    publish_tiles(workspace, {ago(3): tiles_digest(EARLIER), NIGHT: tiles_digest(TODAY), ago(-1): tiles_digest(EARLIER)})
-    check_tiles(TODAY, Nights(ago(2), NIGHT), workspace.lake)
-    with pytest.raises(NotReady, match="tiles of 1 nights"):
-        check_tiles(TODAY, RANGE, workspace.lake)
-
 
 # --- a row for each record ---------------------------------------------------------------------------------------------
 

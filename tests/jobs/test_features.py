@@ -13,8 +13,8 @@ from jobs.features import STEPS
 from nightloop.definitions import UseCase
 from nightloop.definitions.loading import definition_digest
 from nightloop.errors import BadNight, ContractBroken, NotReady, UsageError
-from nightloop.features.tiles import tiles_digest
 from nightloop.lake import Commit
+from nightloop.meaning import meanings_of
 from nightloop.nights import Night, Nights, one
 from nightloop.workspace import Workspace
 from tests.features.in_memory import FIRST, raw, record, shop, window
@@ -122,7 +122,7 @@ def test_commits_name_stage_definition_and_the_versions_of_their_inputs(ready: W
         state = ready.lake.states(f"shop/{step}")[LAST]
         assert set(state.inputs) == {f"shop/{name}" for name in names}
         assert state.definition_digest == definition_digest(SHOP)
-        assert state.summary.get("tiles") == (tiles_digest(SHOP) if step == "tiles" else None)
+        assert state.meanings == meanings_of(SHOP).of_table(step, SHOP)
 
 
 def test_progress_is_reported_for_each_table_and_night(ready: Workspace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from jobs import features, ingest, night_status
-from nightloop.features.staleness import stale, touched
+from nightloop.meaning.staleness import stale, touched
 from nightloop.nights import one, parse_nights
 from tests.fixtures_ingest import Shop, order
 

@@ -124,7 +124,7 @@ def test_trouble_that_is_no_files_fault_is_the_stores(lake: Lake, monkeypatch: p
     def fails(*_: object) -> None:
         raise OSError("the network is down")
 
-    monkeypatch.setattr(module, "_part", fails)
+    monkeypatch.setattr(module.Snapshot, "_part", fails)
     with pytest.raises(StoreUnavailable, match=rf"{TABLE}: the lake cannot be reached \(the network is down\)"):
         snapshot.read()
 

@@ -10,9 +10,9 @@ from typing import cast
 import pytest
 
 from nightloop.definitions.use_case import UseCase
-from nightloop.features import staleness
-from nightloop.features.staleness import DOWNSTREAM, made_from, stale, touched
 from nightloop.lake import Lake, NightState
+from nightloop.meaning import staleness
+from nightloop.meaning.staleness import DOWNSTREAM, made_from, stale, touched
 from nightloop.nights import Night, Nights, one
 
 FIRST = date(2013, 1, 1)

@@ -1,0 +1,56 @@
+"""Every definition that a night was made by, held in the lake: old digests can be read without anybody's repository."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import ValidationError
+
+from nightloop.definitions import UseCase, definition_digest
+from nightloop.errors import StoreDamaged
+from nightloop.lake import Lake
+from nightloop.lake.documents import document_names, read_document, write_document
+
+
+def archive(lake: Lake, use_case: UseCase) -> str:
+    """Write the definition into the lake, once, and return its digest."""
+    digest = definition_digest(use_case)
+    content = json.dumps(use_case.model_dump(mode="json"), ensure_ascii=False, indent=1)
+    write_document(lake.root, use_case.use_case, _name(digest), content.encode())
+    return digest
+
+
+def archived(lake: Lake, use_case: str, digest: str) -> UseCase | None:
+    """Return the definition of a digest, or None where none was archived.
+
+    Raises:
+        StoreDamaged: it is not what was written.
+    """
+    content = read_document(lake.root, use_case, _name(digest))
+    if content is None:
+        return None
+    try:
+        definition = UseCase.model_validate_json(content)
+    except ValidationError as error:
+        raise StoreDamaged(
+            f"the definition {digest[:12]} cannot be read ({error.error_count()} mistakes).",
+            where=f"{lake.root}/{use_case}",
+            do="Restore the file, or build the nights again that it made.",
+        ) from error
+    if definition_digest(definition) != digest:
+        raise StoreDamaged(
+            f"the definition {digest[:12]} is not what was written.",
+            where=f"{lake.root}/{use_case}",
+            do="Restore the file, or build the nights again that it made.",
+        )
+    return definition
+
+
+def is_the_only(lake: Lake, use_case: UseCase) -> bool:
+    """Whether no other definition of the use case ever made a night of this lake."""
+    others = {name for name in document_names(lake.root, use_case.use_case) if name.startswith("definition-")}
+    return others <= {_name(definition_digest(use_case))}
+
+
+def _name(digest: str) -> str:
+    return f"definition-{digest}.json"
