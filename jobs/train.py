@@ -20,7 +20,14 @@ import pyarrow as pa
 
 from jobs.published import Progress, Published, silent
 from jobs.train_gates import GATES, gate, promote, record_not_comparable
-from jobs.training_state import baseline_path, candidate_version, champion_before, manifest_of, predictor_of
+from jobs.training_state import (
+    baseline_path,
+    candidate_version,
+    champion_before,
+    manifest_of,
+    predictor_of,
+    record_registered,
+)
 from nightloop.atomic_file import write_atomically
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
@@ -145,12 +152,14 @@ def fit(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Prog
         write_atomically(baseline, candidates.baseline_json(candidate))
         progress("registering", 1, 2)
         registered = registered or _register(use_case, manifest, workspace, rows=rows, candidate=candidate)
-    payload = {"training_key": manifest.training_key, "run_id": registered.run_id, "bundle_digest": registered.bundle_digest}
-    workspace.ledger.record(
-        "candidate_registered", use_case.use_case, night=as_of, subject=str(registered.version), payload=payload, once=True
-    )
+    record_registered(use_case, as_of, workspace, registered)
     progress("registering", 2, 2)
-    return {"version": registered.version, **payload}
+    return {
+        "version": registered.version,
+        "training_key": registered.training_key,
+        "run_id": registered.run_id,
+        "bundle_digest": registered.bundle_digest,
+    }
 
 
 def _register(

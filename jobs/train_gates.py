@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from jobs.published import Progress, silent
-from jobs.training_state import candidate_version, champion_before, manifest_of
+from jobs.training_state import candidate_version, champion_before, manifest_of, trained_on
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed, TryAgain, UsageError
 from nightloop.evidence import gates
 from nightloop.evidence.gates import GATES
 from nightloop.evidence.verdict import Figure, Verdict
 from nightloop.ledger import Event
-from nightloop.model import bundle, champions, evaluation_table, training_snapshot
+from nightloop.model import champions, evaluation_table, training_snapshot
 from nightloop.model.packaging import predict_in_clean_process
 from nightloop.model.registry import CHAMPION, RegisteredVersion
 from nightloop.model.use_case_task import metric_set_for, task_for
@@ -77,10 +77,8 @@ def promote(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: 
     with ledger.exclusive():
         promoted_versions = {champion.version for champion in champions.history(ledger, use_case.use_case)}
         verdicts = {} if candidate.version in promoted_versions else _passed_verdicts(use_case, as_of, workspace, candidate)
-        spec = bundle.read_spec(workspace.registry.fetch(use_case.use_case, candidate.version, candidate.bundle_digest))
         payload = {
-            "definition_digest": spec.training.definition_digest,
-            "meanings": {"features": spec.feature_meanings, "label": spec.label_meaning},
+            **trained_on(use_case, as_of, workspace, candidate.version),
             "run_id": candidate.run_id,
             "training_key": candidate.training_key,
             "bundle_digest": candidate.bundle_digest,

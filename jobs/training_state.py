@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import NotReady, command
+from nightloop.meaning import meanings_of
 from nightloop.model import champions, training_snapshot
 from nightloop.model.champions import Champion
 from nightloop.model.predictor import Predictor
@@ -13,6 +16,8 @@ from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training_snapshot import Manifest
 from nightloop.nights import Night
 from nightloop.workspace import Workspace
+
+REGISTERED = "candidate_registered"
 
 
 def manifest_of(use_case: UseCase, as_of: Night, workspace: Workspace) -> Manifest:
@@ -45,6 +50,27 @@ def candidate_version(use_case: UseCase, as_of: Night, workspace: Workspace) -> 
             do=f"Run the step 'fit', or all of it: {command('train', use_case.use_case, as_of)}",
         )
     return registered
+
+
+def record_registered(use_case: UseCase, as_of: Night, workspace: Workspace, registered: RegisteredVersion) -> None:
+    """Record that a candidate is registered, and what its features and its label mean."""
+    meanings = meanings_of(use_case)
+    payload = {
+        "training_key": registered.training_key,
+        "run_id": registered.run_id,
+        "bundle_digest": registered.bundle_digest,
+        "definition_digest": definition_digest(use_case),
+        "meanings": {"features": dict(meanings.features), "label": meanings.label},
+    }
+    subject = str(registered.version)
+    workspace.ledger.record(REGISTERED, use_case.use_case, night=as_of, subject=subject, payload=payload, once=True)
+
+
+def trained_on(use_case: UseCase, as_of: Night, workspace: Workspace, version: int) -> dict[str, Any]:
+    """Return by which definition a version was trained and what its features meant; nothing where it was not recorded."""
+    events = workspace.ledger.events(use_case.use_case, kind=REGISTERED, night=as_of, subject=str(version))
+    recorded = events[-1].payload if events else {}
+    return {name: recorded[name] for name in ("definition_digest", "meanings") if name in recorded}
 
 
 def champion_before(use_case: UseCase, version: int, workspace: Workspace) -> Champion | None:

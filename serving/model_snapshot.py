@@ -18,9 +18,13 @@ from nightloop.definitions import UseCase
 from nightloop.errors import ChampionMissing, DefinitionError, NotReady
 from nightloop.features.online import Aggregates, OnlineFeatures
 from nightloop.features.tables import keyed
+from nightloop.meaning import meanings_of
+from nightloop.meaning.archive import archived
+from nightloop.meaning.reading import by_meaning
 from nightloop.model import champions
 from nightloop.model.champions import Champion
 from nightloop.model.predictor import Predictions, Predictor
+from nightloop.model.spec import Spec
 from nightloop.nights import Night, one
 from nightloop.workspace import Workspace
 
@@ -112,25 +116,50 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
     else:
         digest = identity.champion.payload.get("bundle_digest")
         predictor = Predictor.load(workspace.registry.fetch(use_case.use_case, identity.model_version, digest))
-    undeclared = [name for name in predictor.spec.features if name not in use_case.features]
-    if undeclared:
-        raise DefinitionError(
-            f"version {identity.model_version} reads features that the definition no longer has: {', '.join(undeclared)}.",
-            where=f"use case '{use_case.use_case}'",
-            do="Bring them back, or train a new version.",
-        )
-    online = previous.online if previous else OnlineFeatures(use_case)
-    return ModelSnapshot(use_case, identity, predictor, online, read_aggregates(workspace, use_case, identity.night, predictor))
+    meant = _as_trained(workspace, use_case, identity, predictor.spec)
+    online = previous.online if previous and previous.use_case is meant else OnlineFeatures(meant)
+    return ModelSnapshot(meant, identity, predictor, online, read_aggregates(workspace, meant, identity.night, predictor))
+
+
+def _as_trained(workspace: Workspace, use_case: UseCase, identity: Identity, spec: Spec) -> UseCase:
+    """Return the definition whose features are those the champion was trained on: today's, or that of its training.
+
+    Raises:
+        DefinitionError: it reads features, or columns of a row, that today's definition no longer has.
+    """
+    today = meanings_of(use_case).features
+    if all(today.get(name) == spec.feature_meanings.get(name, today.get(name, "")) for name in spec.features):
+        return use_case
+    then = archived(workspace.lake, use_case.use_case, spec.training.definition_digest) if spec.meanings else None
+    if then is None:
+        undeclared = ", ".join(name for name in spec.features if name not in use_case.features)
+        what = f"features that the definition no longer has: {undeclared}" if undeclared else "another meaning of its features"
+        raise _cannot_answer(use_case, identity, what)
+    columns = use_case.sources[use_case.entity.source].types
+    gone = [name for name, kind in OnlineFeatures(then).columns.items() if columns.get(name) != kind]
+    if gone:
+        raise _cannot_answer(use_case, identity, f"columns of a row that are gone, or of another type now: {', '.join(gone)}")
+    return then
+
+
+def _cannot_answer(use_case: UseCase, identity: Identity, what: str) -> DefinitionError:
+    return DefinitionError(
+        f"version {identity.model_version} reads {what}.",
+        where=f"use case '{use_case.use_case}'",
+        do="Bring them back, or train a new version.",
+    )
 
 
 def read_aggregates(workspace: Workspace, use_case: UseCase, night: Night, predictor: Predictor) -> Aggregates:
     """Read the night's aggregates, ready to be looked up.
 
     Raises:
-        NotReady: the champion reads a feature that the table was never made with; missing values would be a lie.
+        NotReady: the champion reads a feature that the table was never made with, or not in the meaning it was trained on;
+            missing values would be a lie.
     """
     table = f"{use_case.use_case}/aggregates"
-    rows = workspace.lake.read(table, one(night))
+    of_champion = {name: digest for name, digest in predictor.spec.feature_meanings.items() if name in keyed(use_case)}
+    rows = by_meaning(workspace.lake.snapshot(table, one(night)), of_champion).read()
     missing = [
         feature for feature in predictor.spec.features if feature in keyed(use_case) and feature not in rows.column_names
     ]

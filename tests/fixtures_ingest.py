@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.in_force import InForce, in_force
 from nightloop.definitions import UseCase, load_use_case
-from nightloop.nights import parse_nights
+from nightloop.nights import one, parse_nights
 from nightloop.settings import Settings, load_settings
 from nightloop.sources import Reading, read_source
 from nightloop.workspace import Workspace
@@ -110,6 +111,11 @@ class Shop:
     @property
     def use_case(self) -> UseCase:
         return load_use_case("shop", self.folder / "feature_defs")
+
+    @property
+    def made_by(self) -> InForce:
+        """What its nights are made by."""
+        return in_force(self.use_case, one(self.use_case.first_night), self.workspace)
 
     def write(self, path: str, text: str) -> Path:
         file = self.folder / path

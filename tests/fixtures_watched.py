@@ -28,7 +28,7 @@ COMMIT = Commit("test", "loans")
 
 
 def _definition() -> dict[str, object]:
-    columns = {"account": "string", "region": "string"} | dict.fromkeys(NUMBERS, "number")
+    columns = {"account": "string", "region": "string"} | dict.fromkeys(NAMES, "number")
     return {
         "use_case": "loans",
         "description": "Will the account be late?",

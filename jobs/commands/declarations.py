@@ -19,6 +19,18 @@ last; then looks for every digest that this HOME copied when it recorded an
 event, so that a tail that was cut off is noticed too. Ends with exit code 10
 where an event is missing or is not what was recorded."""
 
+PLAN = """\
+Compares today's definition with what the lake was made by: what changed in
+meaning, in the rules that judge, or only in words; which nights of which tables
+must be built again; whether the champion goes on; what cannot be had back.
+Touches nothing. Ends with 0 (nothing changes), 10 (words or rules only), 20
+(something must be built) or 30 (something cannot be had back)."""
+
+APPLY = """\
+Builds again what was made by another definition than today's: raw tables,
+tiles, aggregates, features, labels, the newest nights first. Stop it at any
+time: the next call goes on with what is left."""
+
 SWEEP = """\
 Removes files of commits that never happened (older than a day) and of versions
 that were replaced more than NIGHTLOOP_RETENTION_DAYS ago. What the lineage of
@@ -36,6 +48,8 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_release(commands)
     _add_contracts(commands)
     _add_ledger(commands)
+    _add_plan(commands)
+    _add_apply(commands)
     _add_sweep(commands)
     _add_embedded(commands)
 
@@ -138,6 +152,35 @@ def _add_ledger(commands: Commands[Parser]) -> None:
     )
     verify.add_argument("--json", action="store_true", help="print one JSON object")
     verify.set_defaults(module="jobs.commands.ledger")
+
+
+def _add_plan(commands: Commands[Parser]) -> None:
+    command = commands.add_parser(
+        "plan",
+        help="tell what a change of the definition will do, before it happens",
+        description=PLAN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument(
+        "--against", metavar="REVISION_OR_FILE", help="another definition (default: what the lake was made by)"
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.set_defaults(module="jobs.commands.plan")
+
+
+def _add_apply(commands: Commands[Parser]) -> None:
+    command = commands.add_parser(
+        "apply",
+        help="build again what was made by another definition than today's",
+        description=APPLY,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument("--at-most", metavar="NIGHTS", type=int, help="nights to build in this call (default: all)")
+    command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice")
+    command.add_argument("--json", action="store_true", help="print one JSON object per published partition, one a line")
+    command.set_defaults(module="jobs.commands.apply")
 
 
 def _add_sweep(commands: Commands[Parser]) -> None:

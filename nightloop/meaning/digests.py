@@ -29,6 +29,7 @@ from nightloop.definitions.use_case import Source, UseCase
 from nightloop.expressions import compile_expression
 from nightloop.expressions.tree import Node
 from nightloop.expressions.types import ColumnType
+from nightloop.features.tables import keyed
 from nightloop.features.tiles import Family, Measure, families_of
 
 SEMANTICS = 1
@@ -73,7 +74,7 @@ class Meanings:
         key = {name: self.columns[use_case.entity.source][name] for name in use_case.entity.key}
         return {
             "tiles": dict(self.tiles),
-            "aggregates": {name: self.features[name] for name in use_case.features},
+            "aggregates": {name: self.features[name] for name in keyed(use_case)},
             "features": {**key, **self.features, ROWS: self.entity},
             "labels": {**key, "label": self.label, ROWS: self.entity},
         }.get(table, {})

@@ -77,7 +77,7 @@ def no_longer_made(table: str, version: int, night: Night, absent: Sequence[str]
     return OtherMeaning(
         f"version {version} was trained on another meaning of {', '.join(absent)} than night {night} holds.",
         where=table,
-        do=f"Run: {command('features', use_case, night)} (it makes the older meaning beside today's where the sources have it), "
+        do=f"Run: {command('features', use_case, night)} (it makes the older meaning too, where the sources have it), "
         f"or train a champion of today's: {command('train', use_case, night)}",
     )
 

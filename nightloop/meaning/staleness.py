@@ -1,6 +1,7 @@
 """What was built from an earlier version of a night: the nights of each table that read it, and those that are stale.
 
-A table's night is stale when an input night it was made from was published with other content since, or is stale itself.
+A table's night is stale when an input night it was made from was published with other content since, or is stale itself; and
+when columns of it were made by another definition than today's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from functools import cached_property
 from nightloop.definitions.use_case import UseCase
 from nightloop.features.tables import inputs
 from nightloop.lake import Lake, NightState
+from nightloop.meaning.digests import ROWS, Meanings, meanings_of
+from nightloop.meaning.reading import stored_names
 from nightloop.nights import Night, Nights, one
 
 DOWNSTREAM = ("tiles", "aggregates", "features", "labels", "scores")
@@ -50,6 +53,15 @@ def stale(use_case: UseCase, lake: Lake) -> dict[Night, dict[str, str]]:
     return _Staleness(use_case, lake).find()
 
 
+def other_definition(state: NightState, today: Mapping[str, str]) -> str:
+    """Return which columns of a night were made by another definition than today's; nothing where none was."""
+    if not state.meanings or not state.rows:
+        return ""
+    _, absent = stored_names(state.meanings, today)
+    columns = sorted("rows" if column == ROWS else column for column in absent)
+    return f"another definition of {', '.join(columns)}" if columns else ""
+
+
 @dataclass(frozen=True)
 class _Staleness:
     use_case: UseCase
@@ -57,9 +69,11 @@ class _Staleness:
 
     def find(self) -> dict[Night, dict[str, str]]:
         stale_tables: dict[Night, dict[str, str]] = {}
-        for table in DOWNSTREAM:
+        for table in (*(f"raw_{source}" for source in self.use_case.sources), *DOWNSTREAM):
+            today = self._meanings.of_table(table, self.use_case)
             for night, state in self.lake.states(f"{self.use_case.use_case}/{table}").items():
-                reason = next(self._reasons(table, night, state, stale_tables), None)
+                changed = other_definition(state, today)
+                reason = changed or next(self._reasons(table, night, state, stale_tables), None)
                 if reason is not None:
                     stale_tables.setdefault(night, {})[table] = reason
         return dict(sorted(stale_tables.items()))
@@ -67,6 +81,8 @@ class _Staleness:
     def _reasons(
         self, table: str, night: Night, state: NightState, stale_tables: Mapping[Night, Mapping[str, str]]
     ) -> Iterator[str]:
+        if table.startswith("raw_"):
+            return
         for name, span in made_from(self.use_case, table, night):
             built_from = state.inputs.get(f"{self.use_case.use_case}/{name}")
             for input_night in span or ():
@@ -90,6 +106,10 @@ class _Staleness:
                 by_night.setdefault(state.night, []).append(state)
             self._read[table] = by_night
         return self._read[table]
+
+    @cached_property
+    def _meanings(self) -> Meanings:
+        return meanings_of(self.use_case)
 
     @cached_property
     def _read(self) -> dict[str, dict[Night, list[NightState]]]:

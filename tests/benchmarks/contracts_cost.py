@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from jobs import ingest
+from jobs.in_force import in_force
 from nightloop.contracts import Contract, Rule, great_expectations_engine, judge, load_contract, parameters_of
 from nightloop.contracts.history_limits import summary
 from nightloop.definitions import load_use_case
@@ -89,7 +90,8 @@ def measure() -> str:
         )
         workspace, use_case = Workspace.open(settings), load_use_case("payments", settings.definitions)
         whole = _seconds(lambda: ingest.run(use_case, one(NIGHT), workspace))
-        rows = ingest.Intake(use_case, workspace).readers(one(NIGHT), lambda *_: None)["payments"](NIGHT).arrivals[NIGHT].rows
+        intake = ingest.Intake(in_force(use_case, one(NIGHT), workspace), workspace)
+        rows = intake.readers(one(NIGHT), lambda *_: None)["payments"](NIGHT).arrivals[NIGHT].rows
         contract = load_contract(settings.contracts, "payments", "payments", raw_schema(use_case.sources["payments"]).names)
         return _told(whole, *_ways(contract, rows, folder))
 

@@ -189,7 +189,7 @@ def test_nothing_known_at_the_cut_off_or_later_is_published_whatever_a_connector
     shop: Shop, early: int, is_let_in: bool
 ) -> None:
     night = date(2024, 3, 2)
-    intake = ingest.Intake(shop.use_case, shop.workspace)
+    intake = ingest.Intake(shop.made_by, shop.workspace)
     judged = intake.judge(night, intake.readers(one(night), silent))
     rows, end = judged[0].judgement.publishable, cutoff(night, "America/New_York")
     newest = pa.array(
@@ -211,7 +211,7 @@ def test_sources_are_judged_after_those_they_refer_to_and_published_as_declared(
     )
     refers += "    meta: {on_breach: quarantine, refers_to: {source: clerks, column: clerk}, description: On the list.}\n"
     shop.write("great_expectations/shop/orders.yaml", ORDERS + refers)
-    intake = ingest.Intake(shop.use_case, shop.workspace)
+    intake = ingest.Intake(shop.made_by, shop.workspace)
     assert intake.order.index("clerks") < intake.order.index("orders")
     night = date(2024, 3, 2)
     assert [item.source for item in intake.judge(night, intake.readers(one(night), silent))] == ["orders", "visits", "clerks"]
@@ -228,14 +228,14 @@ def test_progress_names_sources_then_nights_and_ends_at_the_whole(shop: Shop) ->
 
 def test_a_night_counts_for_the_nights_after_it_in_the_same_run(shop: Shop) -> None:
     """The limit of rows of the fourth night comes from the three before it, published a moment ago."""
-    intake = ingest.Intake(shop.use_case, shop.workspace)
+    intake = ingest.Intake(shop.made_by, shop.workspace)
     readers = intake.readers(parse_nights("2024-03-01..2024-03-04"), silent)
     for day in (1, 2, 3):
         night = date(2024, 3, day)
         assert "rows_low" not in intake.parameters(night, "orders", {}).of_night
         intake.publish(night, intake.judge(night, readers))
     assert intake.parameters(date(2024, 3, 4), "orders", {}).of_night["rows_low"] == 1
-    again = ingest.Intake(shop.use_case, shop.workspace)
+    again = ingest.Intake(shop.made_by, shop.workspace)
     assert again.history == intake.history
 
 

@@ -262,7 +262,7 @@ def test_a_release_covers_the_records_that_fit_everything_it_asks_for(asked: dic
 
 
 def test_an_event_is_recorded_unless_the_newest_of_its_kind_night_and_source_says_the_same(shop: Shop) -> None:
-    tables = RawTables(shop.use_case, shop.workspace, "ingest")
+    tables = RawTables(shop.made_by, shop.workspace, "ingest")
     for night, source, records in (
         (2, "orders", 1),
         (2, "orders", 1),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -14,9 +13,10 @@ from nightloop.lake import Lake, NightState
 from nightloop.meaning import staleness
 from nightloop.meaning.staleness import DOWNSTREAM, made_from, stale, touched
 from nightloop.nights import Night, Nights, one
+from tests.features.in_memory import shop
 
 FIRST = date(2013, 1, 1)
-UC = cast(UseCase, SimpleNamespace(use_case="uc"))
+UC = shop({"basket": {"kind": "expression", "expression": "basket"}}).model_copy(update={"use_case": "uc"})
 
 
 def night(day: int) -> Night:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from nightloop.errors import ChampionMissing, DefinitionError, NotReady
+from nightloop.errors import ChampionMissing, DefinitionError, NotReady, OtherMeaning
+from nightloop.lake import Snapshot
 from nightloop.nights import one
 from serving.model_snapshot import Identity, find, load, read_aggregates
 from tests.serving.stubs import NIGHT, USE_CASE, champion, identity, snapshot
@@ -23,8 +25,10 @@ KEYED = ["clinic_visits", "clinic_missed_3d", "distance"]
 class Lake:
     """A lake that holds one table, by night."""
 
-    def __init__(self, versions: dict[date, int] | None, columns: list[str] = KEYED) -> None:
-        self.versions, self.columns = versions, columns
+    def __init__(
+        self, versions: dict[date, int] | None, columns: list[str] = KEYED, meanings: dict[str, str] | None = None
+    ) -> None:
+        self.versions, self.columns, self.meanings = versions, columns, meanings or {}
         self.read_nights: list[object] = []
 
     def exists(self, table: str) -> bool:
@@ -35,11 +39,24 @@ class Lake:
         assert table == TABLE and self.versions is not None
         return {night: SimpleNamespace(version=version) for night, version in self.versions.items()}
 
-    def read(self, table: str, nights: object) -> pa.Table:
+    def snapshot(self, table: str, nights: object) -> Any:
         assert table == TABLE
         self.read_nights.append(nights)
         values = {name: pa.array([0.25], pa.float64()) for name in self.columns}
-        return pa.table({"by": ["clinic"], "key": ["north"], **values})
+        rows = pa.table({"by": ["clinic"], "key": ["north"], **values})
+        return InMemory(TABLE, 1, rows.schema, {NIGHT: ("a file",)}, "", meanings={NIGHT: self.meanings}, rows=rows)
+
+
+@dataclass(frozen=True)
+class InMemory(Snapshot):
+    """One night of a table, without files."""
+
+    rows: pa.Table = None
+
+    def read(self, columns: Any = None) -> pa.Table:
+        names = {self.stored_name(NIGHT, name): name for name in self.schema.names}
+        rows: pa.Table = self.rows.select(list(names))
+        return rows.rename_columns(list(names.values()))
 
 
 def workspace(lake: Lake) -> Any:
@@ -116,7 +133,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Any:
         return f"folder of {arguments[1]}"
 
     def predictor(folder: object) -> Any:
-        return SimpleNamespace(folder=folder, spec=SimpleNamespace(features=features))
+        return SimpleNamespace(folder=folder, spec=SimpleNamespace(features=features, meanings=(), feature_meanings={}))
 
     features: list[str] = list(USE_CASE.features)
     monkeypatch.setattr("serving.model_snapshot.Predictor.load", predictor)
@@ -159,7 +176,7 @@ def test_a_champion_that_reads_what_the_definition_dropped_is_not_loaded(registr
 
 
 def predictor(*features: str) -> Any:
-    return SimpleNamespace(spec=SimpleNamespace(features=features))
+    return SimpleNamespace(spec=SimpleNamespace(features=features, meanings=(), feature_meanings={}))
 
 
 def test_aggregates_made_without_what_the_champion_reads_are_refused(registry: Any) -> None:
@@ -230,3 +247,15 @@ def test_reasons_are_given_only_when_asked_for() -> None:
         ROWS[:1], reasons=False
     )
     assert answer["reasons"] == [] and model.given[0][1] is False
+
+
+def test_an_older_meaning_of_an_aggregate_is_read_under_the_name_it_is_stored_by() -> None:
+    columns, stored = ["distance", "distance__01234567"], {"distance": "today", "distance__01234567": "then"}
+    of_then = SimpleNamespace(
+        spec=SimpleNamespace(features=("distance",), feature_meanings={"distance": "then", "hour": "then"})
+    )
+    lake = Lake(VERSIONS, columns, stored)
+    assert read_aggregates(stores(None, lake), USE_CASE, NIGHT, of_then) is not None
+    lost = SimpleNamespace(spec=SimpleNamespace(features=("distance",), feature_meanings={"distance": "of another"}))
+    with pytest.raises(OtherMeaning, match="aggregates of 2024-01-06 has distance by another definition"):
+        read_aggregates(stores(None, lake), USE_CASE, NIGHT, lost)
