@@ -54,9 +54,7 @@ class InMemory(Snapshot):
     rows: pa.Table = None
 
     def read(self, columns: Any = None) -> pa.Table:
-        names = {self.stored_name(NIGHT, name): name for name in self.schema.names}
-        rows: pa.Table = self.rows.select(list(names))
-        return rows.rename_columns(list(names.values()))
+        return pa.table({name: self.rows[self.stored_name(NIGHT, name)] for name in self.schema.names})
 
 
 def workspace(lake: Lake) -> Any:

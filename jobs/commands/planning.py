@@ -146,19 +146,19 @@ def _named(use_case: UseCase, workspace: Workspace, against: str) -> tuple[UseCa
 def _of_the_lake(use_case: UseCase, workspace: Workspace, builds: Sequence[Build]) -> tuple[UseCase | None, str]:
     """Return the definition of the newest night that must be built again; where none must, of the newest night."""
     stale = {build.table: set(build.nights) for build in builds}
-    made = [
+    commits = [
         state
         for table in _tables(use_case)
         for night, state in _states(use_case, table, workspace).items()
         if not stale or night in stale.get(table, ())
     ]
-    digests = {state.definition_digest for state in made}
+    digests = {state.definition_digest for state in commits}
     if not stale and definition_digest(use_case) in digests:
         return use_case, "what the lake was made by"
-    for state in sorted(made, key=lambda state: (state.night, state.version), reverse=True):
+    for state in sorted(commits, key=lambda state: (state.night, state.version), reverse=True):
         if (then := archived(workspace.lake, use_case.use_case, state.definition_digest)) is not None:
             return then, f"what the lake was made by ({state.definition_digest[:12]})"
-    return None, "a lake without a definition" if made else "an empty lake"
+    return None, "a lake without a definition" if commits else "an empty lake"
 
 
 def _tables(use_case: UseCase) -> list[str]:
@@ -191,13 +191,13 @@ def _lost(use_case: UseCase, payload: Mapping[str, object], version: int, worksp
 
 def _cannot_be_had(use_case: UseCase, workspace: Workspace, builds: Sequence[Build]) -> list[str]:
     """Tell what no build brings back: history that a source does not keep, and columns whose type may not change."""
-    found = []
+    gone = []
     for build in builds:
         source = build.table.removeprefix("raw_")
         connector = use_case.sources[source].connector if build.table.startswith("raw_") else None
         if isinstance(connector, SqlConnector) and use_case.sources[source].is_snapshot:
             nights = in_words(build.nights)
-            found.append(f"source {source} shows only what it holds now: its rows of {nights} are not to be read again.")
+            gone.append(f"source {source} shows only what it holds now: its rows of {nights} are not to be read again.")
     for source, declared in use_case.sources.items():
         table = f"{use_case.use_case}/raw_{source}"
         stored = workspace.lake.snapshot(table).schema if workspace.lake.exists(table) else None
@@ -205,8 +205,8 @@ def _cannot_be_had(use_case: UseCase, workspace: Workspace, builds: Sequence[Bui
             at = stored.get_field_index(field.name) if stored is not None else -1
             if stored is not None and at >= 0 and stored.field(at).type != field.type:
                 held = stored.field(at).type
-                found.append(f"column {source}.{field.name} is {held} in the lake: give the {field.type} another name.")
-    return found
+                gone.append(f"column {source}.{field.name} is {held} in the lake: give the {field.type} another name.")
+    return gone
 
 
 def _downstream(use_case: UseCase, workspace: Workspace) -> list[str]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from jobs import apply, features, ingest
+from jobs import features, ingest
+from jobs.commands.apply import apply
+from jobs.commands.planning import BUILDS, LOST, NOTHING, WORDS, make_plan
 from jobs.in_force import available, in_force
-from jobs.plan import BUILDS, LOST, NOTHING, WORDS, make_plan
 from nightloop.errors import OtherMeaning, UsageError
 from nightloop.meaning import meanings_of
 from nightloop.meaning.carrying import carried_name
@@ -45,7 +46,7 @@ def test_nothing_changed_is_no_plan(things: Things) -> None:
     plan = make_plan(things.use_case, things.workspace)
     assert (plan.exit_code, plan.builds, plan.changes) == (NOTHING, (), ())
     assert plan.lines() == ["things: nothing changes against what the lake was made by"]
-    assert apply.run(things.use_case, things.workspace) == []
+    assert apply(things.use_case, things.workspace) == []
 
 
 def test_words_and_rules_build_nothing(things: Things) -> None:
@@ -70,7 +71,7 @@ def test_a_changed_feature_is_told_with_its_nights_and_the_champion_goes_on(thin
 def test_the_next_night_holds_both_meanings_each_as_a_lake_built_by_it_alone_would(things: Things, tmp_path: Path) -> None:
     old = meanings_of(things.use_case).features
     use_case = things.change(other_unit)
-    apply.run(use_case, things.workspace)
+    apply(use_case, things.workspace)
     things.build(one(LAST))
     of_then, of_today = Things(tmp_path / "then"), Things(tmp_path / "today")
     of_today.change(other_unit)
@@ -107,7 +108,7 @@ def test_applied_in_parts_it_ends_where_one_call_ends(things: Things) -> None:
     use_case = things.change(other_unit)
     sizes = []
     while make_plan(use_case, things.workspace).builds:
-        sizes.append(len({(item.table, item.night) for item in apply.run(use_case, things.workspace, at_most=2)}))
+        sizes.append(len({(item.table, item.night) for item in apply(use_case, things.workspace, at_most=2)}))
         assert len(sizes) < 20
     assert make_plan(use_case, things.workspace).exit_code == NOTHING
     assert not [reasons for reasons in stale(use_case, things.workspace.lake).values() if "another definition" in str(reasons)]
@@ -115,10 +116,10 @@ def test_applied_in_parts_it_ends_where_one_call_ends(things: Things) -> None:
 
 def test_at_most_builds_the_newest_nights_first(things: Things) -> None:
     use_case = things.change(hundredfold)
-    published = apply.run(use_case, things.workspace, at_most=2)
+    published = apply(use_case, things.workspace, at_most=2)
     assert sorted(item.night for item in published) == list(BEFORE)[-2:]
     with pytest.raises(UsageError, match="builds nothing"):
-        apply.run(use_case, things.workspace, at_most=0)
+        apply(use_case, things.workspace, at_most=0)
 
 
 def test_the_old_definition_put_back_needs_nothing(things: Things) -> None:
@@ -177,7 +178,7 @@ def test_each_accident_is_told_before_it_harms(things: Things, accident: str) ->
 def test_what_cannot_be_had_back_is_not_built(things: Things) -> None:
     use_case = things.change(ACCIDENTS["type"][0])
     with pytest.raises(UsageError, match=r"column things\.part is string in the lake"):
-        apply.run(use_case, things.workspace)
+        apply(use_case, things.workspace)
 
 
 def test_a_column_that_the_file_no_longer_has_is_carried_no_more_and_todays_nights_go_on(things: Things) -> None:
