@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,17 @@ def test_the_digest_changes_with_whatever_the_suite_says_and_not_with_its_words_
     assert len({plain, *(loaded(tmp_path, other).digest for other in others)}) == len(others) + 1
 
 
+def test_the_digest_does_not_change_with_the_order_that_keys_are_written_in(tmp_path: Path) -> None:
+    first, second = ({**RULE, "kwargs": dict(order)} for order in (RULE["kwargs"].items(), reversed(RULE["kwargs"].items())))  # type: ignore[attr-defined]
+    assert list(first["kwargs"]) != list(second["kwargs"])
+    assert loaded(tmp_path, things(first)).digest == loaded(tmp_path, things(second)).digest
+
+
+def test_a_source_without_a_suite_is_a_mistake_with_the_page_that_shows_how(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match=r"shop/things\.yaml: source 'things' has no contract\..*docs/contracts\.md"):
+        load_contract(tmp_path / "great_expectations", "shop", "things", COLUMNS)
+
+
 # --- order -------------------------------------------------------------------------------------------------------------
 
 NAMES = {"a": ["x"], "b": ["x"], "c": ["x"]}
@@ -207,6 +219,8 @@ def test_a_reference_to_no_source_or_column_is_a_mistake_at_the_rule() -> None:
 
 
 def test_sources_that_refer_to_each_other_in_a_circle_are_a_mistake() -> None:
-    contracts = {"a": suite(rule("x", refers_to=("b", "x"))), "b": suite(rule("x", refers_to=("a", "x"))), "c": suite()}
-    with pytest.raises(DefinitionError, match=r"in a circle: (a -> b -> a|b -> a -> b)"):
-        in_order(contracts, NAMES)
+    a, b = (replace(suite(rule("x", refers_to=(other, "x"))), file=f"{file}.yaml") for other, file in ("ba", "ab"))
+    with pytest.raises(DefinitionError, match=r"in a circle: (a -> b -> a|b -> a -> b)") as refused:
+        in_order({"a": a, "b": b, "c": suite()}, NAMES)
+    first = refused.value.what.partition("circle: ")[2][0]
+    assert refused.value.where == f"{first}.yaml"
