@@ -35,7 +35,6 @@ FEATURES = tuple(
         "online",
         "small_histories",
         "sql_fragments",
-        "staleness",
         "tables",
         "tile_sql",
         "tiles",
@@ -78,6 +77,7 @@ ROOMS = (
         0.8,
     ),
     Room("features", ("nightloop/features/*.py",), FEATURES),
+    Room("meaning", ("nightloop/meaning/*.py",), ("tests/meaning",)),
     Room(
         "stage features",
         ("jobs/features.py", "jobs/feature_checks.py", "jobs/chunks.py"),
