@@ -41,7 +41,9 @@ def test_adopting_moves_the_files_and_leaves_no_folder(lake: Lake) -> None:
 
 def test_a_file_in_other_types_is_rewritten(lake: Lake) -> None:
     narrow = pa.table({"a": pa.array([1, 2], pa.int32()), "night": [FIRST, FIRST]})
-    state = lake.adopt_nights(TABLE, {FIRST: [staged(lake, narrow)]}, COMMIT)[0]
+    path = staged(lake, narrow)
+    state = lake.adopt_nights(TABLE, {FIRST: [path]}, COMMIT)[0]
+    assert not Path(path).exists() and not Path(path).parent.exists()
     assert state.content_digest == content_digest(pa.table({"a": [1, 2]}))
     [[file]] = lake.snapshot(TABLE).files.values()
     assert pq.read_schema(file).equals(pa.schema([("a", pa.int64())]))

@@ -62,7 +62,12 @@ def test_the_code_is_gits_commit_or_the_packages_version(
     assert code_version.__wrapped__() == expected
 
 
-def test_without_a_checkout_the_version_is_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("folders", [[], [".git"]], ids=["no checkout", "one that git cannot read"])
+def test_without_a_checkout_the_version_is_the_packages(
+    folders: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in folders:
+        (tmp_path / folder).mkdir()
     monkeypatch.setattr(nightloop, "__file__", str(tmp_path / "nightloop" / "__init__.py"))
     assert code_version.__wrapped__() == nightloop.__version__
 

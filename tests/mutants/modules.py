@@ -155,6 +155,21 @@ ROOMS = (
 )
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "nightloop/lake/columns.py",
+        "for field, column in zip(schema, table.columns, strict=True):",
+        "True -> False",
+    ): "the schema is made of the table's columns, one of each",
+    (
+        "nightloop/lake/commits.py",
+        "answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)  # noqa: S603",
+        "5 -> 6",
+    ): "how long git may take is a matter of patience",
+    (
+        "nightloop/lake/digest.py",
+        "padded = np.concatenate([np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8), np.zeros(8, np.uint8)])",
+        "8 -> 9",
+    ): "a byte more of padding is read by no text",
+    (
         "nightloop/model/champions.py",
         "pinned = [event.night for event in ledger.events(use_case, kind=PINNED) if event.night is not None]",
         "filter taken away",
