@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from nightloop.engine.local import LocalEngine
+from nightloop.engine.spark import SparkEngine
 from nightloop.errors import NotReady, OtherMeaning
 from nightloop.lake import Commit, Lake
 from nightloop.meaning.digests import ROWS
@@ -105,3 +106,13 @@ def test_a_champion_whose_columns_are_gone_is_told_both_ways_out() -> None:
     error = no_longer_made(TABLE, 3, FIRST, ["a", "b"])
     assert "version 3 was trained on another meaning of a, b than night 2024-03-01 holds" in str(error)
     assert "python -m jobs features shop 2024-03-01" in str(error) and "python -m jobs train shop 2024-03-01" in str(error)
+
+
+def test_spark_sees_the_same(lake: Lake, spark_url: str) -> None:
+    empty = pa.table({"k": pa.array([], pa.string()), "a": pa.array([], pa.float64())})
+    lake.publish(TABLE, NIGHTS.last, empty, Commit("features", "shop", meanings=OLD))
+    snapshot = by_meaning(lake.snapshot(TABLE), {"a": "old", "worth": "old"}, pa.schema([("later", pa.float64())]))
+    rows = SparkEngine(spark_url).query("select night, k, a, worth, later from features order by night", {"features": snapshot})
+    assert rows["a"].to_pylist() == rows["worth"].to_pylist() == [1.0, 2.0] and rows["k"].to_pylist() == ["x", "x"]
+    assert rows["night"].to_pylist() == [NIGHTS.first, FIRST + timedelta(days=1)]
+    assert rows["later"].to_pylist() == [None, None]
