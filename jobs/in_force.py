@@ -64,13 +64,16 @@ def in_force(use_case: UseCase, nights: Nights, workspace: Workspace) -> InForce
 
 
 def _needed(use_case: UseCase, nights: Nights, workspace: Workspace) -> list[Needed]:
-    """Return what the champions of the nights were trained on, where their promotions recorded it."""
+    """Return what the champions of these nights and of later ones were trained on, where their promotions recorded it.
+
+    Of later ones too: their windows look back on these nights, and a candidate is compared with them on these nights.
+    """
     if is_the_only(workspace.lake, use_case):
         return []  # most lakes, most of the time: the ledger need not be opened
     from nightloop.model import champions
 
     needed = []
-    for champion in champions.of_nights(workspace.ledger, use_case.use_case, nights):
+    for champion in champions.since(workspace.ledger, use_case.use_case, nights.first):
         trained_on = champion.payload.get("meanings", {})
         then = archived(workspace.lake, use_case.use_case, champion.payload.get("definition_digest", ""))
         if trained_on and then is not None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from nightloop.errors import ChampionMissing, command
 from nightloop.ledger import Event, Ledger
-from nightloop.nights import Night, Nights
+from nightloop.nights import Night
 
 PROMOTED = "champion_promoted"
 PINNED = "champion_pinned"
@@ -61,17 +61,16 @@ def effective(ledger: Ledger, use_case: str, night: Night) -> Champion | None:
     return next((champion for champion in reversed(champions) if champion.effective_from <= night), None)
 
 
-def of_nights(ledger: Ledger, use_case: str, nights: Nights) -> list[Champion]:
-    """Return the champions of some nights, each once, oldest promotion first: see ``effective``."""
+def since(ledger: Ledger, use_case: str, night: Night) -> list[Champion]:
+    """Return the champions that score this night or a later one, each once, oldest promotion first."""
     promoted = history(ledger, use_case)
     if not promoted:
         return []
-    pinned = {event.night: event.payload["version"] for event in ledger.events(use_case, kind=PINNED)}
-    versions = set()
-    for night in nights:
-        latest = next((champion.version for champion in reversed(promoted) if champion.effective_from <= night), None)
-        versions.add(pinned.get(night, latest))
-    return [champion for champion in promoted if champion.version in versions]
+    in_force = effective(ledger, use_case, night)
+    pins = ledger.events(use_case, kind=PINNED)
+    versions = {event.payload["version"] for event in pins if event.night is not None and event.night >= night}
+    versions |= {in_force.version} if in_force else set()
+    return [champion for champion in promoted if champion.version in versions or champion.effective_from > night]
 
 
 def pin(ledger: Ledger, use_case: str, night: Night) -> Champion:

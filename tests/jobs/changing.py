@@ -15,7 +15,10 @@ import yaml
 from jobs import features, ingest
 from nightloop.definitions import UseCase, load_use_case
 from nightloop.meaning import meanings_of
-from nightloop.model import champions
+from nightloop.meaning.archive import archive
+from nightloop.model import bundle, champions
+from nightloop.model.calibration import Calibration
+from nightloop.model.models import LinearModel
 from nightloop.nights import Nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
@@ -114,15 +117,20 @@ class Things:
 
     def promote(self, as_of: date) -> UseCase:
         """Make a champion that was trained by today's definition, and return that definition."""
-        from jobs.in_force import archive
-
-        use_case = self.use_case
-        meanings = meanings_of(use_case)
-        payload = {
-            "definition_digest": archive(self.workspace.lake, use_case),
-            "meanings": {"features": dict(meanings.features), "label": meanings.label},
-        }
-        champions.promote(self.workspace.ledger, "things", 1, as_of, payload)
+        use_case, k = self.use_case, len(self.use_case.features)
+        meanings, digest = meanings_of(use_case), archive(self.workspace.lake, self.use_case)
+        bundle.write(
+            self.settings.home / "bundles" / "things" / "1",
+            use_case=use_case,
+            model=LinearModel(0.1, tuple(float(i + 1) for i in range(k)), (0.5,) * k, (1.0,) * k, (0.0,) * k),
+            calibration=Calibration("none"),
+            training=bundle.Training(as_of, *(Nights(as_of, as_of),) * 3, digest, "code", {}, "key"),
+            definition="use_case: things\n",
+            reference={"rows": 0},
+            card="# Card\n",
+        )
+        trained_on = {"features": dict(meanings.features), "label": meanings.label}
+        champions.promote(self.workspace.ledger, "things", 1, as_of, {"definition_digest": digest, "meanings": trained_on})
         return use_case
 
     def read(self, table: str, night: date) -> pa.Table:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jobs import features, ingest
+from jobs import features, ingest, score
 from jobs.commands.apply import apply
 from jobs.commands.planning import BUILDS, LOST, NOTHING, WORDS, make_plan
 from jobs.in_force import available, in_force
@@ -19,6 +19,7 @@ from nightloop.meaning.carrying import carried_name
 from nightloop.meaning.staleness import stale
 from nightloop.model import champions
 from nightloop.nights import Nights, one
+from serving import model_snapshot
 from tests.jobs.changing import FIRST, NIGHTS, ROWS, Things
 
 LAST = NIGHTS.last
@@ -223,14 +224,68 @@ def test_a_plan_against_a_file_or_a_revision_and_nothing_else(things: Things) ->
         make_plan(use_case, things.workspace, "--output=/tmp/x")
 
 
-def test_the_champion_of_each_night_is_found_by_pin_and_promotion(things: Things) -> None:
+def test_what_a_later_champion_looks_back_on_is_carried_too(tmp_path: Path) -> None:
+    things = Things(tmp_path)
+    things.build(BEFORE)
+    things.promote(LAST)
+    use_case = things.change(other_unit)
+    apply(use_case, things.workspace)
+    things.build(one(LAST))
+    assert {name.partition("__")[0] for name in things.read("features", LAST).column_names if "__" in name} == {
+        "price",
+        "mean_price",
+    }
+
+
+def test_champions_since_a_night_are_those_that_score_it_or_a_later_one(things: Things) -> None:
     ledger = things.workspace.ledger
     champions.pin(ledger, "things", FIRST)
     champions.promote(ledger, "things", 2, FIRST, {})
-    second = champions.effective(ledger, "things", LAST)
-    assert second is not None and second.version == 2
-    versions = [[champion.version for champion in champions.of_nights(ledger, "things", one(night))] for night in NIGHTS]
-    assert versions == [[1], [2], [2], [2], [2], [2]]
-    assert [champion.version for champion in champions.of_nights(ledger, "things", NIGHTS)] == [1, 2]
-    assert champions.of_nights(ledger, "things", Nights(FIRST - timedelta(days=2), FIRST - timedelta(days=1))) == []
-    assert champions.of_nights(ledger, "another", NIGHTS) == []
+    champions.pin(ledger, "things", FIRST + timedelta(days=1))
+    champions.promote(ledger, "things", 3, LAST, {})
+    versions = [[champion.version for champion in champions.since(ledger, "things", night)] for night in NIGHTS]
+    assert versions == [[1, 2, 3], [2, 3], [2, 3], [2, 3], [2, 3], [3]]
+    assert [champion.version for champion in champions.since(ledger, "things", FIRST - timedelta(days=9))] == [1, 2, 3]
+    assert champions.since(ledger, "another", FIRST) == []
+
+
+CHANGES = {
+    "expression": hundredfold,
+    "unit upstream": other_unit,
+    "removed": lambda declared: declared["features"].pop("mean_price"),
+    "renamed": rename,
+    "added": ACCIDENTS["added"][0],
+    "window": ACCIDENTS["window"][0],
+    "label": ACCIDENTS["label"][0],
+}
+ENGINES = [("local", change) for change in CHANGES] + [("spark", "unit upstream"), ("spark", "removed")]
+
+
+@pytest.mark.parametrize(("engine", "change"), ENGINES)
+def test_a_champion_scores_after_a_change_as_it_would_have_without_it_in_batch_and_service(
+    tmp_path: Path, engine: str, change: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine == "spark":
+        monkeypatch.setenv("NIGHTLOOP_SPARK_URL", request.getfixturevalue("spark_url"))
+    unchanged, changed = Things(tmp_path / "unchanged", engine=engine), Things(tmp_path / "changed", engine=engine)
+    for things in (unchanged, changed):
+        things.build(BEFORE)
+        things.promote(FIRST)
+    apply(changed.change(CHANGES[change]), changed.workspace)
+    for things in (unchanged, changed):
+        things.build(one(LAST))
+        score.run(things.use_case, one(LAST), things.workspace)
+    digests = [things.workspace.lake.states("things/scores")[LAST].content_digest for things in (unchanged, changed)]
+    assert digests[0] == digests[1]
+    scores, raw = changed.read("scores", LAST), changed.read("raw_things", LAST).to_pylist()
+    loaded = model_snapshot.load(
+        changed.workspace, changed.use_case, model_snapshot.find(changed.workspace, changed.use_case, LAST)
+    )
+    rows = [{name: row[name] for name in ("id", "part")} | {"price": sent(row, changed)} for row in raw]
+    assert [answer["probability"] for answer in loaded.answers(rows)] == scores["probability"].to_pylist()
+
+
+def sent(row: dict[str, Any], things: Things) -> float:
+    """Return the price as who asks the service knows it: what the champion was trained on."""
+    older = next((name for name in row if name.startswith("price__") and row[name] is not None), "price")
+    return row[older]
