@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 # Before anything is imported: no telemetry, no drawing on a screen, no progress bars of other people's libraries.
+# Threads of XGBoost that have nothing to do sleep: those that spin take the cores from the tests beside them.
 os.environ.update(
     DO_NOT_TRACK="1",
     GX_ANALYTICS_ENABLED="false",
@@ -18,6 +19,7 @@ os.environ.update(
     DVC_NO_ANALYTICS="1",
     SCARF_ANALYTICS="false",
     MPLBACKEND="Agg",
+    OMP_WAIT_POLICY="passive",
     GIT_PYTHON_REFRESH="quiet",
     PYTHONDONTWRITEBYTECODE="1",
 )

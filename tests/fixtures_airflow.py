@@ -18,6 +18,7 @@ from jobs.embedded.airflow_environment import GRACE, airflow_command, airflow_en
 from nightloop.definitions import use_case_names
 from nightloop.engine.processes import GRACE_SECONDS, Servers
 from nightloop.settings import REPOSITORY
+from tests.once import made_once
 
 PASSWORD = "only-for-this-test"
 
@@ -86,14 +87,17 @@ class RunningAirflow:
 
 @pytest.fixture(scope="session")
 def airflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty, migrated metadata database, made once: a copy costs nothing, a migration ten seconds."""
-    home = tmp_path_factory.mktemp("airflow_database")
+    """An empty, migrated metadata database, made once a run of the tests: a copy costs nothing, a migration ten seconds."""
+    return made_once("airflow_database", migrate, tmp_path_factory) / "airflow.db"
+
+
+def migrate(home: Path) -> None:
+    """Make Airflow's database in the folder."""
     environment = airflow_environment(home, 1, nightloop_home=home / "nightloop", log_port=2)
     done = subprocess.run(
         airflow_command("db", "migrate"), env=environment, cwd=home, check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return home / "airflow.db"
 
 
 @pytest.fixture(scope="module")

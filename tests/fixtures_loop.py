@@ -1,4 +1,4 @@
-"""A home in which the loop has turned once on real flights, made once a session and copied for each test that asks."""
+"""A home in which the loop has turned once on real flights, made once a run of the tests and copied for each test that asks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.nights import Nights
 from nightloop.settings import REPOSITORY, load_settings
 from nightloop.workspace import Workspace
+from tests.once import made_once
 
 HISTORY = Nights(date(2013, 1, 1), date(2013, 2, 28))
 SCORED = Nights(date(2013, 2, 28), date(2013, 3, 5))
@@ -28,9 +29,13 @@ def flight_delay() -> UseCase:
 @pytest.fixture(scope="session")
 def turned_home(tmp_path_factory: pytest.TempPathFactory, flight_delay: UseCase) -> Path:
     """January and February taken in, a champion trained, six nights scored, five watched. Do not write into it."""
+    return made_once("turned", lambda home: turn(flight_delay, home), tmp_path_factory)
+
+
+def turn(flight_delay: UseCase, home: Path) -> None:
+    """Turn the loop once, every stage over its nights."""
     from jobs import features, ingest, monitor, score, train
 
-    home = tmp_path_factory.mktemp("turned") / "home"
     workspace = Workspace.open(load_settings(home=home, engine="local"))
     nights = Nights(HISTORY.first, SCORED.last)
     ingest.run(flight_delay, nights, workspace)
@@ -38,7 +43,6 @@ def turned_home(tmp_path_factory: pytest.TempPathFactory, flight_delay: UseCase)
     train.run(flight_delay, HISTORY.last, workspace, reason="first champion of the tests", requested_by="tests")
     score.run(flight_delay, SCORED, workspace)
     monitor.run(flight_delay, WATCHED, workspace)
-    return home
 
 
 @pytest.fixture

@@ -56,14 +56,14 @@ def taken(use_case: UseCase, nights: Nights, raw: Path, scratch: Path) -> Taken:
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Taken:
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "flight_delay":
-        use_case, nights = request.getfixturevalue("flight_delay"), Nights(FLOWN.first, FLOWN.first + timedelta(days=3))
+        use_case, nights = request.getfixturevalue("flight_delay"), Nights(FLOWN.first, FLOWN.first + timedelta(days=2))
         return taken(use_case, nights, request.getfixturevalue("raw_home"), folder)
     workspace = Workspace.open(load_settings(home=folder / "raw", engine="local"))
     if request.param == "credit_risk":
-        use_case, nights = credit(), STRETCH
+        use_case, nights = credit(), Nights(STRETCH.first, STRETCH.first + timedelta(days=3))  # late rows come on the fourth
         ingest.run(use_case, nights, workspace)
     else:
-        history = shop.draw_history(20241101, Nights(date(2024, 10, 31), date(2024, 11, 6)))
+        history = shop.draw_history(20241101, Nights(date(2024, 11, 1), date(2024, 11, 4)))
         use_case, nights = shop.use_case(history.nights.first, folder), history.nights
         shop.publish(history, use_case, workspace)
     return taken(use_case, nights, folder / "raw", folder)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.nights import one
 from nightloop.settings import REPOSITORY
 from nightloop.workspace import Workspace
+from tests.commands_in_children import run_command
 from tests.house.claims import tracked
 
 README = (REPOSITORY / "README.md").read_text()
@@ -44,14 +42,12 @@ def test_every_command_is_of_a_kind_that_is_tested_here() -> None:
 @pytest.mark.slow
 def test_every_stage_command_works_on_a_home_with_a_champion(turned: Workspace, flight_delay: UseCase) -> None:
     monitor.run(flight_delay, one(date(2013, 3, 5)), turned)
-    environment = {"NIGHTLOOP_HOME": str(turned.settings.home), "NIGHTLOOP_ENGINE": "local", "PYTHONPATH": str(REPOSITORY)}
+    environment = {"NIGHTLOOP_HOME": str(turned.settings.home), "NIGHTLOOP_ENGINE": "local"}
     commands = [command for command in COMMANDS if command.startswith("python -m jobs ") and " airflow " not in command]
     assert len(commands) > 5
     for command in commands:
-        words = [sys.executable, *(shift(word) for word in shlex.split(command)[1:])]
-        done = subprocess.run(
-            words, capture_output=True, text=True, env={**os.environ, **environment}, cwd=REPOSITORY, check=False
-        )
+        words = [shift(word) for word in shlex.split(command)[3:]]
+        done = run_command(words, environment)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
         assert done.stdout.strip(), command
 

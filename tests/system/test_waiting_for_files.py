@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -110,9 +111,11 @@ def waiting(airflow: RunningAirflow, run: tuple[str, str]) -> Callable[[], bool]
 
 
 def test_a_night_goes_on_when_its_file_comes_and_fails_with_one_message_when_it_does_not(airflow, stand) -> None:
-    stand.define("market", somewhere_at_noon()[1] + timedelta(seconds=12))
-    comes, never = ingest(airflow, "shop", stand.night), ingest(airflow, "market", stand.night)
-    airflow.wait_until(waiting(airflow, comes), "the wait of the shop", 40)
+    comes, asked = ingest(airflow, "shop", stand.night), time.monotonic()
+    airflow.wait_until(waiting(airflow, comes), "the wait of the shop", 120)
+    patience = 10 + 2 * (time.monotonic() - asked)  # as slow as the machine is: the wait must have begun before it ends
+    stand.define("market", somewhere_at_noon()[1] + timedelta(seconds=patience))
+    never = ingest(airflow, "market", stand.night)
     assert airflow.task_states(*comes)["ingest"] is None
     stand.deliver("shop", stand.night)
 
@@ -120,12 +123,14 @@ def test_a_night_goes_on_when_its_file_comes_and_fails_with_one_message_when_it_
     lake = Lake.open(load_settings(home=airflow.nightloop_home))
     assert lake.read("shop/raw_orders", Nights(stand.night, stand.night)).num_rows == 4
 
-    assert airflow.wait_for_run(*never, seconds=60).state == "failed"
+    assert airflow.wait_for_run(*never, seconds=patience + 60).state == "failed"
     assert airflow.task_states(*never) == {"wait_for_orders": "failed", "ingest": "upstream_failed"}
     (told,) = Ledger.open(load_settings(home=airflow.nightloop_home)).events("market", kind="stage_failed")
     said = f"the files of source 'orders' for the night {stand.night} did not arrive by"
     assert said in told.payload["what"] and "no file is there" in told.payload["what"]
-    assert "waited for since" in told.payload["what"] and f"data/market/{stand.night}.csv" in told.payload["what"]
+    # The latter where the machine is slower than it was just before.
+    assert re.search("waited for since|looked for once", told.payload["what"])
+    assert f"data/market/{stand.night}.csv" in told.payload["what"]
     assert "clear this task" in told.payload["do"]
     assert "nobody was told" in airflow.task_log(*never, "wait_for_orders")
     # Of its two starts, before and after the wait, none was tried again.
