@@ -76,13 +76,15 @@ def damaged_zip() -> bytes:
     return bytes(whole)
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", zipped(a_csv=b"x" * 999)[:60], damaged_zip()])
+@pytest.mark.parametrize("content", [b"", b"no archive", zipped(a_csv=b"x" * 999)[:60], damaged_zip()], ids=range(4))
 def test_a_damaged_zip_is_an_error(content: bytes) -> None:
     with pytest.raises(NotUnpacked, match=r"expected a zip with one \.csv in it"):
         unzipped(content, ".csv", Allowance(10_000))
 
 
-@pytest.mark.parametrize("content", [b"no archive", gzip.compress(b"x" * 999)[:-9], gzip.compress(b"abc") + b"rest"])
+@pytest.mark.parametrize(
+    "content", [b"no archive", gzip.compress(b"x" * 999)[:-9], gzip.compress(b"abc") + b"rest"], ids=range(3)
+)
 def test_a_damaged_gzip_is_an_error(content: bytes) -> None:
     with pytest.raises(NotUnpacked, match="expected a gzip file"):
         gunzipped(content, Allowance(10_000))
