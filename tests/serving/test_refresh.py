@@ -142,7 +142,18 @@ def test_a_use_case_that_cannot_be_loaded_makes_the_service_unready(clinic: Clin
         assert "http://mlflow:5000" in str(details(client)["problem"])
 
 
-def test_a_model_whose_features_are_no_longer_declared_is_not_served(clinic: Clinic) -> None:
+def test_a_model_whose_features_are_no_longer_declared_answers_by_the_definition_it_was_trained_by(clinic: Clinic) -> None:
+    score.run(clinic.use_case, one(NIGHTS.last), clinic.workspace)
+    fewer = {name: feature for name, feature in clinic.use_case.features.items() if name != "distance"}
+    with serve(Clinic(clinic.settings, clinic.use_case.model_copy(update={"features": fewer}))) as client:
+        wait_for(lambda: client.get("/readyz").status_code == 200)
+        row = clinic.rows(NIGHTS.last)[0]
+        answer = client.post(URL, json=row).json()
+        assert answer["probability"] == clinic.scores(NIGHTS.last)[row["visit_id"]]["probability"]
+
+
+def test_a_model_whose_definition_is_gone_is_not_served(clinic: Clinic) -> None:
+    shutil.rmtree(Path(clinic.settings.lake_url) / "clinic_visits" / "_documents")
     fewer = {name: feature for name, feature in clinic.use_case.features.items() if name != "distance"}
     with serve(Clinic(clinic.settings, clinic.use_case.model_copy(update={"features": fewer}))) as client:
         wait_for(lambda: details(client)["checked_at"] is not None)
