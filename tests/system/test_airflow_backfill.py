@@ -24,8 +24,8 @@ from tests.fixtures_airflow import RunningAirflow
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.random_order(disabled=True)]
 
-HISTORY = Nights(date(2013, 1, 1), date(2013, 1, 16))
-NIGHTS = Nights(date(2013, 1, 17), date(2013, 1, 18))
+HISTORY = Nights(date(2013, 1, 1), date(2013, 2, 1))
+NIGHTS = Nights(date(2013, 2, 2), date(2013, 2, 3))
 FORM = {"reason": "first champion of this test", "requested_by": "pytest"}
 TABLES = ("raw_schedule", "raw_outcomes", "tiles", "aggregates", "features", "labels", "scores", "metrics", "decisions")
 CASCADE = ("ingest", "features", "score", "monitor")
@@ -33,12 +33,12 @@ CASCADE = ("ingest", "features", "score", "monitor")
 
 @pytest.fixture(scope="module")
 def airflow_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """flight_delay with two weeks of training, gates that two weeks can pass, and a risk that asks for a person's approval."""
+    """flight_delay with a month of training, gates that a month can pass, and a risk that asks for a person's approval."""
     folder = tmp_path_factory.mktemp("definitions")
     declared = yaml.safe_load((REPOSITORY / "feature_defs" / "flight_delay.yaml").read_text())
     declared["risk"] = "high"
-    declared["model"]["split"] = {"validate_nights": 5, "calibrate_nights": 3, "minimum_fit_nights": 3}
-    declared["model"]["xgboost"] |= {"n_estimators": 20, "min_child_weight": 20}
+    declared["model"]["split"] = {"validate_nights": 10, "calibrate_nights": 3, "minimum_fit_nights": 3}
+    declared["model"]["xgboost"] |= {"n_estimators": 40, "min_child_weight": 20}
     declared["gates"]["performance"] |= {"over_baseline": -1.0, "margin_to_champion": 1.0, "minimum_rows": 100}
     declared["gates"]["calibration"] |= {"maximum_error": 1.0, "maximum_bias": 1.0, "minimum_rows": 100}
     declared["gates"]["fairness"] |= {"maximum": 1.0, "minimum_group_rows": 50}
@@ -106,8 +106,8 @@ def test_a_run_with_a_blank_key_fails_and_says_what_to_do(airflow):
     "form",
     [
         {"as_of": "yesterday", **FORM},
-        {"as_of": "2013-01-16", **FORM, "reason": "short"},
-        {"as_of": "2013-01-16", "reason": FORM["reason"]},
+        {"as_of": "2013-02-01", **FORM, "reason": "short"},
+        {"as_of": "2013-02-01", "reason": FORM["reason"]},
     ],
     ids=["no date", "no real reason", "nobody asks"],
 )
