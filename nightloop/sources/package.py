@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -44,7 +45,9 @@ class Package:
                 where=f"file '{file}'",
                 do=f"Install it: uv pip install {name}",
             ) from error
-        listed = {str(entry): Path(str(distribution.locate_file(entry))) for entry in distribution.files or ()}
+        # Not distribution.files: some versions of it leave out files that are gone, which is what we must tell.
+        record = csv.reader((distribution.read_text("RECORD") or "").splitlines())
+        listed = {entry[0]: Path(str(distribution.locate_file(entry[0]))) for entry in record if entry}
         if file not in listed:
             data = [file for file in listed if file.endswith(KINDS)]
             raise SourceDamaged(
