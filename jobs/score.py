@@ -120,11 +120,12 @@ def _jobs(
 ) -> Jobs:
     jobs: Jobs = []
     bundles: dict[int, dict[str, str]] = {}
+    specs: dict[int, Spec] = {}
     for night, champion in pinned.items():
         if champion.version not in bundles:
             bundles[champion.version] = _bundle(use_case, champion, workspace)
-        spec = bundle.read_spec(Path(bundles[champion.version]["bundle"]))
-        renamed = json.dumps(_renamed(spec, night, features, champion.version))
+            specs[champion.version] = bundle.read_spec(Path(bundles[champion.version]["bundle"]))
+        renamed = json.dumps(_renamed(specs[champion.version], night, features, champion.version))
         for source, row_group in _row_groups(features.files.get(night, ())):
             part = {"night": str(night), "source": source, "row_group": str(row_group), "columns": renamed}
             target = f"{folder}/{night}-{len(jobs)}.parquet"

@@ -54,6 +54,12 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_embedded(commands)
 
 
+def _described(commands: Commands[Parser], name: str, summary: str, description: str) -> Parser:
+    """Declare a command whose help shows more than a line, broken as it is written."""
+    layout = argparse.RawDescriptionHelpFormatter
+    return commands.add_parser(name, help=summary, description=description, formatter_class=layout)
+
+
 def _add_status(commands: Commands[Parser]) -> None:
     command = commands.add_parser("status", help="tell what exists per night, which champion is effective, and what is missing")
     command.add_argument("use_case", metavar="USE_CASE")
@@ -113,11 +119,8 @@ def _add_quarantine(commands: Commands[Parser]) -> None:
 
 
 def _add_release(commands: Commands[Parser]) -> None:
-    command = commands.add_parser(
-        "release",
-        help="let quarantined records into their night, after a fix or by a person's word",
-        description=RELEASE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    command = _described(
+        commands, "release", "let quarantined records into their night, after a fix or by a person's word", RELEASE
     )
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("nights", metavar="NIGHT", help="a night YYYY-MM-DD")
@@ -144,23 +147,15 @@ def _add_contracts(commands: Commands[Parser]) -> None:
 def _add_ledger(commands: Commands[Parser]) -> None:
     ledger = commands.add_parser("ledger", help="verify the chain of the ledger")
     actions = ledger.add_subparsers(title="actions", metavar="ACTION", required=True)
-    verify = actions.add_parser(
-        "verify",
-        help="recompute the whole chain and tell how many events stand, or where it breaks",
-        description=VERIFY,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    verify = _described(
+        actions, "verify", "recompute the whole chain and tell how many events stand, or where it breaks", VERIFY
     )
     verify.add_argument("--json", action="store_true", help="print one JSON object")
     verify.set_defaults(module="jobs.commands.ledger")
 
 
 def _add_plan(commands: Commands[Parser]) -> None:
-    command = commands.add_parser(
-        "plan",
-        help="tell what a change of the definition will do, before it happens",
-        description=PLAN,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = _described(commands, "plan", "tell what a change of the definition will do, before it happens", PLAN)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument(
         "--against", metavar="REVISION_OR_FILE", help="another definition (default: what the lake was made by)"
@@ -170,12 +165,7 @@ def _add_plan(commands: Commands[Parser]) -> None:
 
 
 def _add_apply(commands: Commands[Parser]) -> None:
-    command = commands.add_parser(
-        "apply",
-        help="build again what was made by another definition than today's",
-        description=APPLY,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = _described(commands, "apply", "build again what was made by another definition than today's", APPLY)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("--at-most", metavar="NIGHTS", type=int, help="nights to build in this call (default: all)")
     command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice")
@@ -184,12 +174,7 @@ def _add_apply(commands: Commands[Parser]) -> None:
 
 
 def _add_sweep(commands: Commands[Parser]) -> None:
-    command = commands.add_parser(
-        "sweep",
-        help="remove files of tables that nobody can need",
-        description=SWEEP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = _described(commands, "sweep", "remove files of tables that nobody can need", SWEEP)
     command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all that are declared")
     command.add_argument("--dry-run", action="store_true", help="tell what would go, and remove nothing")
     command.add_argument("--json", action="store_true", help="print one JSON object per use case, one a line")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from jobs.features import STEPS
 from nightloop.definitions import UseCase, definition_digest, load_use_case, use_case_names
 from nightloop.definitions.connectors import SqlConnector, TableConnector
 from nightloop.definitions.loading import parse_use_case
@@ -23,7 +24,6 @@ from nightloop.nights import Night
 from nightloop.sources import raw_schema
 from nightloop.workspace import Workspace
 
-STEPS = ("tiles", "aggregates", "features", "labels")
 NOTHING, WORDS, BUILDS, LOST = 0, 10, 20, 30
 
 
