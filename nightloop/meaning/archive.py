@@ -31,13 +31,9 @@ def archived(lake: Lake, use_case: str, digest: str) -> UseCase | None:
         return None
     try:
         definition = UseCase.model_validate_json(content)
-    except ValidationError as error:
-        raise StoreDamaged(
-            f"the definition {digest[:12]} cannot be read ({error.error_count()} mistakes).",
-            where=f"{lake.root}/{use_case}",
-            do="Restore the file, or build the nights again that it made.",
-        ) from error
-    if definition_digest(definition) != digest:
+    except ValidationError:
+        definition = None
+    if definition is None or definition_digest(definition) != digest:
         raise StoreDamaged(
             f"the definition {digest[:12]} is not what was written.",
             where=f"{lake.root}/{use_case}",

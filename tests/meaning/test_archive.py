@@ -52,5 +52,5 @@ def test_a_lake_tells_whether_another_definition_made_a_night(workspace: Workspa
 def test_a_damaged_definition_is_an_error_and_not_another_definition(workspace: Workspace, content: str | None) -> None:
     digest = archive(workspace.lake, USE_CASE)
     stored(workspace).write_text(content if content is not None else OTHER.model_dump_json())
-    with pytest.raises(StoreDamaged, match=rf"the definition {digest[:12]} (cannot be read|is not what was written)"):
+    with pytest.raises(StoreDamaged, match=rf"the definition {digest[:12]} is not what was written"):
         archived(workspace.lake, "shop", digest)

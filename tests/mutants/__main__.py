@@ -25,14 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         paths = [path for path in room.paths() if not options.names or _is_named(room, path, options.names)]
         if paths:
             tallies += _room(room, paths, options)
-    if not options.names:
-        document.write(tallies, options.sample, options.seed)
+            document.write(tallies)
     return 1 if any(share < room.least for room, share in document.shares(tallies).items()) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="ROOM or FILE", help="only these; docs/mutants.md is written when all run")
+    parser.add_argument("names", nargs="*", metavar="ROOM or FILE", help="only these")
     parser.add_argument("--sample", type=int, default=40, help="faults drawn in each module (0: all of them)")
     parser.add_argument("--seed", type=int, default=1, help="of the draw")
     parser.add_argument("--budget", type=float, default=30.0, help="seconds of tests a fault is shown to")
@@ -76,7 +75,7 @@ def _module(room: Room, path: Path, seen: runner.Coverage, options: argparse.Nam
 
         noticed = list(pool.map(shown, found))
     missed = sorted((fault for fault, was in zip(found, noticed, strict=True) if not was), key=lambda fault: fault.start)
-    return Tally(room, module, len(found), sum(noticed), tuple(missed))
+    return Tally(room, module, options.seed, len(found), sum(noticed), tuple(missed))
 
 
 if __name__ == "__main__":

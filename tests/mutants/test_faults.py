@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants import document
 from tests.mutants.document import Tally, shares
 from tests.mutants.faults import Fault, faults
 from tests.mutants.modules import EQUIVALENT, ROOMS, Room
@@ -143,5 +144,15 @@ def test_tests_are_shown_the_quickest_first_and_all_of_them_for_a_line_that_runs
 def test_the_share_of_a_room_is_over_all_its_faults() -> None:
     room, other = ROOMS[0], ROOMS[1]
     missed = (Fault(1, 0, 1, "x", "y"),)
-    tallies = [Tally(room, "a.py", 10, 10, ()), Tally(room, "b.py", 2, 1, missed), Tally(other, "c.py", 0, 0, ())]
+    tallies = [Tally(room, "a.py", 1, 10, 10), Tally(room, "b.py", 1, 2, 1, missed), Tally(other, "c.py", 1, 0, 0)]
     assert shares(tallies) == {room: 11 / 12, other: 1.0}
+
+
+def test_a_run_of_one_module_leaves_the_lines_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "PAGE", tmp_path / "mutants.md")
+    room, module, other = ROOMS[0], *ROOMS[0].module_names()[:2]
+    document.write([Tally(room, module, 1, 8, 4), Tally(room, other, 1, 4, 4)])
+    document.write([Tally(room, module, 2, 8, 8)])
+    page = (tmp_path / "mutants.md").read_text()
+    assert f"| `{module}` | 2 | 8 | 8 | 100% |\n| `{other}` | 1 | 4 | 4 | 100% |" in page
+    assert f"| {room.name} | {room.least:.0%} | 100% |" in page
