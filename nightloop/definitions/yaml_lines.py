@@ -49,12 +49,10 @@ def read_yaml(text: str, file: str) -> tuple[Any, Lines]:
         raise _not_yaml(error, file) from error
     except ValueError as error:  # a value is marked as something that it is not: !!int x
         raise DefinitionError(f"a value cannot be read: {error}.", where=file, do="Look at the values with '!!'.") from error
-    finally:
-        loader.dispose()
 
 
 def _not_yaml(error: yaml.YAMLError, file: str) -> DefinitionError:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     where = f"{file}:{mark.line + 1}" if mark else file
     return DefinitionError(

@@ -98,12 +98,12 @@ def _of_todays_label(lake: Lake, use_case: UseCase, scored_nights: Sequence[Nigh
     """Return the nights but those whose labels have another meaning than today's: answers to two questions have no mean."""
     published, today = lake.states(f"{use_case.use_case}/labels"), meanings_of(use_case).label
     known_on = timedelta(days=use_case.label.matures_after)
-    recorded = {
-        night: published[night + known_on].meanings.get("label", today)
-        for night in scored_nights
-        if night + known_on in published
-    }
-    return [night for night in scored_nights if recorded.get(night, today) == today]
+
+    def is_of_today(night: Night) -> bool:
+        state = published.get(night + known_on)
+        return state is None or state.meanings.get("label", today) == today
+
+    return [night for night in scored_nights if is_of_today(night)]
 
 
 def _labels(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) -> Snapshot:

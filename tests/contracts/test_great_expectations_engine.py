@@ -1,8 +1,12 @@
-"""How a rule and a table go to Great Expectations and what comes back, on stand-ins: its import takes seconds."""
+"""How a rule and a table go to Great Expectations and what comes back: on stand-ins, for its import takes seconds, but for the last."""
 
 from __future__ import annotations
 
+import gc
+import os
+from collections.abc import Callable, Sequence
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,6 +46,7 @@ class Batch:
         return SimpleNamespace(results=self.answers.pop(0))
 
 
+NOT_NULL = rule("column_values_to_not_be_null", column="n")
 FIRST, SECOND, SHARE = rule("a", column="n"), rule("b", column="t"), rule("c", column="b", mostly=0.5)
 
 
@@ -142,3 +147,94 @@ def test_instants_and_dates_are_written_the_same_everywhere() -> None:
     assert (plain(stamp), plain(date(2024, 3, 9)), plain(1.5), plain(None)) == (
         "2024-03-09T12:00:00+00:00", "2024-03-09", "1.5", "None",
     )  # fmt: skip
+
+
+# --- verdicts that are kept --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is asked of the library; it finds every rule broken in its first row."""
+    calls: list[str] = []
+
+    def run(rules: Sequence[Rule], _table: pa.Table) -> list[Result]:
+        calls.extend(f"run {item.name}" for item in rules)
+        return [Result(False, (0,), item.name) for item in rules]
+
+    monkeypatch.setattr(engine, "check", lambda item: calls.append(f"check {item.name}"))
+    monkeypatch.setattr(engine, "run", run)
+    return calls
+
+
+def test_the_same_question_is_asked_once_after_its_rules_were_checked(asked: list[str], tmp_path: Path) -> None:
+    first = engine.cached_results([FIRST, SHARE], TABLE, tmp_path)
+    assert asked == ["check a(n)", "check c(b)", "run a(n)", "run c(b)"]
+    assert engine.cached_results([FIRST, SHARE], TABLE, tmp_path) == first == [Result(False, (0,), name) for name in ("a(n)", "c(b)")]
+    assert len(asked) == 4
+
+
+def test_no_rules_ask_nothing(asked: list[str], tmp_path: Path) -> None:
+    assert engine.cached_results([], TABLE, tmp_path / "absent") == [] == asked
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: ([FIRST, SECOND], TABLE),
+        lambda: ([rule("a", column="b"), SHARE], TABLE),
+        lambda: ([FIRST, rule("c", column="b", mostly=0.6)], TABLE),
+        lambda: ([FIRST, SHARE], TABLE.take([1, 0])),
+        lambda: ([FIRST, SHARE], TABLE.rename_columns(["n", "t", "b", "e"])),
+        lambda: ([FIRST, SHARE], TABLE.set_column(0, "n", pa.array([1, None], pa.int32()))),
+    ],
+    ids=["rule", "column", "argument", "order of rows", "name", "type"],
+)
+def test_another_question_is_asked_anew(
+    asked: list[str], tmp_path: Path, other: Callable[[], tuple[list[Rule], pa.Table]]
+) -> None:
+    engine.cached_results([FIRST, SHARE], TABLE, tmp_path)
+    before = len(asked)
+    engine.cached_results(*other(), tmp_path)
+    assert len(asked) == 2 * before
+
+
+def test_another_version_of_the_library_or_of_the_format_is_another_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = engine._key([FIRST], TABLE)
+    assert engine._key([FIRST], TABLE) == key
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "version", lambda: "9.9/9.9")
+        assert engine._key([FIRST], TABLE) != key
+    monkeypatch.setattr(engine, "_FORMAT", "verdicts-9")
+    assert engine._key([FIRST], TABLE) != key
+
+
+def test_a_table_in_pieces_is_the_same_question() -> None:
+    assert engine._key([FIRST], pa.concat_tables([TABLE[:1], TABLE[1:]])) == engine._key([FIRST], TABLE)
+
+
+# --- the library itself ------------------------------------------------------------------------------------------------
+
+
+def test_rules_the_library_does_not_have_or_take_are_refused_at_their_line() -> None:
+    engine.check(NOT_NULL)
+    for refused in (rule("what_is_not", column="n"), rule(NOT_NULL.type.removeprefix("expect_"), colum="n")):
+        with pytest.raises(DefinitionError, match=rf"suite:1: '{refused.type}' is refused: .+ See the gallery"):
+            engine.check(refused)
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_the_library_sends_nothing_shows_nothing_and_leaves_the_collector_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], collects: bool
+) -> None:
+    monkeypatch.delenv("GX_ANALYTICS_ENABLED", raising=False)
+    engine._batch_definition.cache_clear()
+    if not collects:
+        gc.disable()
+    try:
+        results = engine.run([NOT_NULL], TABLE)
+        assert gc.isenabled() == collects
+    finally:
+        gc.enable()
+    assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
+    assert [(item.success, item.rows) for item in results] == [(False, (1,))]
+    assert capfd.readouterr() == ("", "")

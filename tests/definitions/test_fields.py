@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from nightloop.definitions.connectors import SqlConnector
+from nightloop.definitions.strict import Strict
 from tests.definitions.rides import accepted, assert_told
 
 SQL_CONNECTOR = {"kind": "sql", "connection": "rides", "table": "t"}
@@ -119,3 +123,20 @@ def test_a_cross_is_of_four_columns_at_most_and_a_look_up_by_three():
     assert_told({"features.zone_shared.columns": five}, "features.zone_shared.columns", "reads", "at most 4")
     four = {"a": "zone", "b": "zone", "c": "zone", "d": "zone"}
     assert_told({"features.evening_rain.by": four}, "features.evening_rain.by", "reads", "at most 3")
+
+
+def test_what_was_declared_can_not_be_changed_afterwards() -> None:
+    for model in every_model(Strict):
+        assert (model.model_config["frozen"], model.model_config["extra"]) == (True, "forbid"), model
+
+
+def every_model(model: type[Strict]) -> Iterator[type[Strict]]:
+    yield model
+    for narrower in model.__subclasses__():
+        yield from every_model(narrower)
+
+
+def test_a_table_of_a_database_that_was_written_down_is_read_again_with_its_schema() -> None:
+    declared = SqlConnector.model_validate({"kind": "sql", "connection": "shop", "table": "t", "schema": "s"})
+    assert SqlConnector.model_validate(declared.model_dump(mode="json")) == declared
+    assert declared.schema_ == "s"

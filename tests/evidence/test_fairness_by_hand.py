@@ -34,6 +34,12 @@ def test_each_rate_stands_on_its_own_rows(compare: Any, metric: Any, by_group: A
     assert (found.difference.metric, found.difference.n, found.widest) == (metric, 10, widest)
 
 
+def test_of_groups_that_are_equal_the_first_counts_as_the_larger() -> None:
+    equal = np.array([True, False, True, False])
+    found = fairness.compare_rates("selection_rate_difference", equal, equal, group=np.array(["a", "a", "b", "b"]))
+    assert (found.difference.value, found.widest) == (0.0, ("a", "b"))
+
+
 def test_the_upper_end_is_the_outermost_over_all_pairs_and_the_lower_that_of_the_widest() -> None:
     """The widest pair need not have the widest interval: a small group's reaches farther."""
     random = np.random.default_rng(1)

@@ -244,6 +244,12 @@ def test_the_interval_of_a_correlation_is_near_fisher_s() -> None:
     assert (found.low, found.high) == pytest.approx((fisher.low, fisher.high), abs=0.004)
 
 
+@pytest.mark.parametrize("scale", [(1.0, 0.25), (0.25, 1.0)])
+def test_a_correlation_has_no_unit_and_asks_for_any_spread_at_all(scale: tuple[float, float]) -> None:
+    label, prediction = np.array([0.0, 1.0, 0.5]) * scale[0], np.array([0.0, 1.0, 0.25]) * scale[1]
+    assert regression.correlation(label, prediction).value == pytest.approx(np.corrcoef(label, prediction)[0, 1])
+
+
 @pytest.mark.parametrize("constant", ["label", "prediction", "none"])
 def test_what_does_not_vary_has_no_correlation(constant: str) -> None:
     label = np.zeros(5) if constant == "label" else np.arange(5.0)

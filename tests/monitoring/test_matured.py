@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import DefinitionError, NotReady
 from nightloop.lake import Commit, Lake
+from nightloop.meaning import meanings_of
 from nightloop.monitoring.matured import Matured, matured_nights, read_matured
 from nightloop.nights import Nights, one
 from nightloop.workspace import Workspace
@@ -57,10 +59,12 @@ def labels(number: int, keys: Sequence[tuple[str, int]] = KEYS) -> list[Row]:
     ]
 
 
-def publish(lake: Lake, table: str, of: date, rows: Sequence[Row], schema: pa.Schema | None = None) -> None:
+def publish(
+    lake: Lake, table: str, of: date, rows: Sequence[Row], schema: pa.Schema | None = None, commit: Commit = COMMIT
+) -> None:
     """Publish the rows of a night in any order."""
     shuffled = random.Random(3).sample(list(rows), len(rows))
-    lake.publish(f"sales/{table}", of, pa.Table.from_pylist(shuffled, schema=schema), COMMIT)
+    lake.publish(f"sales/{table}", of, pa.Table.from_pylist(shuffled, schema=schema), commit)
 
 
 def publish_night(lake: Lake, number: int, *, version: int = 1, region: str | None = "north") -> None:
@@ -110,6 +114,18 @@ def test_without_a_delay_a_night_matures_by_itself() -> None:
     use_case = monitored(performance_nights=1)
     prompt = use_case.model_copy(update={"label": use_case.label.model_copy(update={"matures_after": 0})})
     assert matured_nights(prompt, [night(3), night(4), night(5)], night(4)) == [night(4)]
+
+
+def test_a_night_whose_labels_answer_another_question_is_left_out(lake: Lake) -> None:
+    today = meanings_of(definition()).label
+    for number in range(4):
+        publish_night(lake, number)
+    for number, meaning in ((1, "of another question"), (2, today)):
+        commit = replace(COMMIT, meanings={"label": meaning})
+        publish(lake, "labels", night(number + MATURES), labels(number), commit=commit)
+    nights = [night(number) for number in range(4)]
+    assert read_matured(lake, definition(), nights).scored_nights == (night(0), night(2), night(3))
+    assert len(read_matured(lake, definition(), [night(1)])) == 0
 
 
 # --- the join ------------------------------------------------------------------------------------------------------

@@ -179,6 +179,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "filter taken away",
     ): "a pin is always of a night; the filter tells the type checker",
     (
+        "nightloop/evidence/metrics.py",
+        "return (first * bins // max(len(probability), 1)).astype(np.int64)",
+        "1 -> 2",
+    ): "the first of one row is row 0, in bin 0 whatever divides it",
+    (
         "nightloop/features/aggregate_sql.py",
         'merged = ", ".join(f"max({identifier(name)}) as {identifier(name)}" for name in features)',
         "SQL:max(->min(",

@@ -212,6 +212,26 @@ def test_the_documentation_describes_the_rows_of_each_use_case(client: Client) -
     assert client.get("/openapi.json").json() == schema
 
 
+def test_the_documentation_tells_each_refusal_and_where_its_problem_is_described(client: Client) -> None:
+    responses = client.get("/openapi.json").json()["paths"][URL]["post"]["responses"]
+    assert sorted(responses) == ["200", "401", "413", "422", "503"]
+    told = {status: responses[status]["content"]["application/json"]["schema"]["$ref"] for status in sorted(responses)[1:]}
+    assert set(told.values()) == {"#/components/schemas/Problem"}
+    assert all(responses[status]["description"] not in ("", "Successful Response", "Validation Error") for status in responses)
+
+
+def test_a_parameter_that_cannot_be_read_is_named_with_what_was_read(client: Client) -> None:
+    answer = client.post(URL, json=ROW, params={"reasons": "perhaps"})
+    assert problem(answer, 422) == {
+        "what": "the parameters are wrong.", "where": "the request's address", "do": "Correct them.",
+        "mistakes": [{
+            "where": "query.reasons",
+            "what": "Input should be a valid boolean, unable to interpret input",
+            "read": "'perhaps'",
+        }],
+    }  # fmt: skip
+
+
 @pytest.fixture
 def whole(tmp_path: Any) -> Client:
     """The whole application, with a token and nothing loaded."""
