@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from pydantic import ValidationError
 
 from nightloop.definitions import UseCase, definition_digest
@@ -15,8 +13,7 @@ from nightloop.lake.documents import document_names, read_document, write_docume
 def archive(lake: Lake, use_case: UseCase) -> str:
     """Write the definition into the lake, once, and return its digest."""
     digest = definition_digest(use_case)
-    content = json.dumps(use_case.model_dump(mode="json"), ensure_ascii=False, indent=1)
-    write_document(lake.root, use_case.use_case, _name(digest), content.encode())
+    write_document(lake.root, use_case.use_case, _name(digest), use_case.model_dump_json().encode())
     return digest
 
 
@@ -44,8 +41,7 @@ def archived(lake: Lake, use_case: str, digest: str) -> UseCase | None:
 
 def is_the_only(lake: Lake, use_case: UseCase) -> bool:
     """Whether no other definition of the use case ever made a night of this lake."""
-    others = {name for name in document_names(lake.root, use_case.use_case) if name.startswith("definition-")}
-    return others <= {_name(definition_digest(use_case))}
+    return set(document_names(lake.root, use_case.use_case)) <= {_name(definition_digest(use_case))}
 
 
 def _name(digest: str) -> str:

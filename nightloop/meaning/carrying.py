@@ -66,12 +66,10 @@ def carrying(use_case: UseCase, needed: Iterable[Needed]) -> tuple[UseCase, list
                 use_case = _with_feature(use_case, champion.use_case, name, digest)
             except NightloopError as error:
                 lost.append(Lost(champion.version, name, error.what))
-            except _NotMade as error:
-                lost.append(Lost(champion.version, name, str(error)))
     return use_case, lost
 
 
-class _NotMade(Exception):
+class _NotMade(NightloopError):
     """Why an older feature cannot be made from today's sources."""
 
 

@@ -80,6 +80,11 @@ def test_the_newest_arrival_within_reach_counts():
     assert looked_up({"within": 5}, customers, Nights(ago(4), NIGHT)) == {3: 1.0, 2: 9.0, 1: 2.0, 0: 2.0}
 
 
+@pytest.mark.parametrize("within", [2, 3])
+def test_a_newer_arrival_counts_before_a_larger_value(within):
+    assert looked_up({"within": within}, [customer(1, 9.0), customer(0, 2.0)]) == {0: 2.0}
+
+
 def test_what_is_latest_by_its_column_counts_before_what_arrived_last():
     customers = [customer(2, 1.0, rank=9), customer(0, 2.0, rank=1)]
     assert looked_up({"within": 5, "latest_by": "rank"}, customers) == {0: 1.0}

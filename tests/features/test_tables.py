@@ -108,6 +108,13 @@ def test_features_read_their_own_nights_and_the_aggregates_only_where_a_feature_
     assert made_from("features", features={"x": BASKET, "y": PEERS}) == {"raw_visits": RANGE, "aggregates": RANGE}
 
 
+def test_a_label_from_the_entitys_own_source_reads_both_its_nights_and_those_of_the_outcomes():
+    use_case = shop({"x": BASKET}, matures_after=5)
+    label = use_case.label.model_copy(update={"source": "visits"})
+    found = inputs(use_case.model_copy(update={"label": label}), "labels", RANGE)
+    assert found == {"raw_visits": Nights(ago(9), NIGHT)}
+
+
 @pytest.mark.parametrize(("matures_after", "since"), [(0, 0), (1, 0), (2, 1), (9, 8)])
 def test_labels_read_outcomes_from_the_night_after_the_scored_one_up_to_maturity(matures_after, since):
     found = made_from("labels", matures_after=matures_after)

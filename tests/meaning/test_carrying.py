@@ -76,6 +76,29 @@ def test_a_column_that_was_renamed_is_read_under_its_new_name() -> None:
     assert older.of == "paid" and not [name for name in extended.sources["payments"].columns if is_carried(name)]
 
 
+def test_what_tells_the_newest_record_is_carried_with_the_look_up() -> None:
+    before = changed(put("features.score.latest_by", "rank"))
+    today = changed(put("sources.customers.columns.rank.expression", "-rank"), before)
+    digest = meanings_of(before).features["score"]
+    extended, lost = carrying(today, [Needed(1, {"score": digest}, before)])
+    older = extended.features[carried_name("score", digest)]
+    assert not lost and older.latest_by == carried_name("rank", meanings_of(before).columns["customers"]["rank"])
+
+
+@pytest.mark.parametrize("source", ["visits", "payments"])
+def test_a_key_that_changed_in_one_source_only_has_two_names(source: str) -> None:
+    found = reasons(changed(put(f"sources.{source}.columns.customer.expression", "lower(customer)")))
+    assert set(found) == {"spent", "kinds", "trend", "card_share"}
+    assert set(found.values()) == {"its key has two names now."}
+
+
+def test_a_look_up_is_by_whatever_name_its_key_has_on_either_side() -> None:
+    today = changed(put("sources.visits.columns.customer.expression", "lower(customer)"))
+    extended, _ = carrying(today, [Needed(1, {"score": MEANINGS.features["score"]}, USE_CASE)])
+    older = extended.features[carried_name("score", MEANINGS.features["score"])]
+    assert older.by == {"customer": carried_name("customer", MEANINGS.columns["visits"]["customer"])}
+
+
 def test_two_champions_share_what_both_were_trained_on() -> None:
     today = changed(put("features.basket.expression", "basket * 100"))
     other = Needed(2, {"basket": MEANINGS.features["basket"]}, USE_CASE)

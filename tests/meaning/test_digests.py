@@ -235,3 +235,8 @@ def test_features_of_every_kind_are_in_the_use_case_of_these_tests() -> None:
     assert {feature["kind"] for feature in FEATURES.values()} == {
         "expression", "cross", "peers", "lag", "lookup", "rate", "window", "ratio",
     }  # fmt: skip
+
+
+def test_a_digest_is_the_same_in_every_version_of_nightloop() -> None:
+    """Another digest for the same parts would make every stored night stale."""
+    assert digest_of("é", 1, None, {"b": 1, "a": [2.5]}) == "363311426ca37ca6"

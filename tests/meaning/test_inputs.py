@@ -17,10 +17,11 @@ from nightloop.meaning.inputs import read_meanings
 from nightloop.nights import one
 from nightloop.sources import raw_schema
 from tests.features.in_memory import NIGHT, SETTINGS, shop
-from tests.meaning.definitions import FEATURES, USE_CASE
+from tests.meaning.definitions import FEATURES, USE_CASE, changed, put
 
 STEPS = ("tiles", "aggregates", "features", "labels")
 STAMPS = ("event_at", "known_at", "event_night", "withdrawn")
+LATEST = changed(put("features.score.latest_by", "rank"))
 REVISED = shop(FEATURES, revised={"payments": 3, "customers": 2, "orders": 4})
 
 
@@ -53,7 +54,7 @@ def binds(use_case: UseCase, step: str, views: Mapping[str, list[str]]) -> bool:
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("use_case", [USE_CASE, REVISED], ids=["once", "revised"])
+@pytest.mark.parametrize("use_case", [USE_CASE, LATEST, REVISED], ids=["once", "latest", "revised"])
 def test_a_statement_reads_the_columns_it_is_said_to_read_and_needs_each(use_case: UseCase, step: str) -> None:
     required = read_meanings(use_case, meanings_of(use_case), step)
     # A look-up at versions carries every column along; whether it reads them is seen where records come once.

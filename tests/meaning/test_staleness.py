@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import cast
 
@@ -11,7 +12,8 @@ import pytest
 from nightloop.definitions.use_case import UseCase
 from nightloop.lake import Lake, NightState
 from nightloop.meaning import staleness
-from nightloop.meaning.staleness import DOWNSTREAM, made_from, stale, touched
+from nightloop.meaning.digests import ROWS
+from nightloop.meaning.staleness import DOWNSTREAM, made_from, other_definition, stale, touched
 from nightloop.nights import Night, Nights, one
 from tests.features.in_memory import shop
 
@@ -130,3 +132,17 @@ def test_a_restatement_touches_the_published_nights_that_read_it_directly_or_not
     }
     assert touched(UC, "orders", night(2), published)["features"] == [night(2)], "none after it is published"
     assert touched(UC, "orders", night(9), published) == {} == touched(UC, "visits", night(1), published)
+
+
+def test_a_night_made_by_another_definition_says_which_columns() -> None:
+    def other(recorded: dict[str, str], rows: int = 1) -> str:
+        made = replace(state(0, 1), meanings=recorded, rows=rows)
+        return other_definition(made, {"a": "of today", "b": "of today too", ROWS: "rows"})
+
+    fresh = {"a": "of today", "b": "of today too", ROWS: "rows"}
+    assert other(fresh) == other({}) == "", "what recorded nothing is taken at its names"
+    assert other({**fresh, "a": "older"}) == "another definition of a"
+    assert other({"b": "older", "a": "older", ROWS: "older"}) == "another definition of a, b, rows"
+    assert other({"x": "of today", "b": "of today too", ROWS: "rows"}) == "", "another name is no other meaning"
+    assert other({**fresh, "a": "older"}, rows=0) == "", "a night without rows holds nothing of another meaning"
+    assert other({**fresh, "more": "older"}) == ""

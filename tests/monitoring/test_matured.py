@@ -60,7 +60,7 @@ def labels(number: int, keys: Sequence[tuple[str, int]] = KEYS) -> list[Row]:
 
 
 def publish(
-    lake: Lake, table: str, of: date, rows: Sequence[Row], schema: pa.Schema | None = None, commit: Commit = COMMIT
+    lake: Lake, table: str, of: date, rows: Sequence[Row], schema: pa.Schema | None = None, *, commit: Commit = COMMIT
 ) -> None:
     """Publish the rows of a night in any order."""
     shuffled = random.Random(3).sample(list(rows), len(rows))

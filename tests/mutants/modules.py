@@ -244,6 +244,31 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "24.0 -> 25.0",
     ): "any bound between 14 and some hundreds needs no check",
     (
+        "nightloop/features/feature_sql.py",
+        'rows = f"select * from raw_{label.source} where night >= {first} and night <= {night_literal(as_known_at or nights.last)}"',
+        "SQL: and -> or ",
+    ): "prunes what is read; the join leaves the rest out",
+    (
+        "nightloop/features/lookup_sql.py",
+        'span = f"night between {days_before(nights.first, feature.within - 1)} and {night_literal(last)}"',
+        "- -> +",
+    ): "reads two nights more, which the comparison with the event leaves out",
+    (
+        "nightloop/features/window_sql.py",
+        'groups = ", ".join(column for column in (night, tile, "key") if column in ("night", "tile", "key"))',
+        "filter taken away",
+    ): "grouping by what is the same in every row changes no group",
+    (
+        "nightloop/features/window_value_sql.py",
+        'inside = f"back < {total.nights}" if total.nights < longest else "true"',
+        "< -> <=",
+    ): "every tile that is read is inside the longest window",
+    (
+        "nightloop/features/window_value_sql.py",
+        "scale = feature.scale if isinstance(feature, WindowFeature | RatioFeature) else 0",
+        "0 -> 1",
+    ): "a rate has no scale, and asks for none",
+    (
         "serving/model_snapshot.py",
         "answered = zip(rows, zip(*values, strict=True), reasons_by_row, strict=True)",
         "True -> False",
