@@ -6,7 +6,7 @@ What happened is a list of dicts, so a test can pick from it by plain Python wha
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -89,9 +89,10 @@ def publish(
     first: int = 0,
     tables: Sequence[str] = ("features", "raw_sales", "labels"),
     without: tuple[str, date] | None = None,
+    meanings: Mapping[str, str] | None = None,
 ) -> None:
     """Publish what each night made known, its rows in any order: the labels of a night come two nights later."""
-    commit, shuffled = Commit("test", "sales"), random.Random(5).sample(list(rows), len(rows))
+    commit, shuffled = Commit("test", "sales", meanings=meanings or {}), random.Random(5).sample(list(rows), len(rows))
     nights = [night(number) for number in range(first, last + 1)]
     key = ("shop", "item")
     for table, columns, lag in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 from nightloop.errors import StoreDamaged, StoreUnavailable, UsageError
 from nightloop.ledger import Ledger
+from nightloop.ledger.events import digest_of
 from nightloop.settings import REPOSITORY, load_settings
 
 NIGHT = date(2013, 4, 1)
@@ -153,3 +155,9 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable, match="Check NIGHTLOOP_LEDGER_URL"):
         Ledger(f"sqlite:///{tmp_path}/file/ledger.db")
+
+
+def test_a_digest_is_of_the_texts_as_utf_8_json_in_one_order() -> None:
+    """Anybody can recompute it, with any tool."""
+    row = {"payload": '{"who":"Zoë"}', "kind": "k", "digest": "not this one"}
+    assert digest_of(row) == hashlib.sha256('{"kind":"k","payload":"{\\"who\\":\\"Zoë\\"}"}'.encode()).hexdigest()

@@ -56,6 +56,23 @@ def test_promoting_the_same_version_again_returns_its_first_promotion(ledger: Le
     assert champions.history(ledger, "uc") == [first]
 
 
+def test_the_champions_since_a_night_are_those_that_score_it_or_a_later_one(ledger: Ledger) -> None:
+    assert champions.since(ledger, "uc", april(1)) == []
+    for version, day in ((1, 3), (2, 5), (3, 8)):
+        champions.promote(ledger, "uc", version, april(day), {})
+    found = {day: [champion.version for champion in champions.since(ledger, "uc", april(day))] for day in range(2, 10)}
+    assert found == {2: [1, 2, 3], 3: [1, 2, 3], 4: [1, 2, 3], 5: [2, 3], 6: [2, 3], 7: [2, 3], 8: [3], 9: [3]}
+
+
+def test_a_pinned_champion_counts_since_its_night_and_not_after_it(ledger: Ledger) -> None:
+    champions.promote(ledger, "uc", 1, april(3), {})
+    champions.pin(ledger, "uc", april(6))
+    champions.promote(ledger, "uc", 2, april(4), {})
+    champions.promote(ledger, "other", 7, april(1), {})
+    found = {day: [champion.version for champion in champions.since(ledger, "uc", april(day))] for day in (5, 6, 7)}
+    assert found == {5: [1, 2], 6: [1, 2], 7: [2]}, "2 is effective from the 7th, for the 6th is pinned"
+
+
 def test_an_old_version_promoted_again_does_not_come_back_as_champion(ledger: Ledger) -> None:
     first = champions.promote(ledger, "uc", 1, MARCH_31, {})
     second = champions.promote(ledger, "uc", 2, april(2), {})

@@ -5,8 +5,11 @@ The second route: the world is a list of dicts, and what must come out is picked
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightloop.errors import DefinitionError, NotReady, StoreDamaged, TrainingRefused
+from nightloop.errors import DefinitionError, NotReady, OtherMeaning, StoreDamaged, TrainingRefused
 from nightloop.lake import Commit, Lake
+from nightloop.meaning import meanings_of
+from nightloop.meaning.digests import ROWS
 from nightloop.model import training_set
-from nightloop.model.training_set import Slices, TrainingSet, divide, load, training_key
+from nightloop.model.training_set import Slices, TrainingSet, divide, features_of, load, training_key
 from nightloop.nights import Nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
@@ -208,6 +213,53 @@ def test_the_versions_are_those_of_the_tables_that_were_read(lake: Lake) -> None
     _, versions = load(definition(), night(6), lake)
     expected = {name: lake.snapshot(f"sales/{name}").version for name in ("labels", "features", "raw_sales")}
     assert versions == expected and versions["features"] > versions["labels"]
+
+
+# --- what was made by another definition ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("features", "stock"), ("labels", "label"), ("raw_sales", "region"), ("raw_sales", "item"), ("raw_sales", ROWS)],
+)
+def test_a_night_of_another_meaning_is_not_learned_from(lake: Lake, table: str, column: str) -> None:
+    recorded = meanings_of(definition()).of_table(table, definition())
+    publish(lake, sales(), 6)
+    publish(lake, sales(), 3, first=3, tables=(table,), meanings={**recorded, column: "of another definition"})
+    named = "its rows" if column == ROWS else column
+    with pytest.raises(OtherMeaning, match=f"{table} of {night(3)} has {re.escape(named)} by another"):
+        load(definition(), night(6), lake)
+
+
+def test_a_column_that_training_does_not_read_may_have_another_meaning(lake: Lake) -> None:
+    recorded = meanings_of(definition()).of_table("raw_sales", definition())
+    publish(lake, sales(), 6)
+    publish(lake, sales(), 3, first=3, tables=("raw_sales",), meanings={**recorded, "price": "of another definition"})
+    assert load(definition(), night(6), lake)[0].table.num_rows == 20
+
+
+def spec_of(**meanings: str) -> Any:
+    return SimpleNamespace(features=("price", "stock"), feature_meanings=meanings)
+
+
+def test_another_model_of_the_same_features_is_judged_on_the_rows_at_hand(shared: Lake) -> None:
+    rows, _ = load(definition(), night(6), shared)
+    for spec in (spec_of(), spec_of(**meanings_of(definition()).features)):
+        assert features_of(spec, definition(), rows, lake=None).tolist() == rows.matrix[:, [1, 0]].tolist()  # type: ignore[arg-type]
+
+
+def test_a_model_of_older_features_is_judged_on_what_they_meant_then(lake: Lake) -> None:
+    publish(lake, sales(), 6)
+    older = sales()
+    for row in older:
+        row["stock"] += 0.25
+    rows, _ = load(definition(), night(6), lake)
+    publish(lake, older, 6, tables=("features",), meanings={"stock": "then", "price": "p"})
+    found = features_of(spec_of(stock="then", price="p"), definition(), rows, lake)
+    assert found is not None and found.tolist() == (rows.matrix[:, [1, 0]] + [0.0, 0.25]).tolist()
+    assert features_of(spec_of(stock="before then", price="p"), definition(), rows, lake) is None
+    gone = SimpleNamespace(features=("weight",), feature_meanings={"weight": "then"})
+    assert features_of(gone, definition(), rows, lake)[:, 0].tolist() == found[:, 1].tolist()  # type: ignore[arg-type, index]
 
 
 # --- groups, and what may be learned from --------------------------------------------------------------------------

@@ -269,6 +269,21 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "0 -> 1",
     ): "a rate has no scale, and asks for none",
     (
+        "nightloop/model/training_set.py",
+        "return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()",
+        "True -> False",
+    ): "the parts are written in one order already",
+    (
+        "nightloop/model/intercept_calibration.py",
+        "step = float(np.clip((target - float(np.mean(probability))) / steepness, -2.0, 2.0))",
+        "2.0 -> 3.0",
+    ): "how far one step goes decides no root",
+    (
+        "nightloop/ledger/ledger.py",
+        "last = connection.execute(sa.select(table.c.seq, table.c.digest).order_by(table.c.seq.desc()).limit(1)).first()",
+        "1 -> 2",
+    ): "only the first is taken",
+    (
         "serving/model_snapshot.py",
         "answered = zip(rows, zip(*values, strict=True), reasons_by_row, strict=True)",
         "True -> False",
