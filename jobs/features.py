@@ -7,8 +7,9 @@ by now). A range of nights is one engine job and one commit per table.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -131,6 +132,7 @@ class _Maker:
         progress(f"computing {self.table}", 0, len(self.nights))
         done = 0
         for chunk in chunks(self.use_case, self.table, self.nights, self.snapshots, engine):
+            began = time.monotonic()
             files: dict[Night, list[str]] = {}
             if self.snapshots:
                 sql = build_sql(self.use_case, self.table, chunk, self.as_known_at)
@@ -138,7 +140,7 @@ class _Maker:
                 folder, schema = self.workspace.lake.new_folder(self.name), tables(self.use_case)[self.table]
                 files = engine.write(sql, self.snapshots, folder, night=only_night, schema=schema)
             details = {night: self._check(night, files) for night in chunk}
-            for state in self._publish(chunk, files):
+            for state in self._publish(chunk, files, (time.monotonic() - began) / len(chunk)):
                 done += 1
                 progress(f"publishing {self.table}", done, len(self.nights))
                 yield Published.of(self.use_case.use_case, self.name, state, {"engine": engine.name, **details[state.night]})
@@ -150,11 +152,12 @@ class _Maker:
         check_keys(self.use_case, night, files.get(night, ()), self.snapshots)
         return record_out_of_range(self.use_case, night, files.get(night, ()), self.workspace)
 
-    def _publish(self, nights: Nights, files: Mapping[Night, list[str]]) -> list[NightState]:
+    def _publish(self, nights: Nights, files: Mapping[Night, list[str]], seconds: float) -> list[NightState]:
         """Commit the nights together; one without rows is published as empty."""
         files_of = {night: files.get(night, []) for night in nights}
         schema = tables(self.use_case)[self.table]
-        return self.workspace.lake.adopt_nights(self.name, files_of, self._commit, schema=schema)
+        commit = replace(self._commit, seconds=seconds)
+        return self.workspace.lake.adopt_nights(self.name, files_of, commit, schema=schema)
 
     @cached_property
     def _commit(self) -> Commit:

@@ -6,8 +6,9 @@ as they were. Nights go in order, for a night's limits come from the nights befo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,8 +21,11 @@ from nightloop.contracts.history_limits import summary
 from nightloop.contracts.parameters import referred_values
 from nightloop.contracts.quarantine import SCHEMA, AcceptedRows, accepted_digests, counts, quarantine_rows
 from nightloop.contracts.suite import in_order
+from nightloop.contracts.versions import archive_contract, archived_contract
 from nightloop.definitions import UseCase
 from nightloop.errors import BadNight, ContractBroken, DefinitionError, EmptyNight, SourceDamaged, command
+from nightloop.lake import NightState
+from nightloop.meaning.staleness import other_definition
 from nightloop.nights import Night, Nights, cutoff, one
 from nightloop.sources import Arrival, Reading, by_night, no_arrival, raw_schema, read_source
 from nightloop.workspace import Workspace
@@ -37,7 +41,9 @@ class Judged:
     arrival: Arrival
     judgement: Judgement
     quarantine: pa.Table
+    contract: Contract
     inputs: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0  # to read and to judge
 
     @property
     def details(self) -> dict[str, object]:
@@ -49,8 +55,17 @@ class Judged:
         return details | {"warnings": warnings, "not_judged": list(self.judgement.not_judged)}
 
 
-def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Progress = silent) -> list[Published]:
+def run(
+    use_case: UseCase, nights: Nights, workspace: Workspace, *, todays_rules: bool = False, progress: Progress = silent
+) -> list[Published]:
     """Publish raw_<source> for every source and quarantine, one commit per table and night.
+
+    Args:
+        use_case: whose sources.
+        nights: to take in.
+        workspace: its stores.
+        todays_rules: judge nights that were taken in before by today's contracts, not by those of then.
+        progress: called before each night, and at the end.
 
     Returns:
         What was published: nights in order, sources as declared, quarantine last.
@@ -63,7 +78,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
         DefinitionError: a mistake in the use case or a suite.
     """
     _within(use_case, nights)
-    ingest = Intake(in_force(use_case, nights, workspace), workspace)
+    ingest = Intake(in_force(use_case, nights, workspace), workspace, todays_rules=todays_rules)
     readers = ingest.readers(nights, progress)
     published: list[Published] = []
     for done, night in enumerate(nights):
@@ -90,20 +105,31 @@ class Intake:
 
     made_by: InForce
     workspace: Workspace
+    todays_rules: bool = False
     contracts: dict[str, Contract] = field(default_factory=dict)
     history: dict[str, dict[Night, History]] = field(default_factory=dict)
+    states: dict[str, Mapping[Night, NightState]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings, lake = self.workspace.settings, self.workspace.lake
         self.use_case = self.made_by.use_case
         self.cache = settings.home / "cache"
         self.tables = RawTables(self.made_by, self.workspace, STAGE)
-        columns = {name: raw_schema(source).names for name, source in self.use_case.sources.items()}
+        self.columns = {name: raw_schema(source).names for name, source in self.use_case.sources.items()}
         for name in self.use_case.sources:
-            self.contracts[name] = load_contract(settings.contracts, self.use_case.contracts_of, name, columns[name])
-            states = lake.states(self.tables.table(f"raw_{name}"))
+            self.contracts[name] = load_contract(settings.contracts, self.use_case.contracts_of, name, self.columns[name])
+            states = self.states[name] = lake.states(self.tables.table(f"raw_{name}"))
             self.history[name] = {night: History(state.rows, state.summary) for night, state in states.items()}
-        self.order = in_order(self.contracts, columns)
+
+    def contract_of(self, night: Night, name: str) -> Contract:
+        """Return the contract by which this night of a source was judged before, where it held the same; else today's."""
+        today, state = self.contracts[name], self.states[name].get(night)
+        if self.todays_rules or state is None or state.rules in ("", today.digest):
+            return today
+        if other_definition(state, self.made_by.of_table(f"raw_{name}")):
+            return today  # the rules of then are about other columns
+        lake, use_case = self.workspace.lake, self.use_case.use_case
+        return archived_contract(lake, use_case, state.rules, today, self.columns[name]) or today
 
     def readers(self, nights: Nights, progress: Progress) -> dict[str, Callable[[Night], Reading]]:
         """Return how each source gives a night: one file of all nights is read now, a night's own file when its turn comes."""
@@ -146,37 +172,39 @@ class Intake:
             EmptyNight: nothing arrived, and the source does not call that normal.
         """
         judged: dict[str, Judged] = {}
-        for name in self.order:
+        contracts = {name: self.contract_of(night, name) for name in self.contracts}
+        for name in in_order(contracts, self.columns):
             publishable = {other: item.judgement.publishable for other, item in judged.items()}
-            judged[name] = self._judged(night, name, readers[name](night), publishable)
+            began = time.monotonic()
+            item = self._judged(night, contracts[name], readers[name](night), publishable)
+            judged[name] = replace(item, seconds=time.monotonic() - began)
         return [judged[name] for name in self.use_case.sources]
 
-    def _judged(self, night: Night, name: str, reading: Reading, publishable: Mapping[str, pa.Table]) -> Judged:
-        source, contract = self.use_case.sources[name], self.contracts[name]
+    def _judged(self, night: Night, contract: Contract, reading: Reading, publishable: Mapping[str, pa.Table]) -> Judged:
+        name, source = contract.source, self.use_case.sources[contract.source]
         arrival = reading.arrivals.get(night)
         if arrival is None:
-            return self._nothing(night, name, reading)
+            return self._nothing(night, contract, reading)
         judgement = judge(
             contract,
             arrival.rows,
-            self.parameters(night, name, publishable),
+            self.parameters(night, contract, publishable),
             refused=len(arrival.refused),
             cache=self.cache / "verdicts",
             exemption=AcceptedRows(arrival, lambda: self._accepted(night, name)),
         )
-        return Judged(name, arrival, judgement, quarantine_rows(name, source, arrival, judgement), reading.inputs)
+        return Judged(name, arrival, judgement, quarantine_rows(name, source, arrival, judgement), contract, reading.inputs)
 
     def _accepted(self, night: Night, name: str) -> set[str]:
         return accepted_digests(self.workspace.ledger, self.use_case.use_case, night, name)
 
-    def parameters(self, night: Night, name: str, publishable: Mapping[str, pa.Table]) -> Parameters:
-        """Return the parameters of a source's rules in a night, given what the night publishes of other sources."""
-        contract = self.contracts[name]
+    def parameters(self, night: Night, contract: Contract, publishable: Mapping[str, pa.Table]) -> Parameters:
+        """Return the parameters of a contract's rules in a night, given what the night publishes of other sources."""
         referred = referred_values(contract, publishable)
-        return parameters_of(night, self.use_case.time_zone, self.history[name], contract, referred)
+        return parameters_of(night, self.use_case.time_zone, self.history[contract.source], contract, referred)
 
-    def _nothing(self, night: Night, name: str, reading: Reading) -> Judged:
-        source, contract = self.use_case.sources[name], self.contracts[name]
+    def _nothing(self, night: Night, contract: Contract, reading: Reading) -> Judged:
+        name, source = contract.source, self.use_case.sources[contract.source]
         if not source.may_be_empty:
             raise EmptyNight(
                 f"source '{name}' has no record for the night {night}.",
@@ -185,7 +213,7 @@ class Intake:
             )
         arrival = no_arrival(night, source)
         judgement = Judgement(arrival.rows, {}, (), (), tuple(rule.name for rule in contract.rules))
-        return Judged(name, arrival, judgement, SCHEMA.empty_table())
+        return Judged(name, arrival, judgement, SCHEMA.empty_table(), contract)
 
     def publish(self, night: Night, judged: list[Judged]) -> list[Published]:
         """Publish a night, or only its quarantine when it breaks a contract.
@@ -205,8 +233,11 @@ class Intake:
         for item in judged:
             rows = item.judgement.publishable
             columns = summary(rows)
+            rules = archive_contract(self.workspace.lake, self.use_case.use_case, item.contract)
             published.append(
-                self.tables.publish(item.source, night, rows, columns=columns, details=item.details, inputs=item.inputs)
+                replace(self.tables, seconds=item.seconds).publish(
+                    item.source, night, rows, columns=columns, details=item.details, inputs=item.inputs, rules=rules
+                )
             )
             self.history[item.source][night] = History(rows.num_rows, columns)
         return [*published, self.tables.commit("quarantine", night, quarantine, details={"quarantined": quarantine.num_rows})]
@@ -225,12 +256,13 @@ class Intake:
         by_rule = counts(item.quarantine)
         if by_rule:
             self.tables.record("night_quarantined", night, item.source, {"records": sum(by_rule.values()), "rules": by_rule})
+        version: dict[str, object] = {"contract_digest": item.contract.digest}
         breaches = [vars(breach) for breach in item.judgement.breaches]
         if breaches:
-            self.tables.record("contract_broken", night, item.source, {"breaches": breaches})
+            self.tables.record("contract_broken", night, item.source, {"breaches": breaches, **version})
         warnings = [vars(breach) for breach in item.judgement.warnings]
         if warnings:
-            self.tables.record("contract_warned", night, item.source, {"breaches": warnings})
+            self.tables.record("contract_warned", night, item.source, {"breaches": warnings, **version})
 
     def _broken(self, night: Night, broken: list[Judged]) -> ContractBroken:
         breaches = [

@@ -17,10 +17,12 @@ from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import NotReady, command
 from nightloop.lake import Commit
+from nightloop.meaning import meanings_of
 from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.monitoring import metrics_table, night_metrics
 from nightloop.monitoring.judging import Judgement, judge, measure, other_figures
+from nightloop.monitoring.limits import archive_limits, limits_digest, with_archived_limits
 from nightloop.monitoring.metrics_table import Sourced
 from nightloop.nights import Night, Nights, one
 from nightloop.workspace import Workspace
@@ -29,7 +31,13 @@ STAGE = "monitor"
 
 
 def run(
-    use_case: UseCase, nights: Nights, workspace: Workspace, *, html: bool = False, progress: Progress = silent
+    use_case: UseCase,
+    nights: Nights,
+    workspace: Workspace,
+    *,
+    html: bool = False,
+    todays_rules: bool = False,
+    progress: Progress = silent,
 ) -> list[Published]:
     """Monitor nights in order; publish the metrics and the decision of each.
 
@@ -38,6 +46,7 @@ def run(
         nights: scored nights; each needs the decision of the night before it.
         workspace: lake, ledger and registry.
         html: write the drift page for people whatever the verdict.
+        todays_rules: judge nights that were judged before by today's limits, not by those of then.
         progress: called after each night.
 
     Raises:
@@ -45,9 +54,18 @@ def run(
     """
     published: list[Published] = []
     for done, night in enumerate(nights, start=1):
-        published += _monitor(use_case, night, workspace, html=html)
+        limits = use_case if todays_rules else _with_limits_of_then(use_case, night, workspace)
+        published += _monitor(limits, night, workspace, html=html)
         progress(f"monitoring {use_case.use_case}", done, len(nights))
     return published
+
+
+def _with_limits_of_then(use_case: UseCase, night: Night, workspace: Workspace) -> UseCase:
+    """Return the use case with the limits that judged this night before, where they judged answers to the same question."""
+    before = workspace.lake.states(f"{use_case.use_case}/decisions").get(night)
+    if before is None or not before.rules or before.meanings.get("label") != meanings_of(use_case).label:
+        return use_case
+    return with_archived_limits(workspace.lake, use_case, before.rules)
 
 
 def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, html: bool) -> list[Published]:
@@ -58,7 +76,14 @@ def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, html: boo
     night_figures = night_metrics.night_figures(use_case, night, measured.matured)
     metrics = metrics_table.as_table(use_case, [*night_figures, *other_figures(use_case, night, workspace, measured)])
     decisions = pa.Table.from_pylist([judgement.as_row()])
-    commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), measured.inputs)
+    commit = Commit(
+        STAGE,
+        use_case.use_case,
+        definition_digest(use_case),
+        measured.inputs,
+        meanings={"label": meanings_of(use_case).label},
+        rules=archive_limits(workspace.lake, use_case),
+    )
     states = {
         table: workspace.lake.publish(f"{use_case.use_case}/{table}", night, rows, commit)
         for table, rows in (("metrics", metrics), ("decisions", decisions))
@@ -135,6 +160,7 @@ def _record(use_case: UseCase, night: Night, workspace: Workspace, judgement: Ju
         "drift": judgement.drift.verdict.outcome,
         "performance": judgement.performance.outcome,
         "champion_version": judgement.champion.version,
+        "limits_digest": limits_digest(use_case),
     }
     decision = judgement.decision.decision
     with workspace.ledger.exclusive() as ledger:

@@ -30,6 +30,7 @@ class RawTables:
     made_by: InForce
     workspace: Workspace
     stage: str
+    seconds: float = 0.0  # that each table's share of the night took
 
     @property
     def use_case(self) -> UseCase:
@@ -49,13 +50,14 @@ class RawTables:
         columns: Summary,
         details: Mapping[str, object],
         inputs: Mapping[str, int],
+        rules: str = "",
     ) -> Published:
         """Publish a night of raw_<source>, with the summary of its columns that later nights are compared with.
 
         A restatement is recorded before it is committed, so that none is ever done unrecorded.
         """
         details = {**details, **self._restated(source, night, rows)}
-        return self.commit(f"raw_{source}", night, rows, details=details, inputs=inputs, columns=columns)
+        return self.commit(f"raw_{source}", night, rows, details=details, inputs=inputs, columns=columns, rules=rules)
 
     def commit(
         self,
@@ -66,11 +68,14 @@ class RawTables:
         details: Mapping[str, object],
         inputs: Mapping[str, int] | None = None,
         columns: Summary | None = None,
+        rules: str = "",
     ) -> Published:
         """Publish a night of a table in one commit."""
         held = {*rows.column_names, ROWS}
         meanings = {column: digest for column, digest in self.made_by.of_table(name).items() if column in held}
-        commit = Commit(self.stage, self.use_case.use_case, self.made_by.digest, inputs or {}, columns or {}, meanings)
+        commit = Commit(
+            self.stage, self.use_case.use_case, self.made_by.digest, inputs or {}, columns or {}, meanings, rules, self.seconds
+        )
         state = self.workspace.lake.publish(self.table(name), night, rows, commit)
         return Published.of(self.use_case.use_case, self.table(name), state, details)
 

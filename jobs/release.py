@@ -21,6 +21,7 @@ from nightloop.contracts.judging import check_keys, night_breaches, still_broken
 from nightloop.contracts.parameters import referred_values
 from nightloop.contracts.quarantine import RELEASED, record_digest
 from nightloop.contracts.suite import in_order
+from nightloop.contracts.versions import archive_contract
 from nightloop.definitions import UseCase
 from nightloop.errors import ContractBroken, NotReady, UsageError, command
 from nightloop.lake.digest import content_digest
@@ -169,7 +170,8 @@ class _Release:
         details = {"released": len(leaving), "stay": stay, "rules": rules, "by": self.request.by}
         states = self.workspace.lake.states(self.tables.table(f"raw_{name}"))
         inputs = states[self.night].inputs
-        return self.tables.publish(name, self.night, rows, columns=summary(rows), details=details, inputs=inputs)
+        version = archive_contract(self.workspace.lake, self.use_case.use_case, self.contracts[name])
+        return self.tables.publish(name, self.night, rows, columns=summary(rows), details=details, inputs=inputs, rules=version)
 
     def _check_limits(self, contract: Contract, rows: pa.Table, parameters: Parameters) -> None:
         breaches = night_breaches(contract, rows, parameters, self.cache)

@@ -35,13 +35,18 @@ class Stage:
         return run
 
 
+TODAYS_RULES = Option(
+    "todays_rules", "judge nights that were judged before by the rules of today, not by those of then", is_flag=True
+)
+
 STAGES: tuple[Stage, ...] = (
     Stage(
         "ingest",
         "take in the records known by each night, judge them by their contracts, publish the raw tables",
         "Reads every source's slice of the nights, sets rows that break a rule aside in the quarantine table with the reason, "
         "and publishes one partition per raw table and night. A night that breaks its contract's limits fails, and nothing of "
-        "it is published.",
+        "it is published. A night that was taken in before is judged by the contract of then.",
+        (TODAYS_RULES,),
     ),
     Stage(
         "features",
@@ -63,7 +68,7 @@ STAGES: tuple[Stage, ...] = (
         "measure realised performance and drift, and decide: keep or retrain",
         "Joins matured labels to scores, compares features with the champion's reference, publishes metrics and the decision "
         "of each night.",
-        (Option("html", "write the Evidently page for people, whatever the verdict", is_flag=True),),
+        (Option("html", "write the Evidently page for people, whatever the verdict", is_flag=True), TODAYS_RULES),
     ),
     Stage(
         "train",

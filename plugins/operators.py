@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nightloop.workspace import Workspace
 
 WEEK = 7
+JUDGING = ("ingest", "monitor")  # stages that judge nights by rules that may have changed since
 
 
 def partition_night(context: Mapping[str, Any]) -> Nights:
@@ -57,6 +58,12 @@ def scored_range(context: Mapping[str, Any]) -> Nights | None:
     rows = context["ti"].xcom_pull(task_ids="score_range") or []
     nights = sorted(str(row[key]) for row in rows for key in ("night", "first_night", "last_night") if key in row)
     return Nights(parse_night(nights[0]), parse_night(nights[-1])) if nights else None
+
+
+def run_options(stage: str, context: Mapping[str, Any]) -> dict[str, bool]:
+    """Return what the run's configuration asks of a stage: ``{"todays_rules": true}`` asks those that judge nights."""
+    conf = context["dag_run"].conf or {}
+    return {"todays_rules": True} if stage in JUDGING and conf.get("todays_rules") is True else {}
 
 
 def open_use_case(use_case_name: str) -> tuple[UseCase, Workspace]:
@@ -104,8 +111,8 @@ class StageOperator(BaseOperator):
             return []
         use_case, workspace = open_use_case(self.use_case_name)
         run = importlib.import_module(f"jobs.{self.stage}").run
-        step = {"step": self.step} if self.step else {}
-        published: list[Published] = run(use_case, nights, workspace, progress=self._progress, **step)
+        options = {**({"step": self.step} if self.step else {}), **run_options(self.stage, context)}
+        published: list[Published] = run(use_case, nights, workspace, progress=self._progress, **options)
         for line in summary(published):
             self.log.info(line)
         rows = [partition.as_json() for partition in published] if len(nights) <= WEEK else totals(published)

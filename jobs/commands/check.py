@@ -1,18 +1,21 @@
-"""Read every definition and contract and print every mistake; touches no data: python -m jobs check [USE_CASE]."""
+"""Read every definition and contract, print every mistake, and what differs from what the lake was made by.
+
+Touches no data: python -m jobs check [USE_CASE].
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from jobs.console import errors, output
 from nightloop.contracts.mistakes import contract_mistakes
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.errors import DefinitionError, NightloopError, UnknownUseCase
-from nightloop.settings import load_settings
+from nightloop.settings import Settings, load_settings
 
 MISTAKES = DefinitionError.exit_code
 
@@ -38,6 +41,7 @@ class CheckResult:
     features: int
     rules: int
     mistakes: tuple[Mistake, ...]
+    plan: tuple[str, ...] = ()  # what the definition means for the lake of this HOME, in lines; nothing where nothing changes
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
     settings = load_settings()
     names = [options.use_case] if options.use_case else use_case_names(settings.definitions)
     results = [check(name, settings.definitions, settings.contracts) for name in names]
+    results = [result if result.mistakes else replace(result, plan=_plan(result.use_case, settings)) for result in results]
     if options.json:
         print(json.dumps({"use_cases": [asdict(result) for result in results]}, ensure_ascii=False))  # noqa: T201 - the answer
     else:
@@ -74,6 +79,20 @@ def check(use_case_name: str, definitions: Path, contracts: Path) -> CheckResult
     return CheckResult(use_case_name, len(use_case.sources), len(use_case.features), rules, tuple(mistakes))
 
 
+def _plan(name: str, settings: Settings) -> tuple[str, ...]:
+    """Return the lines of the plan where the lake was made by another definition; a lake that cannot be asked says why."""
+    if "://" not in settings.lake_url and not Path(settings.lake_url, name).exists():
+        return ()  # nothing was made yet: the libraries that read a lake need not be imported
+    from jobs.commands.planning import NOTHING, make_plan
+    from nightloop.workspace import Workspace
+
+    try:
+        plan = make_plan(load_use_case(name, settings.definitions), Workspace.open(settings))
+    except NightloopError as error:
+        return (f"  the lake could not be asked what this changes: {error}",)
+    return tuple(plan.lines()) if plan.exit_code != NOTHING else ()
+
+
 def _mistakes(error: NightloopError) -> Iterator[Mistake]:
     several = error.mistakes if isinstance(error, DefinitionError) else ()
     for where, what, do in several or ((error.where or "", error.what, error.do or ""),):
@@ -86,3 +105,5 @@ def _print(result: CheckResult) -> None:
     if not result.mistakes:
         counts = f"{result.sources} sources, {result.features} features, {result.rules} contract rules"
         output.print(f"{result.use_case}: {counts}, no mistake found")
+    for line in result.plan:
+        output.print(line, markup=False)

@@ -71,7 +71,7 @@ def build(use_case: UseCase, night: Night, workspace: Workspace) -> tuple[Path, 
     Raises:
         AssertionError: the fast path and Great Expectations differ: an error of ours.
     """
-    intake = Intake(in_force(use_case, one(night), workspace), workspace)
+    intake = Intake(in_force(use_case, one(night), workspace), workspace, todays_rules=True)
     judged = {item.source: item for item in intake.judge(night, intake.readers(one(night), silent))}
     publishable = {name: item.judgement.publishable for name, item in judged.items()}
     pages, rows, broken = {}, [], {}
@@ -99,7 +99,7 @@ def _requests(
     use_case: UseCase, night: Night, intake: Intake, item: Judged, publishable: Mapping[str, pa.Table]
 ) -> list[ValidationRequest]:
     """Return what is asked of Great Expectations: rules that set aside about all rows, the others about those published."""
-    parameters = intake.parameters(night, item.source, publishable)
+    parameters = intake.parameters(night, item.contract, publishable)
     rules: list[Rule] = []
     for rule in intake.contracts[item.source].rules:
         arguments = parameters.arguments(rule)

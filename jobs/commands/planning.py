@@ -35,6 +35,7 @@ class Build:
     nights: tuple[Night, ...]
     rows: int
     why: str
+    seconds: float  # that they took when they were made; 0 where that was not recorded
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class Plan:
         lines += [
             f"  build {build.table} of {in_words(build.nights)}: {build.rows:,} rows ({build.why})" for build in self.builds
         ]
+        if seconds := sum(build.seconds for build in self.builds):
+            lines.append(f"  cost: about {seconds:,.1f} s, as long as these nights took when they were made")
         if self.champion is not None and any(change.is_meaning for change in self.changes):
             goes_on = "cannot go on" if self.lost_features else "goes on with the meanings it was trained on"
             lines.append(f"  champion: version {self.champion} {goes_on}, until a newer one is promoted")
@@ -170,14 +173,15 @@ def _states(use_case: UseCase, table: str, workspace: Workspace) -> Mapping[Nigh
 
 
 def _builds(use_case: UseCase, workspace: Workspace) -> list[Build]:
-    meanings, builds = meanings_of(use_case), []
+    meanings, definition, builds = meanings_of(use_case), definition_digest(use_case), []
     for table in _tables(use_case):
         today = meanings.of_table(table, use_case)
         states = _states(use_case, table, workspace)
-        reasons = {night: why for night, state in states.items() if (why := other_definition(state, today))}
+        reasons = {night: why for night, state in states.items() if (why := other_definition(state, today, definition))}
         if reasons:
             rows = sum(states[night].rows for night in reasons)
-            builds.append(Build(table, tuple(sorted(reasons)), rows, next(iter(reasons.values()))))
+            seconds = sum(states[night].seconds for night in reasons)
+            builds.append(Build(table, tuple(sorted(reasons)), rows, next(iter(reasons.values())), round(seconds, 3)))
     return builds
 
 

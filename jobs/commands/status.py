@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 
 from jobs.console import output
-from jobs.night_status import collect, table
+from jobs.night_status import STYLES, collect, stale_lines, table
 from nightloop.definitions import load_use_case
 from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
@@ -29,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(answer, default=str))  # noqa: T201 - the command's answer
         return 0
     output.print(table(statuses, metric_set_for(use_case).title))
+    for line in stale_lines(statuses):
+        output.print(line, style=STYLES["stale"], markup=False, highlight=False)
     if champion:
         output.print(
             f"champion: version {champion.version}, trained as of {champion.as_of}, effective from {champion.effective_from}"

@@ -51,6 +51,7 @@ class Contract:
     quarantined_share_limit: float
     rows_against_recent_nights: tuple[float, float]
     rows_against_same_weekdays: tuple[float, float]
+    text: str = ""  # of the file
 
     @property
     def digest(self) -> str:
@@ -81,13 +82,22 @@ def load_contract(folder: Path, use_case: str, source: str, columns: list[str]) 
         raise DefinitionError(
             f"source '{source}' has no contract.", where=shown, do="Write its suite; docs/contracts.md shows how."
         )
-    document, lines = read_yaml(path.read_text("utf-8"), shown)
+    return parse_contract(path.read_text("utf-8"), shown, source, columns)
+
+
+def parse_contract(text: str, shown: str, source: str, columns: Sequence[str]) -> Contract:
+    """Read and check the text of a suite; ``shown`` is the file's name in errors.
+
+    Raises:
+        DefinitionError: mistakes in it, each at its line.
+    """
+    document, lines = read_yaml(text, shown)
     problems = Problems(shown, lines)
-    check_suite(document, source, columns, problems)
+    check_suite(document, source, list(columns), problems)
     meta = document.get("meta", {})
     recent, weekday = ((float(low), float(high)) for low, high in (meta.get(name, default) for name, default in SPANS.items()))
     rules = tuple(_rules(document["expectations"], problems))
-    return Contract(source, shown, rules, float(meta.get("quarantined_share_limit", 0.05)), recent, weekday)
+    return Contract(source, shown, rules, float(meta.get("quarantined_share_limit", 0.05)), recent, weekday, text)
 
 
 def _rules(expectations: list[dict[str, Any]], problems: Problems) -> Iterator[Rule]:

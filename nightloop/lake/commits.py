@@ -21,7 +21,8 @@ class Commit:
     """Why a night is published: the stage, its definition, the versions of the tables it read, and a summary of the rows.
 
     ``summary`` is what later nights look at without reading the rows again: plain values that JSON can hold.
-    ``meanings`` is the digest of the definition that each column's values were made by.
+    ``meanings`` is the digest of the definition that each column's values were made by, ``rules`` of what they were judged by.
+    ``seconds`` is how long each night took, by which a plan tells what building it again will cost.
     """
 
     stage: str
@@ -30,6 +31,8 @@ class Commit:
     inputs: Mapping[str, int] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
     meanings: Mapping[str, str] = field(default_factory=dict)
+    rules: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class NightState:
     inputs: Mapping[str, int]
     summary: Mapping[str, Any] = field(default_factory=dict)
     meanings: Mapping[str, str] = field(default_factory=dict)
+    rules: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,9 @@ def as_metadata(nights: Sequence[NightContent], commit: Commit) -> dict[str, str
         "definition_digest": commit.definition_digest,
         "inputs": dict(commit.inputs),
     }
-    if commit.summary:
-        shared["summary"] = dict(commit.summary)
-    if commit.meanings:
-        shared["meanings"] = dict(commit.meanings)
+    optional: dict[str, Any] = {"summary": dict(commit.summary), "meanings": dict(commit.meanings), "rules": commit.rules}
+    optional["seconds"] = round(commit.seconds, 3)
+    shared |= {name: value for name, value in optional.items() if value}
     parts = [{"night": str(of.night), "rows": of.rows, "content_digest": of.content_digest} for of in nights]
     return {KEY: json.dumps({**shared, "nights": parts}, sort_keys=True)}
 
@@ -89,6 +93,8 @@ def as_states(metadata: str, version: int) -> list[NightState]:
             inputs=values["inputs"],
             summary=values.get("summary", {}),
             meanings=values.get("meanings", {}),
+            rules=values.get("rules", ""),
+            seconds=values.get("seconds", 0.0),
         )
         for part in values["nights"]
     ]

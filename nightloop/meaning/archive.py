@@ -41,7 +41,8 @@ def archived(lake: Lake, use_case: str, digest: str) -> UseCase | None:
 
 def is_the_only(lake: Lake, use_case: UseCase) -> bool:
     """Whether no other definition of the use case ever made a night of this lake."""
-    return set(document_names(lake.root, use_case.use_case)) <= {_name(definition_digest(use_case))}
+    others = {name for name in document_names(lake.root, use_case.use_case) if name.startswith("definition-")}
+    return others <= {_name(definition_digest(use_case))}
 
 
 def _name(digest: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from nightloop.definitions.use_case import UseCase
+from nightloop.definitions import UseCase, definition_digest
 from nightloop.features.tables import inputs
 from nightloop.lake import Lake, NightState
 from nightloop.meaning.digests import ROWS, Meanings, meanings_of
@@ -53,13 +53,17 @@ def stale(use_case: UseCase, lake: Lake) -> dict[Night, dict[str, str]]:
     return _Staleness(use_case, lake).find()
 
 
-def other_definition(state: NightState, today: Mapping[str, str]) -> str:
-    """Return which columns of a night were made by another definition than today's; nothing where none was."""
+def other_definition(state: NightState, today: Mapping[str, str], definition: str = "") -> str:
+    """Return which columns of a night were made by another definition than today's; nothing where none was.
+
+    Where the definition is the very one of today (its digest), a function of it was mended since.
+    """
     if not state.meanings or not state.rows:
         return ""
     _, absent = stored_names(state.meanings, today)
     columns = sorted("rows" if column == ROWS else column for column in absent)
-    return f"another definition of {', '.join(columns)}" if columns else ""
+    what = "a mended function in" if definition and state.definition_digest == definition else "another definition of"
+    return f"{what} {', '.join(columns)}" if columns else ""
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,11 @@ class _Staleness:
 
     def find(self) -> dict[Night, dict[str, str]]:
         stale_tables: dict[Night, dict[str, str]] = {}
+        definition = definition_digest(self.use_case)
         for table in (*(f"raw_{source}" for source in self.use_case.sources), *DOWNSTREAM):
             today = self._meanings.of_table(table, self.use_case)
             for night, state in self.lake.states(f"{self.use_case.use_case}/{table}").items():
-                changed = other_definition(state, today)
+                changed = other_definition(state, today, definition)
                 reason = changed or next(self._reasons(table, night, state, stale_tables), None)
                 if reason is not None:
                     stale_tables.setdefault(night, {})[table] = reason

@@ -12,6 +12,7 @@ import pytest
 from jobs import ingest
 from jobs.commands import contracts
 from jobs.commands.command_line import main
+from nightloop.contracts import data_docs
 from nightloop.contracts.results import Result
 from nightloop.errors import NotReady
 from nightloop.nights import one
@@ -94,3 +95,23 @@ def test_the_command_builds_the_newest_night_and_says_where(
 def test_without_a_night_there_is_nothing_to_build(shop: Shop) -> None:
     with pytest.raises(NotReady, match="jobs ingest shop 2024-03-01"):
         contracts.newest(shop.use_case, shop.workspace)
+
+
+def test_a_page_has_one_title_and_one_heading_and_is_written_whole_the_index_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = "<html><head><title>x</title></head><body class='a'><pre></head><body></pre></body></html>"
+    page = data_docs.standing_alone(foreign, "A & B", "<p>top</p>")
+    assert page.count("<title>A &amp; B</title>") == page.count("<h1>A &amp; B</h1><p>top</p>") == 1
+    assert "<title>x</title>" not in page and page.index("</title>") < page.index("</head>") < page.index("<h1>")
+    written: list[str] = []
+    monkeypatch.setattr(data_docs, "write_atomically", lambda file, _text: written.append(file.name))
+    assert data_docs.write({"b": "", "index": "", "a": ""}, tmp_path) == tmp_path / "index.html"
+    assert written == ["b.html", "a.html", "index.html"]
+
+
+def test_what_cannot_be_drawn_yet_is_declared_and_not_drawn(taken_in: Shop) -> None:
+    contracts.build(taken_in.use_case, NIGHT, taken_in.workspace)
+    page = pages(taken_in)["orders"]
+    assert page.count("kl_divergence") == 1, "declared in our table, and not in the library's part"
+    assert page.count("Kullback") == 0

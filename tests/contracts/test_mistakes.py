@@ -74,3 +74,15 @@ def test_references_are_not_judged_while_a_suite_is_missing(shop: Shop) -> None:
     shop.write("great_expectations/shop/clerks.yaml", CLERKS.replace("column: clerk", "column: clark"))
     _, found = mistakes(shop)
     assert len(found) == 1 and "unknown column 'clark'" in found[0]
+
+
+def test_an_expectation_that_does_not_exist_is_told_with_those_that_are_near(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the library itself
+    rule = "  - type: expect_colum_values_to_not_be_null\n    kwargs: {column: clerk}\n"
+    rule += "    meta: {on_breach: warn, description: Known.}\n"
+    shop.write("great_expectations/shop/orders.yaml", ORDERS + rule)
+    _, (message,) = mistakes(shop)
+    assert "there is no expectation 'expect_colum_values_to_not_be_null'" in message
+    assert "expect_column_values_to_not_be_null" in message

@@ -311,6 +311,20 @@ def test_a_port_is_taken_while_somebody_listens_on_it() -> None:
     assert not is_taken(port)
 
 
+def test_a_port_whose_last_connection_is_still_fading_is_free() -> None:
+    """Who closes first leaves the port waiting for a minute or so: a server started again must not wait for it."""
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind((LOOPBACK, 0))
+        server.listen()
+        port = server.getsockname()[1]
+        with socket.create_connection((LOOPBACK, port)) as client:
+            accepted, _ = server.accept()
+            accepted.close()
+            assert client.recv(1) == b""
+    assert not is_taken(port)
+
+
 def test_only_the_ports_that_are_asked_for_must_be_free_and_every_taken_one_is_named() -> None:
     with socket.socket() as first, socket.socket() as second, socket.socket() as free:
         for holder in (first, second, free):

@@ -16,7 +16,7 @@ from nightloop.lake.commits import KEY, NightContent, as_metadata, as_states, co
 from nightloop.lake.history import EVERY, NOTHING, CommitCache
 from tests.lake.rows import COMMIT, FIRST, SECOND, TABLE, flights
 
-STATE = NightState(FIRST, 3, 7, "digest", "features", "code", "definition", {"uc/raw_x": 3}, {"rows": 1})
+STATE = NightState(FIRST, 3, 7, "digest", "features", "code", "definition", {"uc/raw_x": 3}, {"rows": 1}, {"a": "b"}, "r", 1.5)
 
 
 def test_each_night_of_a_commit_is_told_with_what_they_share() -> None:
@@ -31,8 +31,14 @@ def test_each_night_of_a_commit_is_told_with_what_they_share() -> None:
 
 def test_a_commit_without_a_summary_keeps_none_and_reads_back_as_empty() -> None:
     metadata = as_metadata([NightContent(FIRST, 7, "a")], COMMIT)
-    assert "summary" not in json.loads(metadata[KEY])
+    assert not {"summary", "meanings", "rules", "seconds"} & set(json.loads(metadata[KEY]))
     assert as_states(metadata[KEY], 1)[0].summary == {}
+
+
+def test_what_a_night_was_made_and_judged_by_and_how_long_it_took_is_read_back() -> None:
+    commit = Commit("features", "uc", meanings={"a": "digest"}, rules="contract", seconds=1.23456)
+    (state,) = as_states(as_metadata([NightContent(FIRST, 7, "a")], commit)[KEY], 1)
+    assert (state.meanings, state.rules, state.seconds) == ({"a": "digest"}, "contract", 1.235)
 
 
 def test_the_same_commit_is_written_in_the_same_words() -> None:

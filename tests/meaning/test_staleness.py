@@ -146,3 +146,9 @@ def test_a_night_made_by_another_definition_says_which_columns() -> None:
     assert other({"x": "of today", "b": "of today too", ROWS: "rows"}) == "", "another name is no other meaning"
     assert other({**fresh, "a": "older"}, rows=0) == "", "a night without rows holds nothing of another meaning"
     assert other({**fresh, "more": "older"}) == ""
+
+
+def test_where_the_definition_is_todays_a_function_of_it_was_mended() -> None:
+    made = replace(state(0, 1), meanings={"a": "before it was mended"})
+    assert other_definition(made, {"a": "mended"}, made.definition_digest) == "a mended function in a"
+    assert other_definition(made, {"a": "mended"}, "of today") == "another definition of a"

@@ -284,6 +284,51 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "1 -> 2",
     ): "only the first is taken",
     (
+        "nightloop/lake/digest.py",
+        "if encoded.indices.null_count:",
+        "condition negated",
+    ): "what stands where a null is gives way to the hash of nulls",
+    (
+        "nightloop/lake/restatement.py",
+        "names = [name for name in later.column_names if name not in key]",
+        "filter taken away",
+    ): "records are paired by their key, which therefore never differs",
+    (
+        "nightloop/lake/tables.py",
+        "for path, part in zip(files, parts, strict=True)",
+        "True -> False",
+    ): "a part is read of each file",
+    (
+        "nightloop/engine/local.py",
+        "with ThreadPoolExecutor(max_workers=max(1, min(self._threads, len(jobs)))) as threads:",
+        "min -> max",
+    ): "how many threads wait changes no answer",
+    (
+        "nightloop/engine/ports.py",
+        "probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)",
+        "1 -> 2",
+    ): "a switch: any number but 0 turns it on",
+    (
+        "nightloop/engine/processes.py",
+        "GRACE_SECONDS = 15.0",
+        "15.0 -> 16.0",
+    ): "how long a server may take to end is a matter of patience",
+    (
+        "nightloop/engine/processes.py",
+        "time.sleep(0.2)",
+        "statement taken away",
+    ): "how often a server is asked is a matter of patience",
+    (
+        "nightloop/lake/history.py",
+        "EVERY = 64",
+        "64 -> 65",
+    ): "how often the copy is written changes nothing that is read",
+    (
+        "nightloop/contracts/fast_path_columns.py",
+        "return close or lowest <= value <= highest",
+        "<= -> <",
+    ): "a value at a limit is close to it",
+    (
         "serving/model_snapshot.py",
         "answered = zip(rows, zip(*values, strict=True), reasons_by_row, strict=True)",
         "True -> False",

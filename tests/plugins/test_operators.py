@@ -11,7 +11,7 @@ from jobs.published import Published
 from nightloop.errors import BadNight
 from nightloop.nights import Nights
 from plugins.monitoring import alerts_of
-from plugins.operators import form_range, partition_night, partition_week, scored_range, summary, totals
+from plugins.operators import form_range, partition_night, partition_week, run_options, scored_range, summary, totals
 
 
 def run_keyed(key: str | None) -> dict[str, object]:
@@ -39,6 +39,21 @@ def test_a_form_gives_a_range_and_refuses_one_that_ends_before_it_begins():
     assert len(form_range({"params": {"first_night": "2013-01-01", "last_night": "2013-01-31"}})) == 31
     with pytest.raises(BadNight):
         form_range({"params": {"first_night": "2013-02-01", "last_night": "2013-01-31"}})
+
+
+@pytest.mark.parametrize(
+    ("stage", "conf", "options"),
+    [
+        ("ingest", {"todays_rules": True}, {"todays_rules": True}),
+        ("monitor", {"todays_rules": True}, {"todays_rules": True}),
+        ("score", {"todays_rules": True}, {}),
+        ("ingest", {"todays_rules": "true"}, {}),
+        ("ingest", {}, {}),
+        ("ingest", None, {}),
+    ],
+)
+def test_the_rules_of_today_are_asked_for_by_the_runs_configuration(stage, conf, options):
+    assert run_options(stage, {"dag_run": SimpleNamespace(conf=conf)}) == options
 
 
 def pulls(rows: object) -> dict[str, object]:
