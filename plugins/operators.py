@@ -113,9 +113,13 @@ class StageOperator(BaseOperator):
         run = importlib.import_module(f"jobs.{self.stage}").run
         options = {**({"step": self.step} if self.step else {}), **run_options(self.stage, context)}
         published: list[Published] = run(use_case, nights, workspace, progress=self._progress, **options)
+        return self.report(published, in_full=len(nights) <= WEEK)
+
+    def report(self, published: Sequence[Published], *, in_full: bool) -> list[dict[str, object]]:
+        """Log what was published, and return it for the tasks after this one: every partition, or the totals."""
         for line in summary(published):
             self.log.info(line)
-        rows = [partition.as_json() for partition in published] if len(nights) <= WEEK else totals(published)
+        rows = [partition.as_json() for partition in published] if in_full else totals(published)
         as_json: list[dict[str, object]] = json.loads(json.dumps(rows, default=str))
         return as_json
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from jobs.commands.declarations import add_commands
+from jobs.commands.stages import STAGES, Option, Stage, stage_named
 from jobs.console import ProgressBars, errors, print_error, print_published
-from jobs.stages import STAGES, Option, Stage, stage_named
 from nightloop import __version__
 from nightloop.errors import NightloopError
 from nightloop.nights import parse_nights

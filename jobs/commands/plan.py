@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from jobs.commands.planning import make_plan
 from jobs.console import output
+from jobs.plan import make_plan
 from nightloop.definitions import load_use_case
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace

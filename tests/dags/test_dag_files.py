@@ -163,6 +163,27 @@ def test_forms_ask_for_dates_a_reason_and_a_name(dags):
         assert fields["requested_by"]["minLength"] >= 2
 
 
+def test_apply_plans_before_it_builds_one_run_at_a_time_after_the_nights_of_other_dags(dags):
+    dag = dags["flight_delay.apply"]
+    assert edges(dag) == {("plan", "apply")}
+    assert dag["max_active_runs"] == 1 and "Null" in dag["timetable"]["__type"]
+    weights = {name: task["priority_weight"] for name, task in tasks(dag).items()}
+    assert set(weights.values()) < set(range(tasks(dags["flight_delay.ingest"])["ingest"]["priority_weight"]))
+    assert "trigger_rule" not in tasks(dag)["apply"], "the default rule: skipped with the plan"
+
+
+def test_the_form_of_apply_takes_a_number_of_nights_from_one_on_or_nothing(dags):
+    ((name, field),) = dags["flight_delay.apply"]["params"]
+    schema = field["schema"]["__var"]
+    assert (name, field["default"], schema["type"], schema["minimum"]) == ("at_most", None, ["null", "integer"], 1)
+
+
+def test_only_the_nights_of_the_cascade_wake_a_dag(dags):
+    for family in ("apply", "bootstrap", "train", "keep_up"):
+        assert not any(task.get("outlets") for task in tasks(dags[f"flight_delay.{family}"]).values()), family
+    assert tasks(dags["flight_delay.ingest"])["ingest"]["outlets"]
+
+
 def test_the_page_about_airflow_has_a_row_for_every_family():
     page = (REPOSITORY / "docs" / "airflow.md").read_text()
     assert set(re.findall(r"^\| `<uc>\.(\w+)` \|", page, flags=re.MULTILINE)) == FAMILIES

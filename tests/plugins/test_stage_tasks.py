@@ -66,7 +66,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 
 def context(key: str | None = "2013-04-03", **params: str) -> Any:
-    return {"dag_run": SimpleNamespace(partition_key=key), "params": params}
+    return {"dag_run": SimpleNamespace(partition_key=key, conf={}), "params": params}
 
 
 def test_a_stage_runs_for_the_runs_night_and_returns_what_it_published(stage: Stage) -> None:

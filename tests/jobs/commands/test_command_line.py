@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.commands.command_line import main
-from jobs.stages import STAGES
+from jobs.commands.stages import STAGES
 from nightloop.settings import REPOSITORY
 
 

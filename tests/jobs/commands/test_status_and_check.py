@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from jobs.commands import command_line
-from jobs.commands.planning import make_plan
 from jobs.night_status import NightStatus, collect, stale_lines
+from jobs.plan import make_plan
 from nightloop.nights import one
 from tests.jobs.changing import FIRST, NIGHTS, Things
 

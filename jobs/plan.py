@@ -71,6 +71,15 @@ class Plan:
             return BUILDS
         return WORDS if self.changes else NOTHING
 
+    def must_be_possible(self) -> None:
+        """Raise where a build would not bring back what the plan names.
+
+        Raises:
+            UsageError: says what cannot be had back.
+        """
+        if self.cannot_be_had:
+            raise UsageError(f"it cannot be built: {' '.join(self.cannot_be_had)}", where=self.use_case)
+
     def as_json(self) -> dict[str, object]:
         """Return plain values for ``--json``."""
         builds = [{**asdict(build), "nights": [str(night) for night in build.nights]} for build in self.builds]
