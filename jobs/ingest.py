@@ -126,8 +126,8 @@ class Intake:
         today, state = self.contracts[name], self.states[name].get(night)
         if self.todays_rules or state is None or state.rules in ("", today.digest):
             return today
-        if other_definition(state, self.made_by.of_table(f"raw_{name}")):
-            return today  # the rules of then are about other columns
+        if other_definition(state, self.made_by.of_table(f"raw_{name}")):  # the rules of then are about other columns
+            return today
         lake, use_case = self.workspace.lake, self.use_case.use_case
         return archived_contract(lake, use_case, state.rules, today, self.columns[name]) or today
 
@@ -245,8 +245,7 @@ class Intake:
     def _check_cutoff(self, night: Night, judged: list[Judged]) -> None:
         """Let nothing known after the cut-off in, whatever the connectors do."""
         end = cutoff(night, self.use_case.time_zone)
-        for item in judged:
-            rows = item.judgement.publishable
+        for item, rows in ((item, item.judgement.publishable) for item in judged):
             newest = pc.max(rows.column("known_at")).as_py() if "known_at" in rows.column_names else None
             if newest is not None and newest >= end:
                 raise AssertionError(f"raw_{item.source} of {night} holds a record known at {newest}, after the cut-off {end}")

@@ -18,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from jobs.apply import apply
 from jobs.published import Progress, Published, silent
 from jobs.train_gates import GATES, gate, promote, record_not_comparable
 from jobs.training_state import (
@@ -29,8 +30,7 @@ from jobs.training_state import (
     record_registered,
 )
 from nightloop.atomic_file import write_atomically
-from nightloop.definitions import definition_digest
-from nightloop.definitions.use_case import UseCase
+from nightloop.definitions import UseCase, definition_digest
 from nightloop.errors import GateFailed, UsageError
 from nightloop.lake import Commit
 from nightloop.lake.digest import content_digest
@@ -57,6 +57,7 @@ def run(
     *,
     reason: str = "",
     requested_by: str = "",
+    build: bool = False,
     progress: Progress = silent,
 ) -> list[Published]:
     """Do all steps as of one night, judging every gate even when one has failed, and return the evaluation as published.
@@ -67,14 +68,16 @@ def run(
         workspace: its stores.
         reason: why it was asked for; recorded.
         requested_by: who asked; recorded.
+        build: first build what was made by another definition than today's, instead of naming it.
         progress: called before each step, and at the end.
 
     Raises:
-        UsageError: more than one night.
-        NotReady, TrainingRefused: see ``assemble``.
+        UsageError, NotReady, TrainingRefused: more than one night; see ``assemble``.
         GateFailed: not promoted; every gate's reason is in the message, and its verdict in the ledger.
     """
     as_of = _one(nights)
+    if build:
+        apply(use_case, workspace, progress=progress)
     record_request(use_case, as_of, workspace, reason=reason, requested_by=requested_by)
     total = 3 + len(GATES) + 1
     for done, step in enumerate((assemble, fit, evaluate)):

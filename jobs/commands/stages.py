@@ -79,6 +79,7 @@ STAGES: tuple[Stage, ...] = (
         (
             Option("reason", "why this training was asked for", default="asked for on the command line"),
             Option("requested_by", "who asked", default="command line"),
+            Option("build", "first build what was made by another definition (what `plan` names)", is_flag=True),
         ),
     ),
     Stage(

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from jobs import features, ingest, score
+from jobs import features, ingest, score, train
 from jobs.apply import apply
 from jobs.in_force import available, in_force
 from jobs.plan import BUILDS, LOST, NOTHING, WORDS, make_plan
-from nightloop.errors import OtherMeaning, UsageError
+from nightloop.errors import OtherMeaning, TrainingRefused, UsageError
 from nightloop.meaning import meanings_of
 from nightloop.meaning.carrying import carried_name
 from nightloop.meaning.staleness import stale
@@ -289,3 +289,13 @@ def sent(row: dict[str, Any], things: Things) -> float:
     """Return the price as who asks the service knows it: what the champion was trained on."""
     older = next((name for name in row if name.startswith("price__") and row[name] is not None), "price")
     return row[older]
+
+
+def test_a_training_names_what_must_be_built_or_builds_it_first(things: Things) -> None:
+    use_case = things.change(hundredfold)
+    with pytest.raises(OtherMeaning, match=r"features of 2024-03-01\.\.2024-03-05 has price by another definition") as refused:
+        train.run(use_case, one(BEFORE.last), things.workspace)
+    assert "jobs apply things" in str(refused.value)
+    with pytest.raises(TrainingRefused, match="nights hold labelled rows"):  # five nights are too few, once they are built
+        train.run(use_case, one(BEFORE.last), things.workspace, build=True)
+    assert make_plan(use_case, things.workspace).exit_code == NOTHING
