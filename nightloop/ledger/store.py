@@ -58,8 +58,8 @@ class LedgerStore:
         self._url = parsed
         self.place = parsed.render_as_string(hide_password=True)
         self._dialect = parsed.get_backend_name()
-        if self._dialect == "sqlite" and parsed.database:
-            self._make_folder(Path(parsed.database).parent)
+        if self._dialect == "sqlite":
+            self._make_folder(Path(parsed.database or "").parent)
         self._engine = _engine(parsed)
         self._make_table()
 

@@ -329,6 +329,16 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "<= -> <",
     ): "a value at a limit is close to it",
     (
+        "serving/problems.py",
+        "raise error",
+        "statement taken away",
+    ): "the application hands each handler errors of its kind only; this tells the type checker",
+    (
+        "serving/problems.py",
+        "problem = Problem(",
+        "statement taken away",
+    ): "the application hands each handler errors of its kind only; this tells the type checker",
+    (
         "serving/model_snapshot.py",
         "answered = zip(rows, zip(*values, strict=True), reasons_by_row, strict=True)",
         "True -> False",
