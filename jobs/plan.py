@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from jobs.features import STEPS
 from nightloop.definitions import UseCase, definition_digest, load_use_case, use_case_names
 from nightloop.definitions.connectors import SqlConnector, TableConnector
-from nightloop.definitions.loading import parse_use_case
+from nightloop.definitions.revisions import definition_at
 from nightloop.errors import NightloopError, UsageError
 from nightloop.lake import NightState
 from nightloop.lake.missing import in_words
@@ -120,7 +118,11 @@ def make_plan(use_case: UseCase, workspace: Workspace, against: str | None = Non
         UsageError: there is no such file or revision.
     """
     builds = _builds(use_case, workspace)
-    before, name = _of_the_lake(use_case, workspace, builds) if against is None else _named(use_case, workspace, against)
+    before, name = (
+        _of_the_lake(use_case, workspace, builds)
+        if against is None
+        else (definition_at(use_case, workspace.settings, against), against)
+    )
     champion = next(reversed(champions.history(workspace.ledger, use_case.use_case)), None)
     lost = _lost(use_case, champion.payload, champion.version, workspace) if champion else ()
     return Plan(
@@ -133,26 +135,6 @@ def make_plan(use_case: UseCase, workspace: Workspace, against: str | None = Non
         cannot_be_had=tuple(_cannot_be_had(use_case, workspace, builds)),
         downstream=tuple(_downstream(use_case, workspace)),
     )
-
-
-def _named(use_case: UseCase, workspace: Workspace, against: str) -> tuple[UseCase, str]:
-    if Path(against).is_file():
-        return parse_use_case(Path(against).read_text(encoding="utf-8"), against, use_case.use_case), against
-    folder = workspace.settings.definitions
-    shown = subprocess.run(  # noqa: S603 - no shell; what follows the colon is a path of ours
-        ["git", "-C", str(folder), "show", "--end-of-options", f"{against}:./{use_case.use_case}.yaml"],  # noqa: S607
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    if shown.returncode != 0:
-        raise UsageError(
-            f"'{against}' is neither a file nor a Git revision that holds the use case.",
-            where=str(folder),
-            do="Give a file, or a revision such as HEAD~1 or main.",
-        )
-    return parse_use_case(shown.stdout, f"{against}:{use_case.use_case}.yaml", use_case.use_case), against
 
 
 def _of_the_lake(use_case: UseCase, workspace: Workspace, builds: Sequence[Build]) -> tuple[UseCase | None, str]:

@@ -151,7 +151,7 @@ def fit(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Prog
     if registered is None or not baseline.exists():
         progress("fitting", 0, 2)
         rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
-        candidate = candidates.fit(use_case, manifest, rows)
+        candidate = candidates.fit(use_case, as_of, rows)
         write_atomically(baseline, candidates.baseline_json(candidate))
         progress("registering", 1, 2)
         registered = registered or _register(use_case, manifest, workspace, rows=rows, candidate=candidate)

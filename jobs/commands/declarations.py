@@ -31,6 +31,12 @@ Builds again what was made by another definition than today's: raw tables,
 tiles, aggregates, features, labels, the newest nights first. Stop it at any
 time: the next call goes on with what is left."""
 
+COMPARE = """\
+Builds the nights by today's definition and by another one, both in a scratch
+home below HOME that goes when the command ends: nothing that is published
+changes. Shows by column what differs, and what a model trained on each is worth
+on later nights, with intervals over nights."""
+
 SWEEP = """\
 Removes files of commits that never happened (older than a day) and of versions
 that were replaced more than NIGHTLOOP_RETENTION_DAYS ago. What the lineage of
@@ -50,6 +56,7 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_ledger(commands)
     _add_plan(commands)
     _add_apply(commands)
+    _add_compare(commands)
     _add_sweep(commands)
     _add_embedded(commands)
 
@@ -171,6 +178,16 @@ def _add_apply(commands: Commands[Parser]) -> None:
     command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice")
     command.add_argument("--json", action="store_true", help="print one JSON object per published partition, one a line")
     command.set_defaults(module="jobs.commands.apply")
+
+
+def _add_compare(commands: Commands[Parser]) -> None:
+    command = _described(commands, "compare", "try a changed definition beside the one that is there", COMPARE)
+    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument("--against", metavar="REVISION_OR_FILE", required=True, help="the other definition")
+    command.add_argument("--nights", metavar="FIRST..LAST", help="nights to build (default: the newest 60 of the lake)")
+    command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.set_defaults(module="jobs.commands.compare")
 
 
 def _add_sweep(commands: Commands[Parser]) -> None:

@@ -80,14 +80,13 @@ class Candidate:
         return {name: value for name, value in named.items() if np.isfinite(value)}
 
 
-def fit(use_case: UseCase, manifest: Manifest, rows: TrainingSet) -> Candidate:
+def fit(use_case: UseCase, as_of: Night, rows: TrainingSet) -> Candidate:
     """Fit candidate and baseline on the oldest nights, calibrate on the next, measure on the newest."""
     slices = divide(use_case, rows)
     parts = {name: rows.of(getattr(slices, name)) for name in ("fit", "calibrate", "validate")}
     parts["fit"] = learn = parts["fit"].to_learn
     fitted = {
-        name: _calibrated(use_case, model, parts["calibrate"])
-        for name, model in _fit_models(use_case, manifest.as_of, learn).items()
+        name: _calibrated(use_case, model, parts["calibrate"]) for name, model in _fit_models(use_case, as_of, learn).items()
     }
     base_rate = _base_rate(learn)
     return Candidate(

@@ -19,7 +19,7 @@ from nightloop.definitions.features import RateFeature
 from nightloop.definitions.use_case import UseCase
 from nightloop.evidence import metrics
 from nightloop.evidence.verdict import Figure
-from nightloop.model import candidate, training_set, training_snapshot
+from nightloop.model import candidate, training_set
 from nightloop.model.training_set import TrainingSet
 from nightloop.nights import Nights
 from nightloop.settings import load_settings
@@ -124,8 +124,7 @@ def _rate_sql(feature: RateFeature, join: Join) -> str:
 
 
 def _row(use_case: UseCase, join: Join, made: TrainingSet, honest: TrainingSet) -> list[object]:
-    manifest = training_snapshot.Manifest(use_case.use_case, LEARNED.last, "", "", 0, "", {}, "")
-    model = candidate.fit(use_case, manifest, made.of(LEARNED)).trees
+    model = candidate.fit(use_case, LEARNED.last, made.of(LEARNED)).trees
     (shown, error_shown), (brought, error) = (_figures(rows.of(SHOWN), model) for rows in (made, honest))
     too_much = f"{shown.value - brought.value:.3f}"
     return [join.name, _told(shown), _told(brought), too_much, f"{error_shown.value:.3f}", f"{error.value:.3f}"]

@@ -23,7 +23,7 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed
 from nightloop.evidence import metrics
 from nightloop.lake import Lake
-from nightloop.model import candidate, champions, training_set, training_snapshot
+from nightloop.model import candidate, champions, training_set
 from nightloop.model.candidate import Fitted
 from nightloop.model.predictor import Predictor
 from nightloop.model.training_set import TrainingSet
@@ -143,9 +143,7 @@ def _candidates(use_case: UseCase, rows: TrainingSet, year: Year) -> dict[str, n
     for as_of, until in zip(AS_OF, [*AS_OF[1:], LAST], strict=True):
         # What was known at the cut-off of as_of: labels mature a fixed number of nights after they were scored.
         known = Nights(use_case.first_night, as_of - timedelta(days=use_case.label.matures_after))
-        made = candidate.fit(
-            use_case, training_snapshot.Manifest(use_case.use_case, as_of, "", "", 0, "", {}, ""), rows.of(known)
-        )
+        made = candidate.fit(use_case, as_of, rows.of(known))
         first = first or made.trees
         scored = year.between(as_of, until)
         for name, model in ((DECLARED, made.trees), (BASELINES, made.baseline), (NEVER, first)):

@@ -131,7 +131,7 @@ def test_rows_without_a_needed_column_are_judged_but_not_learned_from(loans: Loa
     assert set(found.group) == {"north", "south", "unknown"}
     train.assemble(careful.use_case, AS_OF, careful.workspace)
     manifest = training_snapshot.read_manifest(loans.workspace.settings.home, "accounts_late", AS_OF)
-    assert candidate.fit(careful.use_case, manifest, found).rows["fit"] == len(
+    assert candidate.fit(careful.use_case, manifest.as_of, found).rows["fit"] == len(
         found.to_learn.of(divided(careful, found).fit).label
     )
 

@@ -334,11 +334,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "statement taken away",
     ): "the application hands each handler errors of its kind only; this tells the type checker",
     (
-        "serving/problems.py",
-        "problem = Problem(",
-        "statement taken away",
-    ): "the application hands each handler errors of its kind only; this tells the type checker",
-    (
         "serving/model_snapshot.py",
         "answered = zip(rows, zip(*values, strict=True), reasons_by_row, strict=True)",
         "True -> False",
