@@ -24,6 +24,8 @@ from nightloop.workspace import Workspace
 
 NOTHING, WORDS, BUILDS, LOST = 0, 10, 20, 30
 
+Made = Mapping[str, Mapping[Night, NightState]]  # what stands of each table
+
 
 @dataclass(frozen=True)
 class Build:
@@ -117,9 +119,10 @@ def make_plan(use_case: UseCase, workspace: Workspace, against: str | None = Non
     Raises:
         UsageError: there is no such file or revision.
     """
-    builds = _builds(use_case, workspace)
+    made = {table: workspace.lake.states(f"{use_case.use_case}/{table}") for table in _tables(use_case)}
+    builds = _builds(use_case, made)
     before, name = (
-        _of_the_lake(use_case, workspace, builds)
+        _of_the_lake(use_case, workspace, made, builds)
         if against is None
         else (definition_at(use_case, workspace.settings, against), against)
     )
@@ -132,19 +135,16 @@ def make_plan(use_case: UseCase, workspace: Workspace, against: str | None = Non
         builds=tuple(builds),
         champion=champion.version if champion else None,
         lost_features=lost,
-        cannot_be_had=tuple(_cannot_be_had(use_case, workspace, builds)),
+        cannot_be_had=tuple(_cannot_be_had(use_case, workspace, made, builds)),
         downstream=tuple(_downstream(use_case, workspace)),
     )
 
 
-def _of_the_lake(use_case: UseCase, workspace: Workspace, builds: Sequence[Build]) -> tuple[UseCase | None, str]:
+def _of_the_lake(use_case: UseCase, workspace: Workspace, made: Made, builds: Sequence[Build]) -> tuple[UseCase | None, str]:
     """Return the definition of the newest night that must be built again; where none must, of the newest night."""
     stale = {build.table: set(build.nights) for build in builds}
     commits = [
-        state
-        for table in _tables(use_case)
-        for night, state in _states(use_case, table, workspace).items()
-        if not stale or night in stale.get(table, ())
+        state for table, states in made.items() for night, state in states.items() if not stale or night in stale.get(table, ())
     ]
     digests = {state.definition_digest for state in commits}
     if not stale and definition_digest(use_case) in digests:
@@ -159,21 +159,23 @@ def _tables(use_case: UseCase) -> list[str]:
     return [*(f"raw_{source}" for source in use_case.sources), *STEPS]
 
 
-def _states(use_case: UseCase, table: str, workspace: Workspace) -> Mapping[Night, NightState]:
-    return workspace.lake.states(f"{use_case.use_case}/{table}")
-
-
-def _builds(use_case: UseCase, workspace: Workspace) -> list[Build]:
+def _builds(use_case: UseCase, made: Made) -> list[Build]:
     meanings, definition, builds = meanings_of(use_case), definition_digest(use_case), []
-    for table in _tables(use_case):
+    for table, states in made.items():
         today = meanings.of_table(table, use_case)
-        states = _states(use_case, table, workspace)
-        reasons = {night: why for night, state in states.items() if (why := other_definition(state, today, definition))}
+        one_of = {_kind(state): state for state in states.values()}
+        why_of = {kind: other_definition(state, today, definition) for kind, state in one_of.items()}
+        reasons = {night: why for night, state in states.items() if (why := why_of[_kind(state)])}
         if reasons:
             rows = sum(states[night].rows for night in reasons)
             seconds = sum(states[night].seconds for night in reasons)
             builds.append(Build(table, tuple(sorted(reasons)), rows, next(iter(reasons.values())), round(seconds, 3)))
     return builds
+
+
+def _kind(state: NightState) -> tuple[int, str, bool]:
+    """Return what the reason to build a night depends on: years of nights have few meanings, each held once."""
+    return id(state.meanings), state.definition_digest, state.rows > 0
 
 
 def _lost(use_case: UseCase, payload: Mapping[str, object], version: int, workspace: Workspace) -> tuple[Lost, ...]:
@@ -184,9 +186,9 @@ def _lost(use_case: UseCase, payload: Mapping[str, object], version: int, worksp
     return tuple(carrying(use_case, [Needed(version, trained_on["features"], then)])[1])
 
 
-def _cannot_be_had(use_case: UseCase, workspace: Workspace, builds: Sequence[Build]) -> list[str]:
+def _cannot_be_had(use_case: UseCase, workspace: Workspace, made: Made, builds: Sequence[Build]) -> list[str]:
     """Tell what no build brings back: history that a source does not keep, and columns whose type may not change."""
-    gone = []
+    meanings, gone = meanings_of(use_case), []
     for build in builds:
         source = build.table.removeprefix("raw_")
         connector = use_case.sources[source].connector if build.table.startswith("raw_") else None
@@ -194,12 +196,13 @@ def _cannot_be_had(use_case: UseCase, workspace: Workspace, builds: Sequence[Bui
             nights = in_words(build.nights)
             gone.append(f"source {source} shows only what it holds now: its rows of {nights} are not to be read again.")
     for source, declared in use_case.sources.items():
-        table = f"{use_case.use_case}/raw_{source}"
-        stored = workspace.lake.snapshot(table).schema if workspace.lake.exists(table) else None
+        today = meanings.columns[source].items()
+        if all(today <= state.meanings.items() for state in made[f"raw_{source}"].values()):
+            continue  # of the same types, for a type is part of a column's meaning
+        stored = workspace.lake.snapshot(f"{use_case.use_case}/raw_{source}").schema
         for field in raw_schema(declared):
-            at = stored.get_field_index(field.name) if stored is not None else -1
-            if stored is not None and at >= 0 and stored.field(at).type != field.type:
-                held = stored.field(at).type
+            at = stored.get_field_index(field.name)
+            if at >= 0 and (held := stored.field(at).type) != field.type:
                 gone.append(f"column {source}.{field.name} is {held} in the lake: give the {field.type} another name.")
     return gone
 

@@ -99,3 +99,11 @@ def test_no_error_repeats_the_password() -> None:
     with pytest.raises(StoreUnavailable) as refused:
         Ledger("postgresql+psycopg2://u:secret-word@127.0.0.1:1/d").events()
     assert "secret-word" not in str(refused.value) and refused.value.where == "postgresql+psycopg2://u:***@127.0.0.1:1/d"
+
+
+def test_readers_of_a_file_go_on_beside_a_writer(file: Path) -> None:
+    ledger = Ledger(f"sqlite:///{file}")
+    ledger.record("k", "u")
+    with sqlite3.connect(file) as other:
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()

@@ -258,6 +258,10 @@ def test_a_model_of_older_features_is_judged_on_what_they_meant_then(lake: Lake)
     found = features_of(spec_of(stock="then", price="p"), definition(), rows, lake)
     assert found is not None and found.tolist() == (rows.matrix[:, [1, 0]] + [0.0, 0.25]).tolist()
     assert features_of(spec_of(stock="before then", price="p"), definition(), rows, lake) is None
+    today = meanings_of(definition()).features
+    publish(lake, older, 6, tables=("features",), meanings={"stock": "then", "price": today["price"]})
+    one_of_two = features_of(spec_of(stock="then", price=today["price"]), definition(), rows, lake)
+    assert one_of_two is not None and one_of_two.tolist() == found.tolist()
     gone = SimpleNamespace(features=("weight",), feature_meanings={"weight": "then"})
     assert features_of(gone, definition(), rows, lake)[:, 0].tolist() == found[:, 1].tolist()  # type: ignore[arg-type, index]
 

@@ -334,6 +334,21 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "statement taken away",
     ): "the application hands each handler errors of its kind only; this tells the type checker",
     (
+        "nightloop/model/training_set.py",
+        "nights = Nights(rows.table[SCORED][0].as_py(), rows.table[SCORED][-1].as_py())",
+        "1 -> 2",
+    ): "the last two rows are of one night",
+    (
+        "nightloop/ledger/store.py",
+        'if time.monotonic() > give_up or "locked" not in str(error):',
+        "> -> >=",
+    ): "the very instant of giving up is no matter",
+    (
+        "nightloop/ledger/store.py",
+        "time.sleep(0.05)",
+        "statement taken away",
+    ): "how often a lock is asked for is a matter of patience",
+    (
         "serving/model_snapshot.py",
         "answered = zip(rows, zip(*values, strict=True), reasons_by_row, strict=True)",
         "True -> False",

@@ -1,0 +1,94 @@
+"""What definitions that change cost: a plan over ten years of nights, a digest of a definition, and the commit of a night."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import yaml
+
+from jobs.in_force import in_force
+from jobs.plan import make_plan
+from nightloop.definitions import load_use_case
+from nightloop.lake import Commit
+from nightloop.meaning import meanings_of
+from nightloop.meaning.archive import archive
+from nightloop.meaning.changes import changes
+from nightloop.nights import Nights, one
+from nightloop.settings import REPOSITORY, Settings, load_settings
+from nightloop.workspace import Workspace
+from tests.benchmarks.document import table
+
+TITLE = "A changed definition: ten years of nights, flight_delay"
+YEARS = 10
+AT_ONCE = 365  # nights of a commit for most of the history
+BY_NIGHT = 60  # of the newest nights, each in a commit of its own
+NAME = "flight_delay"
+
+
+def measure() -> str:
+    """Return the section."""
+    with tempfile.TemporaryDirectory(prefix="nightloop-changed-") as name:
+        settings = load_settings(home=Path(name) / "home", definitions=Path(name) / "feature_defs")
+        settings.definitions.mkdir()
+        file = settings.definitions / f"{NAME}.yaml"
+        text = (REPOSITORY / "feature_defs" / f"{NAME}.yaml").read_text()
+        file.write_text(text)
+        nights = _publish(settings)
+        before = load_use_case(NAME, settings.definitions)
+        declared = yaml.safe_load(text)
+        declared["features"]["distance"]["expression"] = "distance * 2"
+        file.write_text(yaml.safe_dump(declared, sort_keys=False))
+        now = load_use_case(NAME, settings.definitions)
+        rows: list[list[object]] = [
+            ["plan, whole command", "2,000", _of(lambda: _command(settings))],
+            ["plan, in a process", "", _of(lambda: make_plan(now, Workspace.open(settings)))],
+            ["digests of a definition", "20", _of(lambda: meanings_of(now))],
+            ["changes between two definitions", "", _of(lambda: changes(before, now))],
+            ["what a night is made by", "20", _of(lambda: in_force(now, one(nights.last), Workspace.open(settings)))],
+        ]
+    years = f"{len(nights):,} nights of every table, the newest {BY_NIGHT} in a commit a night"
+    return f"{years}; the expression of one feature is changed.\n\n{table(['what', 'asked (ms)', 'took (ms)'], rows)}"
+
+
+def _publish(settings: Settings) -> Nights:
+    """Publish ten years of a row a night, with what each column means."""
+    use_case = load_use_case(NAME, settings.definitions)
+    lake, meanings, digest = Workspace.open(settings).lake, meanings_of(use_case), ""
+    digest = archive(lake, use_case)
+    nights = Nights(use_case.first_night, use_case.first_night + timedelta(days=365 * YEARS - 1))
+    row = pa.table({"k": pa.array([1], pa.int64())})
+    for name in (*(f"raw_{source}" for source in use_case.sources), "tiles", "aggregates", "features", "labels"):
+        commit = Commit("features", NAME, digest, meanings=meanings.of_table(name, use_case))
+        listed = list(nights)
+        old, new = listed[:-BY_NIGHT], listed[-BY_NIGHT:]
+        for start in range(0, len(old), AT_ONCE):
+            lake.publish_nights(f"{NAME}/{name}", dict.fromkeys(old[start : start + AT_ONCE], row), commit)
+        for night in new:
+            lake.publish(f"{NAME}/{name}", night, row, commit)
+    return nights
+
+
+def _command(settings: Settings) -> None:
+    environment = {**os.environ, "NIGHTLOOP_HOME": str(settings.home), "NIGHTLOOP_DEFINITIONS": str(settings.definitions)}
+    command = [sys.executable, "-m", "jobs", "plan", NAME, "--json"]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 20:  # builds ahead
+        raise RuntimeError(done.stderr)
+
+
+def _of(call: Callable[[], object], times: int = 5) -> str:
+    """Return the milliseconds of the quickest call."""
+    took = []
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        took.append(time.perf_counter() - began)
+    return f"{1000 * min(took):,.0f}"
