@@ -24,7 +24,7 @@ from nightloop.workspace import Workspace
 
 NOTHING, WORDS, BUILDS, LOST = 0, 10, 20, 30
 
-Made = Mapping[str, Mapping[Night, NightState]]  # what stands of each table
+Published = Mapping[str, Mapping[Night, NightState]]  # what stands of each table
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,10 @@ def make_plan(use_case: UseCase, workspace: Workspace, against: str | None = Non
     Raises:
         UsageError: there is no such file or revision.
     """
-    made = {table: workspace.lake.states(f"{use_case.use_case}/{table}") for table in _tables(use_case)}
-    builds = _builds(use_case, made)
+    published = {table: workspace.lake.states(f"{use_case.use_case}/{table}") for table in _tables(use_case)}
+    builds = _builds(use_case, published)
     before, name = (
-        _of_the_lake(use_case, workspace, made, builds)
+        _of_the_lake(use_case, workspace, published, builds)
         if against is None
         else (definition_at(use_case, workspace.settings, against), against)
     )
@@ -135,16 +135,21 @@ def make_plan(use_case: UseCase, workspace: Workspace, against: str | None = Non
         builds=tuple(builds),
         champion=champion.version if champion else None,
         lost_features=lost,
-        cannot_be_had=tuple(_cannot_be_had(use_case, workspace, made, builds)),
+        cannot_be_had=tuple(_cannot_be_had(use_case, workspace, published, builds)),
         downstream=tuple(_downstream(use_case, workspace)),
     )
 
 
-def _of_the_lake(use_case: UseCase, workspace: Workspace, made: Made, builds: Sequence[Build]) -> tuple[UseCase | None, str]:
+def _of_the_lake(
+    use_case: UseCase, workspace: Workspace, published: Published, builds: Sequence[Build]
+) -> tuple[UseCase | None, str]:
     """Return the definition of the newest night that must be built again; where none must, of the newest night."""
     stale = {build.table: set(build.nights) for build in builds}
     commits = [
-        state for table, states in made.items() for night, state in states.items() if not stale or night in stale.get(table, ())
+        state
+        for table, states in published.items()
+        for night, state in states.items()
+        if not stale or night in stale.get(table, ())
     ]
     digests = {state.definition_digest for state in commits}
     if not stale and definition_digest(use_case) in digests:
@@ -159,9 +164,9 @@ def _tables(use_case: UseCase) -> list[str]:
     return [*(f"raw_{source}" for source in use_case.sources), *STEPS]
 
 
-def _builds(use_case: UseCase, made: Made) -> list[Build]:
+def _builds(use_case: UseCase, published: Published) -> list[Build]:
     meanings, definition, builds = meanings_of(use_case), definition_digest(use_case), []
-    for table, states in made.items():
+    for table, states in published.items():
         today = meanings.of_table(table, use_case)
         one_of = {_kind(state): state for state in states.values()}
         why_of = {kind: other_definition(state, today, definition) for kind, state in one_of.items()}
@@ -186,7 +191,7 @@ def _lost(use_case: UseCase, payload: Mapping[str, object], version: int, worksp
     return tuple(carrying(use_case, [Needed(version, trained_on["features"], then)])[1])
 
 
-def _cannot_be_had(use_case: UseCase, workspace: Workspace, made: Made, builds: Sequence[Build]) -> list[str]:
+def _cannot_be_had(use_case: UseCase, workspace: Workspace, published: Published, builds: Sequence[Build]) -> list[str]:
     """Tell what no build brings back: history that a source does not keep, and columns whose type may not change."""
     meanings, gone = meanings_of(use_case), []
     for build in builds:
@@ -197,7 +202,7 @@ def _cannot_be_had(use_case: UseCase, workspace: Workspace, made: Made, builds: 
             gone.append(f"source {source} shows only what it holds now: its rows of {nights} are not to be read again.")
     for source, declared in use_case.sources.items():
         today = meanings.columns[source].items()
-        if all(today <= state.meanings.items() for state in made[f"raw_{source}"].values()):
+        if all(today <= state.meanings.items() for state in published[f"raw_{source}"].values()):
             continue  # of the same types, for a type is part of a column's meaning
         stored = workspace.lake.snapshot(f"{use_case.use_case}/raw_{source}").schema
         for field in raw_schema(declared):
