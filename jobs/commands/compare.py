@@ -78,7 +78,7 @@ def worth_line(worth: Worth) -> str:
 
 
 def _differs(pair: Pair) -> bool:
-    return pair.differ > 0 or pair.before is None or pair.now is None or pair.before.rows != pair.now.rows
+    return pair.differ != 0 or pair.before is None or pair.now is None or pair.before.rows != pair.now.rows
 
 
 def _table(pairs: list[Pair]) -> Table:
@@ -89,7 +89,7 @@ def _table(pairs: list[Pair]) -> Table:
         rows.add_column(heading, justify="right", no_wrap=True)
     for pair in pairs:
         for word, column in (("before", pair.before), ("now", pair.now)):
-            differ = f"{pair.differ:,}" if word == "now" and pair.before else ""
+            differ = ("-" if pair.differ is None else f"{pair.differ:,}") if word == "now" and pair.before else ""
             if column is not None:
                 rows.add_row(column.name, word, *_cells(column, differ))
     return rows

@@ -53,12 +53,13 @@ class Column:
 class Pair:
     """A column by either definition; None where a definition has it not.
 
-    ``differ`` counts the rows of both whose value is another: not equal, or missing on one side only.
+    ``differ`` counts the rows of both whose value is another: not equal, or missing on one side only. None: the entities are
+    other ones, and no row of one is a row of the other.
     """
 
     before: Column | None
     now: Column | None
-    differ: int
+    differ: int | None
 
 
 @dataclass(frozen=True)
@@ -164,20 +165,21 @@ def _pairs(before: Side, now: Side) -> Iterator[Pair]:
     renamed = {item.thing: item.detail for item in changed if item.kind == "renamed"}
     new_name = {name: renamed.get(f"feature {name}", f"to {name}").removeprefix("to ") for name in before.use_case.features}
     old_name = {new: old for old, new in new_name.items()}
-    both = _joined(before, now) if before.use_case.entity.key == now.use_case.entity.key else None
+    is_same_entity = meanings_of(before.use_case).entity == meanings_of(now.use_case).entity
+    both = _joined(before, now) if is_same_entity else None
     for name in [*now.use_case.features, LABEL]:
         old = old_name.get(name, name)
         is_old = old in before.rows.column_names
         differ = _differ(both, old, name) if is_old and both is not None else 0
-        yield Pair(_column(before.rows, old) if is_old else None, _column(now.rows, name), differ)
+        yield Pair(_column(before.rows, old) if is_old else None, _column(now.rows, name), differ if is_same_entity else None)
     for old, new in new_name.items():
         if new not in now.use_case.features:
-            yield Pair(_column(before.rows, old), None, 0)
+            yield Pair(_column(before.rows, old), None, 0 if is_same_entity else None)
 
 
 def _joined(before: Side, now: Side) -> pa.Table:
-    key = ["night", *now.use_case.entity.key]
-    return before.rows.join(now.rows, key, join_type="inner", left_suffix=" before", right_suffix=" now")
+    keys = [["night", *side.use_case.entity.key] for side in (before, now)]  # the same columns, by the names of each
+    return before.rows.join(now.rows, *keys, join_type="inner", left_suffix=" before", right_suffix=" now")
 
 
 def _differ(both: pa.Table, old: str, new: str) -> int:
@@ -209,16 +211,19 @@ def _worth(before: Side, now: Side) -> Worth:
         sides = [(side.candidate, side.training.of(side.candidate.slices.validate)) for side in (before, now)]
     except TrainingRefused as error:
         return Worth(why_not=f"no model can be trained on these nights: {error.what}")
-    return _measured(now.use_case, *sides)
+    return _measured(before.use_case, now.use_case, *sides)
 
 
 def _measured(
-    use_case: UseCase, before: tuple[candidate.Candidate, TrainingSet], now: tuple[candidate.Candidate, TrainingSet]
+    was: UseCase,
+    use_case: UseCase,
+    before: tuple[candidate.Candidate, TrainingSet],
+    now: tuple[candidate.Candidate, TrainingSet],
 ) -> Worth:
     """Measure both models on the rows that both have."""
     keys = [
-        [tuple(row.values()) for row in rows.table.select([SCORED, *use_case.entity.key]).to_pylist()]
-        for _, rows in (before, now)
+        [tuple(row.values()) for row in rows.table.select([SCORED, *of.entity.key]).to_pylist()]
+        for of, (_, rows) in ((was, before), (use_case, now))
     ]
     place = {key: at for at, key in enumerate(keys[0])}
     pairs = np.array([(place[key], at) for at, key in enumerate(keys[1]) if key in place], dtype=np.int64).reshape(-1, 2)

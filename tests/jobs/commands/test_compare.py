@@ -105,6 +105,38 @@ def test_another_label_is_shown_and_not_measured(things: Things, capsys: pytest.
     assert "no common measure" in found["worth"]["why_not"] and not found["worth"]["figures"]
 
 
+def test_a_renamed_key_matches_the_rows_that_it_matched_before(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
+    def rename(declared: dict[str, Any]) -> None:
+        for source in declared["sources"].values():
+            source["columns"]["thing"] = source["columns"].pop("id")
+            source["key"] = ["thing"]
+        declared["entity"]["key"], declared["label"]["join"] = ["thing"], {"thing": "thing"}
+
+    hundredfold(things)
+    things.change(rename)
+    for suite in (things.folder / "great_expectations" / "things").iterdir():
+        suite.write_text(suite.read_text().replace("column: id", "column: thing"))
+    found = compared(capsys)
+    differ = {name: pair["differ"] for name, pair in found["columns"].items()}
+    assert differ == {"price": 6 * ROWS, "mean_price": 0, "label": 0}
+    assert found["worth"]["figures"][0]["n"] == 2 * ROWS
+
+
+def test_rows_of_another_entity_are_never_called_equal(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
+    def change(declared: dict[str, Any]) -> None:
+        for source in declared["sources"].values():
+            source["columns"]["id"]["expression"] = "id::bigint * 10"
+
+    things.change(change)
+    found = compared(capsys)
+    assert {pair["differ"] for pair in found["columns"].values()} == {None}
+    assert "no common measure" in found["worth"]["why_not"]
+    assert command_line.main(["compare", "things", "--against", "HEAD"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "0 of 3 columns are equal in every row" in lines
+    assert [line.split()[4] for line in lines if line.startswith("price") and " now " in line] == ["-"]
+
+
 def test_too_few_nights_are_told_in_a_sentence(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
     hundredfold(things)
     found = compared(capsys, "--nights", f"{FIRST}..{list(NIGHTS)[3]}")
