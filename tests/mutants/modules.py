@@ -123,6 +123,7 @@ ROOMS = (
             "tests/contracts/test_great_expectations_engine.py",
             "tests/contracts/test_mistakes.py",
             "tests/contracts/test_data_docs.py",
+            "tests/jobs/test_rules_of_then.py",
         ),
         0.8,
         warm=("great_expectations",),
