@@ -141,6 +141,7 @@ def test_the_decision_in_the_ledger_is_the_one_published(watched: Watched) -> No
         "drift": row["drift_verdict"],
         "performance": row["performance_verdict"],
         "champion_version": row["champion_version"],
+        "limits_digest": watched.workspace.lake.states("loans/decisions")[FIRST].rules,
     }
     assert metrics.details == {}
     assert decisions.details == {
