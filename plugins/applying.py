@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from plugins.operators import StageOperator, open_use_case
+from plugins.operators import PublishingOperator, UseCaseOperator, open_use_case
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -15,14 +14,10 @@ if TYPE_CHECKING:
     from jobs.plan import Plan
 
 
-class PlanOperator(BaseOperator):
+class PlanOperator(UseCaseOperator):
     """Show the plan of a use case, as ``python -m jobs plan`` does, and return it; skipped where nothing must be built."""
 
     ui_color = "#fdf6e3"
-
-    def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.use_case_name = use_case_name
 
     def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 - the signature is Airflow's
         """Log the plan line by line.
@@ -42,11 +37,8 @@ class PlanOperator(BaseOperator):
         return plan_in_brief(plan)
 
 
-class ApplyOperator(StageOperator):
+class ApplyOperator(PublishingOperator):
     """Build the nights that the plan names now, as ``python -m jobs apply`` does; at most as many as the form says."""
-
-    def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
-        super().__init__(use_case_name=use_case_name, stage="apply", **kwargs)
 
     def execute(self, context: Context) -> list[dict[str, object]]:
         """Build, and return the totals by table."""

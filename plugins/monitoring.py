@@ -13,7 +13,7 @@ from airflow.sdk import BaseBranchOperator, BaseOperator, BaseOperatorLink
 
 from nightloop.errors import NotReady, StoreUnavailable
 from plugins.alert_text import Alert
-from plugins.operators import StageOperator, open_use_case, partition_night, partition_week
+from plugins.operators import StageOperator, UseCaseOperator, open_use_case, partition_night, partition_week
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -110,7 +110,7 @@ class RetrainOperator(TriggerDagRunOperator):
         )
 
 
-class AlertOperator(BaseOperator):
+class AlertOperator(UseCaseOperator):
     """Alert people to failed verdicts and to a decided training.
 
     An alert that a configured channel refuses fails this task, so that somebody sees it; it is tried again first.
@@ -118,9 +118,8 @@ class AlertOperator(BaseOperator):
 
     ui_color = "#fff1e6"
 
-    def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(retries=3, **kwargs)  # each refusal is an event of the ledger: a few say enough
-        self.use_case_name = use_case_name
 
     def execute(self, context: Context) -> dict[str, dict[str, str]]:
         """Raise what there is to raise, and return alert -> channel -> outcome."""

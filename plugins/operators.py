@@ -76,44 +76,18 @@ def open_use_case(use_case_name: str) -> tuple[UseCase, Workspace]:
     return load_use_case(use_case_name, workspace.settings.definitions), workspace
 
 
-class StageOperator(BaseOperator):
-    """Run ``jobs.STAGE.run`` for the nights of the run, and return what was published.
+class UseCaseOperator(BaseOperator):
+    """A task of one use case, which is loaded when the task runs and not when the DAG file is read."""
 
-    Args:
-        use_case_name: name of the use case.
-        stage: module below jobs/.
-        nights: where the nights come from: ``partition_night``, ``partition_week``, ``form_range``, ``scored_range``.
-        step: one step of the stage only, where it has several.
-    """
-
-    ui_color = "#e6f0ff"
-
-    def __init__(
-        self,
-        *,
-        use_case_name: str,
-        stage: str,
-        nights: Callable[[Mapping[str, Any]], Nights | None] = partition_night,
-        step: str | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.use_case_name = use_case_name
-        self.stage = stage
-        self.nights = nights
-        self.step = step
 
-    def execute(self, context: Context) -> list[dict[str, object]]:
-        """Publish the nights."""
-        nights = self.nights(context)
-        if nights is None:
-            self.log.info("no night to work on: the task before published none")
-            return []
-        use_case, workspace = open_use_case(self.use_case_name)
-        run = importlib.import_module(f"jobs.{self.stage}").run
-        options = {**({"step": self.step} if self.step else {}), **run_options(self.stage, context)}
-        published: list[Published] = run(use_case, nights, workspace, progress=self._progress, **options)
-        return self.report(published, in_full=len(nights) <= WEEK)
+
+class PublishingOperator(UseCaseOperator):
+    """A task that publishes nights: it logs how far it is and what it published, and may be stopped at any time."""
+
+    ui_color = "#e6f0ff"
 
     def report(self, published: Sequence[Published], *, in_full: bool) -> list[dict[str, object]]:
         """Log what was published, and return it for the tasks after this one: every partition, or the totals."""
@@ -136,6 +110,41 @@ class StageOperator(BaseOperator):
         tenth = max(1, total // 10)
         if total > 1 and (done % tenth == 0 or done == total):
             self.log.info("%s: %d of %d", doing, done, total)
+
+
+class StageOperator(PublishingOperator):
+    """Run ``jobs.STAGE.run`` for the nights of the run, and return what was published.
+
+    Args:
+        stage: module below jobs/.
+        nights: where the nights come from: ``partition_night``, ``partition_week``, ``form_range``, ``scored_range``.
+        step: one step of the stage only, where it has several.
+    """
+
+    def __init__(
+        self,
+        *,
+        stage: str,
+        nights: Callable[[Mapping[str, Any]], Nights | None] = partition_night,
+        step: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.stage = stage
+        self.nights = nights
+        self.step = step
+
+    def execute(self, context: Context) -> list[dict[str, object]]:
+        """Publish the nights."""
+        nights = self.nights(context)
+        if nights is None:
+            self.log.info("no night to work on: the task before published none")
+            return []
+        use_case, workspace = open_use_case(self.use_case_name)
+        run = importlib.import_module(f"jobs.{self.stage}").run
+        options = {**({"step": self.step} if self.step else {}), **run_options(self.stage, context)}
+        published: list[Published] = run(use_case, nights, workspace, progress=self._progress, **options)
+        return self.report(published, in_full=len(nights) <= WEEK)
 
 
 def summary(published: Sequence[Published]) -> list[str]:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseOperator
-
-from plugins.operators import open_use_case
+from plugins.operators import UseCaseOperator, open_use_case
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class SweepOperator(BaseOperator):
+class SweepOperator(UseCaseOperator):
     """Sweep the tables of a use case, as ``python -m jobs sweep`` does, and return what went."""
 
     ui_color = "#eeeeee"
-
-    def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.use_case_name = use_case_name
 
     def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 - the signature is Airflow's
         """Remove, and log what went from each table."""

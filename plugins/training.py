@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import BaseOperator
 
 from nightloop.errors import GateFailed
 from nightloop.nights import parse_night
-from plugins.operators import form_night, open_use_case
+from plugins.operators import UseCaseOperator, form_night, open_use_case
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -87,14 +86,13 @@ class FirstTrainingOperator(TriggerDagRunOperator):
         )
 
 
-class TrainOperator(BaseOperator):
+class TrainOperator(UseCaseOperator):
     """One step of ``jobs.train``, for the night ``as_of`` of the form. Steps hand on their results by the stores, not here."""
 
     ui_color = "#eef4e6"
 
-    def __init__(self, *, use_case_name: str, step: str, gate: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, step: str, gate: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.use_case_name = use_case_name
         self.step = step
         self.gate = gate
 
