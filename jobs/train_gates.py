@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed, TryAgain, UsageError
 from nightloop.evidence import gates
 from nightloop.evidence.gates import GATES
-from nightloop.evidence.verdict import Figure, Verdict
+from nightloop.evidence.verdict import Verdict
 from nightloop.ledger import Event
 from nightloop.model import champions, evaluation_table, training_snapshot
 from nightloop.model.packaging import predict_in_clean_process
@@ -166,7 +165,7 @@ def _record(use_case: UseCase, as_of: Night, workspace: Workspace, *, candidate:
         "gate": verdict.gate,
         "outcome": verdict.outcome,
         "reason": verdict.reason,
-        "figures": [_json_figure(figure) for figure in verdict.figures],
+        "figures": [figure.as_json() for figure in verdict.figures],
         "limits": _limits(use_case, verdict.gate),
         "evaluation": workspace.lake.states(evaluation_table.table_name(use_case))[as_of].content_digest,
     }
@@ -182,13 +181,6 @@ def _limits(use_case: UseCase, gate: str) -> dict[str, Any]:
     """Return what the use case declares for the gate; a gate without limits has none."""
     declared = getattr(use_case.gates, gate, None)
     return {} if declared is None else dict(declared.model_dump(mode="json"))
-
-
-def _json_figure(figure: Figure) -> dict[str, object]:
-    """Return a figure as JSON can hold it: what is not a number becomes null."""
-    return {
-        key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in asdict(figure).items()
-    }
 
 
 def _last_verdict(use_case: UseCase, workspace: Workspace, version: int, gate: str) -> Event | None:

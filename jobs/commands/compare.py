@@ -99,8 +99,8 @@ def _cells(column: Column, differ: str) -> Iterator[str]:
     yield f"{column.rows:,}"
     yield f"{column.missing / column.rows:.1%}" if column.rows else "-"
     yield differ
-    for value in (column.mean, *(column.quantiles or (float("nan"),) * len(QUANTILES))):
-        yield f"{value:.4g}" if value == value else "-"  # noqa: PLR0124 - not NaN
+    for value in (column.mean, *(column.quantiles or (None,) * len(QUANTILES))):
+        yield "-" if value is None else f"{value:.4g}"
 
 
 def _newest(use_case: UseCase, workspace: Workspace) -> Nights:
@@ -127,7 +127,7 @@ def _check_sources(use_case: UseCase) -> None:
 
 @contextmanager
 def _scratch(home: Path) -> Iterator[Path]:
-    """Give a folder beside the home's own that goes when the command ends, however it ends."""
+    """Give a folder below the home that goes when the command ends, however it ends."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         sys.exit(128 + number)

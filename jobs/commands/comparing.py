@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,14 +38,14 @@ class Column:
     Attributes:
         name: of the feature, or ``label``.
         rows, missing: counts.
-        mean: of the values that are there; NaN where none is, or they are texts.
+        mean: of the values that are there; None where none is, or they are texts.
         quantiles: at ``QUANTILES``; empty likewise.
     """
 
     name: str
     rows: int
     missing: int
-    mean: float
+    mean: float | None
     quantiles: tuple[float, ...]
 
 
@@ -88,9 +88,9 @@ class Comparison:
     worth: Worth
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values for ``--json``; what is not a number is null."""
-        values: dict[str, Any] = _plain(asdict(self))
-        return values
+        """Return plain values for ``--json``."""
+        figures = [figure.as_json() for figure in self.worth.figures]
+        return {**asdict(self), "worth": {**asdict(self.worth), "figures": figures}}
 
 
 @dataclass(frozen=True)
@@ -189,16 +189,16 @@ def _differ(both: pa.Table, old: str, new: str) -> int:
         return int(both.num_rows)
     missing = pc.xor(left.is_null(), right.is_null())
     differs = pc.or_(missing, pc.fill_null(pc.not_equal(left, right), False))
-    return int(sum(differs.to_pylist()))
+    return int(pc.sum(differs).as_py() or 0)
 
 
 def _column(rows: pa.Table, name: str) -> Column:
     values = rows[name]
     if not pa.types.is_floating(values.type) and not pa.types.is_boolean(values.type):
-        return Column(name, len(values), values.null_count, float("nan"), ())
+        return Column(name, len(values), values.null_count, None, ())
     present = values.drop_null().cast(pa.float64()).to_numpy()
     quantiles = tuple(float(value) for value in np.quantile(present, QUANTILES)) if len(present) else ()
-    return Column(name, len(values), values.null_count, float(present.mean()) if len(present) else float("nan"), quantiles)
+    return Column(name, len(values), values.null_count, float(present.mean()) if len(present) else None, quantiles)
 
 
 def _worth(before: Side, now: Side) -> Worth:
@@ -240,11 +240,3 @@ def _measured(
         ),
         nights=str(now[0].slices.validate),
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 Outcome = Literal["pass", "fail", "not_enough_evidence"]
@@ -18,6 +19,11 @@ class Figure:
     high: float | None
     n: int
     group: str = "all"
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values that JSON can hold: what is not a number becomes null."""
+        values = asdict(self)
+        return {name: None if isinstance(of, float) and not math.isfinite(of) else of for name, of in values.items()}
 
 
 @dataclass(frozen=True)
