@@ -55,7 +55,7 @@ def run(
     published: list[Published] = []
     for done, night in enumerate(nights, start=1):
         limits = use_case if todays_rules else _with_limits_of_then(use_case, night, workspace)
-        published += _monitor(limits, night, workspace, html=html)
+        published += _monitor(limits, night, workspace, definition=definition_digest(use_case), html=html)
         progress(f"monitoring {use_case.use_case}", done, len(nights))
     return published
 
@@ -68,7 +68,7 @@ def _with_limits_of_then(use_case: UseCase, night: Night, workspace: Workspace) 
     return with_archived_limits(workspace.lake, use_case, before.rules)
 
 
-def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, html: bool) -> list[Published]:
+def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, definition: str, html: bool) -> list[Published]:
     scores = workspace.lake.require(f"{use_case.use_case}/scores", one(night))
     check_order(use_case, night, workspace)
     measured = measure(use_case, night, workspace, scores)
@@ -79,7 +79,7 @@ def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, html: boo
     commit = Commit(
         STAGE,
         use_case.use_case,
-        definition_digest(use_case),
+        definition,
         measured.inputs,
         meanings={"label": meanings_of(use_case).label},
         rules=archive_limits(workspace.lake, use_case),

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightloop.contracts.suite import Contract, parse_contract
-from nightloop.errors import StoreDamaged
 from nightloop.lake import Lake
-from nightloop.lake.documents import read_document, write_document
+from nightloop.lake.documents import read_version, write_document
 
 
 def archive_contract(lake: Lake, use_case: str, contract: Contract) -> str:
     """Write the contract into the lake, once, and return its digest."""
-    write_document(lake.root, use_case, _name(contract.digest), contract.text.encode())
+    write_document(lake.root, use_case, _name(contract.source, contract.digest), contract.text.encode())
     return contract.digest
 
 
@@ -32,18 +31,17 @@ def archived_contract(lake: Lake, use_case: str, digest: str, today: Contract, c
     Raises:
         StoreDamaged: it is not what was written.
     """
-    content = read_document(lake.root, use_case, _name(digest))
-    if content is None:
-        return None
-    contract = parse_contract(content.decode(), f"{today.file}@{digest[:12]}", today.source, columns)
-    if contract.digest != digest:
-        raise StoreDamaged(
-            f"the contract {digest[:12]} is not what was written.",
-            where=f"{lake.root}/{use_case}",
-            do="Restore the file, or judge the night by today's contract (--todays-rules).",
-        )
-    return contract
+    return read_version(
+        lake.root,
+        use_case,
+        _name(today.source, digest),
+        lambda text: parse_contract(text.decode(), f"{today.file}@{digest[:12]}", today.source, columns),
+        digest=digest,
+        digest_of=lambda contract: contract.digest,
+        what=f"the contract {digest[:12]} is",
+        do="Restore the file, or judge the night by today's contract (--todays-rules).",
+    )
 
 
-def _name(digest: str) -> str:
-    return f"contract-{digest}.yaml"
+def _name(source: str, digest: str) -> str:
+    return f"contract-{source}-{digest}.yaml"  # sources may have the same rules; their texts have their names

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from nightloop.definitions import UseCase, definition_digest
-from nightloop.errors import StoreDamaged
 from nightloop.lake import Lake
-from nightloop.lake.documents import document_names, read_document, write_document
+from nightloop.lake.documents import document_names, read_version, write_document
 
 
 def archive(lake: Lake, use_case: UseCase) -> str:
@@ -23,20 +20,16 @@ def archived(lake: Lake, use_case: str, digest: str) -> UseCase | None:
     Raises:
         StoreDamaged: it is not what was written.
     """
-    content = read_document(lake.root, use_case, _name(digest))
-    if content is None:
-        return None
-    try:
-        definition = UseCase.model_validate_json(content)
-    except ValidationError:
-        definition = None
-    if definition is None or definition_digest(definition) != digest:
-        raise StoreDamaged(
-            f"the definition {digest[:12]} is not what was written.",
-            where=f"{lake.root}/{use_case}",
-            do="Restore the file, or build the nights again that it made.",
-        )
-    return definition
+    return read_version(
+        lake.root,
+        use_case,
+        _name(digest),
+        UseCase.model_validate_json,
+        digest=digest,
+        digest_of=definition_digest,
+        what=f"the definition {digest[:12]} is",
+        do="Restore the file, or build the nights again that it made.",
+    )
 
 
 def is_the_only(lake: Lake, use_case: UseCase) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from nightloop.definitions import UseCase
-from nightloop.errors import StoreDamaged
 from nightloop.lake import Lake
-from nightloop.lake.documents import read_document, write_document
+from nightloop.lake.documents import read_version, write_document
 from nightloop.meaning.digests import digest_of
 
 LIMITS = ("monitoring", "retrain")
@@ -32,22 +32,21 @@ def with_archived_limits(lake: Lake, use_case: UseCase, digest: str) -> UseCase:
     Raises:
         StoreDamaged: they are not what was written.
     """
-    content = read_document(lake.root, use_case.use_case, _name(digest))
-    if content is None:
-        return use_case
-    try:
-        limits = json.loads(content)
-        then = {name: type(getattr(use_case, name)).model_validate(limits[name]) for name in LIMITS}
-        changed = use_case.model_copy(update=then)
-    except (ValueError, KeyError, TypeError):
-        changed = None
-    if changed is None or limits_digest(changed) != digest:
-        raise StoreDamaged(
-            f"the limits {digest[:12]} are not what was written.",
-            where=f"{lake.root}/{use_case.use_case}",
-            do="Restore the file, or judge the night by today's limits (--todays-rules).",
-        )
-    return changed
+    then = read_version(
+        lake.root,
+        use_case.use_case,
+        _name(digest),
+        lambda content: _with_limits(use_case, json.loads(content)),
+        digest=digest,
+        digest_of=limits_digest,
+        what=f"the limits {digest[:12]} are",
+        do="Restore the file, or judge the night by today's limits (--todays-rules).",
+    )
+    return use_case if then is None else then
+
+
+def _with_limits(use_case: UseCase, limits: Mapping[str, object]) -> UseCase:
+    return use_case.model_copy(update={name: type(getattr(use_case, name)).model_validate(limits[name]) for name in LIMITS})
 
 
 def _limits(use_case: UseCase) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs import ingest, monitor
-from nightloop.definitions import UseCase
+from nightloop.definitions import UseCase, definition_digest
 from nightloop.errors import ContractBroken, StoreDamaged
 from nightloop.nights import Nights, one
 from tests.fixtures_watched import FIRST as FIRST_WATCHED
@@ -91,13 +91,24 @@ def test_a_rule_of_then_is_shown_at_its_version_and_line(things: Things) -> None
     assert warned.payload["breaches"][0]["place"] == f"great_expectations/things/things.yaml@{version}:7"
 
 
+def test_sources_of_the_same_rules_have_a_contract_each(things: Things) -> None:
+    states = [things.workspace.lake.states(f"things/raw_{source}")[FIRST] for source in ("things", "outcomes")]
+    assert states[0].rules == states[1].rules, "one digest, for the rules are the same"
+    stricter(things)
+    other = suite(things).with_name("outcomes.yaml")
+    other.write_text(other.read_text().replace("0.5", "0.4"))
+    assert taken_in(things) == ROWS
+    after = [things.workspace.lake.states(f"things/raw_{source}")[FIRST] for source in ("things", "outcomes")]
+    assert [state.content_digest for state in after] == [state.content_digest for state in states]
+
+
 def documents(things: Any, kind: str) -> list[Path]:
     return sorted(Path(things.workspace.lake.root).glob(f"*/_documents/{kind}-*"))
 
 
 def test_a_contract_of_then_that_was_touched_is_an_error_and_one_that_is_gone_gives_way_to_todays(things: Things) -> None:
     rules = things.workspace.lake.states("things/raw_things")[FIRST].rules
-    (held,) = [path for path in documents(things, "contract") if rules in path.name]
+    (held,) = [path for path in documents(things, "contract-things") if rules in path.name]
     stricter(things)
     held.write_text(held.read_text().replace("0.5", "0.4"))
     with pytest.raises(StoreDamaged, match=r"is not what was written.*--todays-rules"):
@@ -130,6 +141,8 @@ def test_a_night_monitored_again_is_judged_by_the_limits_of_then(watched: Any) -
     assert outcomes(watched, high) == before
     assert {night: state.content_digest for night, state in watched.workspace.lake.states("loans/decisions").items()} == digests
     assert len(watched.workspace.ledger.events("loans")) == events
+    commits = watched.workspace.lake.states("loans/decisions").values()
+    assert {state.definition_digest for state in commits} == {definition_digest(high)}, "one that there is"
     strict = outcomes(watched, high, todays_rules=True)
     assert strict != before and "fail" in strict
     assert outcomes(watched, watched.use_case) == strict, "the limits by which it was judged last"
