@@ -80,6 +80,8 @@ def run(
     _within(use_case, nights)
     ingest = Intake(in_force(use_case, nights, workspace), workspace, todays_rules=todays_rules)
     readers = ingest.readers(nights, progress)
+    for contract in ingest.contracts.values():  # those of then are held already
+        archive_contract(workspace.lake, use_case.use_case, contract)
     published: list[Published] = []
     for done, night in enumerate(nights):
         progress(f"{STAGE} {night}", done, len(nights))
@@ -227,25 +229,23 @@ class Intake:
         for item in judged:
             self._record_findings(night, item)
         if broken:
-            self.tables.commit("quarantine", night, quarantine, details={})
+            self.tables.commit("quarantine", night, quarantine, self.tables.of_stage, details={})
             raise self._broken(night, broken)
         published: list[Published] = []
         for item in judged:
             rows = item.judgement.publishable
-            columns = summary(rows)
-            rules = archive_contract(self.workspace.lake, self.use_case.use_case, item.contract)
-            published.append(
-                replace(self.tables, seconds=item.seconds).publish(
-                    item.source, night, rows, columns=columns, details=item.details, inputs=item.inputs, rules=rules
-                )
-            )
+            columns, rules = summary(rows), item.contract.digest
+            commit = replace(self.tables.of_stage, inputs=item.inputs, summary=columns, rules=rules, seconds=item.seconds)
+            published.append(self.tables.publish(item.source, night, rows, commit, details=item.details))
             self.history[item.source][night] = History(rows.num_rows, columns)
-        return [*published, self.tables.commit("quarantine", night, quarantine, details={"quarantined": quarantine.num_rows})]
+        details = {"quarantined": quarantine.num_rows}
+        return [*published, self.tables.commit("quarantine", night, quarantine, self.tables.of_stage, details=details)]
 
     def _check_cutoff(self, night: Night, judged: list[Judged]) -> None:
         """Let nothing known after the cut-off in, whatever the connectors do."""
         end = cutoff(night, self.use_case.time_zone)
-        for item, rows in ((item, item.judgement.publishable) for item in judged):
+        for item in judged:
+            rows = item.judgement.publishable
             newest = pc.max(rows.column("known_at")).as_py() if "known_at" in rows.column_names else None
             if newest is not None and newest >= end:
                 raise AssertionError(f"raw_{item.source} of {night} holds a record known at {newest}, after the cut-off {end}")

@@ -12,14 +12,13 @@ from rich.text import Text
 from nightloop.definitions.use_case import UseCase
 from nightloop.lake import NightState
 from nightloop.lake.missing import in_words
-from nightloop.meaning.staleness import stale
+from nightloop.meaning.staleness import ANOTHER, MENDED, stale
 from nightloop.model import champions
 from nightloop.model.champions import Champion
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
-BY_DEFINITION = ("another definition", "a mended function")  # as staleness says it; else an input changed
 STYLES = {"fail": "red", "retrain": "bold", "missing": "yellow", "stale": "yellow"}
 
 
@@ -109,7 +108,7 @@ def stale_lines(statuses: Sequence[NightStatus]) -> list[str]:
     nights_of: dict[tuple[str, str], list[Night]] = {}
     for status in statuses:
         for name, reason in status.stale.items():
-            why = reason if reason.startswith(BY_DEFINITION) else "an input was published again since"
+            why = reason if reason.startswith((ANOTHER, MENDED)) else "an input was published again since"
             nights_of.setdefault((name, why), []).append(status.night)
     return [f"stale: {name} of {in_words(nights)}: {why}" for (name, why), nights in nights_of.items()]
 
@@ -118,7 +117,7 @@ def _with_need(reasons: Mapping[str, str], features: NightState | None, champion
     """Say of features of an older definition whether the night's champion was trained on it."""
     trained_on = champion.payload.get("meanings", {}).get("features", {}) if champion else {}
     reason = reasons.get("features", "")
-    if not trained_on or champion is None or features is None or not reason.startswith(BY_DEFINITION):
+    if not trained_on or champion is None or features is None or not reason.startswith((ANOTHER, MENDED)):
         return reasons
     needed = set(trained_on.values()) <= set(features.meanings.values())
     return {**reasons, "features": f"{reason}; version {champion.version} needs it"} if needed else reasons

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from jobs.in_force import InForce
 from jobs.published import Published
-from nightloop.contracts.history_limits import Summary
 from nightloop.definitions import UseCase
 from nightloop.lake import Commit
 from nightloop.lake.digest import content_digest
@@ -30,7 +29,6 @@ class RawTables:
     made_by: InForce
     workspace: Workspace
     stage: str
-    seconds: float = 0.0  # that each table's share of the night took
 
     @property
     def use_case(self) -> UseCase:
@@ -41,42 +39,24 @@ class RawTables:
         """Return the full name of a table of the use case."""
         return f"{self.use_case.use_case}/{name}"
 
-    def publish(
-        self,
-        source: str,
-        night: Night,
-        rows: pa.Table,
-        *,
-        columns: Summary,
-        details: Mapping[str, object],
-        inputs: Mapping[str, int],
-        rules: str = "",
-    ) -> Published:
-        """Publish a night of raw_<source>, with the summary of its columns that later nights are compared with.
+    @property
+    def of_stage(self) -> Commit:
+        """What every commit of the stage says; the rest is added by who publishes."""
+        return Commit(self.stage, self.use_case.use_case, self.made_by.digest)
+
+    def publish(self, source: str, night: Night, rows: pa.Table, commit: Commit, *, details: Mapping[str, object]) -> Published:
+        """Publish a night of raw_<source>; the commit's summary of its columns is what later nights are compared with.
 
         A restatement is recorded before it is committed, so that none is ever done unrecorded.
         """
         details = {**details, **self._restated(source, night, rows)}
-        return self.commit(f"raw_{source}", night, rows, details=details, inputs=inputs, columns=columns, rules=rules)
+        return self.commit(f"raw_{source}", night, rows, commit, details=details)
 
-    def commit(
-        self,
-        name: str,
-        night: Night,
-        rows: pa.Table,
-        *,
-        details: Mapping[str, object],
-        inputs: Mapping[str, int] | None = None,
-        columns: Summary | None = None,
-        rules: str = "",
-    ) -> Published:
-        """Publish a night of a table in one commit."""
+    def commit(self, name: str, night: Night, rows: pa.Table, commit: Commit, *, details: Mapping[str, object]) -> Published:
+        """Publish a night of a table in one commit, with what its columns mean."""
         held = {*rows.column_names, ROWS}
         meanings = {column: digest for column, digest in self.made_by.of_table(name).items() if column in held}
-        commit = Commit(
-            self.stage, self.use_case.use_case, self.made_by.digest, inputs or {}, columns or {}, meanings, rules, self.seconds
-        )
-        state = self.workspace.lake.publish(self.table(name), night, rows, commit)
+        state = self.workspace.lake.publish(self.table(name), night, rows, replace(commit, meanings=meanings))
         return Published.of(self.use_case.use_case, self.table(name), state, details)
 
     def record(self, kind: str, night: Night, source: str, payload: dict[str, object]) -> None:

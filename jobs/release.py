@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -171,7 +171,8 @@ class _Release:
         states = self.workspace.lake.states(self.tables.table(f"raw_{name}"))
         inputs = states[self.night].inputs
         version = archive_contract(self.workspace.lake, self.use_case.use_case, self.contracts[name])
-        return self.tables.publish(name, self.night, rows, columns=summary(rows), details=details, inputs=inputs, rules=version)
+        commit = replace(self.tables.of_stage, inputs=inputs, summary=summary(rows), rules=version)
+        return self.tables.publish(name, self.night, rows, commit, details=details)
 
     def _check_limits(self, contract: Contract, rows: pa.Table, parameters: Parameters) -> None:
         breaches = night_breaches(contract, rows, parameters, self.cache)
@@ -191,4 +192,5 @@ class _Release:
         pairs = zip(rows.column("source").to_pylist(), rows.column("record").to_pylist(), strict=True)
         leaves = [source == name and record is not None and record_digest(record) in gone for source, record in pairs]
         staying = rows.filter(pc.invert(pa.array(leaves, pa.bool_())))
-        return self.tables.commit("quarantine", self.night, staying, details={"quarantined": staying.num_rows})
+        details = {"quarantined": staying.num_rows}
+        return self.tables.commit("quarantine", self.night, staying, self.tables.of_stage, details=details)

@@ -18,7 +18,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.apply import apply
 from jobs.published import Progress, Published, silent
 from jobs.train_gates import GATES, gate, promote, record_not_comparable
 from jobs.training_state import (
@@ -77,6 +76,8 @@ def run(
     """
     as_of = _one(nights)
     if build:
+        from jobs.apply import apply  # ingest and its contracts, which no training needs
+
         apply(use_case, workspace, progress=progress)
     record_request(use_case, as_of, workspace, reason=reason, requested_by=requested_by)
     total = 3 + len(GATES) + 1
@@ -227,13 +228,12 @@ def evaluate(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
     manifest = manifest_of(use_case, as_of, workspace)
     candidate = candidate_version(use_case, as_of, workspace)
     champion = champion_before(use_case, candidate.version, workspace)
-    champion_version = None if champion is None else champion.version
     progress("evaluating", 0, 1)
     table = _evaluation(use_case, manifest, workspace, candidate=candidate, champion=champion)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), dict(manifest.table_versions))
     state = workspace.lake.publish(evaluation_table.table_name(use_case), as_of, table, commit)
     progress("evaluating", 1, 1)
-    details = {"version": candidate.version, "champion": champion_version}
+    details = {"version": candidate.version, "champion": None if champion is None else champion.version}
     return Published.of(use_case.use_case, evaluation_table.table_name(use_case), state, details).as_json()
 
 

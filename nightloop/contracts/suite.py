@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, cast
@@ -53,7 +54,7 @@ class Contract:
     rows_against_same_weekdays: tuple[float, float]
     text: str = ""  # of the file
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Digest of all that the suite says; comments do not count."""
         rules = [

@@ -17,6 +17,7 @@ from nightloop.meaning.digests import ROWS, Meanings, meanings_of
 from nightloop.meaning.reading import stored_names
 from nightloop.nights import Night, Nights, one
 
+ANOTHER, MENDED = "another definition of", "a mended function in"  # how a reason begins that no input gave
 DOWNSTREAM = ("tiles", "aggregates", "features", "labels", "scores")
 """Tables made from raw tables, each after those it is made from."""
 
@@ -62,7 +63,7 @@ def other_definition(state: NightState, today: Mapping[str, str], definition: st
         return ""
     _, absent = stored_names(state.meanings, today)
     columns = sorted("rows" if column == ROWS else column for column in absent)
-    what = "a mended function in" if definition and state.definition_digest == definition else "another definition of"
+    what = MENDED if definition and state.definition_digest == definition else ANOTHER
     return f"{what} {', '.join(columns)}" if columns else ""
 
 
