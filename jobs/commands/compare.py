@@ -21,6 +21,7 @@ from nightloop.definitions import UseCase, load_use_case
 from nightloop.definitions.connectors import TableConnector
 from nightloop.definitions.revisions import definition_at, write_contracts_at
 from nightloop.errors import BadNight, UsageError
+from nightloop.lake.missing import runs
 from nightloop.nights import Nights, parse_nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
@@ -104,15 +105,16 @@ def _cells(column: Column, differ: str) -> Iterator[str]:
 
 
 def _newest(use_case: UseCase, workspace: Workspace) -> Nights:
-    """Return the newest nights that the lake has features of.
+    """Return the newest nights that the lake has features of, without a gap.
 
     Raises:
         UsageError: there are none.
     """
-    published = sorted(workspace.lake.states(f"{use_case.use_case}/features"))
+    published = runs(sorted(workspace.lake.states(f"{use_case.use_case}/features")))
     if not published:
         raise UsageError("the lake has no night of it yet.", where=use_case.use_case, do="Name some: --nights FIRST..LAST.")
-    return Nights(published[-NIGHTS:][0], published[-1])
+    newest = list(published[-1])[-NIGHTS:]
+    return Nights(newest[0], newest[-1])
 
 
 def _check_sources(use_case: UseCase) -> None:

@@ -105,8 +105,9 @@ class Side:
     def build(cls, use_case: UseCase, nights: Nights, settings: Settings, home: Path, progress: Progress) -> Side:
         """Take in and build the nights, from as far back as their windows reach, in a home of their own."""
         start = _reach(use_case, nights)
-        window = len(nights) - use_case.label.matures_after
-        model = use_case.model.model_copy(update={"window_nights": max(1, window)})
+        matured = max(1, len(nights) - use_case.label.matures_after)
+        window = min(matured, use_case.model.window_nights or matured)  # no training reaches back before the nights
+        model = use_case.model.model_copy(update={"window_nights": window})
         use_case = use_case.model_copy(update={"first_night": start, "model": model})
         workspace = Workspace.open(scratch_settings(settings, home))
         ingest.run(use_case, Nights(start, nights.last), workspace, progress=progress)
@@ -205,7 +206,7 @@ def _worth(before: Side, now: Side) -> Worth:
     was, is_now = meanings_of(before.use_case), meanings_of(now.use_case)
     if (was.label, was.entity) != (is_now.label, is_now.entity):
         return Worth(why_not="the label or the entity means something else: two questions have no common measure.")
-    if set(was.features.values()) == set(is_now.features.values()):
+    if set(was.features.values()) == set(is_now.features.values()) and before.use_case.model == now.use_case.model:
         return Worth(why_not="the features mean the same: there is one model.")
     try:
         sides = [(side.candidate, side.training.of(side.candidate.slices.validate)) for side in (before, now)]

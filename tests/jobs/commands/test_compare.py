@@ -15,8 +15,10 @@ import pytest
 
 from jobs.commands import command_line, comparing
 from nightloop.errors import StoreUnavailable
+from nightloop.lake import Commit
 from nightloop.nights import Nights
-from nightloop.settings import REPOSITORY
+from nightloop.settings import REPOSITORY, load_settings
+from nightloop.workspace import Workspace
 from tests.jobs.changing import FIRST, NIGHTS, ROWS, Things
 
 SPLIT = {"minimum_fit_nights": 3, "calibrate_nights": 1, "validate_nights": 2}
@@ -96,6 +98,31 @@ def test_values_that_are_missing_on_one_side_differ(things: Things, capsys: pyte
     things.change(lambda declared: declared["features"]["price"].update(expression="case when part = 'A' then price end"))
     price = compared(capsys)["columns"]["price"]
     assert price["differ"] == price["now"]["missing"] == 3 * ROWS and price["before"]["missing"] == 0
+
+
+def test_another_recipe_of_the_same_features_is_measured_too(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
+    things.change(lambda declared: declared["model"].update(xgboost={"n_estimators": 1, "max_depth": 1}))
+    found = compared(capsys)
+    assert {pair["differ"] for pair in found["columns"].values()} == {0}
+    assert found["worth"]["figures"][0]["value"] != found["worth"]["figures"][1]["value"]
+
+
+def test_a_training_window_of_the_definition_is_kept_to(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
+    things.change(lambda declared: declared["model"].update(window_nights=3))
+    assert compared(capsys)["worth"]["why_not"].startswith("no model can be trained on these nights: 3 nights hold")
+
+
+def test_the_newest_nights_are_those_after_the_last_gap(
+    things: Things, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hundredfold(things)
+    monkeypatch.setenv("NIGHTLOOP_HOME", str(tmp_path / "with a gap"))
+    workspace = Workspace.open(load_settings())
+    for night in (nights := list(NIGHTS))[:2] + nights[3:]:
+        workspace.lake.publish(
+            "things/features", night, things.read("features", night).drop_columns("night"), Commit("f", "things")
+        )
+    assert compared(capsys)["nights"] == f"{nights[3]}..{NIGHTS.last}"
 
 
 def test_another_label_is_shown_and_not_measured(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
