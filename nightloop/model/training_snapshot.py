@@ -146,13 +146,18 @@ def _track(root: Path, path: Path) -> None:
 
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
-        # An interrupted init leaves .dvc without its config: force makes it anew. The cache is kept either way.
-        if not (root / ".dvc" / "config").exists():
+        # An interrupted init leaves .dvc without its config, or with one that does not say yet that there is no Git: force
+        # makes it anew. Nothing was ever added to such a repository.
+        if not _is_whole(root / ".dvc" / "config"):
             Repo.init(str(root), no_scm=True, force=(root / ".dvc").exists()).close()
         with Repo(str(root)) as repository:
             repository.add(str(path))
     except (DvcException, OSError) as error:
         raise StoreUnavailable(f"DVC could not keep the training set ({error}).", where=str(path), do="Try again.") from error
+
+
+def _is_whole(config: Path) -> bool:
+    return config.exists() and "no_scm" in config.read_text("utf-8")
 
 
 @contextmanager

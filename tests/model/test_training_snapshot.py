@@ -79,6 +79,15 @@ def test_a_half_made_dvc_repository_is_made_whole(tmp_path: Path):
     assert (tmp_path / "training/.dvc/config").exists()
 
 
+@pytest.mark.parametrize("config", ["", "[core]\n"])
+def test_a_repository_whose_config_was_cut_short_is_made_whole(tmp_path: Path, config: str):
+    (tmp_path / "training/.dvc").mkdir(parents=True)
+    (tmp_path / "training/.dvc/config").write_text(config)
+    _, digest = training_snapshot.write(tmp_path, "tiny", NIGHT, rows())
+    assert (tmp_path / "training/.dvc/cache/files/md5" / digest[:2] / digest[2:]).exists()
+    assert training_snapshot.write(tmp_path, "tiny", NIGHT, rows())[1] == digest
+
+
 def test_several_processes_keep_their_sets_side_by_side(tmp_path: Path):
     started = [start(tmp_path, day) for day in (1, 2, 1)]
     told = [process.communicate(timeout=120) for process in started]
