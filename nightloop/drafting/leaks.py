@@ -49,14 +49,15 @@ def _literal(value: object) -> str:
 
 
 def _figure(session: duckdb.DuckDBPyConnection, column: ColumnProfile, outcome: str, task: str) -> float | None:
-    value = f"try({column.sql})"
     if column.is_category and column.type != "integer":
-        x = f"avg(y) OVER (PARTITION BY {value})"
+        x = "avg(y) OVER (PARTITION BY value)"
     elif column.type in ("integer", "number"):
-        x = f"{value}::double"
+        x = "value::double"
     else:  # of times and names only that they are missing can tell
-        x = f"CASE WHEN {value} IS NOT NULL THEN 1 END"
-    rows = f"SELECT {x} AS x, y FROM (SELECT *, {outcome} AS y FROM text) WHERE y IS NOT NULL"
+        x = "CASE WHEN value IS NOT NULL THEN 1 END"
+    # The sample's columns go no further than the innermost query: one of them may be called x, y or value.
+    values = f"SELECT try({column.sql}) AS value, {outcome} AS y FROM text"
+    rows = f"SELECT {x} AS x, y FROM ({values}) WHERE y IS NOT NULL"
     if task == "binary":
         alone, missing = _auc("x"), _auc("(x IS NULL)::int")
         figure = f"SELECT greatest({alone}, 1 - {alone}, {missing}, 1 - {missing})"

@@ -75,6 +75,11 @@ def test_a_word_of_sql_is_no_name_of_a_column(word):
     drafted([word], ["0", "00"])
 
 
+@pytest.mark.parametrize("labels", [("0", "1"), ("1.5", "2", "3.25", "4", "5", "6")], ids=["classes", "numbers"])
+def test_a_column_may_be_called_as_the_search_for_leaks_calls_its_own(labels):
+    drafted(["x", "Y", "v", "r", "value", "text", "observed"], ["0", "1"], labels)
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=4, unique_by=str.casefold),

@@ -125,16 +125,17 @@ def test_a_night_goes_on_when_its_file_comes_and_fails_with_one_message_when_it_
 
     assert airflow.wait_for_run(*never, seconds=patience + 60).state == "failed"
     assert airflow.task_states(*never) == {"wait_for_orders": "failed", "ingest": "upstream_failed"}
-    (told,) = Ledger.open(load_settings(home=airflow.nightloop_home)).events("market", kind="stage_failed")
-    said = f"the files of source 'orders' for the night {stand.night} did not arrive by"
-    assert said in told.payload["what"] and "no file is there" in told.payload["what"]
+    ledger = Ledger.open(load_settings(home=airflow.nightloop_home))
+    (failure,) = ledger.events("market", night=stand.night, kind="stage_failed")
+    message = f"the files of source 'orders' for the night {stand.night} did not arrive by"
+    assert message in failure.payload["what"] and "no file is there" in failure.payload["what"]
     # The latter where the machine is slower than it was just before.
-    assert re.search("waited for since|looked for once", told.payload["what"])
-    assert f"data/market/{stand.night}.csv" in told.payload["what"]
-    assert "clear this task" in told.payload["do"]
+    assert re.search("waited for since|looked for once", failure.payload["what"])
+    assert f"data/market/{stand.night}.csv" in failure.payload["what"]
+    assert "clear this task" in failure.payload["do"]
     assert "nobody was told" in airflow.task_log(*never, "wait_for_orders")
     # Of its two starts, before and after the wait, none was tried again.
-    assert airflow.task_log(*never, "wait_for_orders").count(said) < 4
+    assert airflow.task_log(*never, "wait_for_orders").count(message) < 4
 
 
 def test_a_backfilled_night_is_looked_at_once(airflow, stand) -> None:
