@@ -12,12 +12,14 @@ import pyarrow.parquet as pq
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import ContractBroken
 from nightloop.lake import Snapshot, filesystem
+from nightloop.meaning.carrying import Lost
 from nightloop.nights import Night
 
 if TYPE_CHECKING:
     from nightloop.workspace import Workspace
 
 OUTSIDE = "features_out_of_range"
+LOST = "meaning_lost"
 
 
 def check_keys(use_case: UseCase, night: Night, files: Sequence[str], snapshots: Mapping[str, Snapshot]) -> None:
@@ -79,12 +81,18 @@ def record_out_of_range(use_case: UseCase, night: Night, files: Sequence[str], w
     counts = {name: count for name, count in counts.items() if count}
     if not counts:
         return {}
-    ledger = workspace.ledger  # only now: SQLAlchemy is dear to import, and most nights record nothing
-    with ledger.exclusive():
-        recorded = ledger.events(use_case.use_case, kind=OUTSIDE, night=night)
-        if not recorded or recorded[-1].payload != {"values": counts}:
-            ledger.record(OUTSIDE, use_case.use_case, night=night, payload={"values": counts})
+    # The ledger only now: SQLAlchemy is dear to import, and most nights record nothing.
+    workspace.ledger.record(OUTSIDE, use_case.use_case, night=night, payload={"values": counts}, unless_repeated=True)
     return {"out_of_range": counts}
+
+
+def record_lost(use_case: UseCase, night: Night, lost: Sequence[Lost], workspace: Workspace) -> dict[str, object]:
+    """Record once which older meanings that champions need this night cannot have, with the reasons, and return them."""
+    if not lost:
+        return {}
+    reasons = {item.feature: item.reason for item in lost}
+    workspace.ledger.record(LOST, use_case.use_case, night=night, payload={"features": reasons}, unless_repeated=True)
+    return {"lost": reasons}
 
 
 def _suspect_features(use_case: UseCase, path: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Literal
 import pyarrow as pa
 
 from jobs.chunks import chunks
-from jobs.feature_checks import check_keys, record_out_of_range
+from jobs.feature_checks import check_keys, record_lost, record_out_of_range
 from jobs.in_force import InForce, available, in_force
 from jobs.published import Progress, Published, silent
 from nightloop.definitions.use_case import UseCase
@@ -150,7 +150,8 @@ class _Maker:
         if self.table != "features" or not self.snapshots:
             return {}
         check_keys(self.use_case, night, files.get(night, ()), self.snapshots)
-        return record_out_of_range(self.use_case, night, files.get(night, ()), self.workspace)
+        outside = record_out_of_range(self.use_case, night, files.get(night, ()), self.workspace)
+        return {**outside, **record_lost(self.use_case, night, self.made_by.lost, self.workspace)}
 
     def _publish(self, nights: Nights, files: Mapping[Night, list[str]], seconds: float) -> list[NightState]:
         """Commit the nights together; one without rows is published as empty."""

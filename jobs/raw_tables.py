@@ -61,11 +61,8 @@ class RawTables:
 
     def record(self, kind: str, night: Night, source: str, payload: dict[str, object]) -> None:
         """Append an event, unless the newest of its kind for this night and source says the same."""
-        ledger = self.workspace.ledger
-        with ledger.exclusive():
-            earlier = ledger.events(self.use_case.use_case, kind=kind, night=night, subject=source)
-            if not earlier or earlier[-1].payload != payload:
-                ledger.record(kind, self.use_case.use_case, night=night, subject=source, payload=payload)
+        name = self.use_case.use_case
+        self.workspace.ledger.record(kind, name, night=night, subject=source, payload=payload, unless_repeated=True)
 
     def _restated(self, source: str, night: Night, rows: pa.Table) -> dict[str, object]:
         """Compare with what the night held before, record what changed, and return the details of the stage."""

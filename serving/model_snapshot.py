@@ -20,7 +20,7 @@ from nightloop.features.online import Aggregates, OnlineFeatures
 from nightloop.features.tables import keyed
 from nightloop.meaning import meanings_of
 from nightloop.meaning.archive import archived
-from nightloop.meaning.reading import by_meaning
+from nightloop.meaning.reading import by_meaning, stored_groupings
 from nightloop.model import champions
 from nightloop.model.champions import Champion
 from nightloop.model.predictor import Predictions, Predictor
@@ -159,7 +159,8 @@ def read_aggregates(workspace: Workspace, use_case: UseCase, night: Night, predi
     """
     table = f"{use_case.use_case}/aggregates"
     of_champion = {name: digest for name, digest in predictor.spec.feature_meanings.items() if name in keyed(use_case)}
-    rows = by_meaning(workspace.lake.snapshot(table, one(night)), of_champion).read()
+    snapshot = workspace.lake.snapshot(table, one(night))
+    rows = by_meaning(snapshot, of_champion).read()
     missing = [
         feature for feature in predictor.spec.features if feature in keyed(use_case) and feature not in rows.column_names
     ]
@@ -169,4 +170,5 @@ def read_aggregates(workspace: Workspace, use_case: UseCase, night: Night, predi
             where=table,
             do=f"Run: python -m jobs features {use_case.use_case} {night}",
         )
-    return Aggregates.of(use_case, rows)
+    groupings = stored_groupings(snapshot.meanings.get(night, {}), meanings_of(use_case).of_table("aggregates", use_case))
+    return Aggregates.of(use_case, rows, groupings)

@@ -62,10 +62,11 @@ class Aggregates:
     prior: Mapping[str, float]
 
     @classmethod
-    def of(cls, use_case: UseCase, table: pa.Table) -> Aggregates:
-        """Take one night's rows of the table aggregates."""
+    def of(cls, use_case: UseCase, table: pa.Table, stored: Mapping[str, str] | None = None) -> Aggregates:
+        """Take one night's rows of the table aggregates; ``stored`` gives groupings that the night has under another name."""
+        names = stored or {}
         by_grouping = {
-            grouping: Grouping.of(table.filter(pc.equal(table["by"], grouping)), list(features))
+            grouping: Grouping.of(table.filter(pc.equal(table["by"], names.get(grouping, grouping))), list(features))
             for grouping, features in groupings(use_case).items()
         }
         overall = table.filter(pc.equal(table["by"], ALL)).to_pylist()

@@ -95,6 +95,7 @@ class Ledger:
         subject: str = "",
         payload: Mapping[str, Any] | None = None,
         once: bool = False,
+        unless_repeated: bool = False,
     ) -> Event:
         """Append an event and return it as stored.
 
@@ -105,15 +106,18 @@ class Ledger:
             subject: what it happened to.
             payload: values that JSON can hold; dates, instants and paths become text.
             once: if an event of this use case, kind, night and subject stands already, return that one, unchanged.
+            unless_repeated: if the newest of them has the same payload, return that one: what is found again is no news.
 
         Raises:
             UsageError: the payload holds what JSON cannot (NaN, infinity, objects).
         """
         plain = plain_payload(kind, payload or {})
         with self.exclusive():
-            recorded = self.events(use_case, kind=kind, night=night, subject=subject) if once else []
-            of_night = [event for event in recorded if event.night == night]
-            return of_night[-1] if of_night else self._append(kind, use_case, night, subject, plain)
+            recorded = self.events(use_case, kind=kind, night=night, subject=subject) if once or unless_repeated else []
+            newest = next((event for event in reversed(recorded) if event.night == night), None)
+            if newest is not None and (once or newest.payload == plain):
+                return newest
+            return self._append(kind, use_case, night, subject, plain)
 
     def events(
         self,

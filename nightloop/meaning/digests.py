@@ -29,7 +29,7 @@ from nightloop.definitions.use_case import Source, UseCase
 from nightloop.expressions import compile_expression
 from nightloop.expressions.tree import Node
 from nightloop.expressions.types import ColumnType
-from nightloop.features.tables import keyed
+from nightloop.features.tables import groupings, key_columns, keyed
 from nightloop.features.tiles import Family, Measure, families_of
 
 SEMANTICS = 1
@@ -37,6 +37,8 @@ SEMANTICS = 1
 
 LENGTH = 16  # hexadecimal digits of a digest: 64 bits tell apart more definitions than anybody writes
 ROWS = "*"  # in a commit's meanings: which records or entities the rows are
+TILE = ":"  # in those of tiles, between a family and its measure
+KEY = "key "  # in those of aggregates, before a grouping: what the key of its rows is made from
 
 Digests = Mapping[str, str]
 
@@ -62,7 +64,7 @@ class Meanings:
     label: str
 
     def of_table(self, table: str, use_case: UseCase) -> dict[str, str]:
-        """Return what a commit of a table records: the digest of each column, and of its rows where they have one.
+        """Return what a commit of a table records: the digest of each column, and of its rows and keys where they have one.
 
         Args:
             table: ``raw_<source>``, tiles, aggregates, features or labels.
@@ -74,10 +76,16 @@ class Meanings:
         key = {name: self.columns[use_case.entity.source][name] for name in use_case.entity.key}
         return {
             "tiles": dict(self.tiles),
-            "aggregates": {name: self.features[name] for name in keyed(use_case)},
+            "aggregates": {**{name: self.features[name] for name in keyed(use_case)}, **dict(self._keys(use_case))},
             "features": {**key, **self.features, ROWS: self.entity},
             "labels": {**key, "label": self.label, ROWS: self.entity},
         }.get(table, {})
+
+    def _keys(self, use_case: UseCase) -> Iterator[tuple[str, str]]:
+        columns = self.columns[use_case.entity.source]
+        for grouping, features in groupings(use_case).items():
+            of_key = key_columns(use_case, next(iter(features.values())))
+            yield KEY + grouping, digest_of("key", [columns[name] for name in of_key])
 
 
 def meanings_of(use_case: UseCase) -> Meanings:
@@ -87,7 +95,7 @@ def meanings_of(use_case: UseCase) -> Meanings:
 
 def tile_name(family: Family, measure: Measure) -> str:
     """Return the name that a family's measure has among the meanings of tiles."""
-    return f"{family.name}:{measure.column}"
+    return f"{family.name}{TILE}{measure.column}"
 
 
 def digest_of(*parts: object) -> str:

@@ -29,7 +29,7 @@ def read_meanings(use_case: UseCase, meanings: Meanings, table: str) -> dict[str
     if table == "aggregates" and over_records(use_case):
         required["tiles"] = dict(meanings.tiles)
     if table == "features" and keyed(use_case):
-        required["aggregates"] = {name: meanings.features[name] for name in keyed(use_case)}
+        required["aggregates"] = meanings.of_table("aggregates", use_case)
     return required
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from nightloop.errors import OtherMeaning, command
 from nightloop.lake import Snapshot
 from nightloop.lake.missing import in_words
-from nightloop.meaning.digests import ROWS, Digests
+from nightloop.meaning.digests import KEY, ROWS, TILE, Digests
 from nightloop.nights import Night
 
 
@@ -42,20 +42,40 @@ def by_meaning(snapshot: Snapshot, required: Digests, columns: pa.Schema | None 
 
 
 def stored_names(recorded: Digests, required: Digests) -> tuple[dict[str, str], list[str]]:
-    """Return the columns that a night stores under another name, and those that it does not hold in the meaning asked for."""
+    """Return the columns that a night stores under another name, and those that it does not hold in the meaning asked for.
+
+    Rows of a tile or of a grouping are found by its very name: under another one they are not held.
+    """
     if not recorded:
         return {}, []
+    without_keys = not any(name.startswith(KEY) for name in recorded)  # published before they were recorded
     renamed: dict[str, str] = {}
     absent: list[str] = []
     for column, digest in required.items():
-        if recorded.get(column) == digest:
+        if recorded.get(column) == digest or (without_keys and column.startswith(KEY)):
             continue
-        stored = next((name for name, of in recorded.items() if of == digest), None) if column != ROWS else None
+        stored = next((name for name, of in recorded.items() if of == digest), None) if _is_column(column) else None
         if stored is None:
             absent.append(column)
         else:
             renamed[column] = stored
     return renamed, absent
+
+
+def _is_column(name: str) -> bool:
+    return name != ROWS and not name.startswith(KEY) and TILE not in name
+
+
+def stored_groupings(recorded: Digests, required: Digests) -> dict[str, str]:
+    """Return the name under which a night's aggregates hold the rows of each grouping asked for; nothing where under its own.
+
+    Args:
+        recorded: meanings of the night.
+        required: meanings of the table as the reader knows it.
+    """
+    keys = [name for name in required if name.startswith(KEY) and recorded.get(name) != required[name]]
+    stored = {name: next((other for other, of in recorded.items() if of == required[name]), name) for name in keys}
+    return {name.removeprefix(KEY): other.removeprefix(KEY) for name, other in stored.items()}
 
 
 def other_meaning(table: str, missing: Mapping[Night, list[str]]) -> OtherMeaning:

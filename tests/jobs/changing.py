@@ -9,11 +9,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import yaml
 
 from jobs import features, ingest
 from nightloop.definitions import UseCase, load_use_case
+from nightloop.evidence.reference_profile import reference_profile
 from nightloop.meaning import meanings_of
 from nightloop.meaning.archive import archive
 from nightloop.model import bundle, champions
@@ -126,12 +128,18 @@ class Things:
             calibration=Calibration("none"),
             training=bundle.Training(as_of, *(Nights(as_of, as_of),) * 3, digest, "code", {}, "key"),
             definition="use_case: things\n",
-            reference={"rows": 0},
+            reference=self._reference(use_case),
             card="# Card\n",
         )
         trained_on = {"features": dict(meanings.features), "label": meanings.label}
         champions.promote(self.workspace.ledger, "things", 1, as_of, {"definition_digest": digest, "meanings": trained_on})
         return use_case
+
+    def _reference(self, use_case: UseCase) -> dict[str, Any]:
+        """Return the distribution of each feature over the nights that are there."""
+        rows, names = self.workspace.lake.read("things/features"), list(use_case.features)
+        values = np.column_stack([rows[name].to_numpy().astype(np.float64) for name in names])
+        return reference_profile(names, values, rows["night"].to_numpy())
 
     def read(self, table: str, night: date) -> pa.Table:
         """Return a night's rows of a table, in the order of the key."""

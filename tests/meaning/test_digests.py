@@ -9,7 +9,7 @@ import pytest
 
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.meaning import digests, meanings_of
-from nightloop.meaning.digests import ROWS, digest_of
+from nightloop.meaning.digests import KEY, ROWS, digest_of
 from nightloop.settings import REPOSITORY
 from tests.features.in_memory import shop, window
 from tests.meaning.definitions import FEATURES, USE_CASE, changed, put
@@ -78,45 +78,17 @@ def test_a_change_of_meaning_moves_what_is_made_from_it_and_nothing_else(path: s
     assert touched_by(put(path, value)) == moved
 
 
-WORDS = {
-    "description": "Other words.",
-    "owner": "somebody else",
-    "schedule": "0 5 * * *",
-    "risk": "high",
-    "engine": "local",
-    "first_night": "2023-01-01",
-    "alerts.email": ["a@example.org"],
-    "features.basket.description": "Other words.",
-    "features.basket.unit": "EUR",
-    "features.basket.owner": "somebody",
-    "features.basket.range": [0, 10],
-    "features.basket.personal": True,
-    "features.basket.sensitive": True,
-    "features.basket.calendar": True,
+WRITTEN_OTHERWISE = {
     "features.basket.expression": " basket /* the sum */",
     "features.weekend.expression": "  weekday( day )>=6 -- Saturday, Sunday",
-    "sources.visits.description": "Other words.",
-    "sources.visits.may_be_empty": True,
-    "sources.visits.connector.pattern": "elsewhere/{night}.csv",
-    "sources.visits.connector.maximum_bytes": 7,
-    "sources.visits.connector.arrives_by": "09:00",
     "sources.visits.columns.basket.expression": " Basket -- of the file",
-    "sources.visits.columns.basket.description": "Other words.",
-    "sources.visits.columns.basket.unit": "EUR",
-    "sources.visits.columns.basket.personal": True,
     "sources.payments.event_at": "event_at :: TIMESTAMP",
-    "label.description": "Other words.",
-    "model.decision_threshold": 0.3,
-    "model.xgboost": {"max_depth": 2},
-    "gates.fairness.maximum": 0.4,
-    "monitoring.minimum_rows": 7,
-    "retrain.maximum_age_nights": 8,
 }
 
 
-@pytest.mark.parametrize("path", WORDS)
-def test_words_places_and_limits_move_nothing(path: str) -> None:
-    change = put(path, WORDS[path])
+@pytest.mark.parametrize("path", WRITTEN_OTHERWISE)
+def test_another_way_to_write_the_same_moves_nothing(path: str) -> None:
+    change = put(path, WRITTEN_OTHERWISE[path])
     assert changed(change) != USE_CASE
     assert touched_by(change) == set()
 
@@ -179,7 +151,10 @@ def test_every_commit_of_a_table_says_what_its_columns_mean() -> None:
         ROWS: MEANINGS.entity,
     }
     of_own_row = {"basket", "weekend", "city_bucket"}
-    assert recorded["aggregates"] == {name: of for name, of in MEANINGS.features.items() if name not in of_own_row}
+    keys = {name: of for name, of in recorded["aggregates"].items() if name.startswith(KEY)}
+    assert recorded["aggregates"] == {name: of for name, of in MEANINGS.features.items() if name not in of_own_row} | keys
+    columns = MEANINGS.columns["visits"]
+    assert keys == {f"key {name}": digest_of("key", [columns[name]]) for name in ("city", "customer", "visit_id")}
     assert recorded["labels"]["label"] == MEANINGS.label and recorded["labels"][ROWS] == MEANINGS.entity
     assert recorded["tiles"] == dict(MEANINGS.tiles)
     assert MEANINGS.of_table("quarantine", USE_CASE) == MEANINGS.of_table("payments", USE_CASE) == {}
