@@ -63,6 +63,8 @@ def show(comparison: Comparison) -> None:
     if different:
         output.print(_table(different))
     output.print(f"{equal} of {len(comparison.columns)} columns are equal in every row")
+    if comparison.rows_only_before or comparison.rows_only_now:
+        output.print(f"rows on one side only: {comparison.rows_only_before:,} before, {comparison.rows_only_now:,} now")
     output.print(worth_line(comparison.worth), markup=False)
 
 
@@ -75,7 +77,8 @@ def worth_line(worth: Worth) -> str:
         + (f" [{item.low:.4f} to {item.high:.4f}]" if item.low is not None and item.high is not None else "")
         for item in worth.figures
     )
-    return f"models on {worth.nights}, {worth.figures[0].n:,} rows: {measured} (above 0: the new one is better)"
+    without = "" if worth.figures[-1].low is not None else "; one night gives no interval"
+    return f"models on {worth.nights}, {worth.figures[0].n:,} rows: {measured} (above 0: the new one is better{without})"
 
 
 def _differs(pair: Pair) -> bool:

@@ -79,12 +79,18 @@ class Worth:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs between two definitions of a use case."""
+    """What differs between two definitions of a use case.
+
+    ``rows_only_before`` and ``rows_only_now`` count the rows without a partner on the other side: set aside by one definition
+    only, or by its night. None: the entities are other ones.
+    """
 
     use_case: str
     against: str
     nights: str
     columns: tuple[Pair, ...]
+    rows_only_before: int | None
+    rows_only_now: int | None
     worth: Worth
 
     def as_json(self) -> dict[str, Any]:
@@ -152,30 +158,32 @@ def _reach(use_case: UseCase, nights: Nights) -> Night:
 
 def compare(before: Side, now: Side, against: str) -> Comparison:
     """Compare two sides that built the same nights."""
+    is_same_entity = meanings_of(before.use_case).entity == meanings_of(now.use_case).entity
+    both = _joined(before, now) if is_same_entity else None
     return Comparison(
         use_case=now.use_case.use_case,
         against=against,
         nights=str(now.nights),
-        columns=tuple(_pairs(before, now)),
+        columns=tuple(_pairs(before, now, both)),
+        rows_only_before=None if both is None else before.rows.num_rows - both.num_rows,
+        rows_only_now=None if both is None else now.rows.num_rows - both.num_rows,
         worth=_worth(before, now),
     )
 
 
-def _pairs(before: Side, now: Side) -> Iterator[Pair]:
+def _pairs(before: Side, now: Side, both: pa.Table | None) -> Iterator[Pair]:
     changed = changes(before.use_case, now.use_case)
     renamed = {item.thing: item.detail for item in changed if item.kind == "renamed"}
     new_name = {name: renamed.get(f"feature {name}", f"to {name}").removeprefix("to ") for name in before.use_case.features}
     old_name = {new: old for old, new in new_name.items()}
-    is_same_entity = meanings_of(before.use_case).entity == meanings_of(now.use_case).entity
-    both = _joined(before, now) if is_same_entity else None
     for name in [*now.use_case.features, LABEL]:
         old = old_name.get(name, name)
         is_old = old in before.rows.column_names
         differ = _differ(both, old, name) if is_old and both is not None else 0
-        yield Pair(_column(before.rows, old) if is_old else None, _column(now.rows, name), differ if is_same_entity else None)
+        yield Pair(_column(before.rows, old) if is_old else None, _column(now.rows, name), None if both is None else differ)
     for old, new in new_name.items():
         if new not in now.use_case.features:
-            yield Pair(_column(before.rows, old), None, 0 if is_same_entity else None)
+            yield Pair(_column(before.rows, old), None, None if both is None else 0)
 
 
 def _joined(before: Side, now: Side) -> pa.Table:

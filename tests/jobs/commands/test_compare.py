@@ -164,6 +164,25 @@ def test_rows_of_another_entity_are_never_called_equal(things: Things, capsys: p
     assert [line.split()[4] for line in lines if line.startswith("price") and " now " in line] == ["-"]
 
 
+def test_rows_that_one_definition_sets_aside_are_counted(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
+    of_one_record = "(case when part = 'A' and id::bigint % 100 = 0 then 'unreadable' else price end)::double"
+    things.change(lambda declared: declared["sources"]["things"]["columns"]["price"].update(expression=of_one_record))
+    found = compared(capsys)
+    assert (found["rows_only_before"], found["rows_only_now"]) == (6, 0)
+    assert command_line.main(["compare", "things", "--against", "HEAD"]) == 0
+    assert "rows on one side only: 6 before, 0 now" in capsys.readouterr().out.splitlines()
+
+
+def test_one_night_to_measure_on_is_told_to_give_no_interval(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
+    def change(declared: dict[str, Any]) -> None:
+        declared["model"].update(split={**SPLIT, "validate_nights": 1})
+        declared["features"]["price"].update(expression="price * 100")
+
+    things.change(change)
+    assert command_line.main(["compare", "things", "--against", "HEAD"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("(above 0: the new one is better; one night gives no interval)")
+
+
 def test_too_few_nights_are_told_in_a_sentence(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
     hundredfold(things)
     found = compared(capsys, "--nights", f"{FIRST}..{list(NIGHTS)[3]}")
