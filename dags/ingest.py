@@ -1,9 +1,10 @@
 """<uc>.ingest: each night at the use case's hour, take in what became known the day before."""
 
-from airflow.sdk import DAG, CronPartitionTimetable
+from airflow.sdk import DAG
 
 from plugins.dag_defaults import asset, dag_settings, last_run, midnight, use_cases
 from plugins.file_sensor import FilesSensor, sources_with_deadline
+from plugins.night_timetable import NightTimetable
 from plugins.operators import StageOperator
 
 WHY = """
@@ -21,7 +22,7 @@ for use_case in use_cases():
         **dag_settings(use_case, "ingest", weight=10),
         description=f"Take in the night's slices of {len(use_case.sources)} sources, held to their contracts.",
         doc_md=f"### {use_case.description}\n{WHY}",
-        schedule=CronPartitionTimetable(use_case.schedule, timezone=use_case.time_zone, run_offset=-1, key_format="%Y-%m-%d"),
+        schedule=NightTimetable(use_case.schedule, time_zone=use_case.time_zone),
         start_date=midnight(use_case, use_case.first_night),
         end_date=last_run(use_case),
     ):

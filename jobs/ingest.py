@@ -22,8 +22,9 @@ from nightloop.contracts.parameters import referred_values
 from nightloop.contracts.quarantine import SCHEMA, AcceptedRows, accepted_digests, counts, quarantine_rows
 from nightloop.contracts.suite import in_order
 from nightloop.contracts.versions import archive_contract, archived_contract
+from nightloop.daily import check_nights
 from nightloop.definitions import UseCase
-from nightloop.errors import BadNight, ContractBroken, DefinitionError, EmptyNight, SourceDamaged, command
+from nightloop.errors import ContractBroken, DefinitionError, EmptyNight, SourceDamaged, command
 from nightloop.lake import NightState
 from nightloop.meaning.staleness import other_definition
 from nightloop.nights import Night, Nights, cutoff, one
@@ -56,7 +57,13 @@ class Judged:
 
 
 def run(
-    use_case: UseCase, nights: Nights, workspace: Workspace, *, todays_rules: bool = False, progress: Progress = silent
+    use_case: UseCase,
+    nights: Nights,
+    workspace: Workspace,
+    *,
+    todays_rules: bool = False,
+    even_if_unfinished: bool = False,
+    progress: Progress = silent,
 ) -> list[Published]:
     """Publish raw_<source> for every source and quarantine, one commit per table and night.
 
@@ -65,19 +72,20 @@ def run(
         nights: to take in.
         workspace: its stores.
         todays_rules: judge nights that were taken in before by today's contracts, not by those of then.
+        even_if_unfinished: take in a night that is not over, too.
         progress: called before each night, and at the end.
 
     Returns:
         What was published: nights in order, sources as declared, quarantine last.
 
     Raises:
-        BadNight: a night outside the use case's first and last.
+        BadNight: a night outside the use case's first and last, or not over.
         EmptyNight: a source has nothing for a night, and says that this is not normal.
         SourceDamaged: a source's file is not readable as declared.
         ContractBroken: a night breaks its contract; nights before it are published, it is not.
         DefinitionError: a mistake in the use case or a suite.
     """
-    _within(use_case, nights)
+    check_nights(use_case, nights, workspace.clock(), even_if_unfinished=even_if_unfinished)
     ingest = Intake(in_force(use_case, nights, workspace), workspace, todays_rules=todays_rules)
     readers = ingest.readers(nights, progress)
     for contract in ingest.contracts.values():  # those of then are held already
@@ -88,17 +96,6 @@ def run(
         published += ingest.publish(night, ingest.judge(night, readers))
     progress(STAGE, len(nights), len(nights))
     return published
-
-
-def _within(use_case: UseCase, nights: Nights) -> None:
-    first, last = use_case.first_night, use_case.last_night
-    if nights.first >= first and (last is None or nights.last <= last):
-        return
-    outside = nights.first if nights.first < first else nights.last
-    raise BadNight(
-        f"{outside} is outside the nights of the use case '{use_case.use_case}'.",
-        do=f"Give nights from {first} {f'to {last}' if last else 'on'}, as feature_defs/{use_case.use_case}.yaml says.",
-    )
 
 
 @dataclass

@@ -16,7 +16,7 @@ from nightloop.lake.missing import in_words
 from nightloop.lake.restatement import compare
 from nightloop.meaning.digests import ROWS
 from nightloop.meaning.staleness import touched
-from nightloop.nights import Night, one
+from nightloop.nights import Night, cutoff, one
 from nightloop.workspace import Workspace
 
 RESTATED = "night_restated"
@@ -56,7 +56,9 @@ class RawTables:
         """Publish a night of a table in one commit, with what its columns mean."""
         held = {*rows.column_names, ROWS}
         meanings = {column: digest for column, digest in self.made_by.of_table(name).items() if column in held}
-        state = self.workspace.lake.publish(self.table(name), night, rows, replace(commit, meanings=meanings))
+        unfinished = self.workspace.clock() < cutoff(night, self.use_case.time_zone)
+        commit = replace(commit, meanings=meanings, unfinished=unfinished)
+        state = self.workspace.lake.publish(self.table(name), night, rows, commit)
         return Published.of(self.use_case.use_case, self.table(name), state, details)
 
     def record(self, kind: str, night: Night, source: str, payload: dict[str, object]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nightloop.lake.sweeping import Swept, sweep
-from nightloop.ledger import wall_clock
+from nightloop.nights import utc_now
 from nightloop.workspace import Workspace
 
 EVENT = "lake_swept"
@@ -62,7 +62,7 @@ def run(use_case: str, workspace: Workspace, *, dry_run: bool = False, now: date
     """
     days, lake = workspace.settings.retention_days, workspace.lake
     tables = [table for table in lake.tables() if table.startswith(f"{use_case}/")]
-    swept = sweep(lake, tables, now=now or wall_clock(), retention=timedelta(days=days), dry_run=dry_run)
+    swept = sweep(lake, tables, now=now or utc_now(), retention=timedelta(days=days), dry_run=dry_run)
     result = SweptUseCase(use_case, days, dry_run, swept)
     if result.files and not dry_run:
         payload = {key: value for key, value in result.as_json().items() if key not in ("use_case", "dry_run")}

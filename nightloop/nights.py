@@ -73,7 +73,20 @@ def one(night: Night) -> Nights:
     return Nights(night, night)
 
 
+def utc_now() -> datetime:
+    """Return the present instant in UTC."""
+    return datetime.now(UTC)
+
+
 def cutoff(night: Night, time_zone: str) -> datetime:
     """Return the instant (UTC) at which the night ends: what is known later does not exist for it."""
-    midnight = datetime.combine(night + timedelta(days=1), time.min, tzinfo=ZoneInfo(time_zone))
-    return midnight.astimezone(UTC)
+    return instant_of(night + timedelta(days=1), time.min, time_zone)
+
+
+def instant_of(day: Night, at: time, time_zone: str) -> datetime:
+    """Return the instant (UTC) at which the clocks of a zone show a time of a day.
+
+    A time that they show twice is the second one: only then is what comes before it over. A time that they leap over is as long
+    after the leap as it is into it.
+    """
+    return max(datetime.combine(day, at, ZoneInfo(time_zone)).replace(fold=fold).astimezone(UTC) for fold in (0, 1))

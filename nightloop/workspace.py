@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from nightloop.lake import Lake
+from nightloop.nights import utc_now
 from nightloop.settings import Settings, connection, load_settings
 
 if TYPE_CHECKING:
@@ -29,10 +31,12 @@ class Workspace:
         settings: where they are.
         connection: returns the address of a named connection of the sources; by default from the environment. Who has
             another place for secrets (Airflow) gives its own.
+        clock: says what time it is.
     """
 
     settings: Settings
     connection: Callable[[str], SecretStr] = connection
+    clock: Callable[[], datetime] = utc_now
 
     @classmethod
     def open(cls, settings: Settings | None = None, connection: Callable[[str], SecretStr] = connection) -> Workspace:
@@ -49,7 +53,7 @@ class Workspace:
         """The append-only log of what happened and was decided; imported only when asked for, for SQLAlchemy is dear."""
         from nightloop.ledger import Ledger
 
-        return Ledger.open(self.settings)
+        return Ledger.open(self.settings, self.clock)
 
     @cached_property
     def registry(self) -> Registry:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from nightloop.workspace import Workspace
 
 WEEK = 7
-JUDGING = ("ingest", "monitor")  # stages that judge nights by rules that may have changed since
+OPTIONS = {"ingest": ("todays_rules", "even_if_unfinished"), "monitor": ("todays_rules",)}
+"""What a run's configuration may ask of a stage, with ``true``."""
 
 
 def partition_night(context: Mapping[str, Any]) -> Nights:
@@ -61,9 +62,9 @@ def scored_range(context: Mapping[str, Any]) -> Nights | None:
 
 
 def run_options(stage: str, context: Mapping[str, Any]) -> dict[str, bool]:
-    """Return what the run's configuration asks of a stage: ``{"todays_rules": true}`` asks those that judge nights."""
+    """Return what the run's configuration asks of a stage: the flags of its command, by their names."""
     conf = context["dag_run"].conf or {}
-    return {"todays_rules": True} if stage in JUDGING and conf.get("todays_rules") is True else {}
+    return {name: True for name in OPTIONS.get(stage, ()) if conf.get(name) is True}
 
 
 def open_use_case(use_case_name: str) -> tuple[UseCase, Workspace]:

@@ -38,6 +38,7 @@ class Stage:
 TODAYS_RULES = Option(
     "todays_rules", "judge nights that were judged before by the rules of today, not by those of then", is_flag=True
 )
+UNFINISHED = Option("even_if_unfinished", "take in a night that is not over, too: once more when it is", is_flag=True)
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -46,7 +47,7 @@ STAGES: tuple[Stage, ...] = (
         "Reads every source's slice of the nights, sets rows that break a rule aside in the quarantine table with the reason, "
         "and publishes one partition per raw table and night. A night that breaks its contract's limits fails, and nothing of "
         "it is published. A night that was taken in before is judged by the contract of then.",
-        (TODAYS_RULES,),
+        (TODAYS_RULES, UNFINISHED),
     ),
     Stage(
         "features",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 
 from jobs.embedded.airflow_environment import airflow_command
@@ -13,10 +12,9 @@ from nightloop.nights import Nights
 
 
 def backfill_arguments(dag_id: str, nights: Nights) -> list[str]:
-    """Return the arguments of ``airflow`` for a backfill; both ends are instants, so the day after the last night is named."""
-    until = nights.last + timedelta(days=1)
+    """Return the arguments of ``airflow`` for a backfill."""
     return [
-        *("backfill", "create", "--dag-id", dag_id, "--from-date", str(nights.first), "--to-date", str(until)),
+        *("backfill", "create", "--dag-id", dag_id, "--from-date", str(nights.first), "--to-date", str(nights.last)),
         *("--reprocess-behavior", "completed", "--max-active-runs", "4"),
     ]
 

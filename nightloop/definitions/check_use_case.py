@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo, available_timezones
 
+from nightloop.daily import time_of
 from nightloop.definitions.check_features import FeatureChecks
 from nightloop.definitions.check_rules import BESIDE_THE_KEY, RESERVED, Path
 from nightloop.definitions.connectors import Connector, FilesConnector, TableConnector
-from nightloop.definitions.patterns import files_fault, schedule_fault
+from nightloop.definitions.patterns import files_fault
 from nightloop.definitions.problems import Problems
 from nightloop.definitions.simulation import Portfolio, SimulatorConnector
 from nightloop.definitions.strict import LABEL_TYPES
@@ -68,8 +69,12 @@ class _UseCaseChecks(FeatureChecks):
             self.problems.add(
                 ("last_night",), f"last_night {use_case.last_night} is before first_night.", "Write the later night last."
             )
-        if fault := schedule_fault(use_case.schedule):
-            self.problems.add(("schedule",), f"'{use_case.schedule}' is no cron line.", fault)
+        if time_of(use_case.schedule) is None:
+            self.problems.add(
+                ("schedule",),
+                f"'{use_case.schedule}' is not once a day: a night is a day, and each is taken in once.",
+                "Write minute and hour of every day, for example '0 2 * * *'.",
+            )
 
     def check_source(self, source: Source, path: Path) -> None:
         self.check_names(source.key, source.columns, (*path, "key"), "Columns")

@@ -1,4 +1,4 @@
-"""Say what is wrong with a text that has a grammar of its own: a file pattern, a cron line."""
+"""Say what is wrong with the paths of a connector to files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,6 @@ from nightloop.definitions.connectors import FilesConnector
 
 S3 = "s3://"
 _BRACES = re.compile(r"\{[^}]*\}?|\}")
-_FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
-    ("minute", 0, 59, ()),
-    ("hour", 0, 23, ()),
-    ("day of the month", 1, 31, ()),
-    ("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
-    ("day of the week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
-)
-_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d*))?")
 
 
 def files_fault(connector: FilesConnector) -> tuple[str, str] | None:
@@ -50,26 +42,3 @@ def path_fault(pattern: str, absolute: bool) -> tuple[str, str] | None:
     if pattern.startswith(S3) and (len(parts) < 2 or set(parts[0]) & set("*?{") or not parts[0]):  # noqa: PLR2004 - bucket and key
         return f"the pattern '{pattern}' names no bucket.", "Write s3://bucket/prefix/{night}.csv."
     return None
-
-
-def schedule_fault(line: str) -> str | None:
-    """Return how to mend the line; None when it is right."""
-    fields = line.split()
-    if len(fields) != len(_FIELDS):
-        return "Write five fields, for example '0 2 * * *'."
-    for text, (name, low, high, words) in zip(fields, _FIELDS, strict=True):
-        if not all(_is_part(part, low, high, words) for part in text.split(",")):
-            return f"The {name} '{text}' is to be *, or numbers from {low} to {high}, as in 1, 1-5, 1,3 or */2."
-    return None
-
-
-def _is_part(text: str, low: int, high: int, words: tuple[str, ...]) -> bool:
-    match = _PART.fullmatch(text)
-    ends = [_number(end, low, words) for end in match.groups()[:2] if end] if match else [None]
-    return all(end is not None and low <= end <= high for end in ends) and ends == sorted(ends)  # type: ignore[type-var]
-
-
-def _number(text: str, low: int, words: tuple[str, ...]) -> int | None:
-    if text.isascii() and text.isdecimal():
-        return int(text)
-    return words.index(text.lower()) + low if text.lower() in words else None

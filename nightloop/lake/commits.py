@@ -23,6 +23,7 @@ class Commit:
     ``summary`` is what later nights look at without reading the rows again: plain values that JSON can hold.
     ``meanings`` is the digest of the definition that each column's values were made by, ``rules`` of what they were judged by.
     ``seconds`` is how long each night took, by which a plan tells what building it again will cost.
+    ``unfinished`` says that the night was not over when it was taken in.
     """
 
     stage: str
@@ -33,6 +34,7 @@ class Commit:
     meanings: Mapping[str, str] = field(default_factory=dict)
     rules: str = ""
     seconds: float = 0.0
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class NightState:
     meanings: Mapping[str, str] = field(default_factory=dict)
     rules: str = ""
     seconds: float = 0.0
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def as_metadata(nights: Sequence[NightContent], commit: Commit) -> dict[str, str
         "inputs": dict(commit.inputs),
     }
     optional: dict[str, Any] = {"summary": dict(commit.summary), "meanings": dict(commit.meanings), "rules": commit.rules}
-    optional["seconds"] = round(commit.seconds, 3)
+    optional |= {"seconds": round(commit.seconds, 3), "unfinished": commit.unfinished}
     shared |= {name: value for name, value in optional.items() if value}
     parts = [{"night": str(of.night), "rows": of.rows, "content_digest": of.content_digest} for of in nights]
     return {KEY: json.dumps({**shared, "nights": parts}, sort_keys=True)}
@@ -95,6 +98,7 @@ def as_states(metadata: str, version: int) -> list[NightState]:
             meanings=values.get("meanings", {}),
             rules=values.get("rules", ""),
             seconds=values.get("seconds", 0.0),
+            unfinished=values.get("unfinished", False),
         )
         for part in values["nights"]
     ]

@@ -20,7 +20,7 @@ from nightloop.errors import StoreDamaged
 from nightloop.ledger.digest_copy import DigestCopy, Line
 from nightloop.ledger.events import Event, as_row, digest_of, event_of, plain_payload
 from nightloop.ledger.store import LedgerStore, events_table
-from nightloop.nights import Night
+from nightloop.nights import Night, utc_now
 
 if TYPE_CHECKING:
     from nightloop.settings import Settings
@@ -29,11 +29,6 @@ Clock = Callable[[], datetime]
 FIRST = "0" * 64
 COPIES = "ledger-digests"
 """Folder of HOME that holds the copied digests, a file a ledger."""
-
-
-def wall_clock() -> datetime:
-    """Return the present instant in UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -71,14 +66,14 @@ class Verified:
 class Ledger:
     """Records and finds events."""
 
-    def __init__(self, url: str, clock: Clock = wall_clock, home: Path | None = None) -> None:
+    def __init__(self, url: str, clock: Clock = utc_now, home: Path | None = None) -> None:
         self._store = LedgerStore(url)
         self._clock = clock
         self._transaction = threading.local()
         self._copy = DigestCopy(home / COPIES / self._store.label(home)) if home else None
 
     @classmethod
-    def open(cls, settings: Settings, clock: Clock = wall_clock) -> Ledger:
+    def open(cls, settings: Settings, clock: Clock = utc_now) -> Ledger:
         """Open the ledger the settings name, and make its table if it is not there.
 
         Raises:

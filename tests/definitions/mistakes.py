@@ -172,8 +172,8 @@ DEFINITION: dict[str, Mistake] = {
     "a day that is none": M("2024-06-30", "2024-06-31", "2024-06-31", "no day of the calendar", "YYYY-MM-DD"),
     "a zone that is none": M("Europe/Berlin", "Europe/Berln", "Europe/Berln", "no time zone", "Did you mean 'Europe/Berlin'"),
     "nights in reverse": M("last_night: 2024", "last_night: 2023", "last_night: 2023", "before first_night", "later night last"),
-    "a cron line of four fields": M('"0 2 * * *"', '"0 2 * *"', "0 2 * *", "no cron line", "five fields"),
-    "an hour of 25": M('"0 2 * * *"', '"0 25 * * *"', "0 25", "no cron line", "hour"),
+    "a cron line of four fields": M('"0 2 * * *"', '"0 2 * *"', "0 2 * *", "is not once a day", "minute and hour"),
+    "an hour of 25": M('"0 2 * * *"', '"0 25 * * *"', "0 25", "is not once a day", "minute and hour"),
     # its sources
     "SQL that is none": M("expression: zone, description: Where it begins", "expression: (zone, description: Where it begins", "(zone", "cannot be read as SQL", "DuckDB"),
     "a key that is no column": M("key: [zone, hour]", "key: [zone, hours]", "key: [zone, hours]", "unknown column 'hours'", "Did you mean 'hour'?"),

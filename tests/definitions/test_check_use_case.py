@@ -35,9 +35,11 @@ def test_a_use_case_may_have_one_night_but_not_end_before_it_begins():
     assert_told({"last_night": date(2023, 12, 31)}, "last_night", "last_night 2023-12-31 is before first_night.", "later night")
 
 
-def test_a_schedule_is_a_cron_line():
-    assert accepted({"schedule": "*/5 2 * * mon-fri"}).schedule == "*/5 2 * * mon-fri"
-    assert_told({"schedule": "0 24 * * *"}, "schedule", "'0 24 * * *' is no cron line.", "The hour '24' is to be")
+def test_a_schedule_is_once_a_day():
+    assert accepted({"schedule": "30 23 * * *"}).schedule == "30 23 * * *"
+    for line in ("0 24 * * *", "0 2 * * mon-fri", "0 */6 * * *"):
+        what = f"'{line}' is not once a day: a night is a day, and each is taken in once."
+        assert_told({"schedule": line}, "schedule", what, "Write minute and hour of every day, for example '0 2 * * *'.")
 
 
 @pytest.mark.parametrize("name", RESERVED)
@@ -165,7 +167,7 @@ def test_every_source_is_checked_and_every_mistake_told_first_line_first():
     }
     told = told_of(changed(change))
     assert [what for _, what, _ in told] == [
-        "'0' is no cron line.",
+        "'0' is not once a day: a night is a day, and each is taken in once.",
         "unknown column 'zones' in 'key'.",
         "unknown column 'zones' in 'key'.",
         "unknown column 'areas' in 'key'.",

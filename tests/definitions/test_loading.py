@@ -59,7 +59,7 @@ MISTAKES = {
     "a name of the wrong form": ("  hour: {", "  Hour: {", "  Hour: {", "begin with a small letter"),
     "another file name": ("use_case: flight_delay", "use_case: flight", "use_case: flight", "the use case is named 'flight'"),
     "an unknown time zone": ("America/New_York", "America/NewYork", "America/NewYork", "is no time zone"),
-    "a schedule of four fields": ('"0 2 * * *"', '"0 2 * *"', '"0 2 * *"', "is no cron line"),
+    "a schedule of four fields": ('"0 2 * * *"', '"0 2 * *"', '"0 2 * *"', "is not once a day"),
     "nights that end before they begin": (
         "last_night: 2013-12-30",
         "last_night: 2012-12-30",

@@ -37,7 +37,7 @@ LIBRARIES = {
     "uvicorn": "uvicorn", "orjson": "orjson", "pydantic": "pydantic", "pydantic-settings": "pydantic-settings",
     "SQLAlchemy": "sqlalchemy", "boto3": "boto3", "rich": "rich", "Jinja2": "jinja2", "scipy": "scipy",
     "ruamel.yaml": "ruamel.yaml",
-    "filelock": "filelock", "tenacity": "tenacity", "croniter": "croniter", "hypothesis": "hypothesis", "moto": "moto",
+    "filelock": "filelock", "tenacity": "tenacity", "hypothesis": "hypothesis", "moto": "moto",
     "polars": "polars", "Chromium": "playwright", "vulture": "vulture", "ruff": "ruff", "mypy": "mypy",
     "import-linter": "import-linter", "SHAP": "shap", "LIME": "lime", "Optuna": "optuna", "Kafka": "kafka-python",
     "Kubernetes": "kubernetes", "LightGBM": "lightgbm", "CatBoost": "catboost", "Dask": "dask", "Ray": "ray", "dbt": "dbt-core",

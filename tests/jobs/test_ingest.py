@@ -155,6 +155,19 @@ def test_a_night_outside_the_use_case_is_refused(shop: Shop, nights: str) -> Non
         run(shop, nights)
 
 
+def test_a_night_that_is_not_over_is_refused_unless_asked_for_and_then_marked(shop: Shop) -> None:
+    night = date(2024, 3, 2)
+    end = cutoff(night, "America/New_York")
+    workspace = replace(shop.workspace, clock=lambda: end - timedelta(microseconds=1))
+    with pytest.raises(BadNight, match="the night 2024-03-02 is not over"):
+        ingest.run(shop.use_case, one(night), workspace)
+    assert not shop.workspace.lake.states("shop/raw_orders")
+    ingest.run(shop.use_case, one(night), workspace, even_if_unfinished=True)
+    assert workspace.lake.states("shop/raw_orders")[night].unfinished
+    ingest.run(shop.use_case, one(night), replace(workspace, clock=lambda: end))
+    assert not workspace.lake.states("shop/raw_orders")[night].unfinished
+
+
 def test_a_damaged_file_of_one_night_stops_there_and_the_nights_before_stand(shop: Shop) -> None:
     shop.write("data/visits/2024-03-02.csv", "visit_id,seen_at\n1,2024-03-02T12:00:00Z\n")
     shop.write("data/visits/2024-03-03.csv", "visit_id,seen_at\n1,2024-03-03T12:00:00Z,surplus\n")
@@ -178,8 +191,8 @@ def test_the_first_and_the_last_night_belong_to_the_use_case(shop: Shop, nights:
 
 def test_a_use_case_without_a_last_night_goes_on(shop: Shop) -> None:
     shop.define("last_night: 2024-04-30\n", "")
-    shop.orders(order("z", "2034-04-30T12:00:00Z"))
-    assert run(shop, "2034-04-30")[0].rows == 1
+    shop.orders(order("z", "2025-04-30T12:00:00Z"))
+    assert run(shop, "2025-04-30")[0].rows == 1
     with pytest.raises(BadNight, match=r"2024-02-29 is outside .*from 2024-03-01 on, as"):
         run(shop, "2024-02-29")
 

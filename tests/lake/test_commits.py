@@ -31,7 +31,7 @@ def test_each_night_of_a_commit_is_told_with_what_they_share() -> None:
 
 def test_a_commit_without_a_summary_keeps_none_and_reads_back_as_empty() -> None:
     metadata = as_metadata([NightContent(FIRST, 7, "a")], COMMIT)
-    assert not {"summary", "meanings", "rules", "seconds"} & set(json.loads(metadata[KEY]))
+    assert not {"summary", "meanings", "rules", "seconds", "unfinished"} & set(json.loads(metadata[KEY]))
     assert as_states(metadata[KEY], 1)[0].summary == {}
 
 

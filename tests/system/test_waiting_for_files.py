@@ -38,10 +38,9 @@ def somewhere_at_noon() -> tuple[str, datetime]:
 
 
 def definition(name: str, first_night: date, zone: str, arrives_by: datetime) -> str:
-    """The shop, whose orders come in a file a night until a time of the morning; no schedule of its own takes a night."""
-    other_month = (first_night.month + 5) % 12 + 1
+    """The shop, whose orders come in a file a night until a time of the morning; its schedule takes the night before last."""
     changes = {
-        "use_case: shop": f"use_case: {name}\nschedule: '0 2 1 {other_month} *'",
+        "use_case: shop": f"use_case: {name}\nschedule: '30 13 * * *'",
         "America/New_York": zone,
         "first_night: 2024-03-01\nlast_night: 2024-04-30": f"first_night: {first_night}",
         "pattern: data/orders.csv": f"pattern: 'data/{name}/{{night}}.csv', arrives_by: '{arrives_by:%H:%M:%S}'",
@@ -183,7 +182,7 @@ def test_a_database_is_read_by_an_airflow_connection_whose_password_nobody_is_to
     wrong = f"wrong-{PASSWORD}"
     address = "/api/v2/connections/nightloop_warehouse"
     airflow.client._send("PATCH", address, json={**connection, "password": wrong})
-    bad = ingest(airflow, "stock", stand.night - timedelta(days=1))
+    bad = ingest(airflow, "stock", stand.night - timedelta(days=2))
     airflow.wait_until(lambda: "the database does not answer" in airflow.task_log(*bad, "ingest"), "the error", 60)
     airflow.client.give_up(airflow.client.run(*bad))
     assert "Airflow's connection nightloop_warehouse" in airflow.task_log(*bad, "ingest")
