@@ -105,7 +105,7 @@ def check_order(use_case: UseCase, night: Night, workspace: Workspace) -> None:
     """Check that the night before, if it was to be scored, has its decision: cool-downs and runs of drift build on it.
 
     A night that got no features because its data broke the contract or could not be taken in is stepped over: it may never
-    come, and a person has been alerted.
+    come, and a person has been alerted. So is a night on which the champion was retired.
 
     Raises:
         NotReady: names the night that comes first.
@@ -114,7 +114,7 @@ def check_order(use_case: UseCase, night: Night, workspace: Workspace) -> None:
     first = min((event.night for event in pins if event.night is not None), default=night)
     lost = _lost_nights(use_case, workspace)
     before = night - timedelta(days=1)
-    while before > first and before in lost:
+    while before > first and (before in lost or champions.effective(workspace.ledger, use_case.use_case, before) is None):
         before -= timedelta(days=1)
     table = f"{use_case.use_case}/decisions"
     if before >= first and before not in workspace.lake.states(table):

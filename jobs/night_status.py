@@ -19,6 +19,7 @@ from nightloop.model.use_case_task import metric_set_for
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
+UNPINNED = "taken back"
 STYLES = {"fail": "red", "retrain": "bold", "missing": "yellow", "stale": "yellow"}
 
 
@@ -51,6 +52,7 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
     decisions = _decisions(workspace, use_case)
     realised = _realised(workspace, use_case)
     outdated = stale(use_case, lake)
+    unpinned = champions.unpinned(workspace.ledger, use_case.use_case)
     slices = [source for source, definition in use_case.sources.items() if not definition.is_snapshot]
     statuses = []
     for night in nights or Nights(published[0], published[-1]):
@@ -69,7 +71,10 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
                 decision=_text(decision.get("decision")),
                 reason=_text(decision.get("reason")),
                 missing=_missing(night, raw, tables, has_champion=champion is not None),
-                stale=_with_need(outdated.get(night, {}), tables["features"].get(night), champion),
+                stale={
+                    **_with_need(outdated.get(night, {}), tables["features"].get(night), champion),
+                    **_of_another_champion(unpinned.get(night), scored=night in tables["scores"]),
+                },
             )
         )
     return statuses
@@ -108,7 +113,7 @@ def stale_lines(statuses: Sequence[NightStatus]) -> list[str]:
     nights_of: dict[tuple[str, str], list[Night]] = {}
     for status in statuses:
         for name, reason in status.stale.items():
-            why = reason if reason.startswith((ANOTHER, MENDED)) else "an input was published again since"
+            why = reason if reason.startswith((ANOTHER, MENDED, UNPINNED)) else "an input was published again since"
             nights_of.setdefault((name, why), []).append(status.night)
     return [f"stale: {name} of {in_words(nights)}: {why}" for (name, why), nights in nights_of.items()]
 
@@ -121,6 +126,11 @@ def _with_need(reasons: Mapping[str, str], features: NightState | None, champion
         return reasons
     needed = set(trained_on.values()) <= set(features.meanings.values())
     return {**reasons, "features": f"{reason}; version {champion.version} needs it"} if needed else reasons
+
+
+def _of_another_champion(version: int | None, *, scored: bool) -> Mapping[str, str]:
+    """Say of scores that a version made whose pin was taken back since."""
+    return {"scores": f"{UNPINNED} from version {version}: score again"} if scored and version is not None else {}
 
 
 def _realised(workspace: Workspace, use_case: UseCase) -> dict[Night, float]:

@@ -126,7 +126,7 @@ def make_plan(use_case: UseCase, workspace: Workspace, against: str | None = Non
         if against is None
         else (definition_at(use_case, workspace.settings, against), against)
     )
-    champion = next(reversed(champions.history(workspace.ledger, use_case.use_case)), None)
+    champion = champions.newest(workspace.ledger, use_case.use_case)
     lost = _lost(use_case, champion.payload, champion.version, workspace) if champion else ()
     return Plan(
         use_case=use_case.use_case,

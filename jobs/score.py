@@ -19,6 +19,7 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.engine import Engine
 from nightloop.errors import ChampionMissing
 from nightloop.lake import Commit, Snapshot, filesystem
+from nightloop.lake.missing import in_words
 from nightloop.meaning.reading import no_longer_made, stored_names
 from nightloop.model import bundle, champions
 from nightloop.model.champions import Champion
@@ -35,7 +36,7 @@ Jobs = list[dict[str, str]]
 
 
 def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Progress = silent) -> list[Published]:
-    """Score these nights, and return what was published; nights of a range before the first champion are left out.
+    """Score these nights, and return what was published; nights of a range that have no champion are left out.
 
     Raises:
         ChampionMissing: no champion is effective on any of the nights.
@@ -44,7 +45,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
         EngineUnavailable, StoreUnavailable, WriteConflict: the same call may succeed later.
     """
     scored = _nights_with_champion(use_case, nights, workspace)
-    features = workspace.lake.require(f"{use_case.use_case}/features", scored)
+    features = workspace.lake.require(f"{use_case.use_case}/features", Nights(scored[0], scored[-1]))
     features.check_files()
     _check_columns(use_case, scored, features, workspace)
     pinned = {night: champions.pin(workspace.ledger, use_case.use_case, night) for night in scored}
@@ -59,26 +60,23 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     for state in workspace.lake.adopt_nights(table, {night: files.get(night, []) for night in pinned}, commit, schema=schema):
         champion = pinned[state.night]
         model = {"model_version": champion.version, "model_as_of": str(champion.as_of)}
-        details = {**model, "engine": engine.name, **_left_out(nights, scored)}
+        details = {**model, "engine": engine.name, **_left_out(nights, pinned)}
         published.append(Published.of(use_case.use_case, table, state, details))
         progress(f"publishing {table}", len(published), len(pinned))
     return published
 
 
-def _nights_with_champion(use_case: UseCase, nights: Nights, workspace: Workspace) -> Nights:
-    """Return the nights from the first that has a champion on; a promotion never ends, so all later ones have one."""
-    for night in nights:
-        if champions.effective(workspace.ledger, use_case.use_case, night) is not None:
-            return Nights(night, nights.last)
-    try:
-        champions.pin(workspace.ledger, use_case.use_case, nights.last)
-    except ChampionMissing as error:
-        where = f"{use_case.use_case}, {'night' if len(nights) == 1 else 'nights'} {nights}"
-        raise ChampionMissing(error.what, where=where, do=error.do) from error
-    return Nights(nights.last, nights.last)  # promoted just now
+def _nights_with_champion(use_case: UseCase, nights: Nights, workspace: Workspace) -> list[Night]:
+    """Return the nights that have a champion: before the first promotion, and after a retirement, there is none."""
+    scored = [night for night in nights if champions.effective(workspace.ledger, use_case.use_case, night) is not None]
+    if scored:
+        return scored
+    error = champions.missing(workspace.ledger, use_case.use_case, nights.last)
+    where = f"{use_case.use_case}, {'night' if len(nights) == 1 else 'nights'} {nights}"
+    raise ChampionMissing(error.what, where=where, do=error.do)
 
 
-def _check_columns(use_case: UseCase, nights: Nights, features: Snapshot, workspace: Workspace) -> None:
+def _check_columns(use_case: UseCase, nights: Sequence[Night], features: Snapshot, workspace: Workspace) -> None:
     """Check that each night has what its champion needs, before any is pinned: a night pinned to a champion that can never
     score it could not be scored by a later one either.
 
@@ -110,9 +108,9 @@ def _renamed(spec: Spec, night: Night, features: Snapshot, version: int) -> dict
     return renamed
 
 
-def _left_out(nights: Nights, scored: Nights) -> dict[str, object]:
-    count = (scored.first - nights.first).days
-    return {"nights_without_champion": f"{count} nights from {nights.first} on"} if count else {}
+def _left_out(nights: Nights, pinned: Mapping[Night, Champion]) -> dict[str, object]:
+    absent = [night for night in nights if night not in pinned]
+    return {"nights_without_champion": in_words(absent)} if absent else {}
 
 
 def _jobs(

@@ -12,21 +12,23 @@ import numpy as np
 from jobs.published import Progress, silent
 from jobs.training_state import candidate_version, champion_before, manifest_of, trained_on
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import GateFailed, TryAgain, UsageError
+from nightloop.errors import GateFailed, TryAgain, UsageError, command
 from nightloop.evidence import gates
 from nightloop.evidence.gates import GATES
 from nightloop.evidence.verdict import Verdict
 from nightloop.ledger import Event
 from nightloop.model import champions, evaluation_table, training_snapshot
 from nightloop.model.packaging import predict_in_clean_process
-from nightloop.model.registry import CHAMPION, RegisteredVersion
+from nightloop.model.registry import RegisteredVersion
 from nightloop.model.use_case_task import metric_set_for, task_for
 from nightloop.nights import Night
+from nightloop.promotion import reversal
+from nightloop.promotion.alias import check_alias, follow
+from nightloop.promotion.verdicts import GRANTED, JUDGED, REFUSED, last_verdict
 from nightloop.workspace import Workspace
 
-__all__ = ["GATES", "gate", "promote"]
+__all__ = ["GATES", "adopt", "gate", "promote"]
 
-JUDGED, GRANTED, REFUSED = "gate_judged", "approval_granted", "approval_refused"
 NOT_COMPARABLE = "champion_not_comparable"
 SAMPLE = 500  # rows that the clean process answers: explaining a row costs more than answering it
 StepResult = dict[str, Any]  # what a step of the training tells the next one, as plain values
@@ -75,8 +77,12 @@ def promote(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: 
     progress("promoting", 0, 1)
     with ledger.exclusive():
         promoted_versions = {champion.version for champion in champions.history(ledger, use_case.use_case)}
+        if candidate.version in promoted_versions:
+            _check_not_taken_back(use_case, candidate.version, workspace)
         verdicts = {} if candidate.version in promoted_versions else _passed_verdicts(use_case, as_of, workspace, candidate)
+        answer = _last_answer(use_case, as_of, workspace, list(verdicts.values()))
         payload = {
+            "by": f"the gates and {answer.payload.get('by')}" if answer and use_case.risk == "high" else "the gates",
             **trained_on(use_case, as_of, workspace, candidate.version),
             "run_id": candidate.run_id,
             "training_key": candidate.training_key,
@@ -84,17 +90,53 @@ def promote(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: 
             "verdicts": {gate: event.seq for gate, event in verdicts.items()},
         }
         promoted = champions.promote(ledger, use_case.use_case, candidate.version, as_of, payload)
-    _move_alias(use_case, workspace)
+    follow(use_case.use_case, workspace)
     progress("promoting", 1, 1)
     return {"version": promoted.version, "promoted": True, "effective_from": str(promoted.effective_from)}
 
 
-def _move_alias(use_case: UseCase, workspace: Workspace) -> None:
-    """Let the alias follow the ledger, which decides: after a kill between the two, and when another promotes meanwhile."""
-    moved = None
-    while moved != (newest := champions.history(workspace.ledger, use_case.use_case)[-1].version):
-        workspace.registry.set_alias(use_case.use_case, CHAMPION, newest)
-        moved = newest
+def _check_not_taken_back(use_case: UseCase, version: int, workspace: Workspace) -> None:
+    """Check of a version that was promoted before that no person has put another, or none, in its place since.
+
+    Raises:
+        GateFailed: the same training run again does not bring it back.
+    """
+    change = champions.newest_change(workspace.ledger, use_case.use_case)
+    if change is None or change.kind == "promoted" or (change.champion and change.version == version):
+        return
+    done = "retired" if change.kind == "retired" else "rolled back to"
+    raise GateFailed(
+        f"version {version} was champion before, and {change.by} has {done} version {change.version} since ({change.reason}).",
+        where=use_case.use_case,
+        do=f"If it is to come back: {command('champion', 'rollback', use_case.use_case, '--to', version)}",
+    )
+
+
+def adopt(use_case: UseCase, workspace: Workspace, *, by: str, reason: str) -> StepResult:
+    """Make the version champion that the alias was moved to by hand, through the checks of a promotion or of a roll-back.
+
+    Raises:
+        UsageError: the alias was not moved, or to no version that a training registered.
+        GateFailed: a gate never passed the version, or not on what stands now; or a person's approval is missing.
+        NotReady: its evaluation is not there any more.
+    """
+    name, state = use_case.use_case, check_alias(use_case, workspace)
+    back = f"Set it back: {command('champion', 'reset-alias', name)}"
+    if not state.is_moved:
+        raise UsageError(f"there is nothing to adopt. {state.in_words()}", where=name)
+    registered = {version.version: version for version in workspace.registry.versions(name)}.get(state.alias or 0)
+    if registered is None:
+        raise UsageError(f"no training registered what the alias points at. {state.in_words()}", where=name, do=back)
+    if registered.version in {champion.version for champion in champions.history(workspace.ledger, name)}:
+        change = reversal.roll_back(use_case, workspace, version=registered.version, by=by, reason=reason).change
+        return {"version": change.version, "effective_from": str(change.effective_from)}
+    if candidate_version(use_case, registered.as_of, workspace).version != registered.version:
+        what = f"version {registered.version} is not the candidate of {registered.as_of} any more: no verdict on it stands."
+        raise GateFailed(what, where=name, do=back)
+    promoted = promote(use_case, registered.as_of, workspace)
+    payload = {"version": registered.version, "by": by, "reason": reason}
+    workspace.ledger.record("alias_adopted", name, subject=str(registered.version), payload=payload)
+    return {"version": promoted["version"], "effective_from": promoted["effective_from"]}
 
 
 def _passed_verdicts(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> dict[str, Event]:
@@ -102,7 +144,7 @@ def _passed_verdicts(use_case: UseCase, as_of: Night, workspace: Workspace, cand
     digest = workspace.lake.states(evaluation_table.table_name(use_case))[as_of].content_digest
     problems, verdicts = [outdated] if outdated else [], {}
     for name in GATES:
-        event = _last_verdict(use_case, workspace, candidate.version, name)
+        event = last_verdict(workspace.ledger, use_case.use_case, candidate.version, name)
         if event is None or event.payload["evaluation"] != digest:
             problems.append(f"{name} gave no verdict")
         elif event.payload.get("limits") != _limits(use_case, name):
@@ -111,8 +153,10 @@ def _passed_verdicts(use_case: UseCase, as_of: Night, workspace: Workspace, cand
             problems.append(f"{name}: {event.payload['reason']}")
         else:
             verdicts[name] = event
-    if not problems and use_case.risk == "high" and not _approved(use_case, as_of, workspace, list(verdicts.values())):
-        problems.append("it waits for approval by a person, for the use case is of high risk")
+    if not problems and use_case.risk == "high":
+        answer = _last_answer(use_case, as_of, workspace, list(verdicts.values()))
+        if answer is None or answer.kind != GRANTED:
+            problems.append("it waits for approval by a person, for the use case is of high risk")
     if problems:
         raise GateFailed(
             f"version {candidate.version} is not promoted: {'; '.join(problem.rstrip('.') for problem in problems)}.",
@@ -150,12 +194,11 @@ def _not_comparable(use_case: UseCase, as_of: Night, workspace: Workspace, candi
     return any(event.payload["champion_version"] == champion for event in events)
 
 
-def _approved(use_case: UseCase, as_of: Night, workspace: Workspace, verdicts: list[Event]) -> bool:
-    """Whether the last answer of a person since the last verdict was a yes."""
-    judged = max(event.seq for event in verdicts)
-    events = workspace.ledger.events(use_case.use_case, night=as_of)
-    answers = [event.kind for event in events if event.kind in (GRANTED, REFUSED) and event.seq > judged]
-    return answers[-1:] == [GRANTED]
+def _last_answer(use_case: UseCase, as_of: Night, workspace: Workspace, verdicts: list[Event]) -> Event | None:
+    """Return the last answer of a person since the last verdict."""
+    judged = max((event.seq for event in verdicts), default=0)
+    answers = workspace.ledger.events(use_case.use_case, kind=(GRANTED, REFUSED), night=as_of)
+    return next((event for event in reversed(answers) if event.seq > judged), None)
 
 
 def _record(use_case: UseCase, as_of: Night, workspace: Workspace, *, candidate: RegisteredVersion, verdict: Verdict) -> None:
@@ -170,7 +213,7 @@ def _record(use_case: UseCase, as_of: Night, workspace: Workspace, *, candidate:
         "evaluation": workspace.lake.states(evaluation_table.table_name(use_case))[as_of].content_digest,
     }
     with workspace.ledger.exclusive() as ledger:
-        last = _last_verdict(use_case, workspace, candidate.version, verdict.gate)
+        last = last_verdict(ledger, use_case.use_case, candidate.version, verdict.gate)
         if last is None or last.payload != payload:
             ledger.record(
                 JUDGED, use_case.use_case, night=as_of, subject=f"{candidate.version}/{verdict.gate}", payload=payload
@@ -181,11 +224,6 @@ def _limits(use_case: UseCase, gate: str) -> dict[str, Any]:
     """Return what the use case declares for the gate; a gate without limits has none."""
     declared = getattr(use_case.gates, gate, None)
     return {} if declared is None else dict(declared.model_dump(mode="json"))
-
-
-def _last_verdict(use_case: UseCase, workspace: Workspace, version: int, gate: str) -> Event | None:
-    events = workspace.ledger.events(use_case.use_case, kind=JUDGED, subject=f"{version}/{gate}")
-    return events[-1] if events else None
 
 
 def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:

@@ -74,12 +74,12 @@ def trained_on(use_case: UseCase, as_of: Night, workspace: Workspace, version: i
 
 
 def champion_before(use_case: UseCase, version: int, workspace: Workspace) -> Champion | None:
-    """Return the newest champion, promoted before this version was: whom the candidate would replace."""
+    """Return who was champion before this version was promoted, or is now: whom the candidate would replace."""
     before: Champion | None = None
-    for champion in champions.history(workspace.ledger, use_case.use_case):
-        if champion.version == version:
+    for change in champions.changes(workspace.ledger, use_case.use_case):
+        if change.version == version and change.kind == "promoted":
             break
-        before = champion
+        before = change.champion
     return before
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.definitions import UseCase
-from nightloop.errors import ChampionMissing, DefinitionError, NotReady
+from nightloop.errors import DefinitionError, NotReady
 from nightloop.features.online import Aggregates, OnlineFeatures
 from nightloop.features.tables import keyed
 from nightloop.meaning import meanings_of
@@ -102,10 +102,7 @@ def find(workspace: Workspace, use_case: UseCase, night: Night | None = None) ->
         raise NotReady(what, where=table, do=f"Run: python -m jobs features {use_case.use_case} {newest or 'NIGHT'}")
     champion = champions.effective(workspace.ledger, use_case.use_case, newest)
     if champion is None:
-        raise ChampionMissing(
-            f"use case '{use_case.use_case}' has no champion effective on night {newest}.",
-            do=f"Train one: python -m jobs train {use_case.use_case} {newest}",
-        )
+        raise champions.missing(workspace.ledger, use_case.use_case, newest)
     return Identity(newest, states[newest].version, champion.version, champion)
 
 

@@ -1,4 +1,7 @@
-"""Keep each use case's newest snapshot at hand: look often, load rarely, swap at once, keep the old one when loading fails."""
+"""Keep each use case's newest snapshot at hand: look often, load rarely, swap at once, keep the old one when loading fails.
+
+Only a retirement takes the old one away: where no champion is effective on the newest night, nobody answers for it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class Status:
 
     snapshot: ModelSnapshot | None = None
     problem: str | None = None  # why the last look did not bring what it should
-    is_new: bool = False  # the problem is only that nothing was published or promoted yet
+    is_new: bool = False  # the problem is only that nothing is published, or nobody is champion
     checked_at: datetime | None = None
 
 
@@ -48,9 +51,11 @@ class LoadedModels:
             snapshot, problem, is_new = self.status.snapshot, None, False
             try:
                 snapshot = self._newest()
+            except ChampionMissing as error:  # never promoted, or retired: a retired version must not go on answering
+                snapshot, problem, is_new = None, str(error), True
             except NightloopError as error:
                 problem = str(error)
-                is_new = isinstance(error, (NotReady, ChampionMissing)) and snapshot is None
+                is_new = isinstance(error, NotReady) and snapshot is None
             except Exception as error:
                 log.exception("refreshing %s failed", self.use_case.use_case)
                 problem = f"unexpected {type(error).__name__} while refreshing; the service's log has the details."

@@ -43,6 +43,44 @@ that were replaced more than NIGHTLOOP_RETENTION_DAYS ago. What the lineage of
 a night that stands, or of a training, still names stays. Run it at any time,
 beside stages at work, as often as you like."""
 
+CHAMPION = (
+    (
+        "show",
+        "tell who is champion, since when, by whose word, and how good",
+        "Version, since when, what it was trained on, the gates' figures, its age, who\npromoted it, and what comes next.",
+    ),
+    (
+        "history",
+        "list every promotion, roll-back and retirement",
+        "One line a change, oldest first: version, from which night, by whom and why.",
+    ),
+    (
+        "rollback",
+        "make an earlier champion champion again",
+        "Takes effect from the first night that is not scored yet, or from NIGHT on.\n"
+        "Nights that are scored keep their champion, for they are what was published;\n"
+        "with --unpin those from NIGHT on are to be scored again, which is recorded.\n"
+        "Refused where the version can no longer be given what it was trained on.",
+    ),
+    (
+        "retire",
+        "let nobody score from a night on",
+        "Scoring then ends with exit code 6 and names the retirement, and the service\n"
+        "answers no more, until a version is promoted or rolled back to. Scored nights\nstay as they are.",
+    ),
+    (
+        "adopt",
+        "make the version champion that the alias was moved to by hand",
+        "Through the checks of a promotion: a version that a gate never passed is\n"
+        "refused. One that was champion before comes back as by rollback.",
+    ),
+    (
+        "reset-alias",
+        "set an alias that was moved by hand back to the champion",
+        "The ledger decides who scores; moving the alias changes no night.",
+    ),
+)
+
 
 def add_commands(commands: Commands[Parser]) -> None:
     """Declare the commands. The module of each has a ``run``, which takes the parsed options and returns the exit code."""
@@ -58,6 +96,7 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_apply(commands)
     _add_compare(commands)
     _add_sweep(commands)
+    _add_champion(commands)
     _add_embedded(commands)
 
 
@@ -196,6 +235,24 @@ def _add_sweep(commands: Commands[Parser]) -> None:
     command.add_argument("--dry-run", action="store_true", help="tell what would go, and remove nothing")
     command.add_argument("--json", action="store_true", help="print one JSON object per use case, one a line")
     command.set_defaults(module="jobs.commands.sweep")
+
+
+def _add_champion(commands: Commands[Parser]) -> None:
+    champion = commands.add_parser("champion", help="show who is champion; roll back, retire, or mend a moved alias")
+    actions = champion.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, summary, description in CHAMPION:
+        action = _described(actions, name, summary, description)
+        action.add_argument("use_case", metavar="USE_CASE")
+        if name == "rollback":
+            action.add_argument("--to", metavar="VERSION", type=int, help="default: the champion before the one of now")
+            action.add_argument("--unpin", action="store_true", help="also take back the pins of scored nights from NIGHT on")
+        if name in ("rollback", "retire"):
+            action.add_argument("--from", dest="first", metavar="NIGHT", help="default: the first night not yet scored")
+        if name not in ("show", "history"):
+            action.add_argument("--reason", metavar="WHY", required=True, help="why; kept in the ledger")
+            action.add_argument("--by", metavar="WHO", required=True, help="who says so; kept in the ledger")
+        action.add_argument("--json", action="store_true", help="print one JSON object")
+        action.set_defaults(module="jobs.commands.champion", action=name)
 
 
 def _add_embedded(commands: Commands[Parser]) -> None:

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     workspace = Workspace.open(load_settings())
     use_case = load_use_case(options.use_case, workspace.settings.definitions)
     statuses = collect(use_case, workspace, nights)
-    champion = next(reversed(champions.history(workspace.ledger, use_case.use_case)), None)
+    champion = champions.newest(workspace.ledger, use_case.use_case)
     if options.json:
         effective = asdict(champion) if champion else None
         answer = {"use_case": use_case.use_case, "champion": effective, "nights": [asdict(status) for status in statuses]}

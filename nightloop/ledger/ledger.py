@@ -118,17 +118,17 @@ class Ledger:
         self,
         use_case: str | None = None,
         *,
-        kind: str | None = None,
+        kind: str | tuple[str, ...] | None = None,
         night: Night | None = None,
         subject: str | None = None,
     ) -> list[Event]:
-        """Return events in order: those that match every argument that is not None."""
+        """Return events in order: those that match every argument that is not None, and one of several kinds."""
         table = events_table
         query = sa.select(table).order_by(table.c.seq)
         if use_case is not None:
             query = query.where(table.c.use_case == use_case)
         if kind is not None:
-            query = query.where(table.c.kind == kind)
+            query = query.where(table.c.kind.in_((kind,) if isinstance(kind, str) else kind))
         if subject is not None:
             query = query.where(table.c.subject == subject)
         if night is not None:

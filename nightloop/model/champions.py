@@ -1,39 +1,78 @@
-"""Which model version scores which night: promotions and pins, read from the ledger and nothing else.
+"""Which model version scores which night: promotions, roll-backs, retirements and pins, read from the ledger and nothing else.
 
-A promotion takes effect from the first night, not before the one its training knew, that no scoring has pinned yet. The
-first scoring of a night pins its champion; a re-run uses the pin. So no promotion changes a night already scored.
+The newest change that is effective by a night decides, and a night that was scored keeps its champion: the first scoring pins
+it, a re-run uses the pin. So no change reaches a night already scored, unless a person takes its pin back, which is recorded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from nightloop.errors import ChampionMissing, command
 from nightloop.ledger import Event, Ledger
 from nightloop.nights import Night
 
-PROMOTED = "champion_promoted"
-PINNED = "champion_pinned"
+PROMOTED, ROLLED_BACK, RETIRED = "champion_promoted", "champion_rolled_back", "champion_retired"
+PINNED, UNPINNED = "champion_pinned", "champion_unpinned"
+ChangeKind = Literal["promoted", "rolled_back", "retired"]
+_KINDS: Mapping[str, ChangeKind] = {PROMOTED: "promoted", ROLLED_BACK: "rolled_back", RETIRED: "retired"}
 
 
 @dataclass(frozen=True)
 class Champion:
-    """A promoted version.
+    """A version that is to score.
 
     Attributes:
         version: the registered version.
         as_of: night at whose cut-off its training data was known.
         effective_from: first night it may score.
-        payload: what the promotion recorded beside these (bundle location, run).
+        payload: what its promotion recorded beside these (bundle location, run).
     """
 
     version: int
     as_of: Night
     effective_from: Night
     payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One decision about who scores from a night on.
+
+    Attributes:
+        kind: promoted, rolled_back or retired.
+        version: the version that it is about.
+        champion: who scores from then on; None after a retirement.
+        effective_from: first night it is effective on.
+        seq: number of its event in the ledger.
+        recorded_at: when it was recorded (UTC).
+        by: who decided; a training's gates where it is a promotion.
+        reason: why, where a person said so.
+    """
+
+    kind: ChangeKind
+    version: int
+    champion: Champion | None
+    effective_from: Night
+    seq: int
+    recorded_at: datetime
+    by: str
+    reason: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values."""
+        return {
+            "version": self.version,
+            "kind": self.kind,
+            "as_of": str(self.champion.as_of) if self.champion else None,
+            "effective_from": str(self.effective_from),
+            "recorded_at": self.recorded_at.isoformat(timespec="seconds"),
+            "by": self.by,
+            "reason": self.reason,
+        }
 
 
 def promote(ledger: Ledger, use_case: str, version: int, as_of: Night, payload: Mapping[str, Any]) -> Champion:
@@ -45,53 +84,139 @@ def promote(ledger: Ledger, use_case: str, version: int, as_of: Night, payload: 
         promoted = [champion for champion in history(ledger, use_case) if champion.version == version]
         if promoted:
             return promoted[0]
-        pinned = [event.night for event in ledger.events(use_case, kind=PINNED) if event.night is not None]
-        effective_from = max(as_of, max(pinned) + timedelta(days=1)) if pinned else as_of
+        effective_from = first_unpinned(ledger, use_case, as_of)
         facts = {"version": version, "as_of": str(as_of), "effective_from": str(effective_from)}
         event = ledger.record(PROMOTED, use_case, night=as_of, subject=str(version), payload={**payload, **facts})
         return _champion(event)
 
 
 def effective(ledger: Ledger, use_case: str, night: Night) -> Champion | None:
-    """Return the champion of a night: its pin if it has one, else the latest promotion effective by then."""
-    champions = history(ledger, use_case)
-    pins = ledger.events(use_case, kind=PINNED, night=night)
-    if pins:
-        return next(champion for champion in champions if champion.version == pins[0].payload["version"])
-    return next((champion for champion in reversed(champions) if champion.effective_from <= night), None)
+    """Return the champion of a night: its pin if it has one, else that of the newest change effective by then."""
+    recorded = changes(ledger, use_case)
+    pinned = _pin_event(ledger, use_case, night)
+    if pinned is None:
+        change = in_force(recorded, night)
+        return change.champion if change else None
+    before = (change for change in reversed(recorded) if change.seq < pinned.seq and change.champion is not None)
+    return next(change.champion for change in before if change.version == pinned.payload["version"])
 
 
 def since(ledger: Ledger, use_case: str, night: Night) -> list[Champion]:
     """Return the champions that score this night or a later one, each once, oldest promotion first."""
-    promoted = history(ledger, use_case)
-    if not promoted:
-        return []
-    in_force = effective(ledger, use_case, night)
-    pins = ledger.events(use_case, kind=PINNED)
-    versions = {event.payload["version"] for event in pins if event.night is not None and event.night >= night}
-    versions |= {in_force.version} if in_force else set()
-    return [champion for champion in promoted if champion.version in versions or champion.effective_from > night]
+    recorded = changes(ledger, use_case)
+    versions = {version for pinned_night, version in pins(ledger, use_case).items() if pinned_night >= night}
+    versions |= {change.version for change in recorded if change.champion is not None and change.effective_from > night}
+    champion = effective(ledger, use_case, night)
+    versions |= {champion.version} if champion else set()
+    return [promoted for promoted in history(ledger, use_case) if promoted.version in versions]
 
 
 def pin(ledger: Ledger, use_case: str, night: Night) -> Champion:
-    """Return the champion of the night, and pin it: no later promotion changes it.
+    """Return the champion of the night, and pin it: no later change reaches it.
 
     Raises:
-        ChampionMissing: no promotion is effective on the night.
+        ChampionMissing: no champion is effective on the night.
     """
     with ledger.exclusive():
         champion = effective(ledger, use_case, night)
         if champion is None:
-            raise _missing(ledger, use_case, night)
-        if not ledger.events(use_case, kind=PINNED, night=night):
+            raise missing(ledger, use_case, night)
+        if _pin_event(ledger, use_case, night) is None:
             payload = {"version": champion.version, "as_of": str(champion.as_of)}
             ledger.record(PINNED, use_case, night=night, subject=str(champion.version), payload=payload)
         return champion
 
 
+def pins(ledger: Ledger, use_case: str) -> dict[Night, int]:
+    """Return night -> version of every night that is pinned now."""
+    pinned: dict[Night, int] = {}
+    for event in ledger.events(use_case, kind=(PINNED, UNPINNED)):
+        if event.night is not None and event.kind == PINNED:
+            pinned.setdefault(event.night, int(event.payload["version"]))
+        elif event.night is not None:
+            pinned.pop(event.night, None)
+    return pinned
+
+
+def unpinned(ledger: Ledger, use_case: str) -> dict[Night, int]:
+    """Return night -> version whose pin was taken back, of the nights that were not scored again since."""
+    undone = {event.night: int(event.payload["version"]) for event in ledger.events(use_case, kind=UNPINNED)}
+    pinned = pins(ledger, use_case) if undone else {}
+    return {night: version for night, version in undone.items() if night is not None and night not in pinned}
+
+
 def history(ledger: Ledger, use_case: str) -> list[Champion]:
     """Return every promotion, in order."""
     return [_champion(event) for event in ledger.events(use_case, kind=PROMOTED)]
+
+
+def changes(ledger: Ledger, use_case: str) -> list[Change]:
+    """Return every promotion, roll-back and retirement, in order."""
+    events = ledger.events(use_case, kind=tuple(_KINDS))
+    promoted = {int(event.payload["version"]): _champion(event) for event in events if event.kind == PROMOTED}
+    return [change_of(event, promoted) for event in events]
+
+
+def newest_change(ledger: Ledger, use_case: str) -> Change | None:
+    """Return the newest change, if there was one."""
+    return next(reversed(changes(ledger, use_case)), None)
+
+
+def newest(ledger: Ledger, use_case: str) -> Champion | None:
+    """Return whom the newest change made champion; None before the first promotion and after a retirement."""
+    change = newest_change(ledger, use_case)
+    return change.champion if change else None
+
+
+def in_force(recorded: list[Change], night: Night) -> Change | None:
+    """Return the change that decides a night without a pin: of those effective by then, the newest."""
+    return next((change for change in reversed(recorded) if change.effective_from <= night), None)
+
+
+def first_unpinned(ledger: Ledger, use_case: str, earliest: Night) -> Night:
+    """Return the first night after the last pinned one, but none before ``earliest``."""
+    pinned = pins(ledger, use_case)
+    return max(earliest, max(pinned) + timedelta(days=1)) if pinned else earliest
+
+
+def missing(ledger: Ledger, use_case: str, night: Night) -> ChampionMissing:
+    """Return the error of a night on which no champion is effective: it says why, and what to do."""
+    recorded, where = changes(ledger, use_case), f"{use_case}, night {night}"
+    train = command("train", use_case, night)
+    if (retired := in_force(recorded, night)) is not None:
+        what = f"no champion is effective: {retired.by} retired version {retired.version} from {retired.effective_from} on"
+        do = f"To have one again: {command('champion', 'rollback', use_case)}, or train one: {train}"
+        return ChampionMissing(f"{what} ({retired.reason.rstrip('.')}).", where=where, do=do)
+    firsts = [change.effective_from for change in recorded if change.champion is not None]
+    do = f"Score from {min(firsts)} on, or train one as of an earlier night: {train}" if firsts else f"Train one: {train}"
+    return ChampionMissing("no champion is effective.", where=where, do=do)
+
+
+def change_of(event: Event, promoted: Mapping[int, Champion]) -> Change:
+    """Return the change that an event records.
+
+    Args:
+        event: of a kind that changes who scores.
+        promoted: version -> its promotion.
+    """
+    payload, kind = event.payload, _KINDS[event.kind]
+    version, effective_from = int(payload["version"]), Night.fromisoformat(payload["effective_from"])
+    return Change(
+        kind=kind,
+        version=version,
+        champion=None if kind == "retired" else replace(promoted[version], effective_from=effective_from),
+        effective_from=effective_from,
+        seq=event.seq,
+        recorded_at=event.recorded_at,
+        by=payload.get("by", "the gates"),
+        reason=payload.get("reason", ""),
+    )
+
+
+def _pin_event(ledger: Ledger, use_case: str, night: Night) -> Event | None:
+    """Return the event that pinned the night, unless the pin was taken back since."""
+    newest_event = next(reversed(ledger.events(use_case, kind=(PINNED, UNPINNED), night=night)), None)
+    return newest_event if newest_event is not None and newest_event.kind == PINNED else None
 
 
 def _champion(event: Event) -> Champion:
@@ -102,13 +227,3 @@ def _champion(event: Event) -> Champion:
         effective_from=Night.fromisoformat(payload["effective_from"]),
         payload={key: value for key, value in payload.items() if key not in {"version", "as_of", "effective_from"}},
     )
-
-
-def _missing(ledger: Ledger, use_case: str, night: Night) -> ChampionMissing:
-    champions = history(ledger, use_case)
-    if not champions:
-        do = f"Train one: {command('train', use_case, night)}"
-    else:
-        first = min(champion.effective_from for champion in champions)
-        do = f"Score from {first} on, or train one as of an earlier night: {command('train', use_case, night)}"
-    return ChampionMissing("no champion is effective.", where=f"{use_case}, night {night}", do=do)

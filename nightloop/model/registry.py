@@ -137,10 +137,13 @@ class Registry:
 
             return Path(mlflow.artifacts.download_artifacts(f"models:/{use_case}/{version}", dst_path=str(into / "model")))
 
-    def set_alias(self, use_case: str, alias: str, version: int) -> None:
-        """Let the alias point at the version."""
+    def set_alias(self, use_case: str, alias: str, version: int | None) -> None:
+        """Let the alias point at the version, or at none."""
         with self.session.reach(f"set the alias {alias} of {use_case}") as client:
-            client.set_registered_model_alias(use_case, alias, str(version))
+            if version is None:
+                client.delete_registered_model_alias(use_case, alias)
+            else:
+                client.set_registered_model_alias(use_case, alias, str(version))
 
     def alias(self, use_case: str, alias: str) -> int | None:
         """Return the version the alias points at, if there is one."""

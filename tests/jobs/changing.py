@@ -117,14 +117,14 @@ class Things:
         ingest.run(self.use_case, nights, self.workspace)
         features.run(self.use_case, nights, self.workspace)
 
-    def promote(self, as_of: date) -> UseCase:
+    def promote(self, as_of: date, version: int = 1) -> UseCase:
         """Make a champion that was trained by today's definition, and return that definition."""
         use_case, k = self.use_case, len(self.use_case.features)
         meanings, digest = meanings_of(use_case), archive(self.workspace.lake, self.use_case)
         bundle.write(
-            self.settings.home / "bundles" / "things" / "1",
+            self.settings.home / "bundles" / "things" / str(version),
             use_case=use_case,
-            model=LinearModel(0.1, tuple(float(i + 1) for i in range(k)), (0.5,) * k, (1.0,) * k, (0.0,) * k),
+            model=LinearModel(0.1 * version, tuple(float(i + 1) for i in range(k)), (0.5,) * k, (1.0,) * k, (0.0,) * k),
             calibration=Calibration("none"),
             training=bundle.Training(as_of, *(Nights(as_of, as_of),) * 3, digest, "code", {}, "key"),
             definition="use_case: things\n",
@@ -132,7 +132,9 @@ class Things:
             card="# Card\n",
         )
         trained_on = {"features": dict(meanings.features), "label": meanings.label}
-        champions.promote(self.workspace.ledger, "things", 1, as_of, {"definition_digest": digest, "meanings": trained_on})
+        champions.promote(
+            self.workspace.ledger, "things", version, as_of, {"definition_digest": digest, "meanings": trained_on}
+        )
         return use_case
 
     def _reference(self, use_case: UseCase) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def test_a_range_leaves_out_nights_before_the_first_champion_and_says_so(ready, 
     early = FIRST - timedelta(days=3)
     published = score.run(tiny, Nights(early, FIRST + timedelta(days=1)), ready)
     assert [item.night for item in published] == [FIRST, FIRST + timedelta(days=1)]
-    assert published[0].details["nights_without_champion"] == f"3 nights from {early} on"
+    assert published[0].details["nights_without_champion"] == f"{early}..{FIRST - timedelta(days=1)}"
 
 
 def test_a_range_with_no_champion_at_all_fails(ready, tiny):

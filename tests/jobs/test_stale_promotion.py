@@ -6,15 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from jobs import train, train_gates
-from nightloop.definitions.use_case import UseCase
+from jobs import train
 from nightloop.errors import GateFailed, NotReady
 from nightloop.model import champions
 from nightloop.model.registry import Registry
 from nightloop.nights import Nights
+from nightloop.promotion.alias import follow
 from nightloop.workspace import Workspace
 
-from .conftest import AS_OF, FIRST, Loans, definition
+from .conftest import AS_OF, FIRST, Loans
 
 NAME = "accounts_late"
 LATER = AS_OF + timedelta(days=2)
@@ -56,5 +56,5 @@ def test_the_alias_ends_at_the_newest_promotion_when_another_promotes_meanwhile(
         moves.append(version)
 
     monkeypatch.setattr(Registry, "set_alias", overtaken)
-    train_gates._move_alias(UseCase.model_validate(definition()), workspace)
+    follow(NAME, workspace)
     assert moves == [1, 2]

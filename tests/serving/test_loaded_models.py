@@ -103,7 +103,18 @@ def test_where_nothing_was_ever_loaded_the_reason_is_in_the_status(
     assert str(error) in str(refused.value)
 
 
-@pytest.mark.parametrize("error", [NotReady("gone."), ChampionMissing("gone."), StoreUnavailable("gone."), OSError("gone")])
+def test_where_the_champion_is_retired_nobody_answers_until_there_is_one_again(models: LoadedModels, stores: Stores) -> None:
+    before = models.refresh().snapshot
+    stores.find_error = ChampionMissing("no champion is effective: Ada retired version 2.")
+    status = models.refresh()
+    assert (status.snapshot, status.is_new) == (None, True) and "Ada retired" in str(status.problem)
+    with pytest.raises(NotReady, match="Ada retired version 2"):
+        models.current()
+    stores.find_error = None
+    assert before is not None and models.refresh().snapshot is not None and models.current().identity == before.identity
+
+
+@pytest.mark.parametrize("error", [NotReady("gone."), StoreUnavailable("gone."), OSError("gone")])
 @pytest.mark.parametrize("broken", ["find_error", "load_error"])
 def test_a_failure_keeps_what_answered_and_is_in_the_status(
     models: LoadedModels, stores: Stores, error: Exception, broken: str

@@ -71,6 +71,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
         return champion(7) if arguments[2] >= EARLIER else None
 
     monkeypatch.setattr("nightloop.model.champions.effective", effective)
+    monkeypatch.setattr("nightloop.model.champions.changes", lambda *_: [])
     return calls
 
 
@@ -111,7 +112,7 @@ def test_a_night_that_is_not_published_is_named(versions: dict[date, int] | None
 def test_a_night_without_a_champion_is_refused_with_the_command_that_trains_one(asked: list[tuple[object, ...]]) -> None:
     night = EARLIER - timedelta(days=1)
     with pytest.raises(
-        ChampionMissing, match=r"no champion effective on night 2024-01-03.*jobs train clinic_visits 2024-01-03"
+        ChampionMissing, match=r"night 2024-01-03: no champion is effective.*jobs train clinic_visits 2024-01-03"
     ):
         find(workspace(Lake(VERSIONS)), USE_CASE, night)
 

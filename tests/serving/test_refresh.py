@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from jobs import score
-from nightloop.errors import StoreUnavailable
+from nightloop.errors import ChampionMissing, StoreUnavailable
 from nightloop.nights import one
+from nightloop.promotion.reversal import retire, roll_back
 from serving.app import create_app
 from tests.serving.clinic import NIGHTS, Clinic, promote, publish
 from tests.serving.conftest import ready, running, serve, wait_for
@@ -53,6 +54,36 @@ def test_a_promotion_answers_from_the_first_night_it_is_effective_on(clinic: Cli
         row = clinic.rows(night)[0]
         answer = client.post(URL, params={"night": str(night)}, json=row).json()
         assert (answer["model_version"], answer["probability"]) == (1, clinic.scores(night)[row["visit_id"]]["probability"])
+
+
+def test_a_roll_back_reaches_batch_and_service_with_the_same_night(clinic: Clinic, tmp_path: Path) -> None:
+    """The night before is pinned to version 2 and stays so; from the next one on both answer with version 1, bit by bit."""
+    promote(clinic.workspace, clinic.use_case, date(2024, 1, 5), tmp_path / "bundle-2", seed=2)
+    score.run(clinic.use_case, one(NIGHTS.last), clinic.workspace)
+    with ready(clinic) as client:
+        assert details(client)["model_version"] == 2
+        told = roll_back(clinic.use_case, clinic.workspace, by="Ada", reason="Version 2 is too eager.")
+        assert (told.change.effective_from, told.change.version, told.replaced) == (NEXT, 1, 2)
+        publish(clinic.workspace, clinic.use_case, one(NEXT))
+        wait_for(lambda: details(client)["night"] == str(NEXT))
+        assert details(client)["model_version"] == 1
+        score.run(clinic.use_case, one(NEXT), clinic.workspace)
+        for night, version in ((NIGHTS.last, 2), (NEXT, 1)):
+            stored = clinic.scores(night)
+            asked = {"params": {"night": str(night)}, "json": {"rows": clinic.rows(night)}}
+            answers = client.post(URL, **asked).json()["predictions"]
+            assert {answer["model_version"] for answer in answers} == {version}
+            assert all(answer["probability"] == stored[answer["key"]["visit_id"]]["probability"] for answer in answers)
+
+
+def test_a_retired_champion_answers_no_more_from_the_night_it_is_retired_on(clinic: Clinic) -> None:
+    with ready(clinic) as client:
+        retire(clinic.use_case, clinic.workspace, by="Ada", reason="The clinic closes.", first=NIGHTS.last)
+        wait_for(lambda: details(client)["problem"] is not None)
+        answer = client.post(URL, json=clinic.rows(NIGHTS.last)[0])
+        assert answer.status_code == 503 and "The clinic closes" in answer.text
+        with pytest.raises(ChampionMissing, match="Ada retired version 1"):
+            score.run(clinic.use_case, one(NIGHTS.last), clinic.workspace)
 
 
 def test_no_answer_is_lost_or_mixed_while_the_champion_changes(clinic: Clinic, tmp_path: Path) -> None:

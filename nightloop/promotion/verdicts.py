@@ -1,0 +1,41 @@
+"""What the gates said of a version, and what persons answered, as the ledger has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nightloop.evidence.gates import GATES
+
+if TYPE_CHECKING:
+    from nightloop.ledger import Event, Ledger
+
+JUDGED = "gate_judged"
+GRANTED, REFUSED = "approval_granted", "approval_refused"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The last verdict of a gate on a version."""
+
+    gate: str
+    outcome: str
+    reason: str
+    figures: tuple[dict[str, Any], ...]  # metric, value, low, high, n, group
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"gate": self.gate, "outcome": self.outcome, "reason": self.reason, "figures": list(self.figures)}
+
+
+def last_verdict(ledger: Ledger, use_case: str, version: int, gate: str) -> Event | None:
+    """Return the event of a gate's last verdict on a version."""
+    events = ledger.events(use_case, kind=JUDGED, subject=f"{version}/{gate}")
+    return events[-1] if events else None
+
+
+def judged(ledger: Ledger, use_case: str, version: int) -> list[Judged]:
+    """Return the last verdict of each gate on a version, in the order of the gates; those that gave none are left out."""
+    events = [last_verdict(ledger, use_case, version, gate) for gate in GATES]
+    payloads = [event.payload for event in events if event is not None]
+    return [Judged(of["gate"], of["outcome"], of["reason"], tuple(of.get("figures", ()))) for of in payloads]
