@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     service_token: SecretStr | None = Field(
         None, description="Bearer token that /v1/ of the service asks for; needed beyond loopback."
     )
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="Mail server of alerts, where Airflow has no connection: smtp://user:password@host:587?from=address.",
+    )
+    slack_url: SecretStr | None = Field(None, description="Slack webhook of alerts, where Airflow has no connection.")
     port_offset: int = Field(0, ge=0, le=50000, description="Added to every port the embedded set-up opens.")
     definitions: Path = Field(REPOSITORY / "feature_defs", description="Folder of the use cases.")
     contracts: Path = Field(REPOSITORY / "great_expectations", description="Folder of the contracts.")

@@ -10,7 +10,7 @@ from airflow.sdk import Asset, Param
 
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.settings import load_settings
-from plugins.alerts import alert_on_failure
+from plugins.alerts import alert_on_failure, alert_on_success
 from plugins.retries import PATIENCE, WAIT, StageRetryPolicy
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def dag_settings(use_case: UseCase, family: str, *, weight: int) -> dict[str, An
             "retry_delay": WAIT,
             "retry_policy": StageRetryPolicy(),
             "on_failure_callback": [alert_on_failure],
+            "on_success_callback": [alert_on_success],
             "priority_weight": weight,
             "weight_rule": "absolute",
         },

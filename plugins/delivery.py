@@ -1,96 +1,88 @@
-"""Carry an alert out: e-mail and Slack, through the Airflow connections that the use case names, where they exist."""
+"""Where alerts go from a task: the Airflow connections that the use case names, else what the environment says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from plugins.alert_text import Alert, html, plain, slack_blocks
+from pydantic import SecretStr
+
+from nightloop.alerts.addresses import Addresses, from_settings
+from nightloop.alerts.senders import SECONDS, SmtpServer
 
 if TYPE_CHECKING:
-    import smtplib
+    from airflow.sdk import Connection
 
-    from nightloop.definitions.use_case import Alerts, UseCase
+    from nightloop.settings import Settings
 
-SECONDS = 15
-
-
-@dataclass(frozen=True)
-class Channel:
-    """A channel to people: its name in the ledger, and how to send."""
-
-    name: str
-    send: Callable[[Alert], None]
+SLACK = "https://hooks.slack.com/services"
+SMTP_PORT, SMTPS_PORT = 587, 465
 
 
-def channels(use_case: UseCase) -> tuple[list[Channel], list[str]]:
-    """Return the channels that are configured, and for each that is not, why not."""
-    alerts = use_case.alerts
-    configured: list[Channel] = []
-    absent: list[str] = []
-    if not alerts.email:
-        absent.append("e-mail: alerts.email names nobody")
-    elif not connection_exists(alerts.smtp_connection):
-        absent.append(f"e-mail: there is no Airflow connection {alerts.smtp_connection}")
-    else:
-        configured.append(Channel("email", lambda alert: send_email(alert, alerts)))
-    if connection_exists(alerts.slack_connection):
-        configured.append(Channel("slack", lambda alert: send_slack(alert, alerts)))
-    else:
-        absent.append(f"Slack: there is no Airflow connection {alerts.slack_connection}")
-    return configured, absent
+def airflow_addresses(settings: Settings) -> Addresses:
+    """Return the servers that Airflow's connections name, or, where there is no such connection, the environment."""
+    environment = from_settings(settings)
+    return Addresses(partial(_smtp, environment), partial(_slack, environment))
 
 
-def connection_exists(name: str) -> bool:
-    """Tell whether Airflow knows a connection of this name."""
+def _smtp(environment: Addresses, name: str) -> SmtpServer | str:
+    connection = find_connection(name)
+    return _or_reason(name, environment.smtp(name)) if connection is None else smtp_server(connection)
+
+
+def _slack(environment: Addresses, name: str) -> SecretStr | str:
+    connection = find_connection(name)
+    return _or_reason(name, environment.slack(name)) if connection is None else slack_url(connection)
+
+
+def _or_reason(name: str, address: Any) -> Any:
+    return f"there is no Airflow connection {name}, and {address}" if isinstance(address, str) else address
+
+
+def find_connection(name: str) -> Connection | None:
+    """Return an Airflow connection; None where Airflow has none of this name."""
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
-        BaseHook.get_connection(name)
+        return BaseHook.get_connection(name)
     except AirflowNotFoundException:
-        return False
-    return True
+        return None
 
 
-def send_email(alert: Alert, alerts: Alerts) -> None:
-    """Send a message with a plain and an HTML body to everybody named.
-
-    The hook opens, secures and authenticates the session as the connection says. Its public ``send_email_smtp`` knows HTML
-    bodies only and would make the plain text an attachment, so the message goes through the session it opened.
-    """
-    from airflow.providers.smtp.hooks.smtp import SmtpHook
-
-    with SmtpHook(smtp_conn_id=alerts.smtp_connection) as hook:
-        sender = hook.from_email or hook.smtp_user
-        if not sender:
-            raise ValueError(
-                f'connection {alerts.smtp_connection} has no sender: add {{"from_email": "nightloop@…"}} to its extra.'
-            )
-        session: smtplib.SMTP = hook._smtp_client  # opened by entering the block
-        session.send_message(email_message(alert, sender, alerts.email))
-
-
-def email_message(alert: Alert, sender: str, recipients: list[str]) -> EmailMessage:
-    """Compose the message."""
-    message = EmailMessage()
-    message["Subject"] = alert.headline
-    message["From"] = sender
-    message["To"] = ", ".join(recipients)
-    message["Date"] = formatdate()
-    message["Message-ID"] = make_msgid(domain="nightloop")
-    message["X-Nightloop-Alert"] = alert.key
-    message.set_content(plain(alert))
-    message.add_alternative(html(alert), subtype="html")
-    return message
+def smtp_server(connection: Connection) -> SmtpServer | str:
+    """Read a connection of the type ``smtp`` as Airflow's own hook does, or return what it lacks."""
+    extra = connection.extra_dejson
+    sender = extra.get("from_email") or connection.login
+    if not connection.host:
+        return f"connection {connection.conn_id} names no host"
+    if not sender:
+        return f'connection {connection.conn_id} has no sender: add {{"from_email": "nightloop@…"}} to its extra'
+    if extra.get("auth_type", "basic") != "basic":
+        return f"connection {connection.conn_id} asks for {extra['auth_type']}: give a login and a password"
+    tls = "starttls" if not _is_set(extra, "disable_tls") else "none"
+    tls = "implicit" if not _is_set(extra, "disable_ssl") else tls
+    return SmtpServer(
+        connection.host,
+        connection.port or (SMTPS_PORT if tls == "implicit" else SMTP_PORT),
+        sender,
+        user=connection.login or "",
+        password=SecretStr(connection.password or ""),
+        tls=tls,
+        verify=extra.get("ssl_context") != "none",
+        seconds=min(float(extra.get("timeout") or SECONDS), SECONDS),
+    )
 
 
-def send_slack(alert: Alert, alerts: Alerts) -> None:
-    """Post to the incoming webhook; an answer other than 200 is an error."""
-    from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
+def _is_set(extra: dict[str, Any], key: str) -> bool:
+    return str(extra.get(key, False)).lower() in ("true", "1")
 
-    hook = SlackWebhookHook(slack_webhook_conn_id=alerts.slack_connection, timeout=SECONDS)
-    hook.send(text=alert.headline, blocks=slack_blocks(alert))
+
+def slack_url(connection: Connection) -> SecretStr:
+    """Return the webhook of a connection of the type ``slackwebhook``: its password is the address, or the end of it."""
+    token = (connection.password or "").strip()
+    if "://" in token:
+        return SecretStr(token)
+    host = connection.host or SLACK
+    base = host if "://" in host else f"{connection.schema or 'https'}://{host}"
+    return SecretStr(f"{base.rstrip('/')}/{token.lstrip('/')}".rstrip("/"))

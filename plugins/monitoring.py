@@ -11,13 +11,14 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import BaseBranchOperator, BaseOperator, BaseOperatorLink
 
-from nightloop.errors import NotReady, StoreUnavailable
-from plugins.alert_text import Alert
+from nightloop.errors import NotReady, command
 from plugins.operators import StageOperator, UseCaseOperator, open_use_case, partition_night, partition_week
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.types import TaskInstanceKey
+
+    from nightloop.alerts import Alert
 
 PAGES = "/nightloop/reports"
 
@@ -73,7 +74,10 @@ class ReportOperator(PagedStageOperator):
 
 
 class KeepOperator(EmptyOperator):
-    """The champion stays."""
+    """The champion stays. Without a callback Airflow needs no process to run it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "on_success_callback": None})
 
 
 class DecideOperator(BaseBranchOperator):
@@ -113,44 +117,22 @@ class RetrainOperator(TriggerDagRunOperator):
 class AlertOperator(UseCaseOperator):
     """Alert people to failed verdicts and to a decided training.
 
-    An alert that a configured channel refuses fails this task, so that somebody sees it; it is tried again first.
+    The outbox holds what a server refuses, and sends it later: no reason for this task to fail.
     """
 
     ui_color = "#fff1e6"
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(retries=3, **kwargs)  # each refusal is an event of the ledger: a few say enough
-
     def execute(self, context: Context) -> dict[str, dict[str, str]]:
-        """Raise what there is to raise, and return alert -> channel -> outcome."""
-        from plugins.alerts import raise_alert, run_link
+        """Raise what there is to raise, and return alert -> channel -> state."""
+        from plugins.alerts import raise_alert
+        from plugins.failures import task_link
 
         decision = decision_of(self.use_case_name, context)
-        use_case, workspace = open_use_case(self.use_case_name)
-        outcomes = {
-            alert.key: raise_alert(alert, use_case, workspace.ledger)
-            for alert in alerts_of(self.use_case_name, decision, run_link(context["ti"]))
-        }
-        if not outcomes:
+        _, workspace = open_use_case(self.use_case_name)
+        alerts = alerts_of(self.use_case_name, decision, task_link(context["ti"]))
+        if not alerts:
             self.log.info("no alert: no verdict failed, no training was decided")
-        refused = [
-            f"{channel}: {outcome}"
-            for by_channel in outcomes.values()
-            for channel, outcome in by_channel.items()
-            if not is_delivered(channel, outcome)
-        ]
-        if refused:
-            raise StoreUnavailable(
-                f"an alert was not delivered ({'; '.join(refused)}).",
-                where=f"{self.use_case_name}.monitor",
-                do="Mend the Airflow connection, then clear this task: what was delivered is not sent twice.",
-            )
-        return outcomes
-
-
-def is_delivered(channel: str, outcome: str) -> bool:
-    """Tell whether an alert reached the channel, or there is no channel to reach."""
-    return channel == "none" or outcome.startswith("delivered")
+        return {alert.headline: raise_alert(alert, workspace) for alert in alerts}
 
 
 def decision_of(use_case_name: str, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,31 +149,23 @@ def decision_of(use_case_name: str, context: Mapping[str, Any]) -> dict[str, Any
         raise NotReady(
             f"night {nights} holds no decision.",
             where=f"{use_case_name}/decisions",
-            do=f"Run: python -m jobs monitor {use_case_name} {nights}",
+            do=f"Run: {command('monitor', use_case_name, nights)}",
         )
     return rows[0]
 
 
 def alerts_of(use_case_name: str, decision: Mapping[str, Any], link: str) -> list[Alert]:
     """Return the alerts that a row of the decisions table gives cause to."""
+    from nightloop.alerts.verdicts import retrain_decided, verdict_failed
+
     night, reason = decision["night"], str(decision["reason"])
-    command = f"python -m jobs monitor {use_case_name} {night}"
+    by_hand = command("monitor", use_case_name, night)
     alerts = [
-        Alert(
-            "verdict_failed",
-            use_case_name,
-            night,
-            key.removesuffix("_verdict"),
-            str(decision.get(key.replace("_verdict", "_reason")) or reason),
-            "Open the report of this run: it names the features or figures. If the source changed, mend it or the contract; "
-            "if the world changed, let the retraining run its course.",
-            link=link,
-            command=command,
-        )
+        verdict_failed(use_case_name, night, key.removesuffix("_verdict"), str(figure or reason), link=link, command=by_hand)
         for key, value in decision.items()
         if key.endswith("_verdict") and value == "fail"
+        for figure in [decision.get(key.replace("_verdict", "_reason"))]
     ]
     if decision["decision"] == "retrain":
-        do = f"Nothing, unless you object: {use_case_name}.train runs as of this night, and its gates decide."
-        alerts.append(Alert("retrain_decided", use_case_name, night, "retrain", reason, do, link=link, command=command))
+        alerts.append(retrain_decided(use_case_name, night, reason, link=link, command=by_hand))
     return alerts

@@ -82,6 +82,12 @@ CHAMPION = (
 )
 
 
+ALERTS = """\
+Alerts are stored beside the ledger before they are sent, and tried again for
+three days. E-mail goes by NIGHTLOOP_SMTP_URL to alerts.email of the use case,
+Slack by NIGHTLOOP_SLACK_URL; Airflow's tasks prefer Airflow's connections."""
+
+
 def add_commands(commands: Commands[Parser]) -> None:
     """Declare the commands. The module of each has a ``run``, which takes the parsed options and returns the exit code."""
     _add_status(commands)
@@ -92,6 +98,7 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_release(commands)
     _add_contracts(commands)
     _add_ledger(commands)
+    _add_alerts(commands)
     _add_plan(commands)
     _add_apply(commands)
     _add_compare(commands)
@@ -106,12 +113,17 @@ def _described(commands: Commands[Parser], name: str, summary: str, description:
     return commands.add_parser(name, help=summary, description=description, formatter_class=layout)
 
 
+def _runs(command: Parser, module: str, prints: str = "print one JSON object") -> None:
+    """Name the module that runs a command, which prints JSON where that is asked."""
+    command.add_argument("--json", action="store_true", help=prints)
+    command.set_defaults(module=module)
+
+
 def _add_status(commands: Commands[Parser]) -> None:
     command = commands.add_parser("status", help="tell what exists per night, which champion is effective, and what is missing")
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("nights", metavar="NIGHT", nargs="?", help="a night or a range (default: every night with something)")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.set_defaults(module="jobs.commands.status")
+    _runs(command, "jobs.commands.status")
 
 
 def _add_new(commands: Commands[Parser]) -> None:
@@ -125,26 +137,19 @@ def _add_new(commands: Commands[Parser]) -> None:
         help="CSV, Parquet or JSON Lines (also .gz), a pattern with {night}, s3://…, or sql:CONNECTION:TABLE",
     )
     command.add_argument("--label", metavar="COLUMN", help="column to predict (default: guessed)")
-    command.add_argument(
-        "--key",
-        metavar="COLUMN",
-        action="append",
-        help="column of the key; may be given again (default: guessed)",
-    )
+    command.add_argument("--key", metavar="COLUMN", action="append", help="column of the key; repeatable (default: guessed)")
     command.add_argument("--event-at", metavar="COLUMN", help="when a record happened (default: guessed)")
     command.add_argument("--time-zone", metavar="ZONE", default="UTC", help="zone of nights and local times (default: UTC)")
     command.add_argument("--task", choices=("binary", "regression", "multiclass"), help="default: by the label's values")
     command.add_argument("--matures-after", metavar="NIGHTS", type=int, default=1, help="nights until outcomes are known (1)")
     command.add_argument("--force", action="store_true", help="replace what is there under this name")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.set_defaults(module="jobs.commands.new")
+    _runs(command, "jobs.commands.new")
 
 
 def _add_check(commands: Commands[Parser]) -> None:
     command = commands.add_parser("check", help="read every definition and contract and tell every mistake; touches no data")
     command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all of them")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.set_defaults(module="jobs.commands.check")
+    _runs(command, "jobs.commands.check")
 
 
 def _add_docs(commands: Commands[Parser]) -> None:
@@ -152,16 +157,14 @@ def _add_docs(commands: Commands[Parser]) -> None:
     command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all of them")
     command.add_argument("--to", metavar="FOLDER", help="default: docs/use_cases")
     command.add_argument("--check", action="store_true", help="write nothing; fail when a page is out of date")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.set_defaults(module="jobs.commands.docs")
+    _runs(command, "jobs.commands.docs")
 
 
 def _add_quarantine(commands: Commands[Parser]) -> None:
     command = commands.add_parser("quarantine", help="show what stands in quarantine: counts by rule, and examples")
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("nights", metavar="NIGHT", nargs="?", help="a night or a range (default: all)")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.set_defaults(module="jobs.commands.quarantine")
+    _runs(command, "jobs.commands.quarantine")
 
 
 def _add_release(commands: Commands[Parser]) -> None:
@@ -176,8 +179,7 @@ def _add_release(commands: Commands[Parser]) -> None:
     command.add_argument("--reason", metavar="WHY", required=True, help="why they may come in; kept in the ledger")
     command.add_argument("--by", metavar="WHO", required=True, help="who says so; kept in the ledger")
     command.add_argument("--accept", action="store_true", help="let them in although they break a rule of the contract")
-    command.add_argument("--json", action="store_true", help="print one JSON object per published partition, one a line")
-    command.set_defaults(module="jobs.commands.release")
+    _runs(command, "jobs.commands.release", prints="print one JSON object per published partition, one a line")
 
 
 def _add_contracts(commands: Commands[Parser]) -> None:
@@ -186,28 +188,35 @@ def _add_contracts(commands: Commands[Parser]) -> None:
     )
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("nights", metavar="NIGHT", nargs="?", help="a night (default: the newest published)")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.set_defaults(module="jobs.commands.contracts")
+    _runs(command, "jobs.commands.contracts")
 
 
 def _add_ledger(commands: Commands[Parser]) -> None:
     ledger = commands.add_parser("ledger", help="verify the chain of the ledger")
     actions = ledger.add_subparsers(title="actions", metavar="ACTION", required=True)
-    verify = _described(
-        actions, "verify", "recompute the whole chain and tell how many events stand, or where it breaks", VERIFY
-    )
-    verify.add_argument("--json", action="store_true", help="print one JSON object")
-    verify.set_defaults(module="jobs.commands.ledger")
+    verify = _described(actions, "verify", "recompute the chain; tell how many events stand, or where it breaks", VERIFY)
+    _runs(verify, "jobs.commands.ledger")
+
+
+def _add_alerts(commands: Commands[Parser]) -> None:
+    alerts = _described(commands, "alerts", "list alerts and how far they are, test the channels, send again", ALERTS)
+    alerts.set_defaults(module="jobs.commands.alerts")
+    actions = alerts.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+    listed = actions.add_parser("list", help="show the alerts with their state by channel, oldest first")
+    listed.add_argument("--undelivered", action="store_true", help="only those that reached nobody, or not every channel yet")
+    test = actions.add_parser("test", help="send a test alert by each configured channel, and tell what came of it")
+    test.add_argument("use_case", metavar="USE_CASE", nargs="?", help="its people (default: those of every use case)")
+    resend = actions.add_parser("resend", help="send again, now, what was not delivered")
+    resend.add_argument("alerts", metavar="ALERT", nargs="*", help="ids as list shows them (default: all that were not)")
+    for action in (listed, test, resend):
+        action.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_plan(commands: Commands[Parser]) -> None:
     command = _described(commands, "plan", "tell what a change of the definition will do, before it happens", PLAN)
     command.add_argument("use_case", metavar="USE_CASE")
-    command.add_argument(
-        "--against", metavar="REVISION_OR_FILE", help="another definition (default: what the lake was made by)"
-    )
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.set_defaults(module="jobs.commands.plan")
+    command.add_argument("--against", metavar="REVISION_OR_FILE", help="another definition (default: the lake's)")
+    _runs(command, "jobs.commands.plan")
 
 
 def _add_apply(commands: Commands[Parser]) -> None:
@@ -215,8 +224,7 @@ def _add_apply(commands: Commands[Parser]) -> None:
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("--at-most", metavar="NIGHTS", type=int, help="nights to build in this call (default: all)")
     command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice")
-    command.add_argument("--json", action="store_true", help="print one JSON object per published partition, one a line")
-    command.set_defaults(module="jobs.commands.apply")
+    _runs(command, "jobs.commands.apply", prints="print one JSON object per published partition, one a line")
 
 
 def _add_compare(commands: Commands[Parser]) -> None:
@@ -225,16 +233,14 @@ def _add_compare(commands: Commands[Parser]) -> None:
     command.add_argument("--against", metavar="REVISION_OR_FILE", required=True, help="the other definition")
     command.add_argument("--nights", metavar="FIRST..LAST", help="nights to build (default: the newest 60 of the lake)")
     command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.set_defaults(module="jobs.commands.compare")
+    _runs(command, "jobs.commands.compare")
 
 
 def _add_sweep(commands: Commands[Parser]) -> None:
     command = _described(commands, "sweep", "remove files of tables that nobody can need", SWEEP)
     command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all that are declared")
     command.add_argument("--dry-run", action="store_true", help="tell what would go, and remove nothing")
-    command.add_argument("--json", action="store_true", help="print one JSON object per use case, one a line")
-    command.set_defaults(module="jobs.commands.sweep")
+    _runs(command, "jobs.commands.sweep", prints="print one JSON object per use case, one a line")
 
 
 def _add_champion(commands: Commands[Parser]) -> None:

@@ -133,7 +133,7 @@ class Ledger:
             query = query.where(table.c.subject == subject)
         if night is not None:
             query = query.where(table.c.night == str(night))
-        with self._connection() as connection:
+        with self.reading() as connection:
             return [self._as_event(row) for row in connection.execute(query)]
 
     def verify(self) -> Verified:
@@ -155,7 +155,7 @@ class Ledger:
     def _recomputed(self) -> Iterator[str]:
         """Return the digest of every event as its row says it, checked against the row's own and the one before."""
         table, previous = events_table, FIRST
-        with self._connection() as connection:
+        with self.reading() as connection:
             for at, row in enumerate(connection.execute(sa.select(table).order_by(table.c.seq)), start=1):
                 if row.seq != at:
                     raise self._broken(at, f"is missing, the next is {row.seq}")
@@ -180,12 +180,19 @@ class Ledger:
             finally:
                 self._transaction.connection = None
 
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Give the connection of ``exclusive``: rows of a table beside the ledger's land together with its events."""
+        with self.exclusive(), self.reading() as connection:
+            yield connection
+
     def _copying(self) -> AbstractContextManager[list[Line]]:
         """Copy the digests of what is appended inside, once it is committed."""
         return self._copy.adding() if self._copy else nullcontext([])
 
     @contextmanager
-    def _connection(self) -> Iterator[sa.Connection]:
+    def reading(self) -> Iterator[sa.Connection]:
+        """Give a connection that sees one state: that of the transaction this thread is in, or what stands."""
         transaction = getattr(self._transaction, "connection", None)
         if transaction is not None:
             yield transaction
@@ -194,7 +201,7 @@ class Ledger:
             yield connection
 
     def _append(self, kind: str, use_case: str, night: Night | None, subject: str, payload: dict[str, Any]) -> Event:
-        with self._connection() as connection:
+        with self.reading() as connection:
             table = events_table
             last = connection.execute(sa.select(table.c.seq, table.c.digest).order_by(table.c.seq.desc()).limit(1)).first()
             seq, previous = (last.seq + 1, last.digest) if last else (1, FIRST)

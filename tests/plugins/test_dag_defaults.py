@@ -12,7 +12,7 @@ from airflow.sdk import RetryAction
 
 from nightloop.errors import Final, TryAgain
 from plugins import dag_defaults
-from plugins.alerts import alert_on_failure
+from plugins.alerts import alert_on_failure, alert_on_success
 from plugins.dag_defaults import asset, dag_settings, last_run, midnight, night_field, reason_field, requested_by_field
 from plugins.retries import PATIENCE, UNKNOWN_TRIES, UNKNOWN_WAIT, WAIT, StageRetryPolicy
 from serving.problems import BadRequest
@@ -34,6 +34,7 @@ def test_the_settings_of_a_family_name_it_order_it_and_tell_of_failures() -> Non
     assert (tasks["retries"], tasks["retry_delay"]) == (PATIENCE, WAIT)
     assert isinstance(tasks["retry_policy"], StageRetryPolicy)
     assert tasks["on_failure_callback"] == [alert_on_failure]
+    assert tasks["on_success_callback"] == [alert_on_success]
 
 
 def test_an_asset_is_named_after_its_use_case_and_table() -> None:

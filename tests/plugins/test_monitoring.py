@@ -10,19 +10,19 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from nightloop.errors import BadNight, NotReady, StoreUnavailable
+from nightloop.errors import BadNight, NotReady
 from nightloop.nights import Nights, one
 from plugins import monitoring
 from plugins.monitoring import (
     AlertOperator,
     DecideOperator,
+    KeepOperator,
     MonitorOperator,
     ReportLink,
     ReportOperator,
     RetrainOperator,
     alerts_of,
     decision_of,
-    is_delivered,
     page_address,
 )
 from plugins.operators import StageOperator, partition_night, partition_week
@@ -107,67 +107,41 @@ def test_a_retraining_is_asked_for_once_a_night_with_the_decisions_reason() -> N
     }
 
 
-def outcomes(monkeypatch: pytest.MonkeyPatch, **by_channel: str) -> list[Any]:
-    """Let every alert have these outcomes, and return what was raised."""
-    raised: list[Any] = []
+@pytest.fixture
+def raised(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What is raised: kind, link and workspace; every channel takes it."""
+    alerts: list[Any] = []
 
-    def raise_alert(alert: Any, use_case: Any, ledger: Any) -> dict[str, str]:
-        raised.append((alert.kind, alert.link, use_case, ledger))
-        return by_channel
+    def raise_alert(alert: Any, workspace: Any) -> dict[str, str]:
+        alerts.append((alert.kind, alert.link, workspace.ledger))
+        return {"email": "pending"}
 
     monkeypatch.setattr("plugins.alerts.raise_alert", raise_alert)
-    return raised
+    return alerts
 
 
-@pytest.mark.parametrize(
-    "told", [{"email": "delivered"}, {"email": "delivered before", "slack": "delivered"}, {"none": "nobody"}]
-)
-def test_an_alert_that_reached_its_channels_or_has_none_leaves_the_task_green(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, told: dict[str, str]
-) -> None:
-    raised = outcomes(monkeypatch, **told)
-    (result,) = AlertOperator(task_id="alert", use_case_name="loans").execute(context()).values()
-    assert result == told
-    ((kind, link, use_case, ledger),) = raised
-    assert (kind, use_case, ledger) == ("retrain_decided", "use case loans", "the ledger")
+def test_an_alert_is_raised_and_one_that_waits_in_the_outbox_leaves_the_task_green(lake: Lake, raised: list[Any]) -> None:
+    states = AlertOperator(task_id="alert", use_case_name="loans").execute(context())
+    assert states == {"loans: a new training was decided, night 2013-04-03": {"email": "pending"}}
+    ((kind, link, ledger),) = raised
+    assert (kind, ledger) == ("retrain_decided", "the ledger")
     assert link.endswith("/dags/loans.monitor/runs/r1/tasks/alert")
 
 
-def test_a_refused_alert_fails_the_task_so_that_it_is_tried_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    outcomes(monkeypatch, email="OSError: full", slack="delivered", pager="OSError: off")
-    task = AlertOperator(task_id="alert", use_case_name="loans")
-    with pytest.raises(
-        StoreUnavailable, match=r"loans.monitor: .* not delivered \(email: OSError: full; pager: OSError: off\)"
-    ):
-        task.execute(context())
-    assert task.retries == 3
-
-
-def test_a_quiet_night_raises_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    raised = outcomes(monkeypatch)
+def test_a_quiet_night_raises_nothing(lake: Lake, raised: list[Any]) -> None:
     lake.rows = [{**ROW, "decision": "keep"}]
     assert AlertOperator(task_id="alert", use_case_name="loans").execute(context()) == {}
     assert raised == []
 
 
-@pytest.mark.parametrize(
-    ("channel", "outcome", "delivered"),
-    [
-        ("email", "delivered", True),
-        ("email", "delivered before", True),
-        ("email", "OSError: not delivered", False),
-        ("none", "nobody was told", True),
-        ("slack", "", False),
-    ],
-)
-def test_an_outcome_counts_as_delivered(channel: str, outcome: str, delivered: bool) -> None:
-    assert is_delivered(channel, outcome) is delivered
+def test_the_champion_stays_without_a_process_of_its_own() -> None:
+    assert KeepOperator(task_id="keep", on_success_callback=[print]).on_success_callback == []
 
 
 def test_each_failed_verdict_is_an_alert_and_a_retraining_another() -> None:
     row = {**ROW, "drift_verdict": "fail", "performance_verdict": "fail", "performance_reason": None, "trust_verdict": "fail"}
     alerts = alerts_of("loans", row, "http://x")
-    assert [(alert.kind, alert.subject, alert.what) for alert in alerts] == [
+    assert [(alert.kind, alert.subject, alert.figure) for alert in alerts] == [
         ("verdict_failed", "drift", "none."),
         ("verdict_failed", "performance", "it is old."),
         ("verdict_failed", "trust", "it is old."),
@@ -176,7 +150,7 @@ def test_each_failed_verdict_is_an_alert_and_a_retraining_another() -> None:
     for alert in alerts:
         assert (alert.use_case_name, alert.night, alert.link) == ("loans", NIGHT, "http://x")
         assert alert.command == "python -m jobs monitor loans 2013-04-03"
-    assert "loans.train" in alerts[-1].do and "report of this run" in alerts[0].do
+    assert "loans.train" in alerts[-1].do and "report" in alerts[0].do
 
 
 @pytest.mark.parametrize("verdict", ["pass", "not_enough_evidence", None])

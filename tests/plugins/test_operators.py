@@ -101,10 +101,10 @@ def test_a_quiet_night_gives_nobody_cause_to_be_told():
 
 def test_a_failed_drift_verdict_is_told_with_its_own_reason():
     (alert,) = alerts_of("flight_delay", decision(drift_verdict="fail", drift_reason="wind drifted."), "http://x")
-    assert (alert.kind, alert.subject, alert.what) == ("verdict_failed", "drift", "wind drifted.")
+    assert (alert.kind, alert.subject, alert.figure) == ("verdict_failed", "drift", "wind drifted.")
     assert alert.command == "python -m jobs monitor flight_delay 2013-04-03"
 
 
 def test_a_decided_training_is_told_with_the_decisions_reason():
     (alert,) = alerts_of("flight_delay", decision(decision="retrain", reason="The champion is old."), "http://x")
-    assert (alert.kind, alert.what) == ("retrain_decided", "The champion is old.")
+    assert (alert.kind, alert.figure) == ("retrain_decided", "The champion is old.")

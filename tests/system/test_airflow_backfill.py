@@ -99,7 +99,7 @@ def test_a_run_with_a_blank_key_fails_and_says_what_to_do(airflow):
     assert run.state == "failed"
     log = airflow.task_log("flight_delay.ingest", run.run_id, "ingest")
     assert "the partition key is blank" in log
-    assert "nobody was told" in log, "the alert had no channel, and the log must say so"
+    assert "who asked for this run reads here what was wrong with the request" in log, "a typing mistake wakes nobody else"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,273 @@
+"""The outbox: every alert is a row here before it is sent, beside the ledger and in one transaction with its event.
+
+Two alerts of one trouble are one row. What only waits for a trouble that has an alert is stored and not sent. When the trouble
+ends, who was alerted hears of that too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from nightloop.alerts.alert import Alert, StoredAlert, alert_of, as_content, digest
+from nightloop.ledger import Clock, Ledger
+from nightloop.nights import Night, utc_now
+
+NOTICES = ("over", "test", "verdict_failed", "retrain_decided")
+"""Kinds for which nothing stands still: no task waits for them, and no success ends them."""
+State = Literal["pending", "delivered", "given up", "no channel"]
+CHANNELS = ("email", "slack")
+BURST = 3
+"""Alerts of one kind that are sent one by one; more of them within GATHERING wait for one message."""
+GATHERING = timedelta(minutes=10)
+
+metadata = sa.MetaData()
+alerts_table = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False, index=True),
+    sa.Column("raised_at", sa.Text, nullable=False, index=True),
+    sa.Column("use_case", sa.Text, nullable=False),
+    sa.Column("night", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("covered_by", sa.Text, nullable=False),
+    sa.Column("ended_at", sa.Text),
+)
+deliveries_table = sa.Table(
+    "alert_deliveries",
+    metadata,
+    sa.Column("alert", sa.Text, sa.ForeignKey("alerts.id"), primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("due_at", sa.Text, nullable=False),
+    sa.Column("leased_by", sa.Text, nullable=False),
+    sa.Column("leased_until", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("delivered_at", sa.Text),
+)
+servers_table = sa.Table(
+    "alert_servers",
+    metadata,
+    sa.Column("server", sa.Text, primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("not_before", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How far an alert is on one channel.
+
+    Attributes:
+        channel: ``email`` or ``slack``.
+        state: ``pending``, ``delivered``, ``given up`` or ``no channel``.
+        attempts: tries that failed.
+        due_at: instant (UTC) before which it is not tried.
+        reason: why it is not delivered, or who refused it.
+    """
+
+    channel: str
+    state: State
+    attempts: int
+    due_at: datetime
+    reason: str
+
+
+def instant(moment: datetime) -> str:
+    """Write an instant so that texts sort as instants do."""
+    return moment.isoformat(timespec="microseconds")
+
+
+def stored_alert(row: Any) -> StoredAlert:
+    """Return the alert that a row holds."""
+    ended_at = datetime.fromisoformat(row.ended_at) if row.ended_at else None
+    return StoredAlert(row.id, alert_of(row.content), datetime.fromisoformat(row.raised_at), row.covered_by, ended_at)
+
+
+def make_tables(ledger: Ledger) -> None:
+    """Make the outbox's tables in the ledger's database, where they are not there."""
+    with ledger.reading() as connection:
+        if sa.inspect(connection).has_table(servers_table.name):
+            return
+    with ledger.transaction() as connection:
+        metadata.create_all(connection)
+
+
+def raise_alert(ledger: Ledger, alert: Alert, clock: Clock = utc_now) -> StoredAlert:
+    """Store an alert and record it in the ledger, and return it as stored; ``deliver_due`` sends it.
+
+    While the same trouble lasts, the alert that stands is returned: nobody is alerted twice. Call it from any process.
+
+    Raises:
+        StoreUnavailable: the ledger's database cannot be written.
+    """
+    make_tables(ledger)
+    with ledger.transaction() as connection:
+        return _open(connection, alert.key) or _store(ledger, connection, alert, clock(), CHANNELS)
+
+
+def end_trouble(
+    ledger: Ledger, use_case_name: str, night: Night | None, subject: str, clock: Clock = utc_now
+) -> list[StoredAlert]:
+    """Note that what was wrong with a subject is over, and return the alerts that end so.
+
+    Who got the alert gets a notice; who did not get it yet gets neither the alarm nor the notice but the alert marked as over.
+    """
+    with ledger.reading() as connection:  # nearly always nothing is wrong: do not make other writers wait to learn that
+        if not sa.inspect(connection).has_table(alerts_table.name):
+            return []
+        if not _of_subject(connection, use_case_name, night, subject):
+            return []
+    with ledger.transaction() as connection:
+        ended = _of_subject(connection, use_case_name, night, subject)
+        for stored in ended:
+            _end(ledger, connection, stored, clock())
+        return ended
+
+
+def listed(ledger: Ledger, only: Sequence[str] | None = None) -> list[tuple[StoredAlert, list[Delivery]]]:
+    """Return every alert of the outbox, or those of these ids, oldest first, with how far each is on each channel."""
+    make_tables(ledger)
+    query = sa.select(alerts_table).order_by(alerts_table.c.raised_at, alerts_table.c.id)
+    deliveries = sa.select(deliveries_table).order_by(deliveries_table.c.channel)
+    if only is not None:
+        query, deliveries = query.where(alerts_table.c.id.in_(only)), deliveries.where(deliveries_table.c.alert.in_(only))
+    with ledger.reading() as connection:
+        alerts = [stored_alert(row) for row in connection.execute(query)]
+        by_alert: dict[str, list[Delivery]] = {}
+        for row in connection.execute(deliveries):
+            due_at = datetime.fromisoformat(row.due_at)
+            by_alert.setdefault(row.alert, []).append(Delivery(row.channel, row.state, row.attempts, due_at, row.reason))
+    return [(stored, by_alert.get(stored.id, [])) for stored in alerts]
+
+
+def _open(connection: sa.Connection, key: str) -> StoredAlert | None:
+    query = sa.select(alerts_table).where(alerts_table.c.key == key, alerts_table.c.ended_at.is_(None))
+    row = connection.execute(query).first()
+    return stored_alert(row) if row else None
+
+
+def _of_subject(connection: sa.Connection, use_case_name: str, night: Night | None, subject: str) -> list[StoredAlert]:
+    """Return the open alerts of a subject; those of no night are those of any run."""
+    rows = alerts_table
+    query = sa.select(rows).where(
+        rows.c.use_case == use_case_name,
+        rows.c.subject == subject,
+        rows.c.ended_at.is_(None),
+        rows.c.kind.not_in(NOTICES),
+    )
+    of_night = rows.c.night.is_(None) if night is None else rows.c.night == str(night)
+    return [stored_alert(row) for row in connection.execute(query.where(of_night).order_by(rows.c.raised_at))]
+
+
+def _store(ledger: Ledger, connection: sa.Connection, alert: Alert, now: datetime, channels: Sequence[str]) -> StoredAlert:
+    """Insert an alert with a delivery a channel, unless another tells its cause; record it."""
+    times = sa.select(sa.func.count()).where(alerts_table.c.key == alert.key)
+    occurrence = connection.execute(times).scalar_one()
+    stored = StoredAlert(digest([alert.key, occurrence]), alert, now, _cause(connection, alert))
+    row = {
+        "id": stored.id,
+        "key": alert.key,
+        "raised_at": instant(now),
+        "use_case": alert.use_case_name,
+        "night": str(alert.night) if alert.night else None,
+        "kind": alert.kind,
+        "subject": alert.subject,
+        "content": as_content(alert),
+        "covered_by": stored.covered_by,
+    }
+    due_at = _due_at(connection, alert, now)
+    connection.execute(sa.insert(alerts_table).values(row))
+    for channel in () if stored.covered_by else channels:
+        connection.execute(
+            sa.insert(deliveries_table).values({**_FRESH, "alert": stored.id, "channel": channel, "due_at": due_at})
+        )
+    if not stored.covered_by:
+        payload = {"headline": alert.headline, "what": alert.what, "do": alert.do, "link": alert.link}
+        ledger.record("alert_raised", alert.use_case_name, night=alert.night, subject=event_subject(stored), payload=payload)
+    return stored
+
+
+def event_subject(stored: StoredAlert) -> str:
+    """Return what the ledger's events about an alert are about."""
+    return f"{stored.alert.subject}/{stored.id}"
+
+
+_FRESH: dict[str, Any] = {
+    "state": "pending",
+    "attempts": 0,
+    "leased_by": "",
+    "leased_until": "",
+    "message": "",
+    "reason": "",
+}
+
+
+def _cause(connection: sa.Connection, alert: Alert) -> str:
+    """Return the id of the open alert that says already why this one waits; "" where there is none, or it does not wait."""
+    if not alert.is_waiting:
+        return ""
+    rows = alerts_table
+    query = sa.select(rows.c.id, rows.c.night).where(
+        rows.c.use_case == alert.use_case_name,
+        rows.c.kind.not_in(NOTICES),
+        rows.c.ended_at.is_(None),
+        rows.c.covered_by == "",
+        rows.c.night.is_not(None),
+    )
+    nights = {str(alert.night), *re.findall(r"\d{4}-\d\d-\d\d", alert.what)}
+    return next((row.id for row in connection.execute(query) if row.night in nights), "")
+
+
+def _due_at(connection: sa.Connection, alert: Alert, now: datetime) -> str:
+    """Return when to send: at once, or, in a burst of one kind, when GATHERING has passed since the burst began."""
+    rows = alerts_table
+    query = sa.select(rows.c.raised_at).where(
+        rows.c.kind == alert.kind, rows.c.covered_by == "", rows.c.raised_at > instant(now - GATHERING)
+    )
+    burst = connection.execute(query.order_by(rows.c.raised_at)).scalars().all()
+    if len(burst) < BURST:
+        return instant(now)
+    return instant(datetime.fromisoformat(burst[0]) + GATHERING)
+
+
+def _end(ledger: Ledger, connection: sa.Connection, stored: StoredAlert, now: datetime) -> None:
+    rows = deliveries_table
+    connection.execute(sa.update(alerts_table).where(alerts_table.c.id == stored.id).values(ended_at=instant(now)))
+    reached = sa.select(rows.c.channel).where(rows.c.alert == stored.id, rows.c.state == "delivered")
+    gave_up_waiting = sa.select(alerts_table).where(alerts_table.c.covered_by == stored.id, alerts_table.c.ended_at.is_(None))
+    left = [stored_alert(row) for row in connection.execute(gave_up_waiting.order_by(alerts_table.c.raised_at))]
+    if channels := connection.execute(reached.order_by(rows.c.channel)).scalars().all():
+        _store(ledger, connection, over(stored, now, left), now, channels)
+
+
+def over(stored: StoredAlert, now: datetime, left: Sequence[StoredAlert]) -> Alert:
+    """Return the notice that a trouble has ended; ``left`` are the tasks that gave up waiting for it meanwhile."""
+    alert = stored.alert
+    minutes = round((now - stored.raised_at).total_seconds() / 60)
+    lasted = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004 - an hour
+    failed = ", ".join(f"{item.alert.subject} of {item.alert.night}" for item in left)
+    return Alert(
+        kind="over",
+        use_case_name=alert.use_case_name,
+        night=alert.night,
+        subject=alert.subject,
+        title=f"over: {alert.title}",
+        what=f"{alert.subject} has succeeded. What was wrong: {alert.what}",
+        do=f"Clear what gave up waiting for it: {failed}." if left else "Nothing.",
+        urgency="today" if left else "info",
+        means="" if left else "What waited for it goes on by itself.",
+        figure=f"It lasted {lasted}.",
+        link=alert.link,
+        run=stored.id,
+    )
