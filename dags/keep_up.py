@@ -1,29 +1,40 @@
-"""<uc>.keep_up: every Sunday, remove the files of tables that nobody can need."""
+"""nightloop.keep_up: every quarter of an hour, compare every use case with its calendar, and trigger what is missing."""
 
-from airflow.sdk import DAG, CronTriggerTimetable
+from datetime import UTC, datetime
 
-from plugins.dag_defaults import dag_settings, midnight, use_cases
-from plugins.sweeping import SweepOperator
+from airflow.sdk import DAG, CronTriggerTimetable, Param
+
+from plugins.dag_defaults import shared_dag_settings
+from plugins.keeping_up import GRACE, KeepUpOperator
 
 WHY = """
-A night that is published again leaves the files of its earlier version behind, and a killed stage leaves files that no commit
-names. They cost space and are never read again. This removes them: versions that were replaced longer ago than
-`NIGHTLOOP_RETENTION_DAYS`, unless the lineage of a night that stands or of a training names them, and files without a commit
-that are older than a day. It is safe beside nights under way, and may be stopped and run again at any time.
+### What Airflow lost is found in the lake
+Airflow drops a night in silence where its DAG was paused, not yet registered, or down. This looks at the lake instead: every
+night from the use case's first to the newest that is due is to be taken in, built, scored and judged. What is missing, and has
+no run under way, is triggered: **oldest first, bounded a round, never twice at a time, and never past a DAG that somebody
+paused**; that is told in the log. A night that fails again and again is asked for less and less often, down to every six hours.
 
-What went is in the ledger (`lake_swept`). `python -m jobs sweep --dry-run` tells what would go.
+A night that will never come is given up by a person: `python -m jobs skip USE_CASE NIGHT --reason … --by …`.
+`python -m jobs keep-up --dry-run` tells what is missing now. Beside a run of *bootstrap* or *apply* nothing is triggered.
 """
 
-for use_case in use_cases():
-    with DAG(
-        **{**dag_settings(use_case, "keep_up", weight=1), "max_active_runs": 1},
-        description="Remove files of replaced versions past their retention, and of commits that never happened.",
-        doc_md=f"### {use_case.description}\n{WHY}",
-        schedule=CronTriggerTimetable("0 6 * * 0", timezone=use_case.time_zone),
-        start_date=midnight(use_case, use_case.first_night),
-    ):
-        SweepOperator(
-            task_id="sweep",
-            use_case_name=use_case.use_case,
-            doc_md="Remove what nobody can need from every table of the use case, and record what went in the ledger.",
-        )
+with DAG(
+    **shared_dag_settings("keep_up", weight=70),
+    description="Find nights that Airflow lost, in the lake and the calendar, and trigger what they lack.",
+    doc_md=WHY,
+    schedule=CronTriggerTimetable("*/15 * * * *", timezone="UTC"),
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
+    params={
+        "grace": Param(
+            default=GRACE,
+            type="integer",
+            minimum=0,
+            title="Grace",
+            description="Minutes that a night's own run, or the one after a run that ended, may take to begin. 0: ask at once.",
+        ),
+    },
+):
+    KeepUpOperator(
+        task_id="keep_up",
+        doc_md="Trigger the first stage that each night lacks; the log has a line for each night, with the reason.",
+    )

@@ -25,6 +25,7 @@ from nightloop.monitoring.judging import Judgement, judge, measure, other_figure
 from nightloop.monitoring.limits import archive_limits, limits_digest, with_archived_limits
 from nightloop.monitoring.metrics_table import Sourced
 from nightloop.nights import Night, Nights, one
+from nightloop.upkeep.owed import skipped
 from nightloop.workspace import Workspace
 
 STAGE = "monitor"
@@ -105,7 +106,7 @@ def check_order(use_case: UseCase, night: Night, workspace: Workspace) -> None:
     """Check that the night before, if it was to be scored, has its decision: cool-downs and runs of drift build on it.
 
     A night that got no features because its data broke the contract or could not be taken in is stepped over: it may never
-    come, and a person has been alerted. So is a night on which the champion was retired.
+    come, and a person has been alerted. So is one that a person gave up, and one on which the champion was retired.
 
     Raises:
         NotReady: names the night that comes first.
@@ -126,12 +127,14 @@ def check_order(use_case: UseCase, night: Night, workspace: Workspace) -> None:
 
 
 def _lost_nights(use_case: UseCase, workspace: Workspace) -> set[Night]:
-    """Return the nights whose data was refused or could not be taken in, and that have no features to this day."""
+    """Return the nights whose data was refused, given up or could not be taken in, and that have no features or scores."""
     ledger = workspace.ledger
     failed = [event for event in ledger.events(use_case.use_case, kind="stage_failed") if event.subject.startswith("ingest")]
     broken = ledger.events(use_case.use_case, kind="contract_broken")
     nights = {event.night for event in (*failed, *broken) if event.night is not None}
-    return nights - workspace.lake.states(f"{use_case.use_case}/features").keys()
+    lake, name = workspace.lake, use_case.use_case
+    given_up = skipped(ledger, name).keys() - lake.states(f"{name}/scores").keys()
+    return (nights - lake.states(f"{name}/features").keys()) | given_up
 
 
 def _realised(use_case: UseCase, night_figures: Sequence[Sourced]) -> dict[str, float | None]:

@@ -76,7 +76,7 @@ def run(
     """
     as_of = _one(nights)
     if build:
-        from jobs.apply import apply  # ingest and its contracts, which no training needs
+        from jobs.upkeep.apply import apply  # ingest and its contracts, which no training needs
 
         apply(use_case, workspace, progress=progress)
     record_request(use_case, as_of, workspace, reason=reason, requested_by=requested_by)

@@ -11,7 +11,7 @@ from plugins.operators import PublishingOperator, UseCaseOperator, open_use_case
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from jobs.plan import Plan
+    from jobs.upkeep.plan import Plan
 
 
 class PlanOperator(UseCaseOperator):
@@ -26,7 +26,7 @@ class PlanOperator(UseCaseOperator):
             UsageError: something cannot be had back.
             AirflowSkipException: nothing must be built.
         """
-        from jobs.plan import make_plan
+        from jobs.upkeep.plan import make_plan
 
         plan = make_plan(*open_use_case(self.use_case_name))
         for line in plan.lines():
@@ -42,7 +42,7 @@ class ApplyOperator(PublishingOperator):
 
     def execute(self, context: Context) -> list[dict[str, object]]:
         """Build, and return the totals by table."""
-        from jobs.apply import apply
+        from jobs.upkeep.apply import apply
 
         use_case, workspace = open_use_case(self.use_case_name)
         published = apply(use_case, workspace, at_most=context["params"]["at_most"], progress=self._progress)

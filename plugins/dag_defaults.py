@@ -56,6 +56,22 @@ def dag_settings(use_case: UseCase, family: str, *, weight: int) -> dict[str, An
     }
 
 
+def shared_dag_settings(family: str, *, weight: int) -> dict[str, Any]:
+    """Return the settings of a DAG that is there once, for all use cases."""
+    return {
+        "dag_id": f"nightloop.{family}",
+        "tags": ["nightloop", family],
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": {
+            "owner": "nightloop",
+            "retries": 0,  # the next round is the retry
+            "priority_weight": weight,
+            "weight_rule": "absolute",
+        },
+    }
+
+
 def midnight(use_case: UseCase, night: Night) -> datetime:
     """Return the start of a day in the use case's time zone."""
     return datetime.combine(night, time.min, tzinfo=ZoneInfo(use_case.time_zone))

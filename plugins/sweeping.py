@@ -1,4 +1,4 @@
-"""The task of <uc>.keep_up: remove the files of tables that nobody can need."""
+"""The task of <uc>.sweep: remove the files of tables that nobody can need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SweepOperator(UseCaseOperator):
 
     def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 - the signature is Airflow's
         """Remove, and log what went from each table."""
-        from jobs import sweep
+        from jobs.upkeep import sweep
 
         use_case, workspace = open_use_case(self.use_case_name)
         swept = sweep.run(use_case.use_case, workspace)

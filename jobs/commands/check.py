@@ -83,7 +83,7 @@ def _plan(name: str, settings: Settings) -> tuple[str, ...]:
     """Return the lines of the plan where the lake was made by another definition; a lake that cannot be asked says why."""
     if "://" not in settings.lake_url and not Path(settings.lake_url, name).exists():
         return ()  # nothing was made yet: the libraries that read a lake need not be imported
-    from jobs.plan import NOTHING, make_plan
+    from jobs.upkeep.plan import NOTHING, make_plan
     from nightloop.workspace import Workspace
 
     try:

@@ -43,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if getattr(options, "engine", None):
         os.environ["NIGHTLOOP_ENGINE"] = options.engine
     try:
-        code: int = _run_stage(options) if options.stage else importlib.import_module(options.module).run(options)
-        return code
+        return _run_stage(options) if options.stage else _run_command(options)
     except NightloopError as error:
         _print_error(error, as_json=getattr(options, "json", False))
         return error.exit_code
@@ -63,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"nightloop {__version__}")
-    parser.set_defaults(stage=None)
+    parser.set_defaults(stage=None, function="run")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for stage in STAGES:
         _add_stage(commands, stage)
@@ -106,6 +105,12 @@ def _run_stage(options: argparse.Namespace) -> int:
     for partition in published:
         print_published(partition, as_json=options.json)
     return 0
+
+
+def _run_command(options: argparse.Namespace) -> int:
+    """Import the command's module, and only then what it needs, and run it."""
+    code: int = getattr(importlib.import_module(options.module), options.function)(options)
+    return code
 
 
 def _print_error(error: NightloopError, *, as_json: bool) -> None:

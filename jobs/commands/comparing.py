@@ -18,13 +18,13 @@ from nightloop.definitions import UseCase
 from nightloop.errors import TrainingRefused
 from nightloop.evidence.metrics import figure
 from nightloop.evidence.verdict import Figure
-from nightloop.features.tables import inputs
+from nightloop.features.tables import first_read
 from nightloop.meaning import meanings_of
 from nightloop.meaning.changes import changes
 from nightloop.model import candidate, training_set
 from nightloop.model.training_set import LABEL, SCORED, TrainingSet
 from nightloop.model.use_case_task import metric_set_for
-from nightloop.nights import Night, Nights
+from nightloop.nights import Nights
 from nightloop.settings import Settings, load_settings
 from nightloop.workspace import Workspace
 
@@ -110,7 +110,7 @@ class Side:
     @classmethod
     def build(cls, use_case: UseCase, nights: Nights, settings: Settings, home: Path, progress: Progress) -> Side:
         """Take in and build the nights, from as far back as their windows reach, in a home of their own."""
-        start = _reach(use_case, nights)
+        start = first_read(use_case, nights)
         matured = max(1, len(nights) - use_case.label.matures_after)
         window = min(matured, use_case.model.window_nights or matured)  # no training reaches back before the nights
         model = use_case.model.model_copy(update={"window_nights": window})
@@ -145,15 +145,6 @@ def scratch_settings(settings: Settings, home: Path) -> Settings:
     ours = load_settings(home=home, lake_url="", ledger_url="", mlflow_url="", artifacts_url="")
     stores = ("home", "lake_url", "ledger_url", "mlflow_url", "artifacts_url")
     return settings.model_copy(update={name: getattr(ours, name) for name in stores})
-
-
-def _reach(use_case: UseCase, nights: Nights) -> Night:
-    """Return the first night that the nights look back on, through features, aggregates and tiles."""
-    first = nights.first
-    for table in ("features", "aggregates", "tiles"):
-        spans = inputs(use_case, table, Nights(first, nights.last)).values()
-        first = min([first, *(span.first for span in spans if span is not None)])
-    return first
 
 
 def compare(before: Side, now: Side, against: str) -> Comparison:

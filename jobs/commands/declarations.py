@@ -37,6 +37,19 @@ home below HOME that goes when the command ends: nothing that is published
 changes. Shows by column what differs, and what a model trained on each is worth
 on later nights, with intervals over nights."""
 
+KEEP_UP = """\
+Compares the calendar of a use case with what is published, and does what is
+missing, oldest first: nights that were never taken in, or before they were
+over; features whose inputs were published anew, while the night is not scored;
+scores and verdicts. In Airflow the DAG nightloop.keep_up does the same every 15
+minutes. Ends with 0 when nothing is owed any more, else with the exit code of
+the first error."""
+
+SKIP = """\
+Publishes what a night lacks as empty, so that the nights after it go on, and
+records who gave it up and why. It is not scored. Where its data comes after
+all, take it in as any night."""
+
 SWEEP = """\
 Removes files of commits that never happened (older than a day) and of versions
 that were replaced more than NIGHTLOOP_RETENTION_DAYS ago. What the lineage of
@@ -102,6 +115,8 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_plan(commands)
     _add_apply(commands)
     _add_compare(commands)
+    _add_keep_up(commands)
+    _add_skip(commands)
     _add_sweep(commands)
     _add_champion(commands)
     _add_embedded(commands)
@@ -113,10 +128,10 @@ def _described(commands: Commands[Parser], name: str, summary: str, description:
     return commands.add_parser(name, help=summary, description=description, formatter_class=layout)
 
 
-def _runs(command: Parser, module: str, prints: str = "print one JSON object") -> None:
-    """Name the module that runs a command, which prints JSON where that is asked."""
+def _runs(command: Parser, module: str, prints: str = "print one JSON object", *, function: str = "run") -> None:
+    """Name the function that runs a command, which prints JSON where that is asked."""
     command.add_argument("--json", action="store_true", help=prints)
-    command.set_defaults(module=module)
+    command.set_defaults(module=module, function=function)
 
 
 def _add_status(commands: Commands[Parser]) -> None:
@@ -224,7 +239,7 @@ def _add_apply(commands: Commands[Parser]) -> None:
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("--at-most", metavar="NIGHTS", type=int, help="nights to build in this call (default: all)")
     command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice")
-    _runs(command, "jobs.commands.apply", prints="print one JSON object per published partition, one a line")
+    _runs(command, "jobs.commands.plan", "print one JSON object per published partition, one a line", function="run_apply")
 
 
 def _add_compare(commands: Commands[Parser]) -> None:
@@ -234,6 +249,23 @@ def _add_compare(commands: Commands[Parser]) -> None:
     command.add_argument("--nights", metavar="FIRST..LAST", help="nights to build (default: the newest 60 of the lake)")
     command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice")
     _runs(command, "jobs.commands.compare")
+
+
+def _add_keep_up(commands: Commands[Parser]) -> None:
+    command = _described(commands, "keep-up", "do what the nights of a use case lack, oldest first", KEEP_UP)
+    command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all that are declared")
+    command.add_argument("--dry-run", action="store_true", help="tell what is owed, and do nothing")
+    command.add_argument("--at-most", metavar="NIGHTS", type=int, default=32, help="nights of a use case in this call (32)")
+    _runs(command, "jobs.commands.keep_up", "print one JSON object per use case, one a line")
+
+
+def _add_skip(commands: Commands[Parser]) -> None:
+    command = _described(commands, "skip", "give a night up for good, so that the nights after it go on", SKIP)
+    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument("night", metavar="NIGHT", help="a night YYYY-MM-DD that is over")
+    command.add_argument("--reason", metavar="WHY", required=True, help="why it will never come; kept in the ledger")
+    command.add_argument("--by", metavar="WHO", required=True, help="who says so; kept in the ledger")
+    _runs(command, "jobs.commands.keep_up", "print one JSON object per published partition, one a line", function="run_skip")
 
 
 def _add_sweep(commands: Commands[Parser]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from jobs import release
 from jobs.console import output, print_published
+from jobs.upkeep import release
 from nightloop.definitions import load_use_case
 from nightloop.nights import parse_night
 from nightloop.settings import load_settings

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
-from jobs import sweep
 from jobs.console import output
-from jobs.sweep import SweptUseCase
+from jobs.upkeep import sweep
+from jobs.upkeep.sweep import SweptUseCase
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace

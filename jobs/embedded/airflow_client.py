@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_incrementing
+from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_incrementing
 
 from nightloop.errors import SetupError, StoreUnavailable
 
@@ -53,13 +54,37 @@ class AirflowClient:
 
     def has_dag(self, dag_id: str) -> bool:
         """Tell whether the DAG processor has published this DAG."""
-        return self._send("GET", f"/api/v2/dags/{dag_id}", missing_is_fine=True) is not None
+        return self._send("GET", f"/api/v2/dags/{dag_id}", accepted=(httpx.codes.NOT_FOUND,)) is not None
 
     def trigger(self, dag_id: str, conf: Mapping[str, object], *, partition_key: str | None = None, note: str = "") -> str:
         """Start a run and return its id."""
         body = {"logical_date": None, "conf": dict(conf), "note": note or None, "partition_key": partition_key}
         run_id: str = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
         return run_id
+
+    def trigger_once(self, dag_id: str, run_id: str, *, partition_key: str, note: str) -> None:
+        """Start a run of this very id, unless there is one."""
+        body: dict[str, object] = {
+            "dag_run_id": run_id,
+            "logical_date": None,
+            "conf": {},
+            "note": note,
+            "partition_key": partition_key,
+        }
+        self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body, accepted=(httpx.codes.CONFLICT,))
+
+    def is_paused(self, dag_id: str) -> bool:
+        """Tell whether somebody paused a DAG."""
+        return bool(self._send("GET", f"/api/v2/dags/{dag_id}")["is_paused"])
+
+    def runs_under_way(self, dag_id: str, *, since: datetime | None = None) -> list[DagRun]:
+        """Return the runs of a DAG that are queued or running, and those that succeeded since an instant."""
+        address = f"/api/v2/dags/{dag_id}/dagRuns"
+        asked = [{"state": ["queued", "running"]}]
+        if since is not None:
+            asked.append({"state": ["success"], "end_date_gte": [since.isoformat()]})
+        pages = [self._send("GET", address, params={**what, "limit": 1000}) for what in asked]
+        return [_run(item) for page in pages for item in page["dag_runs"]]
 
     def run(self, dag_id: str, run_id: str) -> DagRun:
         """Return one run in its state now."""
@@ -94,12 +119,12 @@ class AirflowClient:
         for backfill in self.running_backfills(dag_id):
             self._send("PUT", f"/api/v2/backfills/{backfill}/cancel")
 
-    def _send(self, method: str, path: str, *, missing_is_fine: bool = False, **more: Any) -> Any:
+    def _send(self, method: str, path: str, *, accepted: tuple[int, ...] = (), **more: Any) -> Any:
         answer = self._try(method, path, **more)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             self._sign_in()
             answer = self._try(method, path, **more)
-        if missing_is_fine and answer.status_code == httpx.codes.NOT_FOUND:
+        if answer.status_code in accepted:
             return None
         if answer.is_error:
             raise SetupError(
@@ -109,12 +134,15 @@ class AirflowClient:
         return answer.json() if answer.content else None
 
     def _try(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Send again when the server is too busy to answer: it shares its cores with everything else here."""
+        """Send again when the server is too busy to answer, or its SQLite is locked: it shares its cores with all else here."""
+        may_repeat = method != "POST"  # what a POST has begun is not begun twice
+        refused = retry_if_result(lambda answer: may_repeat and answer.is_server_error)
         tries = Retrying(
-            retry=retry_if_exception_type(httpx.TransportError),
+            retry=retry_if_exception_type(httpx.TransportError) | refused,
             stop=stop_after_attempt(3),
             wait=wait_incrementing(start=1, increment=1),
             reraise=True,
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
         try:
             return tries(self._http.request, method, path, **more)

@@ -84,7 +84,10 @@ def airflow_environment(
         for key, value in values.items()
     }
     inherited = dict(os.environ if base is None else base)
-    return {**inherited, **settings, **_process(home, nightloop_home, inherited), **QUIET}
+    connection = {"conn_type": "http", "host": "127.0.0.1", "port": port}
+    user = next(iter(passwords))
+    own_api = {"AIRFLOW_CONN_AIRFLOW_API": json.dumps({**connection, "login": user, "password": passwords[user]})}
+    return {**inherited, **settings, **own_api, **_process(home, nightloop_home, inherited), **QUIET}
 
 
 SCHEDULER = {

@@ -26,7 +26,7 @@ from nightloop.workspace import Workspace
 USE_CASE = "flight_delay"
 HISTORY = Nights(date(2013, 1, 1), date(2013, 3, 31))
 NIGHTS = Nights(date(2013, 4, 1), date(2013, 4, 14))
-FAMILIES = ("ingest", "features", "score", "monitor", "train", "bootstrap", "report", "keep_up", "apply")
+FAMILIES = ("ingest", "features", "score", "monitor", "train", "bootstrap", "report", "sweep", "apply")
 TRAININGS = 2
 """The first one, and the one that a decision or the calendar asks for."""
 PATIENCE_SECONDS = 1800.0

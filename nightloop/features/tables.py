@@ -92,6 +92,15 @@ def inputs(use_case: UseCase, table: str, nights: Nights, as_known_at: Night | N
     return nights_of
 
 
+def first_read(use_case: UseCase, nights: Nights) -> Night:
+    """Return the first night that features of these nights look back on, through aggregates and tiles."""
+    first = nights.first
+    for table in ("features", "aggregates", "tiles"):
+        spans = inputs(use_case, table, Nights(first, nights.last)).values()
+        first = min([first, *(span.first for span in spans if span is not None)])
+    return first
+
+
 Spans = Iterator[tuple[str, Night, Night]]
 
 

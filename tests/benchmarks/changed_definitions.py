@@ -15,9 +15,9 @@ import pyarrow as pa
 import yaml
 
 from jobs import features, ingest
-from jobs.apply import apply
 from jobs.in_force import in_force
-from jobs.plan import make_plan
+from jobs.upkeep.apply import apply
+from jobs.upkeep.plan import make_plan
 from nightloop.definitions import UseCase, load_use_case
 from nightloop.lake import Commit
 from nightloop.meaning import meanings_of

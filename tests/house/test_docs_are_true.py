@@ -130,9 +130,9 @@ def test_every_make_target_is_told_to_those_who_use_or_change_the_project(target
 
 @pytest.mark.parametrize("family", sorted(claims.dag_families()))
 def test_every_dag_family_has_its_row_in_every_table_of_dags(family: str) -> None:
-    assert re.search(rf"^\| `(<uc>|<use case>)\.{family}` \|", TEXTS["docs/airflow.md"], re.M)
-    assert re.search(rf"^\| `flight_delay\.{family}` \|", README, re.M)
-    assert re.search(rf"^<uc>\.{family}\b", ARCHITECTURE, re.M)
+    assert re.search(rf"^\| `(<uc>|<use case>|nightloop)\.{family}` \|", TEXTS["docs/airflow.md"], re.M)
+    assert re.search(rf"^\| `(flight_delay|nightloop)\.{family}` \|", README, re.M)
+    assert re.search(rf"^(<uc>|nightloop)\.{family}\b", ARCHITECTURE, re.M)
 
 
 def test_every_topic_is_linked_from_the_readme_or_from_a_page_that_is() -> None:

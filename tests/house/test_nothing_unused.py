@@ -19,6 +19,7 @@ USED_BY_OTHERS = {
     (r"nightloop/definitions/.*", r"_\w+"): "pydantic calls validators by their decorator",
     (r"nightloop/settings.py", "_fill_from_home"): "pydantic calls validators by their decorator",
     (r".*", "trace"): "a parameter of Python's __exit__",
+    (r"jobs/commands/.*", r"run_\w+"): "the command line calls it by name",
     (r"plugins/.*", "ui_color"): "Airflow's web UI reads it",
     (r"plugins/.*", "get_link|ti_key|operator_extra_links|choose_branch|on_kill"): "Airflow calls it",
     (r"plugins/.*", "serialize|deserialize|resume|max_tries"): "Airflow calls it, in the triggerer and for retries",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from jobs.plan import make_plan
+from jobs.upkeep.plan import make_plan
 from nightloop.errors import UnknownUseCase, UsageError
 from nightloop.nights import Nights
 from plugins.applying import ApplyOperator, PlanOperator, plan_in_brief

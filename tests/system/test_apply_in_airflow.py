@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.apply import apply
 from jobs.embedded.airflow_environment import airflow_command, airflow_environment
-from jobs.plan import make_plan
+from jobs.upkeep.apply import apply
+from jobs.upkeep.plan import make_plan
 from tests.jobs.changing import NIGHTS, Things
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]

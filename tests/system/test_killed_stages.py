@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.release import ReleaseRequest
+from jobs.upkeep.release import ReleaseRequest
 from nightloop.definitions.use_case import UseCase
 from nightloop.nights import Night, Nights, one
 from tests.features.shop import draw_history

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs import features, ingest, monitor, score, train
-from jobs.apply import apply
-from jobs.plan import BUILDS, LOST, NOTHING, WORDS, Plan, make_plan
+from jobs.upkeep.apply import apply
+from jobs.upkeep.plan import BUILDS, LOST, NOTHING, WORDS, Plan, make_plan
 from nightloop.errors import DefinitionError, NightloopError, OtherMeaning, TrainingRefused, UsageError
 from nightloop.meaning.digests import KEY, ROWS
 from nightloop.nights import Nights, one

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from jobs import features, ingest, score, train
-from jobs.apply import apply
 from jobs.in_force import available, in_force
-from jobs.plan import BUILDS, LOST, NOTHING, WORDS, make_plan
+from jobs.upkeep.apply import apply
+from jobs.upkeep.plan import BUILDS, LOST, NOTHING, WORDS, make_plan
 from nightloop.errors import OtherMeaning, TrainingRefused, UsageError
 from nightloop.meaning import meanings_of
 from nightloop.meaning.carrying import carried_name

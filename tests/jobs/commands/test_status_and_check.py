@@ -11,7 +11,7 @@ import pytest
 
 from jobs.commands import command_line
 from jobs.night_status import NightStatus, collect, stale_lines
-from jobs.plan import make_plan
+from jobs.upkeep.plan import make_plan
 from nightloop.nights import one
 from tests.jobs.changing import FIRST, NIGHTS, Things
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs import features, ingest
-from jobs.plan import Build, make_plan
 from jobs.published import Progress, Published, silent
+from jobs.upkeep.plan import Build, make_plan
 from nightloop.definitions import UseCase
 from nightloop.errors import UsageError
 from nightloop.lake.missing import runs

@@ -7,12 +7,13 @@ from datetime import date
 
 import pytest
 
-from jobs import ingest, release
+from jobs import ingest
 from jobs.commands import quarantine
 from jobs.commands.command_line import main
 from jobs.published import Published
 from jobs.raw_tables import RawTables
-from jobs.release import ReleaseRequest
+from jobs.upkeep import release
+from jobs.upkeep.release import ReleaseRequest
 from nightloop.contracts.quarantine import RELEASED, record_digest
 from nightloop.errors import ContractBroken, NotReady, UsageError
 from nightloop.nights import one, parse_nights

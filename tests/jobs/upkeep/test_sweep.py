@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import sweep
 from jobs.commands.command_line import main
 from jobs.commands.sweep import lines
-from jobs.sweep import SweptUseCase
+from jobs.upkeep import sweep
+from jobs.upkeep.sweep import SweptUseCase
 from nightloop.errors import UsageError
 from nightloop.lake import Commit
 from nightloop.lake.sweeping import Swept

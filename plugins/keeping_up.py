@@ -1,0 +1,195 @@
+"""The task of nightloop.keep_up: compare what use cases owe with the runs under way, and trigger what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseOperator
+
+from nightloop.errors import NightloopError, SetupError
+from nightloop.nights import Night
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from jobs.embedded.airflow_client import AirflowClient
+    from nightloop.definitions import UseCase
+    from nightloop.upkeep.owed import Owed
+    from nightloop.workspace import Workspace
+
+CONNECTION = "airflow_api"
+"""Airflow's connection to its own API: host, port, login, password. Not of the prefix that a source may name."""
+REQUESTED = "night_requested"
+RANGES = ("bootstrap", "apply")
+"""DAGs of a use case that build ranges: beside them nothing is triggered, for what they will build is not missing."""
+AT_MOST = 16  # nights of a use case in a round
+GRACE = 10
+"""Minutes that a night's own run, and the one after a run that ended, may take to begin before it counts as lost."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=14), timedelta(hours=6)
+"""Between two requests of the same: it doubles, for what failed twice is likely to fail again."""
+
+
+@dataclass
+class Round:
+    """What one look at a use case came to.
+
+    Attributes:
+        requested: run ids.
+        waiting: nights whose run is under way, needs an earlier one, or is to be asked for again later.
+        paused: DAG -> nights that it would have been asked for.
+    """
+
+    requested: list[str] = field(default_factory=list)
+    waiting: dict[Night, str] = field(default_factory=dict)
+    paused: dict[str, list[Night]] = field(default_factory=dict)
+
+    def lines(self, name: str) -> Iterator[str]:
+        """Say it in words."""
+        if not (self.requested or self.waiting or self.paused):
+            yield f"{name}: nothing is missing"
+        for run in self.requested:
+            yield f"{name}: asked for {run}"
+        for night, why in self.waiting.items():
+            yield f"{name}: {night} {why}"
+        for dag_id, nights in self.paused.items():
+            yield f"{name}: {dag_id} is paused, and {len(nights)} nights wait for it, the first {min(nights)}"
+
+
+class KeepUpOperator(BaseOperator):
+    """Look at every use case; one that cannot be looked at does not hide the others."""
+
+    ui_color = "#eeeeee"
+
+    def execute(self, context: Context) -> dict[str, object]:
+        """Trigger what is missing, and return the ids of the runs by use case.
+
+        Raises:
+            NightloopError: the first that a use case ended with, when all have been looked at.
+        """
+        from nightloop.definitions import use_case_names
+        from nightloop.settings import load_settings
+        from plugins.operators import open_use_case
+
+        grace = timedelta(minutes=context["params"]["grace"])
+        client, failed, requested = airflow_client(), [], {}
+        for name in use_case_names(load_settings().definitions):
+            try:
+                use_case, workspace = open_use_case(name)
+                outcome = keep_up(use_case, workspace, client, grace)
+            except NightloopError as error:
+                self.log.exception("%s: not looked at", name)
+                failed.append(error)
+                continue
+            for line in outcome.lines(name):
+                self.log.info(line)
+            requested[name] = outcome.requested
+        if failed:
+            raise failed[0]
+        return requested
+
+
+def airflow_client() -> AirflowClient:
+    """Return a client of Airflow's own API.
+
+    Raises:
+        SetupError: there is no connection to it.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from jobs.embedded.airflow_client import AirflowClient
+
+    try:
+        connection = BaseHook.get_connection(CONNECTION)
+    except AirflowNotFoundException as error:
+        raise SetupError(
+            f"Airflow has no connection '{CONNECTION}' to its own API, by which missing nights are asked for.",
+            do=f"Add it: airflow connections add {CONNECTION} --conn-type http --conn-host HOST --conn-port PORT "
+            "--conn-login USER --conn-password SECRET",
+        ) from error
+    scheme = connection.schema or "http"
+    return AirflowClient(
+        f"{scheme}://{connection.host}:{connection.port}", str(connection.login or ""), str(connection.password or "")
+    )
+
+
+def keep_up(use_case: UseCase, workspace: Workspace, client: AirflowClient, grace: timedelta) -> Round:
+    """Trigger what a use case lacks and nobody is about to do: oldest first, never twice, and nothing that is paused."""
+    from nightloop.upkeep.owed import STAGES, owing, waits_for
+
+    now, outcome = workspace.clock(), Round()
+    owed = owing(use_case, workspace, now).owed
+    if owed and not all(client.has_dag(f"{use_case.use_case}.{stage}") for stage in STAGES):
+        outcome.waiting = {item.night: "has no DAG yet: Airflow has not read them all" for item in owed}
+    if not owed or outcome.waiting:
+        return outcome
+    runs = _Runs(use_case, client, now, grace)
+    blocked: list[Owed] = []  # what a later night would wait for in vain
+    for item in owed:
+        if why := runs.about(item):
+            outcome.waiting[item.night] = why
+            continue
+        if len(outcome.requested) >= AT_MOST:
+            outcome.waiting[item.night] = "is left for the next round"
+        elif runs.is_paused(item):
+            outcome.paused.setdefault(f"{use_case.use_case}.{item.stage}", []).append(item.night)
+        elif night := waits_for(use_case, item, blocked):
+            outcome.waiting[item.night] = f"needs {night}, which is missing too"
+        elif wait := _pause(use_case, item, workspace, now):
+            outcome.waiting[item.night] = f"was asked for before ({item}), and is again in {wait}"
+        else:
+            outcome.requested.append(_request(use_case, item, workspace, client))
+            if item.stage != "ingest":
+                continue  # what builds on it waits a moment, and not until somebody sends a file
+        blocked.append(item)
+    return outcome
+
+
+class _Runs:
+    """The runs of a use case that are under way, or ended just now: what they lead to has not begun yet."""
+
+    def __init__(self, use_case: UseCase, client: AirflowClient, now: datetime, grace: timedelta) -> None:
+        from nightloop.daily import Daily
+        from nightloop.upkeep.owed import STAGES
+
+        name = use_case.use_case
+        self.now, self.grace, self.daily = now, grace, Daily.of(use_case.schedule, use_case.time_zone)
+        self.paused = {stage: client.is_paused(f"{name}.{stage}") for stage in STAGES}
+        self.ranges = [family for family in RANGES if client.runs_under_way(f"{name}.{family}")]
+        self.under_way = {
+            run.partition_key: stage for stage in STAGES for run in client.runs_under_way(f"{name}.{stage}", since=now - grace)
+        }
+
+    def about(self, item: Owed) -> str:
+        """Return why nothing is to be asked for; empty where something is."""
+        if self.ranges:
+            return f"may be built by the run of {self.ranges[0]} under way"
+        if stage := self.under_way.get(str(item.night)):
+            return f"has a run of {stage} under way, or ended just now"
+        return "has its own run by now" if self.now < self.daily.run_of(item.night) + self.grace else ""
+
+    def is_paused(self, item: Owed) -> bool:
+        """Tell whether somebody paused the DAG that would do it."""
+        return self.paused[item.stage]
+
+
+def _pause(use_case: UseCase, item: Owed, workspace: Workspace, now: datetime) -> timedelta | None:
+    """Return how long not to ask for the same again; None where it may be asked for."""
+    asked = workspace.ledger.events(use_case.use_case, kind=REQUESTED, night=item.night, subject=item.stage)
+    if not asked:
+        return None
+    left = asked[-1].recorded_at + min(FIRST_PAUSE * 2 ** (len(asked) - 1), LONGEST_PAUSE) - now
+    return timedelta(minutes=-(-left // timedelta(minutes=1))) if left > timedelta(0) else None
+
+
+def _request(use_case: UseCase, item: Owed, workspace: Workspace, client: AirflowClient) -> str:
+    """Trigger a run whose id says the how manieth of its night it is: asked for twice, it is one run."""
+    name, ledger = use_case.use_case, workspace.ledger
+    number = len(ledger.events(name, kind=REQUESTED, night=item.night, subject=item.stage)) + 1
+    run_id, dag_id = f"keep_up__{item.night}__{number}", f"{name}.{item.stage}"
+    client.trigger_once(dag_id, run_id, partition_key=str(item.night), note=f"asked for by keep_up: {item}")
+    ledger.record(REQUESTED, name, night=item.night, subject=item.stage, payload={"why": item.why, "run": run_id})
+    return f"{dag_id} {item.night} ({item.why})"

@@ -1,0 +1,115 @@
+"""Nights that Airflow lost are found in the lake: days off, a paused DAG, a use case that is new."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nightloop.daily import Daily
+from nightloop.lake import Lake
+from nightloop.nights import Night
+from nightloop.settings import load_settings
+from tests.fixtures_airflow import KEEP_UP, RunningAirflow
+from tests.jobs.changing import SUITE, declared
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
+DAY = timedelta(days=1)
+NEWEST = Daily.of("0 2 * * *", "UTC").newest(datetime.now(UTC))
+FIRST = NEWEST - 5 * DAY
+
+
+class Stand:
+    """A folder of use cases that live today: things that are sold, a file a night."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.define("things")
+
+    def define(self, name: str) -> None:
+        definition: dict[str, Any] = declared() | {"use_case": name, "first_night": FIRST}
+        for source in definition["sources"].values():
+            source["connector"]["pattern"] = f"data/{name}/{{night}}.csv"
+        for source in definition["sources"]:
+            self.write(f"great_expectations/{name}/{source}.yaml", SUITE.format(source=source))
+        draw = random.Random(7)
+        for night in nights():
+            rows = [
+                f"{night:%m%d}{i},{night}T10:00:00Z,{draw.random():.4f},{'AB'[i % 2]},{draw.randint(0, 1)}" for i in range(4)
+            ]
+            self.write(f"data/{name}/{night}.csv", "\n".join(["id,ts,price,part,sold", *rows]) + "\n")
+        self.write(f"feature_defs/{name}.yaml", yaml.safe_dump(definition, sort_keys=False))
+
+    def write(self, path: str, text: str) -> None:
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def nights() -> list[Night]:
+    return [FIRST + n * DAY for n in range((NEWEST - FIRST).days + 1)]
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
+    return Stand(tmp_path_factory.mktemp("stand"))
+
+
+@pytest.fixture(scope="module")
+def airflow_settings(stand: Stand) -> dict[str, str]:
+    folder = stand.folder
+    return {
+        "NIGHTLOOP_DEFINITIONS": str(folder / "feature_defs"),
+        "NIGHTLOOP_CONTRACTS": str(folder / "great_expectations"),
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+    }
+
+
+def one_round(airflow: RunningAirflow) -> str:
+    """Let nights be kept up once, without grace, and return the log; let go on, its schedule begins a round of its own too."""
+    airflow.pause(KEEP_UP, False)
+    run = airflow.client.trigger(KEEP_UP, {"grace": 0})
+    assert airflow.wait_for_run(KEEP_UP, run).state == "success", airflow.task_log(KEEP_UP, run, "keep_up")
+    airflow.pause(KEEP_UP)
+    return airflow.task_log(KEEP_UP, run, "keep_up")
+
+
+def there(airflow: RunningAirflow, name: str, table: str) -> list[date]:
+    return sorted(Lake.open(load_settings(home=airflow.nightloop_home)).states(f"{name}/{table}"))
+
+
+def runs_of(airflow: RunningAirflow, dag_id: str) -> list[str]:
+    return sorted(str(run.partition_key) for run in airflow.client.runs(dag_id))
+
+
+def test_after_days_off_every_night_is_there_after_a_round_each_taken_in_once(airflow: RunningAirflow) -> None:
+    airflow.wait_until(lambda: there(airflow, "things", "raw_things") == [NEWEST], "the newest night, by its schedule")
+    one_round(airflow)
+    airflow.wait_until(lambda: there(airflow, "things", "features") == nights(), "the features of all nights")
+    airflow.wait_until(lambda: there(airflow, "things", "labels") == nights(), "the labels of all nights")
+    lost = {run.run_id for run in airflow.client.runs("things.ingest") if run.partition_key != str(NEWEST)}
+    assert lost == {f"keep_up__{night}__1" for night in nights()[:-1]}
+    assert runs_of(airflow, "things.ingest") == runs_of(airflow, "things.features") == [str(night) for night in nights()]
+    assert "things: nothing is missing" in one_round(airflow)
+
+
+def test_what_a_paused_dag_lost_is_told_while_it_is_paused_and_made_up_for_after(airflow: RunningAirflow, stand: Stand) -> None:
+    stand.define("others")
+    airflow.wait_until(lambda: airflow.client.has_dag("others.features"), "the DAGs of the new use case")
+    airflow.pause("others.features")
+    one_round(airflow)
+    airflow.wait_until(lambda: there(airflow, "others", "raw_outcomes") == nights(), "the nights of the new use case")
+    airflow.wait_until(lambda: not airflow.client.runs_under_way("others.ingest"), "the end of their runs")
+    assert f"others.features is paused, and 6 nights wait for it, the first {FIRST}" in one_round(airflow)
+    assert there(airflow, "others", "features") == []
+    airflow.pause("others.features", False)
+    one_round(airflow)
+    airflow.wait_until(lambda: there(airflow, "others", "labels") == nights(), "the labels of the new use case")
+    airflow.wait_until(lambda: there(airflow, "others", "features") == nights(), "the features of the new use case")
+    assert runs_of(airflow, "others.features") == [str(night) for night in nights()]
+    assert {run.run_id for run in airflow.client.runs("others.features")} == {f"keep_up__{night}__1" for night in nights()}
