@@ -4,57 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from jobs.commands import descriptions
+
 Commands = argparse._SubParsersAction  # the type that argparse itself has no public name for
 Parser = argparse.ArgumentParser
-
-RELEASE = """\
-Judges the quarantined records of a night again, by today's declaration of the
-source and today's contract, and publishes those that pass into the night's raw
-table. With --accept a person lets them in although they break a rule; the
-ledger keeps who and why. Taking the night in again keeps what was released."""
-
-VERIFY = """\
-Recomputes the digest of every event and follows the chain from the first to the
-last; then looks for every digest that this HOME copied when it recorded an
-event, so that a tail that was cut off is noticed too. Ends with exit code 10
-where an event is missing or is not what was recorded."""
-
-PLAN = """\
-Compares today's definition with what the lake was made by: what changed in
-meaning, in the rules that judge, or only in words; which nights of which tables
-must be built again; whether the champion goes on; what cannot be had back.
-Touches nothing. Ends with 0 (nothing changes), 10 (words or rules only), 20
-(something must be built) or 30 (something cannot be had back)."""
-
-APPLY = """\
-Builds again what was made by another definition than today's: raw tables,
-tiles, aggregates, features, labels, the newest nights first. Stop it at any
-time: the next call goes on with what is left."""
-
-COMPARE = """\
-Builds the nights by today's definition and by another one, both in a scratch
-home below HOME that goes when the command ends: nothing that is published
-changes. Shows by column what differs, and what a model trained on each is worth
-on later nights, with intervals over nights."""
-
-KEEP_UP = """\
-Compares the calendar of a use case with what is published, and does what is
-missing, oldest first: nights that were never taken in, or before they were
-over; features whose inputs were published anew, while the night is not scored;
-scores and verdicts. In Airflow the DAG nightloop.keep_up does the same every 15
-minutes. Ends with 0 when nothing is owed any more, else with the exit code of
-the first error."""
-
-SKIP = """\
-Publishes what a night lacks as empty, so that the nights after it go on, and
-records who gave it up and why. It is not scored. Where its data comes after
-all, take it in as any night."""
-
-SWEEP = """\
-Removes files of commits that never happened (older than a day) and of versions
-that were replaced more than NIGHTLOOP_RETENTION_DAYS ago. What the lineage of
-a night that stands, or of a training, still names stays. Run it at any time,
-beside stages at work, as often as you like."""
 
 CHAMPION = (
     (
@@ -93,12 +46,6 @@ CHAMPION = (
         "The ledger decides who scores; moving the alias changes no night.",
     ),
 )
-
-
-ALERTS = """\
-Alerts are stored beside the ledger before they are sent, and tried again for
-three days. E-mail goes by NIGHTLOOP_SMTP_URL to alerts.email of the use case,
-Slack by NIGHTLOOP_SLACK_URL; Airflow's tasks prefer Airflow's connections."""
 
 
 def add_commands(commands: Commands[Parser]) -> None:
@@ -184,7 +131,7 @@ def _add_quarantine(commands: Commands[Parser]) -> None:
 
 def _add_release(commands: Commands[Parser]) -> None:
     command = _described(
-        commands, "release", "let quarantined records into their night, after a fix or by a person's word", RELEASE
+        commands, "release", "let quarantined records into their night, after a fix or by a person's word", descriptions.RELEASE
     )
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("nights", metavar="NIGHT", help="a night YYYY-MM-DD")
@@ -194,7 +141,12 @@ def _add_release(commands: Commands[Parser]) -> None:
     command.add_argument("--reason", metavar="WHY", required=True, help="why they may come in; kept in the ledger")
     command.add_argument("--by", metavar="WHO", required=True, help="who says so; kept in the ledger")
     command.add_argument("--accept", action="store_true", help="let them in although they break a rule of the contract")
-    _runs(command, "jobs.commands.release", prints="print one JSON object per published partition, one a line")
+    _runs(
+        command,
+        "jobs.commands.quarantine",
+        prints="print one JSON object per published partition, one a line",
+        function="run_release",
+    )
 
 
 def _add_contracts(commands: Commands[Parser]) -> None:
@@ -209,12 +161,16 @@ def _add_contracts(commands: Commands[Parser]) -> None:
 def _add_ledger(commands: Commands[Parser]) -> None:
     ledger = commands.add_parser("ledger", help="verify the chain of the ledger")
     actions = ledger.add_subparsers(title="actions", metavar="ACTION", required=True)
-    verify = _described(actions, "verify", "recompute the chain; tell how many events stand, or where it breaks", VERIFY)
-    _runs(verify, "jobs.commands.ledger")
+    verify = _described(
+        actions, "verify", "recompute the chain; tell how many events stand, or where it breaks", descriptions.VERIFY
+    )
+    _runs(verify, "jobs.commands.stores", function="run_verify")
 
 
 def _add_alerts(commands: Commands[Parser]) -> None:
-    alerts = _described(commands, "alerts", "list alerts and how far they are, test the channels, send again", ALERTS)
+    alerts = _described(
+        commands, "alerts", "list alerts and how far they are, test the channels, send again", descriptions.ALERTS
+    )
     alerts.set_defaults(module="jobs.commands.alerts")
     actions = alerts.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
     listed = actions.add_parser("list", help="show the alerts with their state by channel, oldest first")
@@ -228,14 +184,14 @@ def _add_alerts(commands: Commands[Parser]) -> None:
 
 
 def _add_plan(commands: Commands[Parser]) -> None:
-    command = _described(commands, "plan", "tell what a change of the definition will do, before it happens", PLAN)
+    command = _described(commands, "plan", "tell what a change of the definition will do, before it happens", descriptions.PLAN)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("--against", metavar="REVISION_OR_FILE", help="another definition (default: the lake's)")
     _runs(command, "jobs.commands.plan")
 
 
 def _add_apply(commands: Commands[Parser]) -> None:
-    command = _described(commands, "apply", "build again what was made by another definition than today's", APPLY)
+    command = _described(commands, "apply", "build again what was made by another definition than today's", descriptions.APPLY)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("--at-most", metavar="NIGHTS", type=int, help="nights to build in this call (default: all)")
     command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice")
@@ -243,7 +199,7 @@ def _add_apply(commands: Commands[Parser]) -> None:
 
 
 def _add_compare(commands: Commands[Parser]) -> None:
-    command = _described(commands, "compare", "try a changed definition beside the one that is there", COMPARE)
+    command = _described(commands, "compare", "try a changed definition beside the one that is there", descriptions.COMPARE)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("--against", metavar="REVISION_OR_FILE", required=True, help="the other definition")
     command.add_argument("--nights", metavar="FIRST..LAST", help="nights to build (default: the newest 60 of the lake)")
@@ -252,7 +208,7 @@ def _add_compare(commands: Commands[Parser]) -> None:
 
 
 def _add_keep_up(commands: Commands[Parser]) -> None:
-    command = _described(commands, "keep-up", "do what the nights of a use case lack, oldest first", KEEP_UP)
+    command = _described(commands, "keep-up", "do what the nights of a use case lack, oldest first", descriptions.KEEP_UP)
     command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all that are declared")
     command.add_argument("--dry-run", action="store_true", help="tell what is owed, and do nothing")
     command.add_argument("--at-most", metavar="NIGHTS", type=int, default=32, help="nights of a use case in this call (32)")
@@ -260,7 +216,7 @@ def _add_keep_up(commands: Commands[Parser]) -> None:
 
 
 def _add_skip(commands: Commands[Parser]) -> None:
-    command = _described(commands, "skip", "give a night up for good, so that the nights after it go on", SKIP)
+    command = _described(commands, "skip", "give a night up for good, so that the nights after it go on", descriptions.SKIP)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("night", metavar="NIGHT", help="a night YYYY-MM-DD that is over")
     command.add_argument("--reason", metavar="WHY", required=True, help="why it will never come; kept in the ledger")
@@ -269,10 +225,10 @@ def _add_skip(commands: Commands[Parser]) -> None:
 
 
 def _add_sweep(commands: Commands[Parser]) -> None:
-    command = _described(commands, "sweep", "remove files of tables that nobody can need", SWEEP)
+    command = _described(commands, "sweep", "remove files of tables that nobody can need", descriptions.SWEEP)
     command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all that are declared")
     command.add_argument("--dry-run", action="store_true", help="tell what would go, and remove nothing")
-    _runs(command, "jobs.commands.sweep", prints="print one JSON object per use case, one a line")
+    _runs(command, "jobs.commands.stores", prints="print one JSON object per use case, one a line", function="run_sweep")
 
 
 def _add_champion(commands: Commands[Parser]) -> None:

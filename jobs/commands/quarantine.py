@@ -1,4 +1,4 @@
-"""Show what stands in quarantine: counts by rule, and some of the records with the digests that a release can name."""
+"""The commands quarantine and release: what stands there, by rule and record, and what is let in from it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from rich.table import Table
 from rich.text import Text
 
-from jobs.console import output
+from jobs.console import output, print_published
+from jobs.upkeep import release
 from nightloop.contracts.quarantine import record_digest
 from nightloop.definitions import load_use_case
-from nightloop.nights import Night, Nights, parse_nights
+from nightloop.nights import Night, Nights, parse_night, parse_nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
@@ -80,3 +81,17 @@ def _table(groups: Sequence[QuarantinedGroup]) -> Table:
         examples = "".join(f"\n{sample['digest']} {sample['record'][:LONGEST]}" for sample in group.samples)
         table.add_row(str(group.night), group.source, Text(group.rule), f"{group.records:,}", Text(f"{group.reason}{examples}"))
     return table
+
+
+def run_release(options: argparse.Namespace) -> int:
+    """Release what passes today, or what a person accepts, and print what was published."""
+    night = parse_night(options.nights)
+    workspace = Workspace.open(load_settings())
+    use_case = load_use_case(options.use_case, workspace.settings.definitions)
+    request = release.ReleaseRequest(options.reason, options.by, options.source, options.rule, options.record, options.accept)
+    published = release.run(use_case, night, workspace, request)
+    for partition in published:
+        print_published(partition, as_json=options.json)
+    if not published and not options.json:
+        output.print(f"no record passes today: python -m jobs quarantine {options.use_case} {night} shows what holds them")
+    return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.commands.command_line import main
-from jobs.commands.sweep import lines
+from jobs.commands.stores import lines
 from jobs.upkeep import sweep
 from jobs.upkeep.sweep import SweptUseCase
 from nightloop.errors import UsageError

@@ -1,4 +1,4 @@
-"""The command sweep: what was removed from which table."""
+"""The commands sweep and ledger verify: what was removed from which table, and how many events stand."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from jobs.console import output
 from jobs.upkeep import sweep
 from jobs.upkeep.sweep import SweptUseCase
 from nightloop.definitions import load_use_case, use_case_names
+from nightloop.ledger import Ledger
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
 
-def run(options: argparse.Namespace) -> int:
+def run_sweep(options: argparse.Namespace) -> int:
     """Sweep one use case, or all that are declared, and print one line (or one JSON object) for each."""
     workspace = Workspace.open(load_settings())
     folder = workspace.settings.definitions
@@ -42,3 +43,17 @@ def lines(swept: SweptUseCase) -> list[str]:
             for name, table in swept.tables.items()
         ),
     ]
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Verify the chain and print how many events stand, and how far the copied digests of this HOME vouch for them.
+
+    Raises:
+        StoreDamaged: the chain breaks; the message names the first event that is not what was recorded.
+    """
+    verified = Ledger.open(load_settings()).verify()
+    if options.json:
+        print(json.dumps(verified.as_json()))  # noqa: T201 - the command's answer
+    else:
+        output.print(verified.in_words(), markup=False)
+    return 0

@@ -1,0 +1,55 @@
+"""What the help of a command says beyond a line, broken as it is shown."""
+
+RELEASE = """\
+Judges the quarantined records of a night again, by today's declaration of the
+source and today's contract, and publishes those that pass into the night's raw
+table. With --accept a person lets them in although they break a rule; the
+ledger keeps who and why. Taking the night in again keeps what was released."""
+
+VERIFY = """\
+Recomputes the digest of every event and follows the chain from the first to the
+last; then looks for every digest that this HOME copied when it recorded an
+event, so that a tail that was cut off is noticed too. Ends with exit code 10
+where an event is missing or is not what was recorded."""
+
+PLAN = """\
+Compares today's definition with what the lake was made by: what changed in
+meaning, in the rules that judge, or only in words; which nights of which tables
+must be built again; whether the champion goes on; what cannot be had back.
+Touches nothing. Ends with 0 (nothing changes), 10 (words or rules only), 20
+(something must be built) or 30 (something cannot be had back)."""
+
+APPLY = """\
+Builds again what was made by another definition than today's: raw tables,
+tiles, aggregates, features, labels, the newest nights first. Stop it at any
+time: the next call goes on with what is left."""
+
+COMPARE = """\
+Builds the nights by today's definition and by another one, both in a scratch
+home below HOME that goes when the command ends: nothing that is published
+changes. Shows by column what differs, and what a model trained on each is worth
+on later nights, with intervals over nights."""
+
+KEEP_UP = """\
+Compares the calendar of a use case with what is published, and does what is
+missing, oldest first: nights that were never taken in, or before they were
+over; features whose inputs were published anew, while the night is not scored;
+scores and verdicts. In Airflow the DAG nightloop.keep_up does the same every 15
+minutes. Ends with 0 when nothing is owed any more, else with the exit code of
+the first error."""
+
+SKIP = """\
+Publishes what a night lacks as empty, so that the nights after it go on, and
+records who gave it up and why. It is not scored. Where its data comes after
+all, take it in as any night."""
+
+SWEEP = """\
+Removes files of commits that never happened (older than a day) and of versions
+that were replaced more than NIGHTLOOP_RETENTION_DAYS ago. What the lineage of
+a night that stands, or of a training, still names stays. Run it at any time,
+beside stages at work, as often as you like."""
+
+ALERTS = """\
+Alerts are stored beside the ledger before they are sent, and tried again for
+three days. E-mail goes by NIGHTLOOP_SMTP_URL to alerts.email of the use case,
+Slack by NIGHTLOOP_SLACK_URL; Airflow's tasks prefer Airflow's connections."""
