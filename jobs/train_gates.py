@@ -60,7 +60,7 @@ def gate(use_case: UseCase, as_of: Night, workspace: Workspace, *, name: str, pr
         raise GateFailed(
             f"gate {name}, version {candidate.version}: {verdict.outcome.replace('_', ' ')}. {verdict.reason}",
             where=f"{use_case.use_case}, as of {as_of}",
-            do="The champion stays as it is.",
+            do=champions.what_stays(workspace.ledger, use_case.use_case),
         ) from broken
     return {"version": candidate.version, "gate": name, "outcome": verdict.outcome, "reason": verdict.reason}
 
@@ -161,7 +161,7 @@ def _passed_verdicts(use_case: UseCase, as_of: Night, workspace: Workspace, cand
         raise GateFailed(
             f"version {candidate.version} is not promoted: {'; '.join(problem.rstrip('.') for problem in problems)}.",
             where=f"{use_case.use_case}, as of {as_of}",
-            do="The champion stays as it is.",
+            do=champions.what_stays(workspace.ledger, use_case.use_case),
         )
     return verdicts
 

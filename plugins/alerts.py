@@ -75,5 +75,5 @@ def alert_on_success(context: Mapping[str, Any]) -> None:
 
     workspace = Workspace.open()
     use_case_name, subject = subject_of(context)
-    if end_trouble(workspace.ledger, use_case_name, night_of(context), subject):
+    if end_trouble(workspace.ledger, use_case_name, [night_of(context)], subject):
         deliver_due_alerts(workspace)

@@ -84,7 +84,9 @@ def alert_to(failure: Failure, ledger: Ledger) -> Alert:
     links = {"link": failure.link, "command": command_for(failure), "run": failure.run}
     where = (failure.use_case_name, failure.night, failure.subject, failure.what)
     if isinstance(failure.error, GateFailed):
-        return gate_failed(*where, champion=champion_in_words(ledger, failure.use_case_name), **links)
+        from nightloop.model import champions
+
+        return gate_failed(*where, stays=champions.what_stays(ledger, failure.use_case_name), **links)
     return stage_failed(*where, failure.do, error=failure.error, **links)
 
 
@@ -140,14 +142,6 @@ def night_of(context: Mapping[str, Any]) -> Night | None:
         return parse_night(getattr(run, "partition_key", None) or conf.get("as_of") or conf.get("last_night"))
     except BadNight:
         return None  # the failure to alert to may be this very key
-
-
-def champion_in_words(ledger: Ledger, use_case_name: str) -> str:
-    """Return which champion stays; "" where there is none."""
-    from nightloop.model import champions
-
-    champion = champions.newest(ledger, use_case_name)
-    return f"version {champion.version}, trained as of {champion.as_of}" if champion else ""
 
 
 def command_for(failure: Failure) -> str:

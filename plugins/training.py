@@ -57,10 +57,13 @@ class ApprovalByPerson(ApprovalOperator):
         )
         self.log.info("%s by %s", kind, person)
         if answer != self.APPROVE:
+            from nightloop.model import champions
+
+            stays = champions.what_stays(workspace.ledger, self.use_case_name)
             raise GateFailed(
                 f"{person} did not approve the candidate as of {night}: {answer}.",
                 where=f"{self.use_case_name}.train",
-                do="The champion stays. Ask for a new training when the objection is answered.",
+                do=f"{stays} Ask for a new training when the objection is answered.",
             )
         return super().execute_complete(context, event)
 

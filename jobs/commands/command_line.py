@@ -92,6 +92,7 @@ def _add_option(command: argparse.ArgumentParser, option: Option) -> None:
 
 
 def _run_stage(options: argparse.Namespace) -> int:
+    from nightloop.alerts import end_trouble
     from nightloop.definitions import load_use_case
     from nightloop.workspace import Workspace
 
@@ -102,6 +103,7 @@ def _run_stage(options: argparse.Namespace) -> int:
     stage_options = {option.name: getattr(options, option.name) for option in stage.options}
     with ProgressBars(in_turn=True) as progress:
         published = stage.load()(use_case, nights, workspace, progress=progress, **stage_options)
+    end_trouble(workspace.ledger, use_case.use_case, nights, stage.name)  # what a task failed at may be done by hand
     for partition in published:
         print_published(partition, as_json=options.json)
     return 0

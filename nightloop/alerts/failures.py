@@ -84,7 +84,7 @@ def gate_failed(
     subject: str,
     what: str,
     *,
-    champion: str,
+    stays: str,
     link: str = "",
     command: str = "",
     run: str = "",
@@ -96,13 +96,12 @@ def gate_failed(
         night: the night it is as of.
         subject: family and task, as in ``train.gate_fairness``.
         what: the verdict, with its figures.
-        champion: the champion that stays, in words; "" where there is none.
+        stays: who scores now, in a sentence: the champion that stays, or nobody.
         link: the task's page.
         command: the same by hand.
         run: Airflow's name of the run.
     """
     gate = subject.partition(".")[2].removeprefix("gate_")
-    stays = f"The champion stays: {champion}. Scores go on as before."
     return Alert(
         "gate_failed",
         use_case_name,
@@ -112,7 +111,7 @@ def gate_failed(
         what=what,
         do="Read the verdict. Mend the data or the definition it points at, and train again; the gate itself is no mistake.",
         urgency="today",
-        means=stays if champion else "There is no champion, so this use case has no scores until a training passes every gate.",
+        means=stays,
         link=link,
         command=command,
         run=run,

@@ -7,7 +7,7 @@ ends, who was alerted hears of that too.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -20,6 +20,8 @@ from nightloop.nights import Night, utc_now
 
 NOTICES = ("over", "test", "verdict_failed", "retrain_decided")
 """Kinds for which nothing stands still: no task waits for them, and no success ends them."""
+FLOW = ("ingest", "features", "score", "monitor", "report", "train", "bootstrap")
+"""Families in the order in which one waits for another."""
 State = Literal["pending", "delivered", "given up", "no channel"]
 CHANNELS = ("email", "slack")
 BURST = 3
@@ -117,19 +119,26 @@ def raise_alert(ledger: Ledger, alert: Alert, clock: Clock = utc_now) -> StoredA
 
 
 def end_trouble(
-    ledger: Ledger, use_case_name: str, night: Night | None, subject: str, clock: Clock = utc_now
+    ledger: Ledger, use_case_name: str, nights: Container[Night | None], subject: str, clock: Clock = utc_now
 ) -> list[StoredAlert]:
-    """Note that what was wrong with a subject is over, and return the alerts that end so.
+    """Note that what was wrong with a subject on these nights is over, and return the alerts that end so.
 
     Who got the alert gets a notice; who did not get it yet gets neither the alarm nor the notice but the alert marked as over.
+
+    Args:
+        ledger: beside which the outbox stands.
+        use_case_name: whose trouble it was.
+        nights: ``[night]``, a range, or ``[None]`` for troubles of no night.
+        subject: as in ``ingest.ingest``; the family alone stands for all of its tasks.
+        clock: for tests.
     """
     with ledger.reading() as connection:  # nearly always nothing is wrong: do not make other writers wait to learn that
         if not sa.inspect(connection).has_table(alerts_table.name):
             return []
-        if not _of_subject(connection, use_case_name, night, subject):
+        if not _of_subject(connection, use_case_name, nights, subject):
             return []
     with ledger.transaction() as connection:
-        ended = _of_subject(connection, use_case_name, night, subject)
+        ended = _of_subject(connection, use_case_name, nights, subject)
         for stored in ended:
             _end(ledger, connection, stored, clock())
         return ended
@@ -157,17 +166,19 @@ def _open(connection: sa.Connection, key: str) -> StoredAlert | None:
     return stored_alert(row) if row else None
 
 
-def _of_subject(connection: sa.Connection, use_case_name: str, night: Night | None, subject: str) -> list[StoredAlert]:
-    """Return the open alerts of a subject; those of no night are those of any run."""
+def _of_subject(
+    connection: sa.Connection, use_case_name: str, nights: Container[Night | None], subject: str
+) -> list[StoredAlert]:
+    """Return the open alerts of a subject, or of all subjects of a family."""
     rows = alerts_table
     query = sa.select(rows).where(
         rows.c.use_case == use_case_name,
-        rows.c.subject == subject,
         rows.c.ended_at.is_(None),
         rows.c.kind.not_in(NOTICES),
+        sa.or_(rows.c.subject == subject, rows.c.subject.startswith(f"{subject}.", autoescape=True)),
     )
-    of_night = rows.c.night.is_(None) if night is None else rows.c.night == str(night)
-    return [stored_alert(row) for row in connection.execute(query.where(of_night).order_by(rows.c.raised_at))]
+    opened = [stored_alert(row) for row in connection.execute(query.order_by(rows.c.raised_at))]
+    return [stored for stored in opened if stored.alert.night in nights]
 
 
 def _store(ledger: Ledger, connection: sa.Connection, alert: Alert, now: datetime, channels: Sequence[str]) -> StoredAlert:
@@ -218,7 +229,7 @@ def _cause(connection: sa.Connection, alert: Alert) -> str:
     if not alert.is_waiting:
         return ""
     rows = alerts_table
-    query = sa.select(rows.c.id, rows.c.night).where(
+    query = sa.select(rows.c.id, rows.c.night, rows.c.subject).where(
         rows.c.use_case == alert.use_case_name,
         rows.c.kind.not_in(NOTICES),
         rows.c.ended_at.is_(None),
@@ -226,7 +237,14 @@ def _cause(connection: sa.Connection, alert: Alert) -> str:
         rows.c.night.is_not(None),
     )
     nights = {str(alert.night), *re.findall(r"\d{4}-\d\d-\d\d", alert.what)}
-    return next((row.id for row in connection.execute(query) if row.night in nights), "")
+    causes = (row for row in connection.execute(query) if row.night in nights)
+    return next((row.id for row in causes if _place(row.subject) <= _place(alert.subject)), "")
+
+
+def _place(subject: str) -> int:
+    """Return where a subject's family stands in FLOW; 0 for one that is not in it."""
+    family = subject.partition(".")[0]
+    return FLOW.index(family) if family in FLOW else 0
 
 
 def _due_at(connection: sa.Connection, alert: Alert, now: datetime) -> str:

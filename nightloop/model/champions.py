@@ -168,6 +168,14 @@ def newest(ledger: Ledger, use_case: str) -> Champion | None:
     return change.champion if change else None
 
 
+def what_stays(ledger: Ledger, use_case: str) -> str:
+    """Say in a sentence who scores where a training promotes nobody: the champion, or no one."""
+    champion = newest(ledger, use_case)
+    if champion is None:
+        return "There is no champion: no night is scored until a training passes every gate."
+    return f"The champion stays as it is: version {champion.version}, trained as of {champion.as_of}."
+
+
 def in_force(recorded: list[Change], night: Night) -> Change | None:
     """Return the change that decides a night without a pin: of those effective by then, the newest."""
     return next((change for change in reversed(recorded) if change.effective_from <= night), None)

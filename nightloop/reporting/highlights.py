@@ -109,7 +109,7 @@ def _alerts(week: Week) -> Iterator[Highlight]:
     if undelivered:
         yield Highlight(
             "warn",
-            f"Alerts reached nobody on {join_nights(sorted({item.night for item in undelivered}))}: {undelivered[-1].text}",
+            f"Alerts were not delivered on {join_nights(sorted({item.night for item in undelivered}))}: {undelivered[-1].text}",
         )
 
 

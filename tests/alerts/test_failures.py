@@ -65,29 +65,14 @@ def test_what_only_waited_says_so(error: BaseException | None, is_waiting: bool)
     assert stage_failed("loans", NIGHT, "score.score", "no.", "", error=error).is_waiting is is_waiting
 
 
-@pytest.mark.parametrize(
-    ("champion", "means"),
-    [
-        (
-            "version 3, trained as of 2013-03-31",
-            "The champion stays: version 3, trained as of 2013-03-31. Scores go on as before.",
-        ),
-        ("", "There is no champion, so this use case has no scores until a training passes every gate."),
-    ],
-)
-def test_a_gate_that_did_not_pass_says_whether_a_champion_stays(champion: str, means: str) -> None:
-    alert = gate_failed("loans", NIGHT, "train.gate_fairness", "0.13.", champion=champion, link="http://x")
-    assert (alert.kind, alert.title, alert.means, alert.link) == (
-        "gate_failed",
-        "gate fairness did not pass",
-        means,
-        "http://x",
-    )
-    assert alert.urgency == "today"
+def test_a_gate_that_did_not_pass_says_who_scores_now() -> None:
+    alert = gate_failed("loans", NIGHT, "train.gate_fairness", "0.13.", stays="Nobody scores.", link="http://x")
+    assert (alert.kind, alert.title, alert.link) == ("gate_failed", "gate fairness did not pass", "http://x")
+    assert (alert.means, alert.urgency) == ("Nobody scores.", "today")
 
 
 def test_a_person_who_said_no_is_no_gate() -> None:
-    assert gate_failed("loans", NIGHT, "train.approval", "no.", champion="").title == "the candidate was not approved"
+    assert gate_failed("loans", NIGHT, "train.approval", "no.", stays="").title == "the candidate was not approved"
 
 
 def test_a_verdict_is_told_with_its_figure_and_a_decision_with_its_reason() -> None:

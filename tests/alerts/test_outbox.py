@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from nightloop.alerts import deliver_due, end_trouble, listed, raise_alert
 from nightloop.alerts.alert import alert_of, as_content
 from nightloop.alerts.outbox import BURST, GATHERING
 from nightloop.ledger import Ledger
+from nightloop.nights import Nights
 from tests.alerts.outboxes import NIGHT, START, Clock, Recorder, alert, by, states
 
 NEXT = NIGHT + timedelta(days=1)
@@ -109,6 +111,22 @@ def test_what_waits_for_a_night_that_stands_still_is_quiet(ledger: Ledger, waiti
     assert [deliveries for found, deliveries in listed(ledger) if found == stored and is_quiet] in ([], [[]])
 
 
+@pytest.mark.parametrize(
+    ("cause", "waiting", "is_quiet"),
+    [
+        ("ingest.ingest", "score.score", True),
+        ("score.score", "score.score", True),
+        ("score.score", "features.features", False),
+        ("train.fit", "features.features", False),
+        ("train.gate_fairness", "bootstrap.train", True),
+        ("elsewhere", "ingest.ingest", True),
+    ],
+)
+def test_only_what_comes_before_is_a_cause(ledger: Ledger, cause: str, waiting: str, is_quiet: bool) -> None:
+    raise_alert(ledger, alert(cause))
+    assert bool(raise_alert(ledger, alert(waiting, is_waiting=True, what="it waits.")).covered_by) is is_quiet
+
+
 @pytest.mark.parametrize("kind", ["verdict_failed", "retrain_decided", "test"])
 def test_a_notice_is_no_cause_to_wait(ledger: Ledger, kind: str) -> None:
     raise_alert(ledger, alert("drift", kind=kind))
@@ -117,7 +135,7 @@ def test_a_notice_is_no_cause_to_wait(ledger: Ledger, kind: str) -> None:
 
 def test_when_the_cause_is_over_waiting_is_a_trouble_again(ledger: Ledger) -> None:
     raise_alert(ledger, alert())
-    end_trouble(ledger, "loans", NIGHT, "ingest.ingest")
+    end_trouble(ledger, "loans", [NIGHT], "ingest.ingest")
     assert raise_alert(ledger, alert("features.features", is_waiting=True)).covered_by == ""
 
 
@@ -129,14 +147,14 @@ def test_who_was_alerted_hears_that_it_is_over_and_how_long_it_lasted(ledger: Le
     raise_alert(ledger, alert(link="http://x"), clock)
     deliver_due(ledger, by(email=recorder), clock=clock)
     clock.turn(minutes=209)
-    (ended,) = end_trouble(ledger, "loans", NIGHT, "ingest.ingest", clock)
+    (ended,) = end_trouble(ledger, "loans", [NIGHT], "ingest.ingest", clock)
     assert ended.alert == alert(link="http://x")
     deliver_due(ledger, by(email=recorder), clock=clock)
     (notice,) = [stored.alert for stored in recorder.messages[-1].alerts]
     assert (notice.kind, notice.urgency, notice.night, notice.link) == ("over", "info", NIGHT, "http://x")
     assert notice.headline == "loans: over: ingest.ingest failed, night 2013-04-03"
     assert notice.figure == "It lasted 3 h 29 min." and "ingest.ingest broke." in notice.what and notice.do == "Nothing."
-    assert end_trouble(ledger, "loans", NIGHT, "ingest.ingest", clock) == []
+    assert end_trouble(ledger, "loans", [NIGHT], "ingest.ingest", clock) == []
     assert states(ledger)[-1] == ("ingest.ingest", {"email": "delivered"}), "Slack had no alarm, so it has no notice"
 
 
@@ -146,14 +164,14 @@ def test_the_notice_says_how_long(ledger: Ledger, clock: Clock, minutes: int, la
     raise_alert(ledger, alert(), clock)
     deliver_due(ledger, by(email=recorder), clock=clock)
     clock.turn(minutes=minutes)
-    end_trouble(ledger, "loans", NIGHT, "ingest.ingest", clock)
+    end_trouble(ledger, "loans", [NIGHT], "ingest.ingest", clock)
     deliver_due(ledger, by(email=recorder), clock=clock)
     assert recorder.messages[-1].alerts[0].alert.figure == f"It lasted {lasted}."
 
 
 def test_who_was_not_alerted_yet_gets_one_message_that_says_it_is_over(ledger: Ledger, clock: Clock) -> None:
     raise_alert(ledger, alert(), clock)
-    end_trouble(ledger, "loans", NIGHT, "ingest.ingest", clock)
+    end_trouble(ledger, "loans", [NIGHT], "ingest.ingest", clock)
     recorder = Recorder()
     deliver_due(ledger, by(email=recorder), clock=clock)
     (message,) = recorder.messages
@@ -171,18 +189,38 @@ def test_who_was_not_alerted_yet_gets_one_message_that_says_it_is_over(ledger: L
 )
 def test_another_success_ends_nothing(ledger: Ledger, other: tuple[str, date | None, str]) -> None:
     raise_alert(ledger, alert())
-    assert end_trouble(ledger, *other) == []
+    use_case_name, night, subject = other
+    assert end_trouble(ledger, use_case_name, [night], subject) == []
+
+
+@pytest.mark.parametrize(
+    ("nights", "subject", "ended"),
+    [
+        (Nights(NIGHT, NIGHT), "ingest", ["ingest.ingest", "ingest.wait_for_x"]),
+        (Nights(date(2013, 1, 1), date(2013, 12, 31)), "ingest", ["ingest.ingest", "ingest.wait_for_x", "ingest.ingest"]),
+        ([NEXT], "ingest.ingest", ["ingest.ingest"]),
+        ([NIGHT], "ing", []),
+        ([NIGHT], "ingest_", []),
+    ],
+)
+def test_a_family_stands_for_its_tasks_and_a_range_for_its_nights(
+    ledger: Ledger, clock: Clock, nights: Any, subject: str, ended: list[str]
+) -> None:
+    for of, night in (("ingest.ingest", NIGHT), ("ingest.wait_for_x", NIGHT), ("ingest.ingest", NEXT), ("ingestion.x", NIGHT)):
+        raise_alert(ledger, alert(of, night=night), clock)
+        clock.turn(seconds=1)
+    assert [stored.alert.subject for stored in end_trouble(ledger, "loans", nights, subject)] == ended
 
 
 def test_a_success_where_nothing_was_ever_wrong_writes_nothing(ledger: Ledger) -> None:
-    assert end_trouble(ledger, "loans", NIGHT, "ingest.ingest") == []
+    assert end_trouble(ledger, "loans", [NIGHT], "ingest.ingest") == []
     with ledger.reading() as connection:
         assert sa.inspect(connection).get_table_names() == ["ledger_events"]
 
 
 def test_a_trouble_that_comes_back_is_told_again(ledger: Ledger, clock: Clock) -> None:
     first = raise_alert(ledger, alert(), clock)
-    end_trouble(ledger, "loans", NIGHT, "ingest.ingest", clock)
+    end_trouble(ledger, "loans", [NIGHT], "ingest.ingest", clock)
     second = raise_alert(ledger, alert(), clock)
     assert second.id != first.id and kinds(ledger) == ["alert_raised", "alert_raised"]
 
@@ -193,8 +231,8 @@ def test_the_notice_names_what_gave_up_waiting_meanwhile(ledger: Ledger, clock: 
     raise_alert(ledger, alert("features.features", is_waiting=True, night=NEXT, what="night 2013-04-03 is missing."), clock)
     raise_alert(ledger, alert("monitor.monitor", is_waiting=True), clock)
     deliver_due(ledger, by(email=recorder), clock=clock)
-    end_trouble(ledger, "loans", NIGHT, "monitor.monitor", clock)
-    end_trouble(ledger, "loans", NIGHT, "ingest.ingest", clock)
+    end_trouble(ledger, "loans", [NIGHT], "monitor.monitor", clock)
+    end_trouble(ledger, "loans", [NIGHT], "ingest.ingest", clock)
     deliver_due(ledger, by(email=recorder), clock=clock)
     assert recorder.subjects == [["ingest.ingest"], ["ingest.ingest"]]
     notice = recorder.messages[-1].alerts[0].alert

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
+from nightloop.alerts import StoredAlert
+from nightloop.alerts.addresses import smtp_server
+from nightloop.alerts.message import Message
+from nightloop.alerts.senders import EmailSender
 from nightloop.ledger import Ledger
 from nightloop.settings import REPOSITORY, load_settings
+from tests.alerts.outboxes import alert
 from tests.deploy.conftest import command, environment, health_address, started
+from tests.fixtures_alerts import MailServer
 from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
@@ -117,33 +124,13 @@ def test_airflow_comes_up_on_postgresql_and_lets_the_administrator_in(
         assert httpx.get(f"http://{HERE}:{port}/api/v2/dags").status_code == 401
 
 
-def test_the_mail_connection_of_airflow_reaches_a_server_without_encryption(secrets: dict[str, str], tmp_path: Path) -> None:
-    from aiosmtpd.controller import Controller
-    from aiosmtpd.handlers import Mailbox
-
-    port = free_port()
-    controller = Controller(Mailbox(tmp_path / "mail"), hostname=HERE, port=port)
-    controller.start()
-    try:
-        replaced = {
-            '"mailpit"': f'"{HERE}"',
-            "1025": str(port),
-            "/var/lib/airflow": str(tmp_path),
-            "/opt/nightloop": str(tmp_path),
-        }
-        env = environment("airflow-scheduler", secrets, replaced)
-        program = (
-            "from airflow.providers.smtp.hooks.smtp import SmtpHook\n"
-            "with SmtpHook(smtp_conn_id='nightloop_smtp') as hook:\n"
-            "    hook.send_email_smtp(to='team@localhost', subject='a night failed', html_content='2013-04-01')"
-        )
-        env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{tmp_path}/none.db"
-        done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-    finally:
-        controller.stop()
-    (mail,) = (tmp_path / "mail" / "new").iterdir()
-    assert "From: nightloop@localhost" in mail.read_text()
+def test_the_mail_server_of_alerts_is_reached_without_encryption(secrets: dict[str, str], mail_server: MailServer) -> None:
+    replaced = {"mailpit:1025": f"{HERE}:{mail_server.port}", "/opt/nightloop": str(REPOSITORY)}
+    url = environment("airflow-scheduler", secrets, replaced)["NIGHTLOOP_SMTP_URL"]
+    server = smtp_server(SecretStr(url))
+    stored = StoredAlert("a1", alert(), datetime.now(UTC))
+    EmailSender(server, ("team@localhost",)).send(Message("a1", (stored,)))
+    assert mail_server.messages[0]["From"] == "nightloop@localhost"
 
 
 @pytest.fixture(scope="module")

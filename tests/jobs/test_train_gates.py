@@ -125,7 +125,7 @@ def test_without_any_one_verdict_nobody_is_promoted(training: Training, missing:
     training.judge(missing)
     with pytest.raises(GateFailed, match=f"version 3 is not promoted: {missing} gave no verdict") as caught:
         training.promote()
-    assert caught.value.do == "The champion stays as it is."
+    assert caught.value.do == "There is no champion: no night is scored until a training passes every gate."
     assert champions.history(training.workspace.ledger, NAME) == [] and training.registry.moved == []
 
 

@@ -155,6 +155,7 @@ ROOMS = (
         0.8,
         warm=("fastapi", "fastapi_offline", "uvicorn", "httpx", "prometheus_client", "orjson"),
     ),
+    Room("alerts", ("nightloop/alerts/*.py",), ("tests/alerts",), 0.8, warm=("aiosmtpd.controller", "jinja2", "sqlalchemy")),
     # Its conftest first: Airflow makes its home when it is imported.
     Room("plugins", ("plugins/*.py",), ("tests/plugins",), 0.8, warm=("tests.plugins.conftest", *AIRFLOW)),
 )

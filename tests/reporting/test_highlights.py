@@ -147,7 +147,7 @@ def test_quarantine_is_noted_above_one_in_a_hundred_records(
     assert highlights(week(lines), flights) == ([Highlight("warn", expected)] if noted else QUIET)
 
 
-def test_alerts_that_reached_nobody_name_each_night_once(flights: UseCase) -> None:
+def test_alerts_that_were_not_delivered_name_each_night_once(flights: UseCase) -> None:
     events = [
         ReportedEvent(night(2), "alert not delivered", "mail", "refused"),
         ReportedEvent(night(1), "alert not delivered", "mail", "refused"),
@@ -155,7 +155,7 @@ def test_alerts_that_reached_nobody_name_each_night_once(flights: UseCase) -> No
         ReportedEvent(night(3), "alert", "drift", "drifted"),
     ]
     assert highlights(week(WHOLE, events), flights) == [
-        Highlight("warn", "Alerts reached nobody on 2013-04-02 and 2013-04-03: no such channel")
+        Highlight("warn", "Alerts were not delivered on 2013-04-02 and 2013-04-03: no such channel")
     ]
 
 

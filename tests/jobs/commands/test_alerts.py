@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +140,13 @@ def test_sending_again_what_is_refused_again_says_so(
     assert "554" in capsys.readouterr().err
     assert main(["alerts", "resend", "unknown"]) == 2
     assert "there is no alert unknown" in capsys.readouterr().err
+
+
+def test_a_stage_done_by_hand_ends_what_its_task_failed_at(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.ingest.run", lambda *_, **__: [])
+    for night in (date(2013, 4, 3), date(2013, 4, 9)):
+        raise_alert(ledger, alert(use_case_name="flight_delay", night=night))
+    raise_alert(ledger, alert("score.score", use_case_name="flight_delay"))
+    assert main(["ingest", "flight_delay", "2013-04-01..2013-04-03"]) == 0
+    ended = [(stored.alert.subject, stored.alert.night) for stored, _ in listed(ledger) if stored.ended_at]
+    assert ended == [("ingest.ingest", date(2013, 4, 3))]
