@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.published import Progress, Published, silent
-from jobs.train_gates import GATES, gate, promote, record_not_comparable
+from jobs.train_gates import GATES, gate, promote, record_not_comparable, refusal
 from jobs.training_state import (
     baseline_path,
     candidate_version,
@@ -35,7 +35,7 @@ from nightloop.lake import Commit
 from nightloop.lake.digest import content_digest
 from nightloop.meaning.archive import archive
 from nightloop.model import candidate as candidates
-from nightloop.model import card, champions, evaluation_table, training_set, training_snapshot
+from nightloop.model import card, evaluation_table, training_set, training_snapshot
 from nightloop.model.champions import Champion
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training_snapshot import Manifest
@@ -92,8 +92,7 @@ def run(
         except GateFailed as error:
             failed.append(error.what)
     if failed:
-        do = champions.what_stays(workspace.ledger, use_case.use_case)
-        raise GateFailed(" ".join(failed), where=f"{use_case.use_case}, as of {as_of}", do=do)
+        raise refusal(use_case, as_of, workspace, " ".join(failed))
     progress("promote", total - 1, total)
     promoted = promote(use_case, as_of, workspace)
     progress("promote", total, total)

@@ -57,12 +57,15 @@ def gate(use_case: UseCase, as_of: Night, workspace: Workspace, *, name: str, pr
     _record(use_case, as_of, workspace, candidate=candidate, verdict=verdict)
     progress(f"judging {name}", 1, 1)
     if not verdict.passed:
-        raise GateFailed(
-            f"gate {name}, version {candidate.version}: {verdict.outcome.replace('_', ' ')}. {verdict.reason}",
-            where=f"{use_case.use_case}, as of {as_of}",
-            do=champions.what_stays(workspace.ledger, use_case.use_case),
-        ) from broken
+        what = f"gate {name}, version {candidate.version}: {verdict.outcome.replace('_', ' ')}. {verdict.reason}"
+        raise refusal(use_case, as_of, workspace, what) from broken
     return {"version": candidate.version, "gate": name, "outcome": verdict.outcome, "reason": verdict.reason}
+
+
+def refusal(use_case: UseCase, as_of: Night, workspace: Workspace, what: str) -> GateFailed:
+    """Return the error of a training that promotes nobody: it says who scores then."""
+    stays = champions.what_stays(workspace.ledger, use_case.use_case)
+    return GateFailed(what, where=f"{use_case.use_case}, as of {as_of}", do=stays)
 
 
 def promote(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> StepResult:
@@ -158,11 +161,8 @@ def _passed_verdicts(use_case: UseCase, as_of: Night, workspace: Workspace, cand
         if answer is None or answer.kind != GRANTED:
             problems.append("it waits for approval by a person, for the use case is of high risk")
     if problems:
-        raise GateFailed(
-            f"version {candidate.version} is not promoted: {'; '.join(problem.rstrip('.') for problem in problems)}.",
-            where=f"{use_case.use_case}, as of {as_of}",
-            do=champions.what_stays(workspace.ledger, use_case.use_case),
-        )
+        what = f"version {candidate.version} is not promoted: {'; '.join(problem.rstrip('.') for problem in problems)}."
+        raise refusal(use_case, as_of, workspace, what)
     return verdicts
 
 

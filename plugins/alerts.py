@@ -24,7 +24,7 @@ def raise_alert(alert: Alert, workspace: Workspace) -> dict[str, str]:
     """
     from nightloop import alerts
 
-    stored = alerts.raise_alert(workspace.ledger, alert)
+    stored = alerts.raise_alert(workspace.ledger, alert, workspace.clock)
     if stored.covered_by:
         log.info("%s: no message of its own, for alert %s says why", alert.headline, stored.covered_by)
         return {}
@@ -45,7 +45,8 @@ def deliver_due_alerts(workspace: Workspace) -> Sent:
     from plugins.delivery import airflow_addresses
 
     settings = workspace.settings
-    return deliver_due(workspace.ledger, channels_of(settings.definitions, airflow_addresses(settings)))
+    channels = channels_of(settings.definitions, airflow_addresses(settings))
+    return deliver_due(workspace.ledger, channels, clock=workspace.clock)
 
 
 def alert_on_failure(context: Mapping[str, Any]) -> None:
@@ -61,7 +62,7 @@ def alert_on_failure(context: Mapping[str, Any]) -> None:
     workspace.ledger.record(
         "stage_failed", failure.use_case_name, night=failure.night, subject=failure.subject, payload=failure.payload
     )
-    if is_ones_own_mistake(failure, context):
+    if is_ones_own_mistake(failure):
         log.warning("no alert goes out: who asked for this run reads here what was wrong with the request: %s", failure.what)
         return
     raise_alert(alert_to(failure, workspace.ledger), workspace)
@@ -75,5 +76,5 @@ def alert_on_success(context: Mapping[str, Any]) -> None:
 
     workspace = Workspace.open()
     use_case_name, subject = subject_of(context)
-    if end_trouble(workspace.ledger, use_case_name, [night_of(context)], subject):
+    if end_trouble(workspace.ledger, use_case_name, [night_of(context)], subject, workspace.clock):
         deliver_due_alerts(workspace)

@@ -20,6 +20,8 @@ from nightloop.nights import Night, parse_night
 if TYPE_CHECKING:
     from nightloop.ledger import Ledger
 
+SHARED = "nightloop"
+"""What the id of a DAG begins with that serves every use case."""
 BY_COMMAND = ("ingest", "features", "score", "monitor", "train", "report")
 NOT_BY_COMMAND = "approval"  # no command speaks for a person
 RUN_REASONS = {
@@ -38,6 +40,7 @@ class Failure:
         error: what was raised, where it is known.
         run: Airflow's name of the run.
         attempt: which try of the task it was.
+        is_manual: whether a person asked for the run; it is a trouble of its own then. Else it is that of the run before.
         link: the page of the task or run.
     """
 
@@ -50,6 +53,7 @@ class Failure:
     run: str
     attempt: int
     link: str
+    is_manual: bool
 
     @property
     def payload(self) -> dict[str, object]:
@@ -68,7 +72,18 @@ def failure_of(context: Mapping[str, Any], ledger: Ledger) -> Failure | None:
     error = error_of(context, ledger)
     what, do = explanation(error, context)
     attempt = int(getattr(task, "try_number", 0) or 0)
-    failure = Failure(use_case_name, night_of(context), subject, what, do, error, str(task.run_id), attempt, task_link(task))
+    failure = Failure(
+        use_case_name=use_case_name,
+        night=night_of(context),
+        subject=subject,
+        what=what,
+        do=do,
+        error=error,
+        run=str(task.run_id),
+        attempt=attempt,
+        link=task_link(task),
+        is_manual=is_manual(context),
+    )
     return None if "exception" not in context and _is_recorded(failure, ledger) else failure
 
 
@@ -81,7 +96,7 @@ def _is_recorded(failure: Failure, ledger: Ledger) -> bool:
 
 def alert_to(failure: Failure, ledger: Ledger) -> Alert:
     """Return the alert to a failure."""
-    links = {"link": failure.link, "command": command_for(failure), "run": failure.run}
+    links = {"link": failure.link, "command": command_for(failure), "run": failure.run if failure.is_manual else ""}
     where = (failure.use_case_name, failure.night, failure.subject, failure.what)
     if isinstance(failure.error, GateFailed):
         from nightloop.model import champions
@@ -119,19 +134,29 @@ def explanation(error: BaseException | None, context: Mapping[str, Any]) -> tupl
     return KILLED
 
 
-def is_ones_own_mistake(failure: Failure, context: Mapping[str, Any]) -> bool:
+def is_ones_own_mistake(failure: Failure) -> bool:
     """Tell whether a person's own request was wrong: whoever typed it reads that in the run, and nobody else is woken."""
+    return isinstance(failure.error, UsageError) and failure.is_manual
+
+
+def is_manual(context: Mapping[str, Any]) -> bool:
+    """Tell whether a person asked for the run; the monitor asks for trainings in the same way, but is none."""
     run = context.get("dag_run")
-    is_manual = str(getattr(run, "run_type", "")).rpartition(".")[2].lower() == "manual"
     requested_by = (getattr(run, "conf", None) or {}).get("requested_by")
-    return isinstance(failure.error, UsageError) and is_manual and requested_by != "monitor"
+    return str(getattr(run, "run_type", "")).rpartition(".")[2].lower() == "manual" and requested_by != "monitor"
 
 
 def subject_of(context: Mapping[str, Any]) -> tuple[str, str]:
     """Return the use case and the subject of its alerts: family and task."""
     task = context["task_instance"]
-    use_case_name, _, family = str(task.dag_id).partition(".")
+    use_case_name, family = parts_of(str(task.dag_id))
     return use_case_name, f"{family}.{task.task_id}"
+
+
+def parts_of(dag_id: str) -> tuple[str, str]:
+    """Return the use case and the family of a DAG; "" for the use case of one that serves them all."""
+    use_case_name, _, family = dag_id.partition(".")
+    return "" if use_case_name == SHARED else use_case_name, family
 
 
 def night_of(context: Mapping[str, Any]) -> Night | None:
@@ -168,6 +193,16 @@ def task_link(task: Any) -> str:
 def _of_run(context: Mapping[str, Any]) -> Failure:
     """Return the failure of a run that Airflow ended as a whole."""
     dag_id, run = str(context["dag"].dag_id), str(context["run_id"])
-    use_case_name, _, family = dag_id.partition(".")
-    what, do = RUN_REASONS[context["reason"]], "Look at the run: which task was it, and why did it not end? Then clear it."
-    return Failure(use_case_name, night_of(context), family, what, do, None, run, 0, run_address(dag_id, run))
+    use_case_name, family = parts_of(dag_id)
+    return Failure(
+        use_case_name=use_case_name,
+        night=night_of(context),
+        subject=family,
+        what=RUN_REASONS[context["reason"]],
+        do="Look at the run: which task was it, and why did it not end? Then clear it.",
+        error=None,
+        run=run,
+        attempt=0,
+        link=run_address(dag_id, run),
+        is_manual=is_manual(context),
+    )

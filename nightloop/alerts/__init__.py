@@ -5,6 +5,7 @@
 
 from nightloop.alerts.alert import Alert, StoredAlert
 from nightloop.alerts.delivery import Sent, deliver_due
-from nightloop.alerts.outbox import Delivery, end_trouble, listed, raise_alert
+from nightloop.alerts.outbox import end_trouble, listed, raise_alert
+from nightloop.alerts.rows import Delivery
 
 __all__ = ["Alert", "Delivery", "Sent", "StoredAlert", "deliver_due", "end_trouble", "listed", "raise_alert"]

@@ -16,7 +16,11 @@ MEANING: dict[str, tuple[Urgency, str]] = {
     "train": ("today", "No new model comes from this training; nothing has changed in production."),
     "bootstrap": ("today", "The history that was asked for is not whole; nights that were published before are not touched."),
     "apply": ("today", "What an older definition made is still as it was; new nights are not touched."),
-    "keep_up": ("info", "Files that nobody needs still take up space; nothing else is touched."),
+    "keep_up": (
+        "today",
+        "Nights that Airflow loses are not asked for again until this works; those that it runs are not touched.",
+    ),
+    "sweep": ("info", "Files that nobody needs still take up space; nothing else is touched."),
 }
 """By the first word of a subject: what a failure there means for people. Another is for today."""
 UNFORESEEN = "Read the task's log: this error is not one that Nightloop foresaw. Then clear the task."
@@ -58,7 +62,7 @@ def stage_failed(
         error: what it raised; one that only waited is quiet where what it waited for has an alert.
         link: the task's page.
         command: the same by hand.
-        run: Airflow's name of the run.
+        run: Airflow's name of the run, where it is a trouble of its own.
     """
     urgency, means = MEANING.get(subject.partition(".")[0], ("today", ""))
     return Alert(
@@ -99,7 +103,7 @@ def gate_failed(
         stays: who scores now, in a sentence: the champion that stays, or nobody.
         link: the task's page.
         command: the same by hand.
-        run: Airflow's name of the run.
+        run: Airflow's name of the run, where it is a trouble of its own.
     """
     gate = subject.partition(".")[2].removeprefix("gate_")
     return Alert(

@@ -16,16 +16,8 @@ import sqlalchemy as sa
 
 from nightloop.alerts.alert import StoredAlert
 from nightloop.alerts.message import Message
-from nightloop.alerts.outbox import (
-    State,
-    alerts_table,
-    deliveries_table,
-    event_subject,
-    instant,
-    make_tables,
-    servers_table,
-    stored_alert,
-)
+from nightloop.alerts.outbox import event_subject
+from nightloop.alerts.rows import State, alerts_table, deliveries_table, instant, make_tables, servers_table, stored_alert
 from nightloop.alerts.senders import NotSent
 from nightloop.ledger import Clock, Ledger
 

@@ -36,7 +36,8 @@ def test_each_kind_of_error_is_explained_with_what_to_do(error: BaseException, w
         ("monitor.monitor", "today", "is scored"),
         ("train.fit", "today", "No new model"),
         ("report.report", "today", "not touched"),
-        ("keep_up.sweep", "info", "space"),
+        ("keep_up.keep_up", "today", "loses"),
+        ("sweep.sweep", "info", "space"),
         ("elsewhere", "today", ""),
     ],
 )

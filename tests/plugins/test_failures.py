@@ -105,7 +105,7 @@ def test_a_gate_says_which_champion_stays_or_that_there_is_none(ledger: Ledger) 
         ("loans.train", "gate_fairness", "2013-04-03", "python -m jobs train loans 2013-04-03"),
         ("loans.train", "approval", "2013-04-03", ""),
         ("loans.bootstrap", "ingest_range", "2013-04-03", ""),
-        ("loans.keep_up", "sweep", "2013-04-03", ""),
+        ("loans.sweep", "sweep", "2013-04-03", ""),
         ("loans.score", "score", None, ""),
     ],
 )
@@ -130,6 +130,29 @@ def test_the_command_is_the_one_that_does_the_same(
 )
 def test_the_night_of_a_run_is_its_key_else_what_its_form_says(key: Any, conf: Any, night: date | None) -> None:
     assert night_of({"dag_run": SimpleNamespace(partition_key=key, conf=conf)}) == night
+
+
+@pytest.mark.parametrize(
+    ("run_type", "conf", "is_its_own"),
+    [
+        ("manual", {}, True),
+        ("scheduled", {}, False),
+        ("manual", {"requested_by": "monitor"}, False),
+        ("asset_triggered", {}, False),
+    ],
+)
+def test_without_a_night_a_run_that_a_person_asked_for_is_a_trouble_of_its_own(
+    ledger: Ledger, run_type: str, conf: dict[str, str], is_its_own: bool
+) -> None:
+    given = {**context(key=None), "exception": OSError("disk")}
+    given["dag_run"].run_type, given["dag_run"].conf = run_type, conf
+    assert alert_to(failure(given, ledger), ledger).run == ("r1" if is_its_own else "")
+
+
+def test_a_dag_that_serves_every_use_case_is_of_none(ledger: Ledger) -> None:
+    found = failure({**context("nightloop.keep_up", "keep_up", None), "exception": OSError("disk")}, ledger)
+    assert (found.use_case_name, found.subject) == ("", "keep_up.keep_up")
+    assert alert_to(found, ledger).headline == "Nightloop: keep_up.keep_up failed"
 
 
 def test_a_run_that_is_not_known_has_no_night() -> None:
