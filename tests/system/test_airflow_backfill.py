@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from jobs.embedded.backfill import backfill_arguments
+from nightloop.alerts import listed
 from nightloop.errors import SetupError
 from nightloop.lake import Lake
 from nightloop.ledger import Ledger
@@ -149,13 +150,27 @@ def test_two_nights_cascade_from_one_backfill_and_again_change_nothing(airflow):
 
 
 def test_a_candidate_that_a_person_refuses_is_not_promoted_and_its_run_ends_red(airflow):
-    run_id = airflow.client.trigger("flight_delay.train", {"as_of": str(NIGHTS.last), **FORM})
+    before = {run.run_id for run in airflow.client.runs("flight_delay.train")}
+    form = {"first_night": str(NIGHTS.first), "last_night": str(NIGHTS.last), **FORM}
+    asked = airflow.client.trigger("flight_delay.bootstrap", form)
+    airflow.wait_until(lambda: len(airflow.client.runs("flight_delay.train")) > len(before), "the training", 240)
+    (run_id,) = {run.run_id for run in airflow.client.runs("flight_delay.train")} - before
     answer_approval(airflow, run_id, "Reject")
     assert airflow.wait_for_run("flight_delay.train", run_id).state == "failed"
+    assert airflow.wait_for_run("flight_delay.bootstrap", asked).state == "failed"
     ledger = Ledger.open(load_settings(home=airflow.nightloop_home))
     (refused,) = ledger.events("flight_delay", kind="approval_refused")
     assert (refused.night, refused.payload["by"]) == (NIGHTS.last, "tester")
     assert [event.night for event in ledger.events("flight_delay", kind="champion_promoted")] == [HISTORY.last]
+
+
+def test_people_are_told_what_happened_once_and_of_no_kill_where_there_was_none(airflow):
+    alerts = [stored for stored, _ in listed(Ledger.open(load_settings(home=airflow.nightloop_home)))]
+    refused, waited = alerts
+    assert (refused.alert.kind, refused.alert.subject, refused.alert.night) == ("gate_failed", "train.approval", NIGHTS.last)
+    assert f"version 1, trained as of {HISTORY.last}" in refused.alert.means and "tester did not approve" in refused.alert.what
+    assert (waited.alert.subject, waited.covered_by) == ("bootstrap.train", refused.id), "one cause, one message"
+    assert "flight_delay.train, which this task asked for and waited for, failed." in waited.alert.what
 
 
 def test_the_seventh_judged_night_of_a_week_wakes_the_report_of_its_monday(airflow):
