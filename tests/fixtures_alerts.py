@@ -33,6 +33,7 @@ class MailServer:
     port: int = field(default_factory=free_port)
     messages: list[EmailMessage] = field(default_factory=list)
     mode: str = "up"
+    delay: float = SLOW
     received: threading.Event = field(default_factory=threading.Event)
     _controller: Any = None
 
@@ -45,7 +46,7 @@ class MailServer:
             assert isinstance(message, EmailMessage)
             self.messages.append(message)
         if self.mode == "slow":
-            await asyncio.sleep(SLOW)
+            await asyncio.sleep(self.delay)
         if self.mode in ("breaking", "losing"):
             server.transport.abort()
         return "250 OK"
