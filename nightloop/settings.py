@@ -47,6 +47,14 @@ class Settings(BaseSettings):
         description="Mail server of alerts, where Airflow has no connection: smtp://user:password@host:587?from=address.",
     )
     slack_url: SecretStr | None = Field(None, description="Slack webhook of alerts, where Airflow has no connection.")
+    airflow_url: str = Field(
+        "", description="Airflow's web address, for `watch` and its links, for example http://127.0.0.1:8080."
+    )
+    service_url: str = Field("", description="The service's address, for `watch`, for example http://127.0.0.1:8500.")
+    ping_url: SecretStr | None = Field(
+        None, description="Address that `watch` asks for after each look, at a service that alerts when it stays away."
+    )
+    free_bytes: int = Field(2 * 2**30, ge=0, description="Free bytes of the disk of HOME below which `watch` alerts.")
     port_offset: int = Field(0, ge=0, le=50000, description="Added to every port the embedded set-up opens.")
     definitions: Path = Field(REPOSITORY / "feature_defs", description="Folder of the use cases.")
     contracts: Path = Field(REPOSITORY / "great_expectations", description="Folder of the contracts.")

@@ -39,7 +39,7 @@ class Round:
     Attributes:
         requested: run ids.
         waiting: nights whose run is under way, needs an earlier one, or is to be asked for again later.
-        paused: DAG -> nights that it would have been asked for.
+        paused: DAG -> nights that it would have been asked for; none where it is not paused.
     """
 
     requested: list[str] = field(default_factory=list)
@@ -48,14 +48,12 @@ class Round:
 
     def lines(self, name: str) -> Iterator[str]:
         """Say it in words."""
-        if not (self.requested or self.waiting or self.paused):
+        if not (self.requested or self.waiting or any(self.paused.values())):
             yield f"{name}: nothing is missing"
         for run in self.requested:
             yield f"{name}: asked for {run}"
         for night, why in self.waiting.items():
             yield f"{name}: {night} {why}"
-        for dag_id, nights in self.paused.items():
-            yield f"{name}: {dag_id} is paused, and {len(nights)} nights wait for it, the first {min(nights)}"
 
 
 class KeepUpOperator(BaseOperator):
@@ -71,6 +69,8 @@ class KeepUpOperator(BaseOperator):
         """
         from nightloop.definitions import use_case_names
         from nightloop.settings import load_settings
+        from nightloop.upkeep.notices import look_around
+        from plugins.alerts import deliver_due_alerts
         from plugins.operators import open_use_case
 
         grace = timedelta(minutes=context["params"]["grace"])
@@ -79,13 +79,16 @@ class KeepUpOperator(BaseOperator):
             try:
                 use_case, workspace = open_use_case(name)
                 outcome = keep_up(use_case, workspace, client, grace)
+                requested[name] = outcome.requested
+                for line in outcome.lines(name):
+                    self.log.info(line)
+                for trouble in look_around(use_case, workspace, outcome.paused):
+                    self.log.warning("%s: %s", name, trouble)
             except NightloopError as error:
                 self.log.exception("%s: not looked at", name)
                 failed.append(error)
-                continue
-            for line in outcome.lines(name):
-                self.log.info(line)
-            requested[name] = outcome.requested
+        if requested:
+            deliver_due_alerts(workspace)
         if failed:
             raise failed[0]
         return requested
@@ -120,7 +123,8 @@ def keep_up(use_case: UseCase, workspace: Workspace, client: AirflowClient, grac
     """Trigger what a use case lacks and nobody is about to do: oldest first, never twice, and nothing that is paused."""
     from nightloop.upkeep.owed import STAGES, owing, waits_for
 
-    now, outcome = workspace.clock(), Round()
+    now = workspace.clock()
+    outcome = Round(paused={f"{use_case.use_case}.{stage}": [] for stage in STAGES})
     owed = owing(use_case, workspace, now).owed
     if owed and not all(client.has_dag(f"{use_case.use_case}.{stage}") for stage in STAGES):
         outcome.waiting = {item.night: "has no DAG yet: Airflow has not read them all" for item in owed}
@@ -135,7 +139,7 @@ def keep_up(use_case: UseCase, workspace: Workspace, client: AirflowClient, grac
         if len(outcome.requested) >= AT_MOST:
             outcome.waiting[item.night] = "is left for the next round"
         elif runs.is_paused(item):
-            outcome.paused.setdefault(f"{use_case.use_case}.{item.stage}", []).append(item.night)
+            outcome.paused[f"{use_case.use_case}.{item.stage}"].append(item.night)
         elif night := waits_for(use_case, item, blocked):
             outcome.waiting[item.night] = f"needs {night}, which is missing too"
         elif wait := _pause(use_case, item, workspace, now):

@@ -64,6 +64,7 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_compare(commands)
     _add_keep_up(commands)
     _add_skip(commands)
+    _add_watch(commands)
     _add_sweep(commands)
     _add_champion(commands)
     _add_embedded(commands)
@@ -222,6 +223,13 @@ def _add_skip(commands: Commands[Parser]) -> None:
     command.add_argument("--reason", metavar="WHY", required=True, help="why it will never come; kept in the ledger")
     command.add_argument("--by", metavar="WHO", required=True, help="who says so; kept in the ledger")
     _runs(command, "jobs.commands.keep_up", "print one JSON object per published partition, one a line", function="run_skip")
+
+
+def _add_watch(commands: Commands[Parser]) -> None:
+    command = _described(commands, "watch", "look at every part, again and again, and alert by itself", descriptions.WATCH)
+    command.add_argument("--every", metavar="SECONDS", type=int, default=60, help="between two looks (60)")
+    command.add_argument("--once", action="store_true", help="look once; end with 9 where something is wrong")
+    _runs(command, "jobs.commands.watch", "print one JSON object per look, one a line")
 
 
 def _add_sweep(commands: Commands[Parser]) -> None:

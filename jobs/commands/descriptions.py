@@ -38,6 +38,14 @@ scores and verdicts. In Airflow the DAG nightloop.keep_up does the same every 15
 minutes. Ends with 0 when nothing is owed any more, else with the exit code of
 the first error."""
 
+WATCH = """\
+A process of its own beside the scheduler: looks at Airflow's parts, Spark, the
+service, the disk, the ledger, alerts that wait, and nights after their
+deadline (ready_by). What is wrong at two looks in a row is an alert, sent from
+here by NIGHTLOOP_SMTP_URL and NIGHTLOOP_SLACK_URL; so is the end of it. Asks
+for NIGHTLOOP_PING_URL after each look: who misses that knows that the watch is
+dead."""
+
 SKIP = """\
 Publishes what a night lacks as empty, so that the nights after it go on, and
 records who gave it up and why. It is not scored. Where its data comes after

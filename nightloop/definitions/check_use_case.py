@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from zoneinfo import ZoneInfo, available_timezones
 
 from nightloop.daily import time_of
@@ -74,6 +75,13 @@ class _UseCaseChecks(FeatureChecks):
                 ("schedule",),
                 f"'{use_case.schedule}' is not once a day: a night is a day, and each is taken in once.",
                 "Write minute and hour of every day, for example '0 2 * * *'.",
+            )
+
+        elif use_case.ready_by and time.fromisoformat(use_case.ready_by) <= (at := time_of(use_case.schedule) or time.min):
+            self.problems.add(
+                ("ready_by",),
+                f"ready_by {use_case.ready_by} is not after the schedule's {at:%H:%M}, when the night is only taken in.",
+                "Write a later time of the morning.",
             )
 
     def check_source(self, source: Source, path: Path) -> None:

@@ -131,7 +131,14 @@ class UseCase(Strict):
     monitoring: Monitoring = Monitoring()
     retrain: Retrain = Retrain()
     alerts: Alerts = Alerts()
-    # Left out of what is dumped where it is absent: the digests of definitions without it stay as they are.
+    # Left out of what is dumped where they are absent: the digests of definitions without them stay as they are.
+    ready_by: str | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="Time (HH:MM, in the time zone) of the morning after a night by which its scores are there; later is an "
+        "alert, whether a run exists or not.",
+    )
     contracts: Name | None = Field(
         None,
         exclude_if=lambda value: value is None,

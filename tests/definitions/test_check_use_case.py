@@ -42,6 +42,13 @@ def test_a_schedule_is_once_a_day():
         assert_told({"schedule": line}, "schedule", what, "Write minute and hour of every day, for example '0 2 * * *'.")
 
 
+def test_scores_are_ready_after_the_night_is_taken_in():
+    assert accepted({"schedule": "0 2 * * *", "ready_by": "02:01"}).ready_by == "02:01"
+    told = "ready_by 02:00 is not after the schedule's 02:00"
+    assert_told({"schedule": "0 2 * * *", "ready_by": "02:00"}, "ready_by", told, "later time of the morning")
+    assert_told({"ready_by": "6:00"}, "ready_by", "6:00", "")
+
+
 @pytest.mark.parametrize("name", RESERVED)
 def test_a_column_may_not_be_called_like_one_that_the_table_adds(name):
     change = {f"sources.zones.columns.{name}": TEXT}

@@ -134,6 +134,7 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "schedule": "0 5 * * *",
         "risk": "high",
         "engine": "local",
+        "ready_by": "06:00",
         "contracts": "other",
         "alerts": {"email": ["a@example.org"]},
         "alerts.email": ["b@example.org"],
