@@ -196,7 +196,7 @@ class Watch:
         ledger, clock = self.workspace.ledger, self.workspace.clock
         if not finding.trouble:
             self.troubled.pop(finding.part, None)
-            end_trouble(ledger, "", None, finding.part, clock)
+            end_trouble(ledger, "", [None], finding.part, clock)
             return
         self.troubled[finding.part] = self.troubled.get(finding.part, 0) + 1
         if self.troubled[finding.part] >= LOOKS:

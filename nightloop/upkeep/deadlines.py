@@ -62,8 +62,7 @@ def check_deadlines(use_case: UseCase, workspace: Workspace) -> list[Late]:
         raise_alert(workspace.ledger, night_late(use_case, item), workspace.clock)
     newest = now.astimezone(ZoneInfo(use_case.time_zone)).date()
     in_time = {newest - timedelta(days=n) for n in range(WATCHED.days + 2)} - {item.night for item in late}
-    for night in in_time:
-        end_trouble(workspace.ledger, name, night, SUBJECT, workspace.clock)
+    end_trouble(workspace.ledger, name, in_time, SUBJECT, workspace.clock)
     return late
 
 

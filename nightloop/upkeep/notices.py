@@ -30,7 +30,7 @@ def look_around(use_case: UseCase, workspace: Workspace, paused: Mapping[str, Se
             raise_alert(workspace.ledger, dag_paused(use_case, dag_id, nights), workspace.clock)
             yield f"{dag_id} is paused, and {len(nights)} nights wait for it, the first {min(nights)}"
         else:
-            end_trouble(workspace.ledger, use_case.use_case, None, dag_id, workspace.clock)
+            end_trouble(workspace.ledger, use_case.use_case, [None], dag_id, workspace.clock)
     yield from _alias(use_case, workspace)
 
 
@@ -42,7 +42,7 @@ def _alias(use_case: UseCase, workspace: Workspace) -> Iterator[str]:
 
     state = check_alias(use_case, workspace)
     if not state.is_moved:
-        end_trouble(workspace.ledger, use_case.use_case, None, ALIAS, workspace.clock)
+        end_trouble(workspace.ledger, use_case.use_case, [None], ALIAS, workspace.clock)
         return
     raise_alert(workspace.ledger, alias_moved(use_case, state.in_words()), workspace.clock)
     yield state.in_words()
