@@ -22,7 +22,7 @@ from nightloop.alerts.senders import NotSent
 from nightloop.ledger import Clock, Ledger
 
 LEASE = timedelta(minutes=5)
-"""Longer than any message takes to send: an SMTP session of eight answers, 15 seconds each at most."""
+"""Longer than any message takes to send: an SMTP session of eight answers, 30 seconds each at most."""
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)

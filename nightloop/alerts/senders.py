@@ -23,8 +23,10 @@ from nightloop.alerts.alert import digest
 from nightloop.alerts.message import Message
 from nightloop.alerts.text import html, plain, slack_blocks
 
-SECONDS = 15.0
-"""How long a server may take for one answer."""
+CONNECT_SECONDS = 8.0
+"""How long a server may take to be there: both fit into the 20 seconds for which Airflow lets a task's callbacks run on."""
+SECONDS = 30.0
+"""How long it may take for an answer then: some look into a message before they take it."""
 BAD_REQUEST = 400
 
 
@@ -90,11 +92,14 @@ class SmtpServer:
     def session(self) -> Iterator[smtplib.SMTP]:
         """Open, secure and authenticate a session, and close it whatever comes."""
         context = ssl.create_default_context() if self.verify else ssl._create_unverified_context()  # noqa: S323 - declared
+        patience = min(self.seconds, CONNECT_SECONDS)
         if self.tls == "implicit":
-            session: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=self.seconds, context=context)
+            session: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=patience, context=context)
         else:
-            session = smtplib.SMTP(self.host, self.port, timeout=self.seconds)
+            session = smtplib.SMTP(self.host, self.port, timeout=patience)
         try:
+            if session.sock:
+                session.sock.settimeout(self.seconds)
             if self.tls == "starttls":
                 session.starttls(context=context)
             if self.user:
@@ -152,7 +157,7 @@ class SlackSender:
     """A post to an incoming webhook, whose address is the secret."""
 
     url: SecretStr
-    seconds: float = SECONDS
+    seconds: float = CONNECT_SECONDS
 
     @property
     def server(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -81,6 +82,23 @@ def test_a_password_that_the_server_repeats_is_masked(mail_server: MailServer, m
     monkeypatch.setattr(smtplib.SMTP, "login", login)
     error = refusal(email(mail_server, user="me", password=SecretStr(SECRET)))
     assert error.reason.endswith("535 no account with ***") and error.is_servers
+
+
+def test_a_server_is_given_a_moment_to_be_there_and_longer_to_answer(
+    mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience = []
+
+    def connect(host: str, port: int, timeout: float, source: object) -> Any:
+        patience.append(timeout)
+        return socket.create_connection((host, port), timeout)
+
+    monkeypatch.setattr(smtplib.SMTP, "_get_socket", lambda _, host, port, timeout: connect(host, port, timeout, None))
+    for seconds in (30.0, 8.0, 0.5):
+        with email(mail_server, seconds=seconds).smtp.session() as session:
+            assert session.sock is not None
+            patience.append(session.sock.gettimeout())
+    assert patience == [8.0, 30.0, 8.0, 8.0, 0.5, 0.5]
 
 
 def test_without_starttls_nothing_is_sent_in_the_clear(mail_server: MailServer) -> None:

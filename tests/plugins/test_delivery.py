@@ -33,7 +33,7 @@ def connection(monkeypatch: pytest.MonkeyPatch, name: str, **fields: Any) -> Non
             {"extra": {**FROM, "ssl_context": "none", "timeout": 3}},
             SmtpServer("m", 465, "n@x.y", tls="implicit", verify=False, seconds=3),
         ),
-        ({"extra": {**FROM, "timeout": 99}}, SmtpServer("m", 465, "n@x.y", tls="implicit", seconds=15)),
+        ({"extra": {**FROM, "timeout": 99}}, SmtpServer("m", 465, "n@x.y", tls="implicit", seconds=30)),
         (
             {"login": "me@x.y", "password": "pw"},
             SmtpServer("m", 465, "me@x.y", user="me@x.y", password=SecretStr("pw"), tls="implicit"),
