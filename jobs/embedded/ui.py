@@ -1,4 +1,4 @@
-"""Keep every server of the embedded set-up up, and print their addresses (make ui)."""
+"""Keep every server of the embedded set-up up, start again what dies, and print their addresses (make ui)."""
 
 from __future__ import annotations
 
@@ -7,30 +7,28 @@ import signal
 import threading
 
 from jobs.console import errors, output
-from jobs.embedded.demo_steps import start_demo
 from jobs.embedded.installation import Installation
+from jobs.embedded.supervision import Supervisor
 from nightloop.engine.processes import Servers, end_cleanly_on_sigterm
-from nightloop.errors import SetupError
 from nightloop.settings import load_settings
 
 
 def run(_options: argparse.Namespace) -> int:
-    """Keep every server up until Ctrl-C, and return the exit code."""
+    """Keep every server up until Ctrl-C, and return the exit code. Runs that a stop left in flight go on."""
     settings = load_settings()
     with Servers(settings.home / "logs") as servers:
         end_cleanly_on_sigterm()
         installation = Installation(settings, servers)
         installation.ports.require_free()
-        demo = start_demo(installation)
-        try:
+        errors.print("starting Spark and Airflow …")
+        with installation.start_spark() as spark:
+            installation.start_airflow()
             errors.print("starting MLflow and the service …")
             installation.start_mlflow()
             installation.start_service()
             _print_addresses(installation)
-            _wait_until_stopped(servers)
+            _wait_until_stopped(Supervisor([spark.servers, servers], errors.print))
             errors.print("stopping …")
-        finally:
-            demo.stop_spark()
     output.print("stopped")
     return 0
 
@@ -44,10 +42,9 @@ def _print_addresses(installation: Installation) -> None:
     output.print("Ctrl-C stops them all. Other ports: NIGHTLOOP_PORT_OFFSET=1000 make ui")
 
 
-def _wait_until_stopped(servers: Servers) -> None:
+def _wait_until_stopped(supervisor: Supervisor) -> None:
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     while not stopped.wait(1.0):
-        if fallen := servers.fallen():
-            raise SetupError(f"{fallen.name} ended with exit code {fallen.process.returncode}.", do=f"Read {fallen.log}.")
+        supervisor.supervise()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -22,12 +23,13 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass
 class Server:
-    """One running child and where it writes."""
+    """One child, how it was started and where it writes."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
     grace: float
+    start: Callable[[], subprocess.Popen[bytes]]
 
 
 @dataclass
@@ -58,18 +60,8 @@ class Servers:
         """
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{name}.log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603 - the commands are ours
-                list(command),
-                env=dict(environment),
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, no locks
-            )
-        server = Server(name, process, log, grace)
+        start = partial(_popen, list(command), dict(environment), folder, log)
+        server = Server(name, start(), log, grace, start)
         self._running.append(server)
         return server
 
@@ -93,9 +85,15 @@ class Servers:
                 )
             time.sleep(0.2)
 
-    def fallen(self) -> Server | None:
-        """Return a server that has ended, if any has."""
-        return next((server for server in self._running if server.process.poll() is not None), None)
+    def fallen(self) -> list[Server]:
+        """Return the servers that have ended."""
+        return [server for server in self._running if server.process.poll() is not None]
+
+    @staticmethod
+    def restart(server: Server) -> None:
+        """Start a server that has ended as it was started before; what is left of its process group goes first."""
+        signal_group(server.process, signal.SIGKILL)
+        server.process = server.start()
 
     def stop(self) -> None:
         """End every child and its whole process group: ask first, then insist."""
@@ -108,6 +106,20 @@ class Servers:
             signal_group(server.process, signal.SIGKILL)
             server.process.wait()
         self._running.clear()
+
+
+def _popen(command: list[str], environment: dict[str, str], folder: Path, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 - the commands are ours
+            command,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, no locks
+        )
 
 
 def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -33,7 +33,7 @@ class SparkServer:
     url: str
     log: Path
     process: subprocess.Popen[bytes]
-    _servers: Servers
+    servers: Servers
 
     @classmethod
     def start(cls, home: Path, port: int, memory: str = MEMORY) -> SparkServer:
@@ -62,7 +62,7 @@ class SparkServer:
 
     def stop(self) -> None:
         """End the server and its workers."""
-        self._servers.stop()
+        self.servers.stop()
 
     def __enter__(self) -> Self:
         return self

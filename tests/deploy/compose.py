@@ -11,6 +11,8 @@ import yaml
 from nightloop.settings import REPOSITORY
 
 FILE = REPOSITORY / "docker-compose.yml"
+OPTIONAL = ("NIGHTLOOP_SMTP_URL", "NIGHTLOOP_SLACK_URL", "NIGHTLOOP_PING_URL")
+"""Where a team's own servers are; without them alerts go to the mail catcher of the file."""
 VARIABLE = re.compile(r"\$\{(\w+)([^}]*)\}")
 
 
@@ -18,7 +20,7 @@ def document(values: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the file's content, variables filled in where values are given."""
     text = FILE.read_text()
     if values is not None:
-        text = VARIABLE.sub(lambda found: values[found[1]], text)
+        text = VARIABLE.sub(lambda found: values[found[1]] if found[1] not in OPTIONAL else found[2].removeprefix(":-"), text)
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
 

@@ -364,10 +364,10 @@ def test_a_server_that_does_not_answer_in_time_is_told_with_its_log(tmp_path: Pa
         is_up(servers)
         with pytest.raises(SetupError, match=r"(?s)quiet did not answer within 0 s\. It said last:.*up.*quiet\.log"):
             servers.wait_for(server, lambda: False, seconds=0.3)
-        assert servers.fallen() is None
+        assert servers.fallen() == []
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.wait()
-        assert servers.fallen() is server
+        assert servers.fallen() == [server]
 
 
 def test_a_child_that_will_not_end_when_asked_is_ended_after_its_grace_newest_first(
@@ -388,7 +388,7 @@ def test_a_child_that_will_not_end_when_asked_is_ended_after_its_grace_newest_fi
     assert sent[:2] == [(deaf.process.pid, signal.SIGTERM), (first.process.pid, signal.SIGTERM)]
     assert [pid for pid, number in sent[2:] if number is signal.SIGKILL] == [deaf.process.pid, first.process.pid]
     assert (deaf.process.returncode, first.process.returncode) == (-signal.SIGKILL, -signal.SIGTERM)
-    assert servers.fallen() is None, "nothing is left to fall"
+    assert servers.fallen() == [], "nothing is left to fall"
     signal_group(first.process, signal.SIGTERM)
 
 

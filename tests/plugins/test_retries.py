@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk import RetryAction
 
 from nightloop import errors
-from plugins.retries import PATIENCE, UNKNOWN_TRIES, WAIT, StageRetryPolicy
+from plugins.retries import PATIENCE, UNKNOWN_TRIES, StageRetryPolicy
 
 
 def every(kind: type[errors.NightloopError]) -> list[type[errors.NightloopError]]:
@@ -15,10 +15,11 @@ def every(kind: type[errors.NightloopError]) -> list[type[errors.NightloopError]
 
 
 @pytest.mark.parametrize("kind", every(errors.TryAgain))
-def test_what_may_succeed_later_is_tried_again_soon(kind):
-    decision = StageRetryPolicy().evaluate(kind("not yet."), try_number=60, max_tries=PATIENCE)
-    assert decision.action is RetryAction.RETRY
-    assert decision.retry_delay == WAIT
+def test_what_may_succeed_later_is_tried_again(kind):
+    decisions = [StageRetryPolicy().evaluate(kind("not yet."), try_number=n, max_tries=PATIENCE) for n in (1, 2, 5, 6, 119)]
+    assert {decision.action for decision in decisions} == {RetryAction.RETRY}
+    delays = [decision.retry_delay.total_seconds() for decision in decisions]
+    assert delays == ([5] * 5 if issubclass(kind, errors.NotReady) else [5, 10, 80, 120, 120])
 
 
 @pytest.mark.parametrize("kind", every(errors.Final))
