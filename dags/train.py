@@ -2,8 +2,9 @@
 
 from airflow.sdk import DAG
 
+from plugins.approval import ApprovalByPerson
 from plugins.dag_defaults import dag_settings, midnight, night_field, reason_field, requested_by_field, use_cases
-from plugins.training import GATES, ApprovalByPerson, TrainOperator
+from plugins.training import GATES, TrainOperator
 
 WHY = """
 Trains from what was known at the cut-off of the night `as_of`, and nothing later. Every gate is a task of its own: green is a

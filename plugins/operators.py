@@ -54,6 +54,11 @@ def form_night(context: Mapping[str, Any]) -> Nights:
     return one(parse_night(context["params"]["as_of"]))
 
 
+def asked_by(context: Mapping[str, Any]) -> str:
+    """Return the user of Airflow who asked for the run, or for the run that asked for it; "" where no person did."""
+    return str(getattr(context.get("dag_run"), "triggering_user_name", None) or "")
+
+
 def scored_range(context: Mapping[str, Any]) -> Nights | None:
     """Return the nights that the task ``score_range`` of this run scored; None when no champion was effective on any."""
     rows = context["ti"].xcom_pull(task_ids="score_range") or []

@@ -1,4 +1,4 @@
-"""The tasks of <uc>.train: one a step, one a gate, an approval by a person where the risk is high, and the first training."""
+"""The tasks of <uc>.train: one a step, one a gate, and the first training. The approval by a person is in approval.py."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import json
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 
-from nightloop.errors import GateFailed
-from nightloop.nights import parse_night
 from plugins.operators import UseCaseOperator, form_night, open_use_case
 
 if TYPE_CHECKING:
@@ -19,53 +16,6 @@ if TYPE_CHECKING:
 
 GATES = ("performance", "calibration", "fairness", "bundle")
 """One task each. A test holds them equal to jobs.train.GATES, whose module is too expensive to import at parse."""
-
-
-class ApprovalByPerson(ApprovalOperator):
-    """Ask a person before a candidate of a high-risk use case is promoted, and record who answered what.
-
-    A refusal fails the task: Airflow's own way skips what follows, and the run would look green.
-    """
-
-    def __init__(self, *, use_case_name: str, task_id: str, **kwargs: Any) -> None:
-        super().__init__(
-            task_id=task_id,
-            subject=f"Promote the candidate of {use_case_name}, as of {{{{ params.as_of }}}}?",
-            body="Every gate has passed. This use case is declared **high risk**, so a person decides.\n\n"
-            "Read the logs of the gates, the model card and the figures of the candidate's MLflow run first.\n\n"
-            "- Asked for by: {{ params.requested_by }}\n- Reason: {{ params.reason }}",
-            doc_md="Wait for a person's answer (*Required actions*). Rejected: the champion stays and this run ends red.",
-            retries=0,
-            **kwargs,
-        )
-        self.use_case_name = use_case_name
-
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Record the answer; go on only with an approval.
-
-        Raises:
-            GateFailed: the person rejected the candidate.
-        """
-        night = parse_night(context["params"]["as_of"])
-        _, workspace = open_use_case(self.use_case_name)
-        answer = (event.get("chosen_options") or ["no answer"])[0]
-        user = event.get("responded_by_user") or {}
-        person = str(user.get("name") or user.get("id") or "unknown") if isinstance(user, dict) else str(user)
-        kind = "approval_granted" if answer == self.APPROVE else "approval_refused"
-        workspace.ledger.record(
-            kind, self.use_case_name, night=night, subject=str(context["run_id"]), payload={"by": person, "answer": answer}
-        )
-        self.log.info("%s by %s", kind, person)
-        if answer != self.APPROVE:
-            from nightloop.model import champions
-
-            stays = champions.what_stays(workspace.ledger, self.use_case_name)
-            raise GateFailed(
-                f"{person} did not approve the candidate as of {night}: {answer}.",
-                where=f"{self.use_case_name}.train",
-                do=f"{stays} Ask for a new training when the objection is answered.",
-            )
-        return super().execute_complete(context, event)
 
 
 class FirstTrainingOperator(TriggerDagRunOperator):

@@ -22,6 +22,8 @@ from tests.once import made_once
 
 PASSWORD = "only-for-this-test"
 KEEP_UP = "nightloop.keep_up"
+REVIEWER = "reviewer"
+"""A second user: whoever asks for a training cannot approve its candidate."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,14 @@ class RunningAirflow:
         folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
         return "\n".join(file.read_text() for file in sorted(folder.rglob("attempt=*.log")))
 
-    def scheduler_has_seen_end_of(self, run_id: str, task_id: str) -> bool:
-        """Whether the scheduler has handled the end of a task's process, which its state in the API does not tell."""
+    def scheduler_has_seen_end_of(self, run_id: str, task_id: str, times: int = 1) -> bool:
+        """Whether the scheduler has handled the end of so many processes of a task, which the API does not tell."""
         seen = (
             line
             for line in (self.home / "server_logs" / "scheduler.log").read_text().splitlines()
             if "TaskInstance Finished" in line
         )
-        return any(f"task_id={task_id}, run_id={run_id}" in line for line in seen)
+        return sum(f"task_id={task_id}, run_id={run_id}" in line for line in seen) >= times
 
     def pause(self, dag_id: str, paused: bool = True) -> None:
         """Pause a DAG, or let it go on."""
@@ -133,7 +135,7 @@ class start_airflow:
             port,
             nightloop_home=home / "nightloop",
             log_port=log_port,
-            users={"tester": PASSWORD},
+            users={"tester": PASSWORD, REVIEWER: PASSWORD},
             inflation_check="error",
             base=base,
         )

@@ -72,12 +72,24 @@ class FairnessGate(Strict):
     minimum_group_rows: int = Field(100, ge=1)
 
 
+class Approval(Strict):
+    """How a person decides on a candidate of a use case of high risk, after every gate has passed."""
+
+    deadline_hours: float = Field(48, gt=0, le=8760, description="Hours after the question at which no answer is a rejection.")
+    by_another_person: bool = Field(True, description="Whether who asked for the training may not approve its candidate.")
+
+
+def _as_default(value: object) -> bool:
+    return value == Approval()
+
+
 class Gates(Strict):
     """What a candidate must pass, all of it, to become champion."""
 
     performance: PerformanceGate = PerformanceGate()
     calibration: CalibrationGate = CalibrationGate()
     fairness: FairnessGate
+    approval: Approval = Field(Approval(), exclude_if=_as_default, description="Of a use case of high risk.")
 
 
 class Monitoring(Strict):

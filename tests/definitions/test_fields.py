@@ -45,6 +45,8 @@ PARTS = {
     ("gates.calibration", "maximum_error"): ([0.001], [0]),
     ("gates.calibration", "maximum_bias"): ([0.001], [0]),
     ("gates.calibration", "minimum_rows"): ([1], [0]),
+    ("gates.approval", "deadline_hours"): ([0.001, 8760], [0, 8760.1]),
+    ("gates.approval", "by_another_person"): ([True, False], ["perhaps"]),
     ("monitoring", "psi_limit"): ([0.001], [0]),
     ("monitoring", "drifted_share_limit"): ([0.001, 1], [0, 1.001]),
     ("monitoring", "minimum_rows"): ([1], [0]),

@@ -48,6 +48,7 @@ DOUBLED = changed(
 )
 """With a second source of the same columns for each."""
 REVISED = changed(lambda declared: declared["sources"]["payments"].update(revised_within=3, withdrawn="withdrawn::boolean"))
+APPROVED = changed(put("gates.approval", {"deadline_hours": 3}))
 
 MEANING: list[tuple[UseCase, str, object]] = [
     *((USE_CASE, path, value) for path, value in {
@@ -170,6 +171,7 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "gates.fairness.of_class": "a",
         "gates.fairness.maximum": 0.4,
         "gates.fairness.minimum_group_rows": 7,
+        "gates.approval": {"deadline_hours": 3},
         "sources.visits.description": "Other words.",
         "sources.visits.may_be_empty": True,
         "sources.visits.columns.basket.description": "Other words.",
@@ -199,6 +201,8 @@ OTHER: list[tuple[UseCase, str, object]] = [
         for name, value in {**_OF_ANY_MODEL, "split": {"validate_nights": 3}, **more}.items()
     ),
     (USE_CASE, "model", {"task": "binary", "decision_threshold": 0.4}),
+    (APPROVED, "gates.approval.deadline_hours", 3.5),
+    (APPROVED, "gates.approval.by_another_person", False),
 ]  # fmt: skip
 """Changes of words, of places, and of what judges a value or makes a model of it."""
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 import yaml
 
+from jobs.embedded.airflow_client import AirflowClient
 from jobs.embedded.backfill import backfill_arguments
 from nightloop.alerts import listed
 from nightloop.errors import SetupError
@@ -21,7 +23,7 @@ from nightloop.lake import Lake
 from nightloop.ledger import Ledger
 from nightloop.nights import Nights
 from nightloop.settings import REPOSITORY, load_settings
-from tests.fixtures_airflow import RunningAirflow
+from tests.fixtures_airflow import PASSWORD, REVIEWER, RunningAirflow
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.random_order(disabled=True)]
 
@@ -81,18 +83,42 @@ def backfill(airflow: RunningAirflow, monitored: int) -> None:
     airflow.wait_until(lambda: finished(airflow, "monitor", monitored), "the cascade")
 
 
-def answer_approval(airflow: RunningAirflow, run_id: str, answer: str) -> None:
-    """Wait until the run asks for approval, and answer as a person would in the web UI.
+def await_question(airflow: RunningAirflow, run_id: str, times: int = 1) -> dict[str, Any]:
+    """Wait until the run has asked for approval so many times, and return what a person is shown.
 
     No person is as quick as a test: Airflow 3.3 fails the task when the answer comes in the instant between the question
     and the scheduler's notice that its process has ended. So the scheduler's word is waited for too.
     """
     train = "flight_delay.train"
     airflow.wait_until(lambda: airflow.task_states(train, run_id).get("approval") == "awaiting_input", "the question", 60)
-    airflow.wait_until(lambda: airflow.scheduler_has_seen_end_of(run_id, "approval"), "the scheduler's notice", 60)
+    ends = 2 * times - 1  # of the process that asks, and of the one that reads the answer
+    airflow.wait_until(lambda: airflow.scheduler_has_seen_end_of(run_id, "approval", ends), "the scheduler's notice", 60)
     assert airflow.task_states(train, run_id)["promote"] is None, "nothing is promoted before the answer"
-    task = f"/api/v2/dags/{train}/dagRuns/{quote(run_id)}/taskInstances/approval/-1/hitlDetails"
-    airflow.client._send("PATCH", task, json={"chosen_options": [answer]})
+    shown: dict[str, Any] = airflow.client._send("GET", question_of(run_id))
+    return shown
+
+
+def question_of(run_id: str) -> str:
+    """The address of the question and its answer."""
+    return f"/api/v2/dags/flight_delay.train/dagRuns/{quote(run_id)}/taskInstances/approval/-1/hitlDetails"
+
+
+def answer_approval(airflow: RunningAirflow, run_id: str, answer: str, *, user: str = REVIEWER, why: str = "") -> None:
+    """Answer as a person would in the web UI."""
+    client = AirflowClient(airflow.client.url, user, PASSWORD)
+    client._send("PATCH", question_of(run_id), json={"chosen_options": [answer], "params_input": {"why": why}})
+
+
+def ask_again(airflow: RunningAirflow, run_id: str) -> None:
+    """Clear the task, as a person would in the web UI."""
+    options = {
+        "dry_run": False,
+        "dag_run_id": run_id,
+        "task_ids": ["approval"],
+        "only_failed": False,
+        "include_downstream": True,
+    }
+    airflow.client._send("POST", "/api/v2/dags/flight_delay.train/clearTaskInstances", json=options)
 
 
 def test_a_run_with_a_blank_key_fails_and_says_what_to_do(airflow):
@@ -122,13 +148,21 @@ def test_bootstrap_takes_a_range_through_every_stage_and_makes_the_first_champio
     run_id = airflow.client.trigger("flight_delay.bootstrap", form)
     airflow.wait_until(lambda: bool(airflow.client.runs("flight_delay.train")), "the first training", 240)
     (training,) = airflow.client.runs("flight_delay.train")
+    question = await_question(airflow, training.run_id)
+    assert "tester** asked for it and may not approve it" in question["body"], "who asked for bootstrap asked for the training"
+    assert "| performance | auc |" in question["body"] and "There is no champion yet." in question["body"]
     answer_approval(airflow, training.run_id, "Approve")
     run = airflow.wait_for_run("flight_delay.bootstrap", run_id, seconds=240)
     assert run.state == "success", airflow.report()
     (promoted,) = Ledger.open(load_settings(home=airflow.nightloop_home)).events("flight_delay", kind="champion_promoted")
     assert promoted.night == HISTORY.last
     (granted,) = Ledger.open(load_settings(home=airflow.nightloop_home)).events("flight_delay", kind="approval_granted")
-    assert granted.payload == {"by": "tester", "answer": "Approve"}
+    assert (granted.payload["by"], granted.payload["asked_by"], granted.payload["by_another_person"]) == (
+        "reviewer",
+        "tester",
+        True,
+    )
+    assert promoted.payload["by"] == "the gates and reviewer"
     states = lake_of(airflow).states("flight_delay/features")
     assert sorted(states) == list(HISTORY)
 
@@ -149,27 +183,57 @@ def test_two_nights_cascade_from_one_backfill_and_again_change_nothing(airflow):
     assert ledger.verify().events > 0
 
 
-def test_a_candidate_that_a_person_refuses_is_not_promoted_and_its_run_ends_red(airflow):
+def test_a_candidate_is_not_promoted_by_who_asked_nor_against_a_rejection_nor_by_silence(airflow, airflow_settings):
+    """One training, asked about three times: each time its run ends red, and the champion stays."""
     before = {run.run_id for run in airflow.client.runs("flight_delay.train")}
     form = {"first_night": str(NIGHTS.first), "last_night": str(NIGHTS.last), **FORM}
-    asked = airflow.client.trigger("flight_delay.bootstrap", form)
+    bootstrap = airflow.client.trigger("flight_delay.bootstrap", form)
     airflow.wait_until(lambda: len(airflow.client.runs("flight_delay.train")) > len(before), "the training", 240)
     (run_id,) = {run.run_id for run in airflow.client.runs("flight_delay.train")} - before
-    answer_approval(airflow, run_id, "Reject")
+    question = await_question(airflow, run_id)
+    assert "candidate, version 2 | champion, version 1" in question["body"]
+    answer_approval(airflow, run_id, "Approve", user="tester")
     assert airflow.wait_for_run("flight_delay.train", run_id).state == "failed"
-    assert airflow.wait_for_run("flight_delay.bootstrap", asked).state == "failed"
+    assert airflow.wait_for_run("flight_delay.bootstrap", bootstrap).state == "failed"
+
+    ask_again(airflow, run_id)
+    await_question(airflow, run_id, times=2)
+    answer_approval(airflow, run_id, "Reject", why="It hurts those who fly early.")
+    assert airflow.wait_for_run("flight_delay.train", run_id).state == "failed"
+
+    file = Path(airflow_settings["NIGHTLOOP_DEFINITIONS"]) / "flight_delay.yaml"
+    declared = yaml.safe_load(file.read_text())
+    declared["gates"]["approval"] = {"deadline_hours": 0.002}
+    file.write_text(yaml.safe_dump(declared, sort_keys=False))
+    ask_again(airflow, run_id)
+    await_question(airflow, run_id, times=3)
+    assert airflow.wait_for_run("flight_delay.train", run_id).state == "failed"
+
     ledger = Ledger.open(load_settings(home=airflow.nightloop_home))
-    (refused,) = ledger.events("flight_delay", kind="approval_refused")
-    assert (refused.night, refused.payload["by"]) == (NIGHTS.last, "tester")
+    refused = [event.payload for event in ledger.events("flight_delay", kind="approval_refused", night=NIGHTS.last)]
+    assert [(answer["by"], answer["answer"]) for answer in refused] == [
+        ("tester", "Approve"), ("reviewer", "Reject"), ("nobody", "none within 0.002 hours"),
+    ]  # fmt: skip
+    assert refused[1]["why"] == "It hurts those who fly early."
+    log = airflow.task_log("flight_delay.train", run_id, "approval")
+    assert "tester asked for this training and may not approve its candidate" in log
+    assert "reviewer rejected version 2: It hurts those who fly early." in log
+    assert len(ledger.events("flight_delay", kind="approval_asked", night=NIGHTS.last)) == 3
     assert [event.night for event in ledger.events("flight_delay", kind="champion_promoted")] == [HISTORY.last]
 
 
 def test_people_are_told_what_happened_once_and_of_no_kill_where_there_was_none(airflow):
     alerts = [stored for stored, _ in listed(Ledger.open(load_settings(home=airflow.nightloop_home)))]
-    refused, waited = alerts
-    assert (refused.alert.kind, refused.alert.subject, refused.alert.night) == ("gate_failed", "train.approval", NIGHTS.last)
-    assert f"version 1, trained as of {HISTORY.last}" in refused.alert.means and "tester did not approve" in refused.alert.what
-    assert (waited.alert.subject, waited.covered_by) == ("bootstrap.train", refused.id), "one cause, one message"
+    asked = [stored.alert for stored in alerts if stored.alert.kind == "approval_asked"]
+    assert [alert.title.partition(",")[0] for alert in asked] == ["version 1", *["version 2"] * 3]
+    assert all("auc 0." in alert.what and "/tasks/approval/required_actions" in alert.link for alert in asked)
+    refused = [stored for stored in alerts if stored.alert.kind == "gate_failed"]
+    assert {(stored.alert.subject, stored.alert.night) for stored in refused} == {("train.approval", NIGHTS.last)}
+    told = ("tester asked for this training", "It hurts those who fly early", "nobody answered within 0.002 hours")
+    assert len(refused) == 3 and all(words in stored.alert.what for words, stored in zip(told, refused, strict=True))
+    assert f"version 1, trained as of {HISTORY.last}" in refused[0].alert.means
+    (waited,) = [stored for stored in alerts if stored.alert.subject == "bootstrap.train"]
+    assert waited.covered_by == refused[0].id, "one cause, one message"
     assert "flight_delay.train, which this task asked for and waited for, failed." in waited.alert.what
 
 
