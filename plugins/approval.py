@@ -11,12 +11,14 @@ from airflow.sdk import Param
 from airflow.sdk.configuration import conf
 
 from nightloop.errors import GateFailed
+from plugins.alerts import raise_alert
 from plugins.operators import asked_by, form_night, open_use_case
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from nightloop.promotion.approval import Answer, Question
+    from nightloop.promotion.answers import Answer
+    from nightloop.promotion.approval import Question
 
 WHY = "why"  # the form's field; the DAG's own form has a reason already
 ONE_USER = "This Airflow knows one user only, so whoever asked for it may approve it; the ledger says that nobody else could."
@@ -65,7 +67,16 @@ class ApprovalByPerson(ApprovalOperator):
         self.response_timeout = question.deadline - datetime.now(UTC)
         for line in question.in_lines():
             self.log.info(line)
+        self._alert(context, question)
         return super().execute(context)
+
+    def _alert(self, context: Context, question: Question) -> None:
+        """Alert people, with a link to the page on which they answer."""
+        from nightloop.promotion.alerts import approval_asked
+
+        _, workspace = open_use_case(self.use_case_name)
+        link = self.generate_link_to_ui(task_instance=context["ti"])
+        raise_alert(approval_asked(question, link=link, run=f"{context['run_id']} {question.until}"), workspace)
 
     def _question(self, context: Context) -> Question:
         from jobs.training_state import candidate_version, champion_before
@@ -111,7 +122,7 @@ class ApprovalByPerson(ApprovalOperator):
 
     def _answer(self, context: Context, event: Mapping[str, Any]) -> Answer:
         from jobs.training_state import candidate_version
-        from nightloop.promotion.approval import NOBODY, answer
+        from nightloop.promotion.answers import NOBODY, answer
 
         use_case, workspace = open_use_case(self.use_case_name)
         candidate = candidate_version(use_case, form_night(context).last, workspace)

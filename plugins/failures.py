@@ -101,7 +101,8 @@ def alert_to(failure: Failure, ledger: Ledger) -> Alert:
     if isinstance(failure.error, GateFailed):
         from nightloop.model import champions
 
-        return gate_failed(*where, stays=champions.what_stays(ledger, failure.use_case_name), **links)
+        do = failure.do if failure.subject.endswith(f".{NOT_BY_COMMAND}") else ""  # what a person answered has its own advice
+        return gate_failed(*where, stays=champions.what_stays(ledger, failure.use_case_name), do=do, **links)
     return stage_failed(*where, failure.do, error=failure.error, **links)
 
 

@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 from jobs.console import output
+from nightloop.alerts import deliver_due
+from nightloop.alerts.addresses import channels_of, from_settings
 from nightloop.definitions import load_use_case
 from nightloop.definitions.use_case import UseCase
 from nightloop.model import champions
@@ -24,13 +26,27 @@ def run(options: argparse.Namespace) -> int:
     """Do what was asked, and print what came of it."""
     workspace = Workspace.open(load_settings())
     use_case = load_use_case(options.use_case, workspace.settings.definitions)
-    answer, lines = _ACTIONS[options.action](use_case, workspace, options)
+    answer, lines = act(use_case, workspace, options)
     if options.json:
         print(json.dumps({"use_case": use_case.use_case, **answer}, default=str))  # noqa: T201 - the command's answer
     else:
         for line in lines:
             output.print(line, markup=False, highlight=False)
+    if options.action not in ("show", "history"):
+        settings = workspace.settings
+        deliver_due(workspace.ledger, channels_of(settings.definitions, from_settings(settings)))
     return 0
+
+
+def act(use_case: UseCase, workspace: Workspace, options: argparse.Namespace) -> Answer:
+    """Do what was asked, and return what came of it.
+
+    Args:
+        use_case: whose champion.
+        workspace: its stores.
+        options: ``action`` and what it takes, as the command line names it: to, first, unpin, by, reason.
+    """
+    return _ACTIONS[options.action](use_case, workspace, options)
 
 
 def _show(use_case: UseCase, workspace: Workspace, _options: argparse.Namespace) -> Answer:

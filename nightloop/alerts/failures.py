@@ -89,6 +89,7 @@ def gate_failed(
     what: str,
     *,
     stays: str,
+    do: str = "",
     link: str = "",
     command: str = "",
     run: str = "",
@@ -101,6 +102,7 @@ def gate_failed(
         subject: family and task, as in ``train.gate_fairness``.
         what: the verdict, with its figures.
         stays: who scores now, in a sentence: the champion that stays, or nobody.
+        do: what to do about it, where the verdict itself does not say.
         link: the task's page.
         command: the same by hand.
         run: Airflow's name of the run, where it is a trouble of its own.
@@ -113,7 +115,7 @@ def gate_failed(
         subject,
         title="the candidate was not approved" if gate == "approval" else f"gate {gate} did not pass",
         what=what,
-        do="Read the verdict. Mend the data or the definition it points at, and train again; the gate itself is no mistake.",
+        do=do or "Read the verdict. Mend the data or definition it points at, and train again; the gate itself is no mistake.",
         urgency="today",
         means=stays,
         link=link,

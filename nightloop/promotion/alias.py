@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nightloop.alerts import raise_alert
 from nightloop.errors import UsageError
 from nightloop.model import champions
 from nightloop.model.registry import CHAMPION
+from nightloop.promotion.alerts import alias_moved
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
@@ -29,13 +31,11 @@ class AliasState:
         alias: the version that the registry names; None where the alias is missing.
         champion: the version that the ledger names; None before the first promotion and after a retirement.
         is_moved: somebody moved it by hand.
-        is_news: this look is the first that found it so.
     """
 
     alias: int | None
     champion: int | None
     is_moved: bool = False
-    is_news: bool = False
 
     def in_words(self) -> str:
         """Say what was found, in a sentence."""
@@ -59,7 +59,7 @@ def follow(use_case: str, workspace: Workspace) -> None:
 
 
 def check_alias(use_case: UseCase, workspace: Workspace) -> AliasState:
-    """Compare the registry's alias with the ledger's newest champion, and record once where a hand moved it.
+    """Compare the registry's alias with the ledger's newest champion; record where a hand moved it, and alert people, once.
 
     An alias that only lags behind, for its promotion was interrupted, is moved on. Safe beside promotions, and cheap enough
     for every round: two looks into the ledger, one into the registry.
@@ -81,7 +81,9 @@ def check_alias(use_case: UseCase, workspace: Workspace) -> AliasState:
     if recorded and last < recorded[-1].seq and alias == before:
         follow(name, workspace)
         return AliasState(champion, champion)
-    return AliasState(alias, champion, is_moved=True, is_news=_record_moved(name, workspace, alias, champion, last))
+    moved = AliasState(alias, champion, is_moved=True)
+    _record_moved(name, workspace, moved, last)
+    return moved
 
 
 def reset(use_case: UseCase, workspace: Workspace, *, by: str, reason: str) -> AliasState:
@@ -99,14 +101,13 @@ def reset(use_case: UseCase, workspace: Workspace, *, by: str, reason: str) -> A
     return state
 
 
-def _record_moved(name: str, workspace: Workspace, alias: int | None, champion: int | None, last: int) -> bool:
-    """Record a move, unless this very move is recorded; return whether it was news."""
-    payload = {"alias": alias, "champion": champion, "after": last}
+def _record_moved(name: str, workspace: Workspace, state: AliasState, last: int) -> None:
+    """Record a move and alert people to it, unless this very move is recorded."""
+    payload = {"alias": state.alias, "champion": state.champion, "after": last}
     with workspace.ledger.exclusive() as ledger:
-        known = any(event.payload == payload for event in ledger.events(name, kind=MOVED))
-        if not known:
-            ledger.record(MOVED, name, subject=str(alias), payload=payload)
-    return not known
+        if not any(event.payload == payload for event in ledger.events(name, kind=MOVED)):
+            event = ledger.record(MOVED, name, subject=str(state.alias), payload=payload)
+            raise_alert(ledger, alias_moved(name, state, run=str(event.seq)))
 
 
 def _last_set(use_case: UseCase, workspace: Workspace) -> int:

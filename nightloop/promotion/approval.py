@@ -1,4 +1,4 @@
-"""What a person decides on before a candidate of high risk is promoted, and what an answer counts for.
+"""What a person decides on before a candidate of high risk is promoted.
 
 Everything that is shown is read when the question is asked: verdicts and figures from the ledger, nights of training from the
 bundles, and what differs between the definitions that made candidate and champion.
@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 from nightloop.meaning.archive import archived
 from nightloop.meaning.changes import changes
 from nightloop.model import bundle
-from nightloop.promotion.verdicts import GRANTED, REFUSED, Judged, judged
+from nightloop.promotion.verdicts import Judged, judged
 from nightloop.reporting.markdown import table, text
 
 if TYPE_CHECKING:
-    from nightloop.definitions.gates import Approval
     from nightloop.definitions.use_case import UseCase
     from nightloop.model.champions import Champion
     from nightloop.model.registry import RegisteredVersion
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from nightloop.workspace import Workspace
 
 CHANGES_SHOWN = 15
-NOBODY, UNKNOWN = "nobody", "unknown"
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ class Question:
             "\n".join(f"- {text(line)}" for line in self.changed) or "Nothing in the definition.",
             "### Asked for",
             f"- By: **{text(self.asked_by or 'the monitor')}** ({text(self.requested_by)})\n- Why: {text(self.reason)}",
-            f"- Answer by **{self.until}**: no answer by then is a rejection.\n- {self._who_may()}",
+            f"- Answer by **{self.until}**: no answer by then is a rejection.\n- {text(self.who_may)}",
             "### Look closer",
             "\n".join(f"- {name}: {_link(address)}" for name, address in self.links.items()),
         ]
@@ -117,9 +115,11 @@ class Question:
         ):
             yield label, str(getattr(self.candidate, name)), str(getattr(self.champion, name)) if self.champion else ""
 
-    def _who_may(self) -> str:
+    @property
+    def who_may(self) -> str:
+        """Say who may approve."""
         if self.others_only:
-            return f"**{text(self.asked_by)}** asked for it and may not approve it; anybody else may."
+            return f"{self.asked_by} asked for it and may not approve it; anybody else may."
         if self.asked_by:
             return "Whoever asked for it may approve it too, and the ledger then says that it was the same person."
         return "Anybody may approve it: no person asked for it."
@@ -177,57 +177,6 @@ def question(
     )
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What an answer counts for.
-
-    Attributes:
-        kind: of the ledger's event, ``approval_granted`` or ``approval_refused``.
-        payload: of that event.
-        refusal: why it is none, and what to do; ("", "") where it is one.
-    """
-
-    kind: str
-    payload: dict[str, Any]
-    refusal: tuple[str, str] = ("", "")
-
-
-def answer(rule: Approval, *, approved: bool, by: str, asked_by: str, why: str, only_user: bool, version: int) -> Answer:
-    """Return what a person's answer counts for.
-
-    Args:
-        rule: of the use case.
-        approved: what was answered.
-        by: who answered; ``NOBODY`` where the deadline passed, ``UNKNOWN`` where Airflow does not say.
-        asked_by: the user who asked for the training; "" where none did.
-        why: what the answering person wrote.
-        only_user: whether Airflow has no other user who could.
-        version: the candidate's.
-    """
-    same = bool(asked_by) and by in (asked_by, UNKNOWN)  # who is not known is nobody else
-    payload: dict[str, Any] = {"by": by, "version": version, "asked_by": asked_by, "by_another_person": not same, "why": why}
-    payload |= {"answer": "Approve" if approved else "Reject", "only_user": only_user}
-    stays = "The champion stays."
-    if by == NOBODY:
-        hours = f"{rule.deadline_hours:g} hours"
-        refusal = f"nobody answered within {hours}, which is a rejection.", f"{stays} To ask again: clear the task `approval`."
-        return Answer(REFUSED, {**payload, "answer": f"none within {hours}"}, refusal)
-    if not approved:
-        reason = why or "no reason was given"
-        refusal = (
-            f"{by} rejected version {version}: {reason}",
-            f"{stays} Ask for a new training when the objection is answered.",
-        )
-        return Answer(REFUSED, {**payload, "why": reason}, refusal)
-    if same and rule.by_another_person and not only_user:
-        refusal = f"{by} asked for this training and may not approve its candidate.", f"{stays} {_ANOTHER}"
-        return Answer(REFUSED, payload, refusal)
-    return Answer(GRANTED, payload)
-
-
-_ANOTHER = "Clear the task `approval`, and let another person answer."
-
-
 def figures_in_short(figures: Sequence[Mapping[str, Any]]) -> str:
     """Write figures in a line: ``auc 0.71 (0.69 to 0.73)``."""
     written = [f"{_named(figure)} {_number(figure['value'])}{_brackets(_interval(figure))}" for figure in figures]
@@ -267,12 +216,12 @@ def _changed(name: str, champion: Training | None, candidate: Training, workspac
     if before is None or now is None:
         yield "the definition, but the lake does not hold what it was"
         return
-    found = [
+    differences = [
         f"{change.thing} {change.kind}" + (f": {change.detail}" if change.detail else "") for change in changes(before, now)
     ]
-    yield from found[:CHANGES_SHOWN]
-    if len(found) > CHANGES_SHOWN:
-        yield f"{len(found) - CHANGES_SHOWN} more"
+    yield from differences[:CHANGES_SHOWN]
+    if len(differences) > CHANGES_SHOWN:
+        yield f"{len(differences) - CHANGES_SHOWN} more"
 
 
 def _links(use_case: UseCase, candidate: RegisteredVersion, card: Path, workspace: Workspace) -> dict[str, str]:

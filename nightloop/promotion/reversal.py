@@ -7,9 +7,10 @@ recorded; the scores of such a night stand until it is scored again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from nightloop.alerts import raise_alert
 from nightloop.errors import DefinitionError, UsageError, command
 from nightloop.meaning import meanings_of
 from nightloop.meaning.archive import archived
@@ -20,6 +21,7 @@ from nightloop.model.champions import RETIRED, ROLLED_BACK, UNPINNED, Champion, 
 from nightloop.model.scoring import check_task
 from nightloop.model.use_case_task import task_for
 from nightloop.nights import Night
+from nightloop.promotion.alerts import champion_changed
 from nightloop.promotion.alias import follow
 
 if TYPE_CHECKING:
@@ -85,15 +87,12 @@ def roll_back(
     target = _target(name, promoted, champions.newest_change(ledger, name), version)
     spec = bundle.read_spec(workspace.registry.fetch(name, target.version, target.payload.get("bundle_digest")))
     _check_can_score(use_case, spec, target.version, workspace)
-    reversal = record_roll_back(ledger, name, target.version, by=by, reason=reason, first=first, unpin=unpin)
+    with ledger.exclusive():
+        reversal = record_roll_back(ledger, name, target.version, by=by, reason=reason, first=first, unpin=unpin)
+        reversal = replace(reversal, to_build=_to_build(use_case, spec, reversal, workspace))
+        raise_alert(ledger, champion_changed(name, reversal))
     follow(name, workspace)
-    return Reversal(
-        change=reversal.change,
-        replaced=reversal.replaced,
-        pinned=reversal.pinned,
-        unpinned=reversal.unpinned,
-        to_build=_to_build(use_case, spec, reversal, workspace),
-    )
+    return reversal
 
 
 def record_roll_back(
@@ -143,8 +142,11 @@ def retire(use_case: UseCase, workspace: Workspace, *, by: str, reason: str, fir
     Raises:
         UsageError: there is no champion.
     """
-    reversal = record_retirement(workspace.ledger, use_case.use_case, by=by, reason=reason, first=first)
-    follow(use_case.use_case, workspace)
+    name = use_case.use_case
+    with workspace.ledger.exclusive() as ledger:
+        reversal = record_retirement(ledger, name, by=by, reason=reason, first=first)
+        raise_alert(ledger, champion_changed(name, reversal))
+    follow(name, workspace)
     return reversal
 
 

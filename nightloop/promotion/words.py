@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nightloop.errors import command
 from nightloop.lake.missing import in_words
-from nightloop.model.champions import Change
 from nightloop.nights import Nights
-from nightloop.promotion.overview import Overview
-from nightloop.promotion.reversal import Reversal
+
+if TYPE_CHECKING:
+    from nightloop.model.champions import Change
+    from nightloop.promotion.overview import Overview
+    from nightloop.promotion.reversal import Reversal
 
 
 def overview_lines(stands: Overview) -> list[str]:

@@ -33,7 +33,6 @@ USED_BY_OTHERS = {
     (r"nightloop/contracts/great_expectations_engine.py", "progress_bars"): "Great Expectations reads it",
     (r"nightloop/reporting/use_case_page.py", "filters"): "Jinja2 reads it",
     (r"nightloop/definitions/loading.py", "mtime_ns"): "part of the key of the cache",
-    (r"nightloop/promotion/alias.py", "is_news"): "whoever looks every round alerts people by it",
     (r"serving/model_snapshot.py", "aggregates_version"): "compared: another version is another snapshot",
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskAwaitingInput
 
+from nightloop.alerts import listed
 from nightloop.errors import GateFailed, NotReady
 from nightloop.ledger import Ledger
 from nightloop.model import bundle
@@ -77,7 +78,7 @@ def test_the_page_names_both_versions_who_asked_and_waits_no_longer_than_declare
     shown, waits = ask(monkeypatch)
     assert shown["subject"] == f"Promote version 2 of things, trained as of {AS_OF}?"
     assert "candidate, version 2 | champion, version 1" in shown["body"]
-    assert "**ada** asked for it and may not approve it" in shown["body"] and ONE_USER not in shown["body"]
+    assert "ada asked for it and may not approve it" in shown["body"] and ONE_USER not in shown["body"]
     assert timedelta(hours=2, minutes=59) < waits <= timedelta(hours=3)
     assert (shown["options"], shown["defaults"]) == (["Approve", "Reject"], None), "no answer is none: the task says so itself"
     assert list(shown["params"]) == ["why"]
@@ -89,6 +90,23 @@ def test_that_it_was_asked_stands_in_the_ledger_with_the_deadline(things: Things
     assert (asked["version"], asked["asked_by"]) == (2, "ada")
     left = datetime.fromisoformat(asked["deadline"]) - datetime.now(UTC)
     assert timedelta(hours=2, minutes=59) < left <= timedelta(hours=3)
+
+
+def test_people_are_alerted_with_the_figures_the_deadline_and_the_page_to_answer_on(
+    things: Things, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        ask(monkeypatch)
+    ((stored, deliveries),) = listed(things.workspace.ledger)
+    alert = stored.alert
+    assert alert.headline == f"things: version 2, trained as of {AS_OF}, waits for approval"
+    assert "Champion: version 1" in alert.what and "Asked for by ada (the shop): Prices rose." in alert.what
+    assert alert.do.startswith("Approve or reject it by ") and "ada asked for it and may not approve it" in alert.do
+    assert (
+        alert.link
+        == "http://airflow.example:8080/dags/things.train/runs/manual__1/tasks/approval/required_actions?map_index=-1"
+    )
+    assert [delivery.state for delivery in deliveries] == ["no channel", "no channel"]
 
 
 def test_where_airflow_has_one_user_the_page_says_so(things: Things, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nightloop.alerts import listed
 from nightloop.definitions import load_use_case
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import UsageError
@@ -69,8 +70,8 @@ def test_a_move_by_hand_is_recorded_once_and_changes_no_night(use_case: UseCase,
     promote(workspace, 1, 2)
     follow(NAME, workspace)
     workspace.registry.set_alias(NAME, CHAMPION, 3)
-    assert check_alias(use_case, workspace) == AliasState(3, 2, is_moved=True, is_news=True)
-    assert check_alias(use_case, workspace) == AliasState(3, 2, is_moved=True, is_news=False)
+    assert check_alias(use_case, workspace) == AliasState(3, 2, is_moved=True)
+    assert check_alias(use_case, workspace) == AliasState(3, 2, is_moved=True)
     assert [(move["alias"], move["champion"]) for move in moves(workspace)] == [(3, 2)]
     champion = champions.effective(workspace.ledger, NAME, AS_OF)
     assert champion is not None and champion.version == 2
@@ -86,7 +87,7 @@ def test_a_hand_that_does_what_an_interrupted_promotion_leaves_is_still_noticed(
     promote(workspace, 2)
     follow(NAME, workspace)
     workspace.registry.set_alias(NAME, CHAMPION, moved_to)
-    assert check_alias(use_case, workspace) == AliasState(moved_to, 2, is_moved=True, is_news=True)
+    assert check_alias(use_case, workspace) == AliasState(moved_to, 2, is_moved=True)
 
 
 @pytest.mark.parametrize("before", [(), (1,)], ids=["the first promotion", "a later one"])
@@ -111,7 +112,7 @@ def test_an_alias_moved_elsewhere_while_a_promotion_was_interrupted_is_a_hands(u
 
 def test_an_alias_of_a_use_case_that_has_no_champion_is_a_hands(use_case: UseCase, workspace: Workspace) -> None:
     workspace.registry.set_alias(NAME, CHAMPION, 1)
-    assert check_alias(use_case, workspace) == AliasState(1, None, is_moved=True, is_news=True)
+    assert check_alias(use_case, workspace) == AliasState(1, None, is_moved=True)
 
 
 def test_set_back_it_points_at_the_champion_and_the_same_move_again_is_news(use_case: UseCase, workspace: Workspace) -> None:
@@ -125,6 +126,20 @@ def test_set_back_it_points_at_the_champion_and_the_same_move_again_is_news(use_
     assert len(moves(workspace)) == 2
     (_, event) = workspace.ledger.events(NAME, kind="alias_reset")
     assert event.payload == {"from": 1, "version": 2, **WHO}
+
+
+def test_people_are_alerted_once_a_move_with_what_they_can_do(use_case: UseCase, workspace: Workspace) -> None:
+    promote(workspace, 1, 2)
+    follow(NAME, workspace)
+    for _ in range(2):
+        workspace.registry.set_alias(NAME, CHAMPION, 3)
+        check_alias(use_case, workspace)
+        check_alias(use_case, workspace)
+        reset(use_case, workspace, **WHO)
+    first, second = (stored.alert for stored, _ in listed(workspace.ledger))
+    assert first.what == second.what and "points at version 3; the ledger says version 2" in first.what
+    assert "champion adopt flight_delay" in first.do and "champion reset-alias flight_delay" in first.do
+    assert (first.kind, first.urgency) == ("alias_moved", "today")
 
 
 def test_what_was_not_moved_is_not_set_back(use_case: UseCase, workspace: Workspace) -> None:

@@ -12,6 +12,7 @@ import pytest
 from jobs import features, monitor, score
 from jobs.commands.command_line import main
 from jobs.night_status import collect, stale_lines
+from nightloop.alerts import listed
 from nightloop.errors import ChampionMissing, GateFailed, OtherMeaning, UsageError
 from nightloop.model import champions
 from nightloop.model.registry import RegisteredVersion, Registry
@@ -149,6 +150,17 @@ def test_a_version_of_an_older_meaning_comes_back_and_says_what_to_build_first(
     features.run(things.use_case, Nights(night(5), LAST), things.workspace)
     score.run(things.use_case, Nights(night(5), LAST), things.workspace)
     assert versions(things)[4:] == [2, 2]
+
+
+def test_people_hear_of_a_roll_back_and_of_a_retirement(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
+    asked(capsys, "rollback", "things", "--from", str(night(4)), "--unpin", *WHO)
+    asked(capsys, "retire", "things", *WHO)
+    rolled_back, retired = (stored.alert for stored, _ in listed(things.workspace.ledger))
+    assert rolled_back.headline == "things: rolled back to version 1 from 2024-03-04 on, in place of version 2"
+    assert "By Ada: Version 2 is too eager." in rolled_back.what and "pins taken back: 2024-03-04" in rolled_back.what
+    assert (rolled_back.urgency, rolled_back.do) == ("today", "Build and score again what is named above.")
+    assert retired.headline == "things: version 1 retired from 2024-03-04 on"
+    assert "No night is scored from then on. Nights that are scored stay as they are." in retired.means
 
 
 def test_retired_the_next_night_is_refused_by_name_and_the_past_stays(

@@ -1,0 +1,53 @@
+"""The task of <uc>.champion: what a person may do about the champion, as ``python -m jobs champion`` does it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from nightloop.errors import UsageError
+from plugins.alerts import deliver_due_alerts
+from plugins.operators import UseCaseOperator, asked_by, open_use_case
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+ACTIONS = ("show", "history", "rollback", "retire", "adopt", "reset-alias")
+CHANGING = ACTIONS[2:]
+
+
+class ChampionOperator(UseCaseOperator):
+    """Do what the form asks; who decides is the user who triggered the run, and not what a form says."""
+
+    ui_color = "#eef4e6"
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Do it, log it line by line, and return it.
+
+        Raises:
+            UsageError: no user of Airflow triggered the run, or the form asks for what cannot be.
+            DefinitionError: the version can no longer score; names what is lost.
+            GateFailed: a version to adopt did not pass its gates.
+        """
+        from jobs.commands.champion import act
+
+        form, person = context["params"], asked_by(context)
+        if form["action"] in CHANGING and not person:
+            raise UsageError("nobody triggered this run: a person decides who is champion.", do="Trigger it with its form.")
+        if form["action"] in CHANGING and not form["reason"]:
+            raise UsageError("the form has no reason, and the ledger is to say why.", do="Trigger it again with one.")
+        use_case, workspace = open_use_case(self.use_case_name)
+        options = argparse.Namespace(
+            action=form["action"],
+            to=form["version"],
+            first=form["from_night"],
+            unpin=form["unpin"],
+            by=person,
+            reason=form["reason"],
+        )
+        answer, lines = act(use_case, workspace, options)
+        for line in lines:
+            self.log.info(line)
+        if form["action"] in CHANGING:
+            deliver_due_alerts(workspace)
+        return answer
