@@ -122,6 +122,7 @@ class ApprovalByPerson(ApprovalOperator):
 
     def _answer(self, context: Context, event: Mapping[str, Any]) -> Answer:
         from jobs.training_state import candidate_version
+        from nightloop.model import champions
         from nightloop.promotion.answers import NOBODY, answer
 
         use_case, workspace = open_use_case(self.use_case_name)
@@ -135,6 +136,7 @@ class ApprovalByPerson(ApprovalOperator):
             why=str((event.get("params_input") or {}).get(WHY) or "").strip(),
             only_user=bool(only_user()),
             version=candidate.version,
+            stays=champions.what_stays(workspace.ledger, use_case.use_case),
         )
 
 

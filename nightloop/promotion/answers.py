@@ -28,7 +28,9 @@ class Answer:
     refusal: tuple[str, str] = ("", "")
 
 
-def answer(rule: Approval, *, approved: bool, by: str, asked_by: str, why: str, only_user: bool, version: int) -> Answer:
+def answer(
+    rule: Approval, *, approved: bool, by: str, asked_by: str, why: str, only_user: bool, version: int, stays: str
+) -> Answer:
     """Return what a person's answer counts for.
 
     Args:
@@ -39,11 +41,11 @@ def answer(rule: Approval, *, approved: bool, by: str, asked_by: str, why: str, 
         why: what the answering person wrote.
         only_user: whether Airflow has no other user who could.
         version: the candidate's.
+        stays: who scores where it is not promoted, in a sentence.
     """
     same = bool(asked_by) and by in (asked_by, UNKNOWN)  # who is not known is nobody else
     payload: dict[str, Any] = {"by": by, "version": version, "asked_by": asked_by, "by_another_person": not same, "why": why}
     payload |= {"answer": "Approve" if approved else "Reject", "only_user": only_user}
-    stays = "The champion stays."
     if by == NOBODY:
         hours = f"{rule.deadline_hours:g} hours"
         refusal = f"nobody answered within {hours}, which is a rejection.", f"{stays} To ask again: clear the task `approval`."

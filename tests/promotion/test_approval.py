@@ -115,7 +115,14 @@ def test_with_a_server_of_mlflow_card_and_run_are_links(things: Things) -> None:
 
 def answered(*, by: str = "grace", asked_by: str = "ada", approved: bool = True, **options: Any) -> Answer:
     rule = options.pop("rule", Approval())
-    return answer(rule, approved=approved, by=by, asked_by=asked_by, version=2, **{"why": "", "only_user": False, **options})
+    return answer(
+        rule,
+        approved=approved,
+        by=by,
+        asked_by=asked_by,
+        version=2,
+        **{"why": "", "only_user": False, "stays": "Version 1 stays.", **options},
+    )
 
 
 def test_another_persons_approval_counts_and_says_that_it_was_another() -> None:
