@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param
 
+from plugins.champions import AliasesOperator
 from plugins.dag_defaults import shared_dag_settings
 from plugins.keeping_up import GRACE, KeepUpOperator
 
@@ -37,4 +38,8 @@ with DAG(
     KeepUpOperator(
         task_id="keep_up",
         doc_md="Trigger the first stage that each night lacks; the log has a line for each night, with the reason.",
+    )
+    AliasesOperator(
+        task_id="aliases",
+        doc_md="Compare MLflow's alias `champion` of each use case with the ledger; alert people where a hand moved it.",
     )

@@ -76,7 +76,7 @@ class ApprovalByPerson(ApprovalOperator):
 
         _, workspace = open_use_case(self.use_case_name)
         link = self.generate_link_to_ui(task_instance=context["ti"])
-        raise_alert(approval_asked(question, link=link, run=f"{context['run_id']} {question.until}"), workspace)
+        raise_alert(approval_asked(question, link=link, run=f"{context['run_id']} {question.deadline.isoformat()}"), workspace)
 
     def _question(self, context: Context) -> Question:
         from jobs.training_state import candidate_version, champion_before

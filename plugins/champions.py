@@ -1,11 +1,13 @@
-"""The task of <uc>.champion: what a person may do about the champion, as ``python -m jobs champion`` does it."""
+"""The task of <uc>.champion, which does what ``python -m jobs champion`` does, and the look at the registry's aliases."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from nightloop.errors import UsageError
+from airflow.sdk import BaseOperator
+
+from nightloop.errors import NightloopError, UsageError
 from plugins.alerts import deliver_due_alerts
 from plugins.operators import UseCaseOperator, asked_by, open_use_case
 
@@ -51,3 +53,34 @@ class ChampionOperator(UseCaseOperator):
         if form["action"] in CHANGING:
             deliver_due_alerts(workspace)
         return answer
+
+
+class AliasesOperator(BaseOperator):
+    """Compare the registry's alias of every use case with the ledger; one that cannot be looked at does not hide the others."""
+
+    ui_color = "#eeeeee"
+
+    def execute(self, context: Context) -> dict[str, str]:  # noqa: ARG002 - the signature is Airflow's
+        """Record where a hand moved an alias, alert people once, and return what was found by use case.
+
+        Raises:
+            NightloopError: the first that a use case ended with, when all have been looked at.
+        """
+        from nightloop.definitions import use_case_names
+        from nightloop.promotion.alias import check_alias
+        from nightloop.settings import load_settings
+
+        states, failed = {}, []
+        for name in use_case_names(load_settings().definitions):
+            try:
+                use_case, workspace = open_use_case(name)
+                states[name] = check_alias(use_case, workspace).in_words()
+                deliver_due_alerts(workspace)
+            except NightloopError as error:
+                self.log.exception("%s: not looked at", name)
+                failed.append(error)
+                continue
+            self.log.info("%s: %s", name, states[name])
+        if failed:
+            raise failed[0]
+        return states

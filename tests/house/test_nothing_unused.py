@@ -27,6 +27,7 @@ USED_BY_OTHERS = {
     (r"plugins/night_timetable.py", r"_get_\w+|iter_partition_dagrun_infos|_decode_partition_date"): "Airflow calls it",
     (r"serving/app.py", "healthz|readyz|metrics_text"): "FastAPI calls routes by their decorator",
     (r"serving/answers.py", "alive"): "a field of an answer in JSON",
+    (r"plugins/approval.py", "response_timeout"): "Airflow's operator waits no longer than it says",
     (r"nightloop/model/pyfunc.py", "load_context"): "MLflow calls it",
     (r"nightloop/model/scoring.py", "score_file"): "engines call it by name: nightloop.model.scoring:score_file",
     (r"nightloop/ledger/store.py", "isolation_level"): "sqlite3 reads it",

@@ -99,7 +99,11 @@ ROOMS = (
         ("tests/model/test_calibration.py", "tests/model/test_tasks.py", "tests/model/test_predictor.py"),
         0.8,
     ),
-    Room("champions", ("nightloop/model/champions.py",), ("tests/model/test_champions.py",)),
+    Room(
+        "champions",
+        ("nightloop/model/champions.py", "nightloop/promotion/reversal.py", "nightloop/promotion/answers.py"),
+        ("tests/model/test_champions.py", "tests/promotion/test_reversal.py", "tests/promotion/test_approval.py"),
+    ),
     Room("ledger", ("nightloop/ledger/*.py",), ("tests/ledger",)),
     Room("lake", ("nightloop/lake/*.py",), ("tests/lake",)),
     Room(
@@ -183,11 +187,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "padded = np.concatenate([np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8), np.zeros(8, np.uint8)])",
         "8 -> 9",
     ): "a byte more of padding is read by no text",
-    (
-        "nightloop/model/champions.py",
-        "pinned = [event.night for event in ledger.events(use_case, kind=PINNED) if event.night is not None]",
-        "filter taken away",
-    ): "a pin is always of a night; the filter tells the type checker",
     (
         "nightloop/evidence/metrics.py",
         "return (first * bins // max(len(probability), 1)).astype(np.int64)",

@@ -96,8 +96,8 @@ def test_people_are_alerted_with_the_figures_the_deadline_and_the_page_to_answer
     things: Things, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(2):
-        ask(monkeypatch)
-    ((stored, deliveries),) = listed(things.workspace.ledger)
+        ask(monkeypatch)  # the second time for the task was cleared: there is another deadline
+    (_, (stored, deliveries)) = listed(things.workspace.ledger)
     alert = stored.alert
     assert alert.headline == f"things: version 2, trained as of {AS_OF}, waits for approval"
     assert "Champion: version 1" in alert.what and "Asked for by ada (the shop): Prices rose." in alert.what

@@ -12,11 +12,11 @@ import pytest
 from jobs import score
 from jobs.commands.champion import _ACTIONS
 from nightloop.alerts import listed
-from nightloop.errors import UsageError
+from nightloop.errors import StoreUnavailable, UsageError
 from nightloop.model import champions
 from nightloop.model.registry import Registry
 from nightloop.nights import Nights
-from plugins.champions import ACTIONS, ChampionOperator
+from plugins.champions import ACTIONS, AliasesOperator, ChampionOperator
 from tests.jobs.changing import FIRST, Things
 
 FORM = {"action": "rollback", "version": None, "from_night": None, "unpin": False, "reason": "Version 2 is too eager."}
@@ -77,3 +77,33 @@ def test_a_run_without_a_user_or_a_reason_changes_nothing(things: Things, action
     with pytest.raises(UsageError, match="the ledger is to say why"):
         do(action=action, reason=None)
     assert len(champions.changes(things.workspace.ledger, "things")) == 2
+
+
+def look() -> dict[str, str]:
+    return AliasesOperator(task_id="aliases").execute({})  # type: ignore[typeddict-item]
+
+
+def test_a_moved_alias_is_alerted_to_by_the_round_that_sees_it_first(things: Things, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Registry, "alias", lambda *_: 7)
+    for _ in range(2):
+        assert "points at version 7; the ledger says version 2" in look()["things"]
+    ((stored, _),) = listed(things.workspace.ledger)
+    assert stored.alert.kind == "alias_moved"
+
+
+def test_a_registry_that_does_not_answer_fails_the_look_when_every_use_case_had_its_turn(
+    things: Things, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = things.settings.definitions
+    (folder / "another.yaml").write_text((folder / "things.yaml").read_text().replace("use_case: things", "use_case: another"))
+
+    def alias(_registry: Registry, name: str, _alias: str) -> int | None:
+        if name == "another":
+            raise StoreUnavailable("the registry does not answer.")
+        return 2
+
+    monkeypatch.setattr(Registry, "alias", alias)
+    with pytest.raises(StoreUnavailable):
+        look()
+    printed = capsys.readouterr().out
+    assert "another: not looked at" in printed and "things: The alias 'champion' points at version 2" in printed
