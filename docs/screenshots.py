@@ -49,7 +49,7 @@ def main() -> int:
     IMAGES.mkdir(exist_ok=True)
     with Servers(settings.home / "logs") as servers:
         installation = Installation(settings, servers)
-        installation.ports.require_free("airflow", "mlflow", "service", "log")
+        installation.ports.require_free("airflow", "mlflow", "service")
         airflow = installation.start_airflow()
         installation.start_mlflow()
         installation.start_service()

@@ -41,7 +41,9 @@ class Workspace:
     @classmethod
     def open(cls, settings: Settings | None = None, connection: Callable[[str], SecretStr] = connection) -> Workspace:
         """Open the stores that the settings name (by default, those of the environment)."""
-        return cls(settings or load_settings(), connection)
+        settings = settings or load_settings()
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # data, ledger and secrets of one account
+        return cls(settings, connection)
 
     @cached_property
     def lake(self) -> Lake:

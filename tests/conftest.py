@@ -27,10 +27,11 @@ for name in [name for name in os.environ if name.startswith("NIGHTLOOP_")]:
     del os.environ[name]
 
 # The same examples every time, so that a change is judged by what it changes; "search" draws new ones each time, "daily"
-# (where CI is set) new ones each day: those of one date are the same on every machine.
-hypothesis.settings.register_profile("same", derandomize=True)
-hypothesis.settings.register_profile("search", derandomize=False)
-hypothesis.settings.register_profile("daily", derandomize=False, database=None)
+# (where CI is set) new ones each day: those of one date are the same on every machine. No example has a time limit: cores are
+# shared.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", derandomize=False, deadline=None)
+hypothesis.settings.register_profile("daily", derandomize=False, database=None, deadline=None)
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "daily" if os.environ.get("CI") else "same")
 DATE = os.environ.get("HYPOTHESIS_DATE") or datetime.now(UTC).date().isoformat()
 hypothesis.settings.load_profile(PROFILE)

@@ -100,7 +100,7 @@ def airflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def migrate(home: Path) -> None:
     """Make Airflow's database in the folder."""
-    environment = airflow_environment(home, 1, nightloop_home=home / "nightloop", log_port=2)
+    environment = airflow_environment(home, 1, nightloop_home=home / "nightloop")
     done = subprocess.run(
         airflow_command("db", "migrate"), env=environment, cwd=home, check=False, capture_output=True, text=True
     )
@@ -127,14 +127,13 @@ class start_airflow:
 
     def __init__(self, home: Path, database: Path, environment: Mapping[str, str]) -> None:
         self.home = home
-        port, log_port = _free_port(), _free_port()
+        port = _free_port()
         base = {**os.environ, "NIGHTLOOP_ENGINE": "local", **environment}
         shutil.copy(database, home / "airflow.db")
         self.environment = airflow_environment(
             home,
             port,
             nightloop_home=home / "nightloop",
-            log_port=log_port,
             users={"tester": PASSWORD, REVIEWER: PASSWORD},
             inflation_check="error",
             base=base,

@@ -48,7 +48,6 @@ def airflow_environment(
     port: int,
     *,
     nightloop_home: Path,
-    log_port: int,
     parallelism: int = 4,
     users: Mapping[str, str] | None = None,
     inflation_check: str = "warning",
@@ -60,7 +59,6 @@ def airflow_environment(
         home: Airflow's folder (database, logs, passwords); made when it is not there.
         port: where the API server and web UI listen, on loopback.
         nightloop_home: NIGHTLOOP_HOME of the tasks.
-        log_port: where the scheduler serves task logs.
         parallelism: tasks at a time.
         users: name -> password of the web UI, all administrators; default: ``admin`` with a password made once.
         inflation_check: what the dag-processor does when parses of one file differ: off, warning or error.
@@ -72,7 +70,7 @@ def airflow_environment(
     passwords_file = home / "passwords.json"
     _write_private(passwords_file, json.dumps(passwords))
     sections = {
-        **_server(home, port, log_port, keys),
+        **_server(home, port, keys),
         "core": {**_tasks(port, parallelism, keys), **_sign_in(passwords, passwords_file)},
         "scheduler": SCHEDULER,
         "dag_processor": {**DAG_PROCESSOR, "dag_version_inflation_check_level": inflation_check},
@@ -136,7 +134,7 @@ def _sign_in(passwords: Mapping[str, str], passwords_file: Path) -> dict[str, st
     }
 
 
-def _server(home: Path, port: int, log_port: int, keys: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def _server(home: Path, port: int, keys: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Where the database and the logs lie, and where the servers listen, on loopback only."""
     return {
         "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
@@ -152,7 +150,6 @@ def _server(home: Path, port: int, log_port: int, keys: Mapping[str, str]) -> di
         "logging": {
             "base_log_folder": str(home / "logs"),
             "dag_processor_child_process_log_directory": str(home / "logs" / "dag_processor"),
-            "worker_log_server_port": str(log_port),
             "logging_level": "INFO",
             "namespace_levels": "great_expectations=WARNING alembic=WARNING mlflow=WARNING httpx=WARNING",
         },
@@ -177,11 +174,11 @@ def _address(port: int) -> str:
 def airflow_command(*arguments: str) -> list[str]:
     """Return the command line of an Airflow command, run by this interpreter.
 
-    The scheduler starts with the stages' libraries imported: its workers are forks of it, and so is every task. The triggerer
-    serves no logs over a port of its own: they are read from the disk.
+    The scheduler starts with the stages' libraries imported: its workers are forks of it, and so is every task. Neither
+    it nor the triggerer serves logs: their server would listen on every interface, and here they are read from the disk.
     """
     start = ["-m", "plugins.warm_scheduler"] if arguments[:1] == ("scheduler",) else ["-m", "airflow"]
-    more = ["--skip-serve-logs"] if arguments == (TRIGGERER,) else []
+    more = ["--skip-serve-logs"] if arguments in (("scheduler",), (TRIGGERER,)) else []
     return [sys.executable, *start, *arguments, *more]
 
 

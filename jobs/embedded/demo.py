@@ -27,7 +27,7 @@ def run(_options: argparse.Namespace) -> int:
     with Servers(settings.home / "logs") as servers:
         end_cleanly_on_sigterm()
         installation = Installation(settings, servers)
-        installation.ports.require_free("airflow", "spark", "service", "log")
+        installation.ports.require_free("airflow", "spark", "service")
         demo = start_demo(installation)
         try:
             demo.bootstrap()

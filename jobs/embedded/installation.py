@@ -102,7 +102,6 @@ class Installation:
             self.airflow_home,
             self.ports.airflow,
             nightloop_home=self.settings.home,
-            log_port=self.ports.log,
             base=self.environment,
         )
 

@@ -12,13 +12,12 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Ports:
-    """One port a server (``log``: Airflow's task logs). NIGHTLOOP_PORT_OFFSET is added to each."""
+    """One port a server. NIGHTLOOP_PORT_OFFSET is added to each."""
 
     airflow: int = 8080
     mlflow: int = 5000
     service: int = 8000
     spark: int = 15002
-    log: int = 8793
 
     def shifted(self, offset: int) -> Ports:
         """Return the same ports, each moved by ``offset``."""

@@ -73,7 +73,7 @@ def read_dags(home: Path, *, parses: int = 1, **environment: str) -> dict[str, A
     """Parse dags/ in a process of its own and return what it found."""
     home.mkdir(parents=True, exist_ok=True)
     own = {
-        **airflow_environment(home, 1, nightloop_home=home / "nightloop", log_port=2),
+        **airflow_environment(home, 1, nightloop_home=home / "nightloop"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////nowhere/at/all.db",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
         **environment,

@@ -334,8 +334,8 @@ def test_only_the_ports_that_are_asked_for_must_be_free_and_every_taken_one_is_n
         numbers = [holder.getsockname()[1] for holder in (first, second)]
         unused = free.getsockname()[1]
         free.close()
-        ports = Ports(airflow=numbers[0], mlflow=numbers[1], service=unused, spark=unused, log=unused)
-        ports.require_free("service", "log")
+        ports = Ports(airflow=numbers[0], mlflow=numbers[1], service=unused, spark=unused)
+        ports.require_free("service", "spark")
         with pytest.raises(SetupError, match=rf"port {numbers[0]} \(airflow\), {numbers[1]} \(mlflow\) on {LOOPBACK}"):
             ports.require_free()
 

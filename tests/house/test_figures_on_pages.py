@@ -99,9 +99,7 @@ def test_the_page_of_settings_tells_the_default(name: str) -> None:
 
 def test_the_page_of_settings_tells_the_ports() -> None:
     ports = Ports()
-    text = (
-        f"Airflow {ports.airflow}, MLflow {ports.mlflow}, service {ports.service}, Spark {ports.spark}, task logs {ports.log}."
-    )
+    text = f"Airflow {ports.airflow}, MLflow {ports.mlflow}, service {ports.service}, Spark {ports.spark}."
     assert text in page("settings")
 
 

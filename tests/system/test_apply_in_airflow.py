@@ -23,7 +23,7 @@ def run_of_apply(things: Things, **form: int) -> str:
     home = things.folder
     settings = {name: str(getattr(things.settings, name)) for name in ("definitions", "contracts", "engine")}
     base = {**os.environ, **{f"NIGHTLOOP_{name.upper()}": value for name, value in settings.items()}}
-    environment = airflow_environment(home, 1, nightloop_home=things.settings.home, log_port=2, base=base)
+    environment = airflow_environment(home, 1, nightloop_home=things.settings.home, base=base)
     command = airflow_command("dags", "test", "things.apply", "--conf", json.dumps(form))
     done = subprocess.run(command, env=environment, cwd=home, check=False, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0 and "state=success" in done.stdout, done.stdout + done.stderr

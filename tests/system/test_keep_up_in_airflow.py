@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -96,6 +97,12 @@ def test_after_days_off_every_night_is_there_after_a_round_each_taken_in_once(ai
     assert lost == {f"keep_up__{night}__1" for night in nights()[:-1]}
     assert runs_of(airflow, "things.ingest") == runs_of(airflow, "things.features") == [str(night) for night in nights()]
     assert "things: nothing is missing" in one_round(airflow)
+
+
+def test_the_web_ui_shows_the_log_of_a_task_without_a_server_of_logs(airflow: RunningAirflow) -> None:
+    run = airflow.client.runs("things.ingest")[0]
+    address = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/ingest/logs/1"
+    assert f"published things/raw_things night={run.partition_key}" in json.dumps(airflow.client._send("GET", address))
 
 
 def test_what_a_paused_dag_lost_is_told_while_it_is_paused_and_made_up_for_after(airflow: RunningAirflow, stand: Stand) -> None:

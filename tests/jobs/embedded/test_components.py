@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from jobs.embedded.airflow_environment import COMPONENTS, TRIGGERER, airflow_command, components
 from nightloop.settings import REPOSITORY
 from tests.fixtures_ingest import SHOP
@@ -26,5 +28,6 @@ def test_a_use_case_that_cannot_be_read_yet_may_be_one_that_waits(tmp_path: Path
     assert components(tmp_path) == (*COMPONENTS, TRIGGERER)
 
 
-def test_the_triggerer_opens_no_port() -> None:
-    assert airflow_command(TRIGGERER)[-2:] == [TRIGGERER, "--skip-serve-logs"]
+@pytest.mark.parametrize("part", ["scheduler", TRIGGERER])
+def test_what_would_serve_logs_to_everybody_opens_no_port(part: str) -> None:
+    assert airflow_command(part)[-2:] == [part, "--skip-serve-logs"]
