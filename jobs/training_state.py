@@ -15,9 +15,8 @@ from nightloop.model.predictor import Predictor
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training_snapshot import Manifest
 from nightloop.nights import Night
+from nightloop.promotion.verdicts import REGISTERED
 from nightloop.workspace import Workspace
-
-REGISTERED = "candidate_registered"
 
 
 def manifest_of(use_case: UseCase, as_of: Night, workspace: Workspace) -> Manifest:

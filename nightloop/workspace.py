@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +44,12 @@ class Workspace:
         settings = settings or load_settings()
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # data, ledger and secrets of one account
         return cls(settings, connection)
+
+    def steady(self) -> Workspace:
+        """Return this workspace for one look at its tables: each stays as it was when it was first read."""
+        steady = replace(self)
+        vars(steady).update(vars(self) | {"lake": self.lake.steady()})  # stores that are open stay open
+        return steady
 
     @cached_property
     def lake(self) -> Lake:

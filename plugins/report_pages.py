@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.plugins_manager import AirflowPlugin
 
 from nightloop.settings import load_settings
+from plugins.control_room import PREFIX, add_routes
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -46,6 +47,7 @@ def pages() -> FastAPI:
         return FileResponse(file, media_type=SHOWN[file.suffix], headers=headers)
 
     access = Depends(requires_access_view(AccessView.PLUGINS))
+    add_routes(app, access)
     app.add_api_route("/reports/{name:path}", report, methods=["GET"], dependencies=[access], response_model=None)
     return app
 
@@ -58,4 +60,4 @@ class NightloopReports(AirflowPlugin):
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # late, see pages()
         """The app, built when the API server asks for it."""
-        return [{"app": pages(), "url_prefix": "/nightloop", "name": "Nightloop reports"}]
+        return [{"app": pages(), "url_prefix": PREFIX, "name": "Nightloop reports"}]

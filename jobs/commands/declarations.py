@@ -84,8 +84,12 @@ def _runs(command: Parser, module: str, prints: str = "print one JSON object", *
 
 def _add_status(commands: Commands[Parser]) -> None:
     command = commands.add_parser("status", help="tell what exists per night, which champion is effective, and what is missing")
-    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument("use_case", metavar="USE_CASE", nargs="?")
     command.add_argument("nights", metavar="NIGHT", nargs="?", help="a night or a range (default: every night with something)")
+    command.add_argument("--all", action="store_true", help="every use case, by the newest nights: the control room")
+    command.add_argument(
+        "--check", action="store_true", help="with --all: exit with 1 where a night is late, missing or refused"
+    )
     _runs(command, "jobs.commands.status")
 
 

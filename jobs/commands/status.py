@@ -9,6 +9,7 @@ from dataclasses import asdict
 from jobs.console import output
 from jobs.night_status import STYLES, collect, stale_lines, table
 from nightloop.definitions import load_use_case
+from nightloop.errors import UsageError
 from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.nights import parse_nights
@@ -17,7 +18,19 @@ from nightloop.workspace import Workspace
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the status of a use case."""
+    """Print the status of a use case, or of all.
+
+    Raises:
+        UsageError: neither a use case nor all of them is asked for, or both are.
+    """
+    if options.all:
+        from jobs.commands.status_of_all import print_all
+
+        if options.use_case:
+            raise UsageError("--all takes no use case.", do=f"Leave out '{options.use_case}', or --all.")
+        return print_all(as_json=options.json, check=options.check)
+    if not options.use_case or options.check:
+        raise UsageError("no use case is named.", do="Name one, or ask for all of them: python -m jobs status --all")
     nights = parse_nights(options.nights) if options.nights else None
     workspace = Workspace.open(load_settings())
     use_case = load_use_case(options.use_case, workspace.settings.definitions)

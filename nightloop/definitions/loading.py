@@ -39,7 +39,7 @@ def load_use_case(name: str, folder: Path | str) -> UseCase:
     return _load(path, status.st_mtime_ns, status.st_size)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _load(path: Path, mtime_ns: int, size: int) -> UseCase:  # noqa: ARG001 - the file's state is part of the cache key
     try:
         text = path.read_text(encoding="utf-8")

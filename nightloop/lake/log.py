@@ -76,6 +76,7 @@ class TableLog:
         self.url = url
         self._cache = cache
         self._known = NOTHING
+        self._stamp = (-1, 0)
 
     def open(self, version: int | None = None) -> DeltaTable | None:
         """Return the table at a version (default: the newest), or None if it was never made."""
@@ -86,6 +87,27 @@ class TableLog:
                 return None
             except DeltaError as error:
                 raise OSError(str(error)) from error
+
+    def stamp(self) -> tuple[int, int]:
+        """Return what changes with every commit, and when the table is made anew: the newest version, and when it was written.
+
+        Cheap when it is asked again: it looks for the entry it saw last and for the one after it. (-1, 0): there is no table.
+        """
+        version, written = self._stamp
+        if version < 0 or self._written(version) != written:
+            delta = self.open()
+            version = -1 if delta is None else delta.version()
+        while self._written(version + 1):
+            version += 1
+        self._stamp = (version, self._written(version) if version >= 0 else 0)
+        return self._stamp
+
+    def _written(self, version: int) -> int:
+        """Return when an entry of the log was written, in nanoseconds; 0 where it is not there."""
+        store, at = filesystem(f"{self.url}/_delta_log/{version:020}.json")
+        with store_errors(at):
+            info = store.get_file_info(at)
+        return info.mtime_ns or 0 if info.is_file else 0
 
     def commit(self, nights: Sequence[Night], schema: pa.Schema, adds: Sequence[AddAction], metadata: dict[str, str]) -> int:
         """Replace the nights by the added files, all or none, and return the version that did.

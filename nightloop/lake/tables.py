@@ -5,6 +5,7 @@ A table is a folder of Parquet files with a Delta log. One commit replaces one n
 
 from __future__ import annotations
 
+import copy
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ class Lake:
         self._staging = staging
         self._cache = cache
         self._logs: dict[str, TableLog] = {}
+        self._held: dict[str, DeltaTable | None] | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> Lake:
@@ -51,6 +53,12 @@ class Lake:
             StoreUnavailable: the folder cannot be made.
         """
         return cls(settings.lake_url, settings.home / "staging", settings.home / "cache" / "log")
+
+    def steady(self) -> Lake:
+        """Return this lake for one look at it: each table stays as it was when it was first read, and is opened once."""
+        held = copy.copy(self)
+        held._held = {}
+        return held
 
     # --- publishing ----------------------------------------------------------------------------------------------------
 
@@ -125,7 +133,7 @@ class Lake:
 
     def exists(self, table: str) -> bool:
         """Whether the table was ever published."""
-        return self.log(table).open() is not None
+        return self._newest(table) is not None
 
     def snapshot(self, table: str, nights: Nights | None = None, version: int | None = None) -> Snapshot:
         """Return the files of one version (default: the newest) of a table, of all its nights or of some.
@@ -162,12 +170,12 @@ class Lake:
 
     def states(self, table: str) -> dict[Night, NightState]:
         """Return what the newest commit of each night says, nights in order; nothing if there is no table."""
-        delta = self.log(table).open()
+        delta = self._newest(table)
         return {} if delta is None else self.log(table).states(delta)
 
     def history(self, table: str) -> tuple[NightState, ...]:
         """Return what every commit of the table says, in order: a night that was published again is there again."""
-        delta = self.log(table).open()
+        delta = self._newest(table)
         return () if delta is None else self.log(table).history(delta)
 
     def tables(self) -> list[str]:
@@ -196,8 +204,15 @@ class Lake:
 
     # --- within --------------------------------------------------------------------------------------------------------
 
+    def _newest(self, table: str) -> DeltaTable | None:
+        if self._held is None:
+            return self.log(table).open()
+        if table not in self._held:
+            self._held[table] = self.log(table).open()
+        return self._held[table]
+
     def _opened(self, table: str, nights: Nights | None, version: int | None) -> DeltaTable:
-        delta = self.log(table).open(version)
+        delta = self._newest(table) if version is None else self.log(table).open(version)
         if delta is None:
             raise not_published(table, list(nights or []))
         return delta

@@ -10,7 +10,7 @@ from nightloop.evidence.gates import GATES
 if TYPE_CHECKING:
     from nightloop.ledger import Event, Ledger
 
-JUDGED = "gate_judged"
+REGISTERED, JUDGED = "candidate_registered", "gate_judged"
 GRANTED, REFUSED = "approval_granted", "approval_refused"
 
 

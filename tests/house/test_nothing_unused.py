@@ -24,6 +24,7 @@ USED_BY_OTHERS = {
     (r"plugins/.*", "get_link|ti_key|operator_extra_links|choose_branch|on_kill"): "Airflow calls it",
     (r"plugins/.*", "serialize|deserialize|resume|max_tries"): "Airflow calls it, in the triggerer and for retries",
     (r"plugins/(report_pages|timetables).py", r"Nightloop\w+|fastapi_apps|timetables"): "Airflow loads plugins by their class",
+    (r"plugins/control_room.py", r"Nightloop\w+|external_views"): "Airflow loads plugins by their class",
     (r"plugins/night_timetable.py", r"_get_\w+|iter_partition_dagrun_infos|_decode_partition_date"): "Airflow calls it",
     (r"serving/app.py", "healthz|readyz|metrics_text"): "FastAPI calls routes by their decorator",
     (r"serving/answers.py", "alive"): "a field of an answer in JSON",

@@ -64,7 +64,7 @@ def test_a_stranger_does_not_learn_which_pages_there_are(client: Client, user: s
 
 def test_pages_are_all_that_is_mounted() -> None:
     assert mounted()["url_prefix"] == "/nightloop"
-    assert [route.path for route in mounted()["app"].routes] == ["/reports/{name:path}"]
+    assert [route.path for route in mounted()["app"].routes] == ["/control_room", "/reports", "/reports/{name:path}"]
 
 
 @pytest.mark.parametrize("suffix", SHOWN)
