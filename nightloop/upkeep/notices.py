@@ -1,4 +1,4 @@
-"""What no run tells: a champion's alias that somebody moved by hand, a DAG whose pause keeps nights away, a missed deadline."""
+"""What no run tells: a DAG whose pause keeps nights away, and a missed deadline."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from nightloop.alerts import Alert, end_trouble, raise_alert
 from nightloop.definitions import UseCase
 from nightloop.errors import command
-from nightloop.model import champions
 from nightloop.nights import Night
 from nightloop.upkeep.deadlines import check_deadlines
 from nightloop.workspace import Workspace
-
-ALIAS = "alias champion"
 
 
 def look_around(use_case: UseCase, workspace: Workspace, paused: Mapping[str, Sequence[Night]]) -> Iterator[str]:
@@ -31,21 +28,6 @@ def look_around(use_case: UseCase, workspace: Workspace, paused: Mapping[str, Se
             yield f"{dag_id} is paused, and {len(nights)} nights wait for it, the first {min(nights)}"
         else:
             end_trouble(workspace.ledger, use_case.use_case, [None], dag_id, workspace.clock)
-    yield from _alias(use_case, workspace)
-
-
-def _alias(use_case: UseCase, workspace: Workspace) -> Iterator[str]:
-    """Look where the alias points: the registry, dear to import, only where there is something to point at."""
-    if not champions.changes(workspace.ledger, use_case.use_case):
-        return
-    from nightloop.promotion.alias import check_alias
-
-    state = check_alias(use_case, workspace)
-    if not state.is_moved:
-        end_trouble(workspace.ledger, use_case.use_case, [None], ALIAS, workspace.clock)
-        return
-    raise_alert(workspace.ledger, alias_moved(use_case, state.in_words()), workspace.clock)
-    yield state.in_words()
 
 
 def dag_paused(use_case: UseCase, dag_id: str, nights: Sequence[Night]) -> Alert:
@@ -62,21 +44,4 @@ def dag_paused(use_case: UseCase, dag_id: str, nights: Sequence[Night]) -> Alert
         means="These nights, and what is made of them, are not there until then.",
         figure=f"{len(nights)} nights wait, the first {min(nights)}",
         command=f"{command('keep-up', use_case.use_case)} --dry-run",
-    )
-
-
-def alias_moved(use_case: UseCase, what: str) -> Alert:
-    """Return the alert to an alias that was moved by hand."""
-    name = use_case.use_case
-    return Alert(
-        "alias_moved",
-        name,
-        None,
-        ALIAS,
-        title="the champion's alias was moved by hand",
-        what=what,
-        do=f'Adopt it, where it was meant: {command("champion", "adopt", name)} --reason "…". '
-        f'Else set it back: {command("champion", "reset-alias", name)} --reason "…".',
-        urgency="today",
-        means="Nights are scored as before; who loads the model by its alias gets another one.",
     )

@@ -77,7 +77,7 @@ def test_every_task_says_what_it_does_and_tells_of_its_failure(dags):
 
 def test_nights_are_kept_up_every_quarter_of_an_hour_one_round_at_a_time(dags):
     dag = dags["nightloop.keep_up"]
-    assert tasks(dag).keys() == {"keep_up"} and dag["max_active_runs"] == 1
+    assert tasks(dag).keys() == {"keep_up", "aliases"} and dag["max_active_runs"] == 1
     assert dag["timetable"]["__type"].endswith("CronTriggerTimetable") and "*/15 * * * *" in str(dag["timetable"])
 
 

@@ -13,7 +13,6 @@ from jobs import ingest, score
 from jobs.upkeep.skip import skip
 from nightloop.alerts import listed
 from nightloop.nights import Nights, one
-from nightloop.promotion.alias import follow
 from nightloop.upkeep.deadlines import WATCHED, check_deadlines, deadline, late_nights
 from nightloop.upkeep.notices import look_around
 from nightloop.workspace import Workspace
@@ -33,11 +32,6 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
     things.build(Nights(FIRST, LAST - DAY))
     things.promote(FIRST)
     score.run(things.use_case, Nights(FIRST, LAST - DAY), things.workspace)
-    with things.workspace.registry.session.reach("register versions") as client:
-        client.create_registered_model("things")
-        for _ in range(2):
-            client.create_model_version("things", str(things.folder), tags={"training_key": "key"})
-    follow("things", things.workspace)
     return things.folder
 
 
@@ -112,17 +106,4 @@ def test_a_pause_that_keeps_nights_away_is_alerted_until_none_waits(things: Thin
     ((stored, _),) = listed(workspace.ledger)
     assert stored.alert.headline == "things: things.ingest is paused" and stored.alert.urgency == "today"
     assert list(look_around(things.use_case, workspace, {"things.ingest": []})) == []
-    assert listed(workspace.ledger)[0][0].ended_at is not None
-
-
-def test_an_alias_moved_by_hand_is_alerted_until_it_is_where_the_ledger_says(things: Things) -> None:
-    workspace = at(things, EARLY)
-    assert list(look_around(things.use_case, workspace, {})) == []
-    workspace.registry.set_alias("things", "champion", 2)
-    (line,) = look_around(things.use_case, workspace, {})
-    assert "points at version 2; the ledger says version 1" in line
-    ((stored, _),) = listed(workspace.ledger)
-    assert stored.alert.kind == "alias_moved" and "champion reset-alias things" in stored.alert.do
-    workspace.registry.set_alias("things", "champion", 1)
-    assert list(look_around(things.use_case, workspace, {})) == []
     assert listed(workspace.ledger)[0][0].ended_at is not None
