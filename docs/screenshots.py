@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 IMAGES = REPOSITORY / "docs" / "images"
 USE_CASE = "flight_delay"
+HIGH_RISK = "credit_risk"
+"""Its approval is a picture where one waits for a person."""
 SETTLE_MILLISECONDS = 6000
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 
@@ -81,6 +83,11 @@ def pictures(settings: Settings, installation: Installation, airflow: AirflowCli
         runs = [run for run in airflow.runs(f"{USE_CASE}.{family}") if run.state in {"success", "failed"}]
         if runs:
             yield Picture(f"airflow-{family}", f"{ui}/dags/{USE_CASE}.{family}/runs/{quote(runs[0].run_id)}")
+    for run in airflow.runs(f"{HIGH_RISK}.train"):
+        if any(task.task_id == "approval" and task.state == "awaiting_input" for task in airflow.tasks(run.dag_id, run.run_id)):
+            address = f"{ui}/dags/{run.dag_id}/runs/{quote(run.run_id)}/tasks/approval/required_actions"
+            yield Picture("airflow-approval", address, height=1900)
+            break
     yield Picture("airflow-why", f"{ui}/dags/{USE_CASE}.train", clicks=("button[aria-label='Dag Docs']",))
     yield Picture(
         "airflow-form", f"{ui}/dags/{USE_CASE}.bootstrap", height=1000, clicks=("[data-testid='trigger-dag-button']",)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightloop.meaning.archive import archived
-from nightloop.meaning.changes import changes
+from nightloop.meaning.changes import Change, changes
 from nightloop.model import bundle
 from nightloop.promotion.verdicts import Judged, judged
 from nightloop.reporting.markdown import table, text
@@ -216,12 +216,15 @@ def _changed(name: str, champion: Training | None, candidate: Training, workspac
     if before is None or now is None:
         yield "the definition, but the lake does not hold what it was"
         return
-    differences = [
-        f"{change.thing} {change.kind}" + (f": {change.detail}" if change.detail else "") for change in changes(before, now)
-    ]
+    differences = [_in_words(change) for change in changes(before, now)]
     yield from differences[:CHANGES_SHOWN]
     if len(differences) > CHANGES_SHOWN:
         yield f"{len(differences) - CHANGES_SHOWN} more"
+
+
+def _in_words(change: Change) -> str:
+    kind = "" if change.kind in ("rule", "words") else f" {change.kind}"  # of those the path says what it is
+    return f"{change.thing}{kind}" + (f": {change.detail}" if change.detail else "")
 
 
 def _links(use_case: UseCase, candidate: RegisteredVersion, card: Path, workspace: Workspace) -> dict[str, str]:
