@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from jobs import train_gates
-from jobs.train_gates import GATES, gate, promote
+from jobs.train_gates import GATES, adopt, gate, promote
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed, NotReady, StoreUnavailable, UsageError
 from nightloop.evidence.verdict import Figure, Verdict
@@ -425,3 +425,52 @@ def test_the_bundle_gate_shows_the_registered_model_a_spread_of_the_rows_that_we
     assert len(asked["rows"]) == train_gates.SAMPLE and asked["rows"][0] == 0 and asked["rows"][-1] == rows - 1
     gap = 1e-6
     assert train_gates._bundle(use_case, AS_OF, workspace, candidate).outcome == "fail"
+
+
+def moved_by_hand(training: Training, monkeypatch: pytest.MonkeyPatch, to: int = VERSION) -> None:
+    """Version 2 is champion, and somebody moves the alias in MLflow."""
+    champions.promote(training.workspace.ledger, NAME, 2, AS_OF, {})
+    training.workspace.ledger.record("champion_alias_set", NAME, subject="2")
+    monkeypatch.setattr(Aliases, "alias", lambda *_: to, raising=False)
+    registered = [RegisteredVersion(VERSION, "run-3", AS_OF, "key-3", "digest-3")]
+    monkeypatch.setattr(Aliases, "versions", lambda *_: registered, raising=False)
+    training.evaluate(champion_version=2)
+
+
+def test_a_moved_alias_is_adopted_through_the_checks_of_a_promotion(training: Training, monkeypatch: pytest.MonkeyPatch):
+    moved_by_hand(training, monkeypatch)
+    training.judge()
+    outcome = adopt(training.use_case, training.workspace, by="Ada", reason="It is what we want.")
+    assert outcome["version"] == VERSION
+    assert [champion.version for champion in champions.history(training.workspace.ledger, NAME)] == [2, VERSION]
+    (event,) = training.workspace.ledger.events(NAME, kind="alias_adopted")
+    assert event.payload == {"version": VERSION, "by": "Ada", "reason": "It is what we want."}
+
+
+@pytest.mark.parametrize("without", ["fairness", "bundle"])
+def test_a_version_that_a_gate_never_passed_is_not_adopted(training: Training, monkeypatch: pytest.MonkeyPatch, without: str):
+    moved_by_hand(training, monkeypatch)
+    training.judge(without)
+    with pytest.raises(GateFailed, match=f"{without} gave no verdict"):
+        adopt(training.use_case, training.workspace, by="Ada", reason="It is what we want.")
+    assert [champion.version for champion in champions.history(training.workspace.ledger, NAME)] == [2]
+    assert training.workspace.ledger.events(NAME, kind="alias_adopted") == []
+
+
+def test_a_version_of_high_risk_is_not_adopted_without_a_persons_approval(training: Training, monkeypatch: pytest.MonkeyPatch):
+    moved_by_hand(training, monkeypatch)
+    risky = training.with_(risk="high")
+    risky.judge()
+    with pytest.raises(GateFailed, match="waits for approval by a person"):
+        adopt(risky.use_case, risky.workspace, by="Ada", reason="It is what we want.")
+
+
+def test_an_older_candidate_of_the_same_night_is_not_adopted_on_verdicts_of_a_newer(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+):
+    moved_by_hand(training, monkeypatch)
+    training.judge()
+    newer = RegisteredVersion(VERSION + 1, "run-4", AS_OF, "key-4", "digest-4")
+    monkeypatch.setattr(train_gates, "candidate_version", lambda *_: newer)
+    with pytest.raises(GateFailed, match=f"version {VERSION} is not the candidate of {AS_OF} any more"):
+        adopt(training.use_case, training.workspace, by="Ada", reason="It is what we want.")
