@@ -106,5 +106,5 @@ class NightloopControlRoom(AirflowPlugin):
         from airflow.sdk.configuration import conf
 
         base = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
-        entry = {"name": "Control room", "href": f"{base}{PREFIX}/control_room", "icon": ICON}
+        entry = {"name": "Nightloop", "href": f"{base}{PREFIX}/control_room", "icon": ICON}
         return [{**entry, "destination": "nav", "nav_top_level": True}]

@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.console import output
-from nightloop.control_room.cells import SIGNS, WRONG, Cell, State
+from nightloop.control_room.cells import SIGNS, Cell, State
 from nightloop.control_room.page import troubles
-from nightloop.control_room.room import ControlRoom
+from nightloop.control_room.room import ControlRoom, Overview
 from nightloop.control_room.summary import Summary
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
@@ -32,9 +32,9 @@ def print_all(*, as_json: bool, check: bool) -> int:
         print(json.dumps(answer, default=str))  # noqa: T201 - the command's answer
     else:
         output.print(table(overview.summaries))
-        for line in lines(overview.summaries):
+        for line in lines(overview):
             output.print(line, markup=False, highlight=False)
-    is_wrong = any(summary.error or any(cell.state in WRONG for cell in summary.cells) for summary in overview.summaries)
+    is_wrong = any(summary.error or any(cell.is_lacking for cell in summary.cells) for summary in overview.summaries)
     return SOMETHING_WRONG if check and is_wrong else 0
 
 
@@ -58,10 +58,11 @@ def table(summaries: tuple[Summary, ...]) -> Table:
     return rows
 
 
-def lines(summaries: tuple[Summary, ...]) -> list[str]:
+def lines(overview: Overview) -> list[str]:
     """Say what is wrong or waits, and what the signs mean that stand in the table."""
+    summaries = overview.summaries
     broken = [f"{summary.name}: {summary.error}" for summary in summaries if summary.error]
-    of_nights = [f"{trouble.use_case}: {trouble.in_words()}" for trouble in troubles(summaries)]
+    of_nights = [f"{trouble.use_case}: {trouble.in_words()}" for trouble in troubles(summaries, overview.alerts)]
     states = {cell.state for summary in summaries for cell in summary.cells}
     signs = "  ".join(f"{sign} {state}" for state, (sign, _) in SIGNS.items() if state in states and sign)
     return [*broken, *of_nights, *([signs] if signs else [])]

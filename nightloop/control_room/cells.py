@@ -66,6 +66,8 @@ class Cell:
     why: str
     answer: Answer = Answer("nothing")
     also: tuple[str, ...] = ()
+    is_lacking: bool = False
+    """Whether people lack its scores, whatever the gravest finding is."""
 
     @property
     def sign(self) -> str:
@@ -105,15 +107,16 @@ def cell_of(night: Night, facts: NightFacts, *, is_due: bool, is_of_use_case: bo
     if not is_of_use_case:
         return Cell(night, "none", "")
     findings = [finding for find in _FINDERS for finding in find(night, facts)]
+    if not findings and is_due:
+        return Cell(night, "missing", "nothing of it is there", Answer("runs", "ingest"), is_lacking=True)
     if not findings:
-        return (
-            Cell(night, "missing", "nothing of it is there", Answer("runs", "ingest")) if is_due else Cell(night, "not due", "")
-        )
+        return Cell(night, "not due", "")
     first, *others = findings
     also = [f"{finding.state}: {finding.why}" for finding in others if finding.state != first.state]
     if rows := facts.set_aside.get(night):
         also.append(f"{rows:,} record{'s' * (rows > 1)} set aside")
-    return Cell(night, first.state, first.why, first.answer, tuple(also))
+    is_lacking = any(finding.state in WRONG for finding in findings)
+    return Cell(night, first.state, first.why, first.answer, tuple(also), is_lacking)
 
 
 def _given_up(night: Night, facts: NightFacts) -> Iterator[Finding]:

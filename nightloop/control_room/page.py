@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,6 +21,9 @@ from nightloop.control_room.summary import Realised, Summary, is_open
 from nightloop.daily import DAY
 from nightloop.lake.missing import in_words
 from nightloop.nights import Night
+
+if TYPE_CHECKING:
+    from nightloop.alerts import StoredAlert
 
 Address = Callable[[str, Night | None, Answer], str]
 """(use case, night, answer) -> the address where it is, "" where there is none."""
@@ -67,7 +70,7 @@ def render(overview: Overview, address: Address) -> str:
         overview=overview,
         grids=grids(shown),
         broken=[summary for summary in overview.summaries if summary.error],
-        troubles=list(troubles(shown)),
+        troubles=list(troubles(shown, overview.alerts)),
         is_open=is_open,
         signs=SIGNS,
         address=_safe(address),
@@ -93,8 +96,10 @@ def grids(summaries: Sequence[Summary]) -> list[Grid]:
     return [_grid(sorted(group, key=lambda summary: summary.name)) for group in groups]
 
 
-def troubles(summaries: Sequence[Summary]) -> Iterator[Trouble]:
-    """Yield what a person should look at first: what waits, and the nights that are not there."""
+def troubles(summaries: Sequence[Summary], alerts: Sequence[StoredAlert] = ()) -> Iterator[Trouble]:
+    """Yield what a person should look at first: alerts to the whole installation, what waits, the nights that are not there."""
+    for stored in alerts:
+        yield Trouble(stored.alert.where, (), stored.alert.title, Answer("address", stored.alert.link))
     for summary in summaries:
         for wait in summary.waits:
             yield Trouble(summary.name, (), wait.what, wait.answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pyarrow.compute as pc
 
@@ -17,6 +18,7 @@ from nightloop.model.use_case_task import metric_set_for
 from nightloop.nights import Night, Nights
 from nightloop.reporting.week import Value, week_of
 from nightloop.upkeep.calendar import calendar
+from nightloop.upkeep.deadlines import LATE, Late, late_nights
 from nightloop.upkeep.owed import owing, skipped
 
 if TYPE_CHECKING:
@@ -106,10 +108,11 @@ def _facts(
             night: why for night, why in skipped(ledger, name).items() if not (night in entities and entities[night].rows)
         },
         approvals={wait.night: wait.what for wait in waiting if wait.is_approval and wait.night},
-        alerts={item.alert.night: item for item in alerts if item.alert.night and is_open(item)},
+        alerts={item.alert.night: item for item in alerts if item.alert.night and is_open(item) and item.alert.kind != LATE},
         refused={
             night: why for night, why in broken.items() if night and not all(night in states[table] for table in _raw(use_case))
         },
+        late={item.night: _deadline_in_words(use_case, item) for item in late_nights(use_case, workspace, now)},
         owed={item.night: item for item in owed.owed},
         stale={**unpinned, **owed.stale},
         promoted=promoted,
@@ -119,6 +122,11 @@ def _facts(
         scored=states["scores"].keys(),
         built=states["features"].keys(),
     )
+
+
+def _deadline_in_words(use_case: UseCase, late: Late) -> str:
+    local = late.deadline.astimezone(ZoneInfo(use_case.time_zone))
+    return f"promised by {local:%Y-%m-%d %H:%M} ({use_case.time_zone}); it lacks {late.lacks}"
 
 
 def _pages(name: str, ledger: Ledger, window: Nights, weeks: Collection[Night]) -> dict[Night, str]:

@@ -18,11 +18,12 @@ import sqlalchemy as sa
 
 from nightloop.alerts import StoredAlert, listed
 from nightloop.control_room.reading import TABLES, summarise
-from nightloop.control_room.summary import Summary
+from nightloop.control_room.summary import Summary, is_open
 from nightloop.daily import Daily
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.errors import NightloopError
 from nightloop.ledger.store import events_table
+from nightloop.upkeep.deadlines import deadline
 
 if TYPE_CHECKING:
     from nightloop.definitions import UseCase
@@ -37,11 +38,13 @@ class Overview:
         summaries: of each, in the order of their names.
         unread: those that there was no time for; what is shown of them, if anything, is of an earlier look.
         at: the instant.
+        alerts: open ones that are about no use case but the whole installation.
     """
 
     summaries: tuple[Summary, ...]
     unread: tuple[str, ...]
     at: datetime
+    alerts: tuple[StoredAlert, ...] = ()
 
 
 @dataclass
@@ -81,7 +84,7 @@ class ControlRoom:
                 unread += [name] if summary is None else []
                 if (summary := summary or self._earlier(name)) is not None:
                     shown.append(summary)
-            return Overview(tuple(shown), tuple(unread), now)
+            return Overview(tuple(shown), tuple(unread), now, tuple(filter(is_open, alerts.get("", []))))
 
     def _summary(
         self, name: str, now: datetime, alerts: Sequence[StoredAlert], newest_event: int, patience: _Patience
@@ -112,7 +115,9 @@ class ControlRoom:
         """Yield what a summary follows from, besides events and alerts: definition, nights due, versions of the tables."""
         file = (self._workspace.settings.definitions / f"{use_case.use_case}.yaml").stat()
         yield file.st_mtime_ns, file.st_size
-        yield Daily.of(use_case.schedule, use_case.time_zone).newest(now)
+        newest = Daily.of(use_case.schedule, use_case.time_zone).newest(now)
+        promised = deadline(use_case, newest)
+        yield newest, promised is not None and promised <= now
         for table in (*(f"raw_{source}" for source in use_case.sources), *TABLES):
             yield self._workspace.lake.log(f"{use_case.use_case}/{table}").stamp()
 

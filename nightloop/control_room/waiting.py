@@ -74,6 +74,7 @@ def _answer(ledger: Ledger, name: str, registered: Event) -> str | None:
 
 
 def _alias(use_case: UseCase, ledger: Ledger) -> Wait | None:
+    """Return an alias that was moved by hand and not set since; the registry itself is too dear to ask for a page."""
     newest = next(reversed(ledger.events(use_case.use_case, kind=(SET, MOVED, RESET))), None)
     if newest is None or newest.kind != MOVED:
         return None

@@ -6,7 +6,7 @@ it, a re-run uses the pin. So no change reaches a night already scored, unless a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -92,8 +92,20 @@ def promote(ledger: Ledger, use_case: str, version: int, as_of: Night, payload: 
 
 def effective(ledger: Ledger, use_case: str, night: Night) -> Champion | None:
     """Return the champion of a night: its pin if it has one, else that of the newest change effective by then."""
+    return _effective(changes(ledger, use_case), _pin_event(ledger, use_case, night), night)
+
+
+def effective_nights(ledger: Ledger, use_case: str, nights: Iterable[Night]) -> dict[Night, Champion]:
+    """Return the champion of each night that has one, with two looks into the ledger for all of them."""
     recorded = changes(ledger, use_case)
-    pinned = _pin_event(ledger, use_case, night)
+    pinned = {event.night: event for event in ledger.events(use_case, kind=(PINNED, UNPINNED))}  # the newest of each night
+    pinned = {night: event for night, event in pinned.items() if event.kind == PINNED}
+    champions = {night: _effective(recorded, pinned.get(night), night) for night in nights}
+    return {night: champion for night, champion in champions.items() if champion is not None}
+
+
+def _effective(recorded: list[Change], pinned: Event | None, night: Night) -> Champion | None:
+    """Return the champion of a night, given all changes and the event that pinned it."""
     if pinned is None:
         change = in_force(recorded, night)
         return change.champion if change else None

@@ -18,6 +18,7 @@ from nightloop.workspace import Workspace
 WATCHED = timedelta(days=7)
 """How long a missed deadline is looked at: what is older was told, and is owed all the same."""
 SUBJECT = "scores"
+LATE = "night_late"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def night_late(use_case: UseCase, late: Late) -> Alert:
     """Return the alert to a night that missed its deadline."""
     at = f"{late.deadline.astimezone(ZoneInfo(use_case.time_zone)):%Y-%m-%d %H:%M} ({use_case.time_zone})"
     return Alert(
-        "night_late",
+        LATE,
         use_case.use_case,
         late.night,
         SUBJECT,

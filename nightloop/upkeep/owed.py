@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal
 
 from nightloop.definitions import UseCase
@@ -82,10 +83,15 @@ def skipped(ledger: Ledger, use_case: str) -> dict[Night, str]:
 
 def is_to_be_scored(use_case: UseCase, night: Night, workspace: Workspace) -> bool:
     """Whether a night whose features are there has a champion, and was not given up."""
+    return night in to_be_scored(use_case, [night], workspace)
+
+
+def to_be_scored(use_case: UseCase, nights: Sequence[Night], workspace: Workspace) -> set[Night]:
+    """Return those of some nights that have a champion, and were not given up without a row."""
     name = use_case.use_case
     entities = workspace.lake.states(f"{name}/raw_{use_case.entity.source}")
-    is_given_up = night in skipped(workspace.ledger, name) and not entities[night].rows
-    return not is_given_up and champions.effective(workspace.ledger, name, night) is not None
+    given_up = {night for night in skipped(workspace.ledger, name) if night not in entities or not entities[night].rows}
+    return champions.effective_nights(workspace.ledger, name, nights).keys() - given_up
 
 
 def _is_of_input(why: str) -> bool:
@@ -116,7 +122,12 @@ class _Published:
     def _owed_before_scores(self, night: Night) -> Owed | None:
         if why := self.restated.get(night):
             return Owed("features", night, f"made from {why}")
-        return Owed("score", night, "not scored") if is_to_be_scored(self.use_case, night, self.workspace) else None
+        return Owed("score", night, "not scored") if night in self._to_be_scored else None
+
+    @cached_property
+    def _to_be_scored(self) -> set[Night]:
+        unscored = self.later["features"].keys() - self.later["scores"].keys()
+        return to_be_scored(self.use_case, sorted(unscored), self.workspace)
 
     def _is_over(self, night: Night) -> bool:
         return cutoff(night, self.use_case.time_zone) <= self.now

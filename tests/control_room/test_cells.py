@@ -93,6 +93,21 @@ def test_of_several_the_gravest_decides_and_the_others_stand_beside_it() -> None
         assert f"{state}: " in also
 
 
+@pytest.mark.parametrize(
+    ("facts", "is_lacking"),
+    [
+        (only("alerts"), False),
+        (only("alerts", "owed"), True),
+        (only("late"), True),
+        (only("refused"), True),
+        (only("stale", "scored"), False),
+        (only(), True),
+    ],
+)
+def test_scores_are_lacking_whatever_waits_before(facts: NightFacts, is_lacking: bool) -> None:
+    assert cell(facts).is_lacking is is_lacking
+
+
 @pytest.mark.parametrize(("rows", "words"), [(0, ()), (1, ("1 record set aside",)), (1200, ("1,200 records set aside",))])
 def test_records_set_aside_are_counted_beside_the_state(rows: int, words: tuple[str, ...]) -> None:
     assert cell(only("scored", set_aside={NIGHT: rows})).also == words

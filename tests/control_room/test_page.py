@@ -148,6 +148,19 @@ def test_what_is_wrong_for_one_reason_is_one_line() -> None:
     ]
 
 
+def test_alerts_of_the_installation_come_first_and_an_alias_is_named_once() -> None:
+    alert = Alert("sweep_failed", "", None, "sweep.sweep", "the sweep failed", "why", "do", "today", link="https://a/b")
+    alias = Alert("alias_moved", "loans", None, "alias champion", "the alias was moved", "why", "do", "today")
+    of_loans = summary(alerts=(StoredAlert("b", alias, NOW),), waits=(Wait("alias moved by hand", Answer("nothing")),))
+    made = list(troubles([of_loans], [StoredAlert("a", alert, NOW)]))
+    assert [(trouble.use_case, trouble.in_words()) for trouble in made] == [
+        ("Nightloop", "the sweep failed"),
+        ("loans", "alias moved by hand"),
+    ]
+    text = render(Overview((of_loans,), (), NOW, (StoredAlert("a", alert, NOW),)), address)
+    assert '<a href="https://a/b">the sweep failed</a>' in text
+
+
 def test_a_quiet_installation_says_so() -> None:
     assert "Nothing is missing, and nothing waits for a person." in html(summary())
     assert "No use case is declared." in html()

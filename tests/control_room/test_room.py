@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from jobs import ingest
-from nightloop.alerts import Alert, raise_alert
+from nightloop.alerts import Alert, end_trouble, raise_alert
 from nightloop.control_room import room as rooms
 from nightloop.control_room.room import ControlRoom
 from nightloop.nights import one
@@ -71,6 +72,24 @@ def test_whatever_a_row_follows_from_has_it_read_again(things: Things, read: lis
     assert read == ["things"]
     room.overview(NOW + DAY)
     assert read == ["things", "things", "wares"], "another night is due"
+
+
+@pytest.mark.parametrize(("before", "count"), [(timedelta(microseconds=1), 0), (timedelta(0), 1)])
+def test_a_deadline_that_passes_has_it_read_again(things: Things, read: list[str], before: timedelta, count: int) -> None:
+    things.change(lambda declared: declared.update(ready_by="04:00"))
+    room = ControlRoom(things.workspace)
+    room.overview(NOW)
+    read.clear()
+    room.overview(NOW + timedelta(hours=2) - before)
+    assert len(read) == count
+
+
+def test_alerts_of_no_use_case_are_there_while_they_are_open(things: Things) -> None:
+    ledger, room = things.workspace.ledger, ControlRoom(things.workspace)
+    raise_alert(ledger, Alert("stage_failed", "", None, "sweep.sweep", "the sweep failed", "why", "do", "today"))
+    assert [stored.alert.title for stored in room.overview(NOW).alerts] == ["the sweep failed"]
+    end_trouble(ledger, "", [None], "sweep.sweep")
+    assert room.overview(NOW).alerts == ()
 
 
 def test_a_table_that_was_removed_is_noticed(things: Things) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from nightloop.evidence.gates import GATES
 from nightloop.nights import Night, one
 from nightloop.reporting.week import Value
 from nightloop.upkeep.calendar import ENDED
+from nightloop.upkeep.deadlines import check_deadlines
 from tests.control_room.conftest import DAY, LAST, NOW
 from tests.jobs.changing import FIRST, Things
 
@@ -169,6 +171,19 @@ def test_an_answer_ends_the_approval(things: Things, kind: str, waits: int) -> N
     things.promote(LAST - DAY, version=2)
     summary = look(things)
     assert summary.waits == () and summary.champion.in_words() == "version 2, 1 night old"
+
+
+@pytest.mark.parametrize(("before", "state"), [(timedelta(microseconds=1), "missing"), (timedelta(0), "late")])
+def test_a_night_is_late_from_its_deadline_on(things: Things, before: timedelta, state: str) -> None:
+    things.change(lambda declared: declared.update(ready_by="04:00"))
+    now = NOW + timedelta(hours=2) - before
+    check_deadlines(things.use_case, replace(things.workspace, clock=lambda: now))
+    summary = look(things, now)
+    (cell,) = [cell for cell in summary.cells if cell.night == LAST]
+    assert cell.state == state and cell.is_lacking
+    if state == "late":
+        assert cell.why == "promised by 2024-03-07 04:00 (UTC); it lacks ingest: not taken in"
+        assert summary.alerts[0].alert.kind == "night_late"
 
 
 def test_an_alias_moved_by_hand_waits_until_it_is_set_back(things: Things) -> None:

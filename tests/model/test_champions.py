@@ -36,8 +36,10 @@ def april(day: int) -> date:
 
 
 def versions(ledger: Ledger, days: range | tuple[int, ...]) -> list[int | None]:
-    """The version effective on each day of April."""
+    """The version effective on each day of April, asked for one by one and all at once."""
     found = [champions.effective(ledger, "uc", april(day)) for day in days]
+    at_once = champions.effective_nights(ledger, "uc", [april(day) for day in days])
+    assert [at_once.get(april(day)) for day in days] == found
     return [None if champion is None else champion.version for champion in found]
 
 

@@ -107,7 +107,7 @@ def test_a_name_cannot_leave_its_place_in_an_address() -> None:
 def test_the_menu_leads_to_it_wherever_airflow_stands(base: str, href: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", base)
     (entry,) = NightloopControlRoom().external_views
-    assert (entry["name"], entry["href"], entry["destination"]) == ("Control room", href, "nav")
+    assert (entry["name"], entry["href"], entry["destination"]) == ("Nightloop", href, "nav")
     assert "url_route" not in entry, "Airflow would frame the page, and let no link out of the frame"
 
 

@@ -11,6 +11,7 @@ import pytest
 from jobs.commands import command_line
 from jobs.commands.status_of_all import lines, table
 from nightloop.control_room.cells import WRONG, Cell, State
+from nightloop.control_room.room import Overview
 from nightloop.control_room.summary import Summary
 from nightloop.nights import utc_now
 from tests.jobs.changing import Things
@@ -82,5 +83,5 @@ def test_what_cannot_be_meant_is_refused(
 @pytest.mark.parametrize("state", sorted(WRONG))
 def test_each_wrong_state_has_its_line(state: State) -> None:
     summary = Summary("loans", cells=(Cell(date(2024, 3, 5), state, "because"),))
-    assert lines((summary,))[0] == f"loans: 2024-03-05: {state}: because"
+    assert lines(Overview((summary,), (), utc_now()))[0] == f"loans: 2024-03-05: {state}: because"
     assert table((summary,)).row_count == 1
