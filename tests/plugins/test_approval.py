@@ -200,3 +200,10 @@ def test_who_answered_has_a_name(user: object, name: str) -> None:
 def test_who_asked_is_the_user_who_triggered_the_run_and_not_what_the_form_says() -> None:
     assert asked_by(context("ada")) == "ada"
     assert asked_by(context(None)) == "" == asked_by({})
+
+
+@pytest.mark.parametrize("event", [{}, {"chosen_options": []}, {"chosen_options": ["Approve", "Reject"]}])
+def test_whatever_is_no_plain_approval_is_a_rejection(things: Things, event: dict[str, Any]) -> None:
+    with pytest.raises(GateFailed, match="unknown rejected version 2: no reason was given"):
+        ApprovalByPerson(task_id="approval", use_case_name="things").execute_complete(context(), event)
+    assert recorded(things, "approval_granted") == [] and len(recorded(things, "approval_refused")) == 1

@@ -17,7 +17,7 @@ from nightloop.errors import BadNight
 from nightloop.nights import Nights
 from plugins import operators, training
 from plugins.operators import StageOperator, form_night, form_range, partition_week, scored_range, summary, totals
-from plugins.training import ApprovalByPerson, FirstTrainingOperator, TrainOperator, json_value
+from plugins.training import FirstTrainingOperator, TrainOperator, json_value
 
 NIGHT = date(2013, 4, 3)
 
@@ -191,30 +191,6 @@ def test_later_steps_record_no_request_and_a_gate_is_named(stage: Stage) -> None
 def test_json_takes_dataclasses_by_their_fields_and_the_rest_as_text() -> None:
     assert (json_value(Verdict("fail")), json_value(NIGHT)) == ({"outcome": "fail"}, "2013-04-03")
     assert json_value(Verdict).startswith("<class")  # type: ignore[union-attr, attr-defined]
-
-
-@pytest.mark.parametrize(
-    ("event", "person", "answer"),
-    [
-        ({"chosen_options": ["Reject"], "responded_by_user": {"id": "7", "name": "Ada"}}, "Ada", "Reject"),
-        ({"chosen_options": ["Reject"], "responded_by_user": {"id": "7"}}, "7", "Reject"),
-        ({"chosen_options": ["Reject"], "responded_by_user": "ada"}, "ada", "Reject"),
-        ({"chosen_options": [], "responded_by_user": None}, "unknown", "no answer"),
-        ({}, "unknown", "no answer"),
-    ],
-)
-def test_whatever_is_no_approval_fails_with_the_person_and_the_answer(
-    monkeypatch: pytest.MonkeyPatch, event: dict[str, Any], person: str, answer: str
-) -> None:
-    recorded: list[Any] = []
-    ledger = SimpleNamespace(record=lambda *arguments, **more: recorded.append((arguments, more)), events=lambda *_, **__: [])
-    monkeypatch.setattr(training, "open_use_case", lambda name: (name, SimpleNamespace(ledger=ledger)))
-    task = ApprovalByPerson(task_id="approval", use_case_name="loans")
-    with pytest.raises(training.GateFailed, match=rf"{person} did not approve .* 2013-04-03: {answer}\. There is no champion"):
-        task.execute_complete({"params": FORM, "run_id": "r1"}, event)  # type: ignore[typeddict-item]
-    payload = {"by": person, "answer": answer}
-    assert recorded == [(("approval_refused", "loans"), {"night": NIGHT, "subject": "r1", "payload": payload})]
-    assert task.retries == 0
 
 
 def test_the_first_training_is_as_of_the_forms_last_night() -> None:
