@@ -65,10 +65,12 @@ def render(overview: Overview, address: Address) -> str:
         overview: what it shows.
         address: where each answer is.
     """
-    shown = [summary for summary in overview.summaries if summary.cells]
+    idle = [summary for summary in overview.summaries if summary.is_idle]
+    shown = [summary for summary in overview.summaries if summary.cells and not summary.is_idle]
     return _environment().get_template("control_room.html.j2").render(
         overview=overview,
         grids=grids(shown),
+        idle=idle,
         broken=[summary for summary in overview.summaries if summary.error],
         troubles=list(troubles(shown, overview.alerts)),
         is_open=is_open,

@@ -90,6 +90,11 @@ class Summary:
     built: tuple[Night, float] | None = None
     error: str = ""
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was published of it, and nothing is owed."""
+        return not self.error and self.built is None and all(cell.state in {"none", "not due"} for cell in self.cells)
+
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
         return {

@@ -105,7 +105,7 @@ def test_the_page_asks_for_nothing_and_its_policy_lets_nothing_else_in() -> None
 @pytest.mark.parametrize("state", [state for state in SIGNS if state != "none"])
 def test_each_cell_has_sign_words_and_a_way_on(state: State) -> None:
     cell = Cell(LAST, state, "because", Answer("runs", "score"))
-    reader = Reader(html(summary(cells=(cell,))))
+    reader = Reader(html(summary(cells=(cell,), built=(LAST, 0.1))))
     (link,) = [attributes for _, attributes in reader.tags if attributes.get("aria-label", "").startswith(f"{LAST} {state}")]
     assert link["href"] == "at/loans/2024-03-14/runs/score" and link["title"] == f"{LAST} {state}: because"
     assert link["class"] == f"state {state.replace(' ', '-')}"
@@ -113,8 +113,11 @@ def test_each_cell_has_sign_words_and_a_way_on(state: State) -> None:
 
 
 def test_a_cell_without_a_way_on_is_no_link() -> None:
-    reader = Reader(html(summary(cells=(Cell(LAST, "not due", ""),))))
-    assert [tag for tag, attributes in reader.tags if attributes.get("aria-label")] == ["span"]
+    reader = Reader(html(summary(cells=(Cell(LAST, "not due", ""),), built=(LAST, 0.1))))
+    labelled = [
+        tag for tag, attributes in reader.tags if attributes.get("class") == "state not-due" and "aria-label" in attributes
+    ]
+    assert labelled == ["span"]
 
 
 def test_a_page_that_is_not_whole_loads_again_soon() -> None:
@@ -159,6 +162,16 @@ def test_alerts_of_the_installation_come_first_and_an_alias_is_named_once() -> N
     ]
     text = render(Overview((of_loans,), (), NOW, (StoredAlert("a", alert, NOW),)), address)
     assert '<a href="https://a/b">the sweep failed</a>' in text
+
+
+def test_what_has_not_begun_takes_no_grid() -> None:
+    idle = summary("wares", state="not due")
+    text = html(summary(), idle)
+    assert "no night was taken in" in text and text.count("<table>") == 1 and text.count("<tbody>\n<tr>") == 1
+    begun = replace(idle, built=(LAST, 0.1))
+    assert "no night was taken in" not in html(summary(), begun) and "no night was taken in" not in html(
+        summary(state="missing")
+    )
 
 
 def test_a_quiet_installation_says_so() -> None:
