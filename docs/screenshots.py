@@ -88,6 +88,8 @@ def pictures(settings: Settings, installation: Installation, airflow: AirflowCli
             address = f"{ui}/dags/{run.dag_id}/runs/{quote(run.run_id)}/tasks/approval/required_actions"
             yield Picture("airflow-approval", address, height=1900)
             break
+    yield Picture("control-room", f"{ui}/nightloop/control_room")
+    yield Picture("control-room-phone", f"{ui}/nightloop/control_room", 390, 900)
     yield Picture("airflow-why", f"{ui}/dags/{USE_CASE}.train", clicks=("button[aria-label='Dag Docs']",))
     yield Picture(
         "airflow-form", f"{ui}/dags/{USE_CASE}.bootstrap", height=1000, clicks=("[data-testid='trigger-dag-button']",)

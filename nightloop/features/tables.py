@@ -11,7 +11,7 @@ from nightloop.definitions.features import CrossFeature, ExpressionFeature, Feat
 from nightloop.definitions.strict import LABEL_TYPES
 from nightloop.definitions.use_case import UseCase
 from nightloop.expressions.types import ColumnType
-from nightloop.features.tiles import families_of, longest_window, over_records, tile_schema
+from nightloop.features.tiles import longest_window, over_records, tile_schema
 from nightloop.nights import Night, Nights
 
 ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
@@ -105,7 +105,7 @@ Spans = Iterator[tuple[str, Night, Night]]
 
 
 def _of_tiles(use_case: UseCase, nights: Nights, _last_known: Night) -> Spans:
-    for source in sorted({family.source for family in families_of(use_case)}):
+    for source in sorted({feature.source for feature in over_records(use_case).values()}):
         yield f"raw_{source}", _before(nights.first, use_case.sources[source].revised_within), nights.last
 
 

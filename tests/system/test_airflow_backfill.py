@@ -265,6 +265,15 @@ def test_pages_are_shown_to_those_who_have_signed_in_and_to_nobody_else(airflow)
     shown = httpx.get(f"{address}/flight_delay/page.html", headers=signed_in)
     assert (shown.status_code, shown.text) == (200, "<html>drift</html>")
     assert shown.headers["content-security-policy"].startswith("sandbox")
+    room = f"{airflow.client.url}/nightloop/control_room"
+    assert httpx.get(room).status_code == 401
+    shown = httpx.get(room, headers=signed_in, timeout=60)  # the first page loads what it needs
+    assert shown.status_code == 200 and "<h1>Control room</h1>" in shown.text
+    assert shown.headers["content-security-policy"].startswith("default-src 'none'")
+    assert 'href="reports/flight_delay/page.html"' in httpx.get(address, headers=signed_in, timeout=60).text
+    plugins = airflow.client._send("GET", "/api/v2/plugins")["plugins"]
+    (entry,) = [view for plugin in plugins for view in plugin["external_views"]]
+    assert (entry["name"], entry["href"]) == ("Nightloop", "/nightloop/control_room")
     for outside in ("secret.txt", "..%2fledger.db", "%2e%2e/ledger.db", "flight_delay"):
         assert httpx.get(f"{address}/{outside}", headers=signed_in).status_code == 404, outside
 
