@@ -71,7 +71,8 @@ class AirflowClient:
             "note": note,
             "partition_key": partition_key,
         }
-        self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body, accepted=(httpx.codes.CONFLICT,))
+        address = f"/api/v2/dags/{dag_id}/dagRuns"
+        self._send("POST", address, json=body, accepted=(httpx.codes.CONFLICT,), may_repeat=True)
 
     def is_paused(self, dag_id: str) -> bool:
         """Tell whether somebody paused a DAG."""
@@ -119,11 +120,14 @@ class AirflowClient:
         for backfill in self.running_backfills(dag_id):
             self._send("PUT", f"/api/v2/backfills/{backfill}/cancel")
 
-    def _send(self, method: str, path: str, *, accepted: tuple[int, ...] = (), **more: Any) -> Any:
-        answer = self._try(method, path, **more)
+    def _send(
+        self, method: str, path: str, *, accepted: tuple[int, ...] = (), may_repeat: bool | None = None, **more: Any
+    ) -> Any:
+        may_repeat = method != "POST" if may_repeat is None else may_repeat  # what a POST has begun is not begun twice
+        answer = self._try(method, path, may_repeat=may_repeat, **more)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             self._sign_in()
-            answer = self._try(method, path, **more)
+            answer = self._try(method, path, may_repeat=may_repeat, **more)
         if answer.status_code in accepted:
             return None
         if answer.is_error:
@@ -133,9 +137,8 @@ class AirflowClient:
             )
         return answer.json() if answer.content else None
 
-    def _try(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def _try(self, method: str, path: str, *, may_repeat: bool = False, **more: Any) -> httpx.Response:
         """Send again when the server is too busy to answer, or its SQLite is locked: it shares its cores with all else here."""
-        may_repeat = method != "POST"  # what a POST has begun is not begun twice
         refused = retry_if_result(lambda answer: may_repeat and answer.is_server_error)
         tries = Retrying(
             retry=retry_if_exception_type(httpx.TransportError) | refused,

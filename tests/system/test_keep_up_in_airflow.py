@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ import pytest
 import yaml
 
 from nightloop.daily import Daily
+from nightloop.errors import SetupError
 from nightloop.lake import Lake
 from nightloop.nights import Night
 from nightloop.settings import load_settings
-from tests.fixtures_airflow import KEEP_UP, RunningAirflow
+from tests.fixtures_airflow import WITH_KEEP_UP, RunningAirflow
 from tests.jobs.changing import SUITE, declared
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 DAY = timedelta(days=1)
+KEEP_UP = "nightloop.keep_up"
 NEWEST = Daily.of("0 2 * * *", "UTC").newest(datetime.now(UTC))
 FIRST = NEWEST - 5 * DAY
 
@@ -67,16 +70,24 @@ def airflow_settings(stand: Stand) -> dict[str, str]:
     return {
         "NIGHTLOOP_DEFINITIONS": str(folder / "feature_defs"),
         "NIGHTLOOP_CONTRACTS": str(folder / "great_expectations"),
+        WITH_KEEP_UP: "yes",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
     }
 
 
 def one_round(airflow: RunningAirflow) -> str:
-    """Let nights be kept up once, without grace, and return the log; let go on, its schedule begins a round of its own too."""
-    airflow.pause(KEEP_UP, False)
-    run = airflow.client.trigger(KEEP_UP, {"grace": 0})
+    """Let nights be kept up once more, without grace, and return the log."""
+    airflow.wait_until(lambda: airflow.client.has_dag(KEEP_UP), "the DAG")
+    runs: list[str] = []
+
+    def begins() -> bool:
+        with suppress(SetupError):  # SQLite may be locked for a moment
+            runs.append(airflow.client.trigger(KEEP_UP, {"grace": 0}))
+        return bool(runs)
+
+    airflow.wait_until(begins, "a round")
+    run = runs[0]
     assert airflow.wait_for_run(KEEP_UP, run).state == "success", airflow.task_log(KEEP_UP, run, "keep_up")
-    airflow.pause(KEEP_UP)
     return airflow.task_log(KEEP_UP, run, "keep_up")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from nightloop.alerts import listed
 from nightloop.lake import Lake
 from nightloop.ledger import Ledger
 from nightloop.nights import Nights
@@ -132,7 +133,8 @@ def test_a_night_goes_on_when_its_file_comes_and_fails_with_one_message_when_it_
     assert re.search("waited for since|looked for once", failure.payload["what"])
     assert f"data/market/{stand.night}.csv" in failure.payload["what"]
     assert "clear this task" in failure.payload["do"]
-    assert "nobody was told" in airflow.task_log(*never, "wait_for_orders")
+    raised = [stored.alert for stored, _ in listed(ledger) if stored.alert.use_case_name == "market"]
+    assert [alert.urgency for alert in raised if alert.night == stand.night] == ["now"]
     # Of its two starts, before and after the wait, none was tried again.
     assert airflow.task_log(*never, "wait_for_orders").count(message) < 4
 
