@@ -14,7 +14,7 @@ from nightloop.errors import Final, TryAgain
 from plugins import dag_defaults
 from plugins.alerts import alert_on_failure, alert_on_success
 from plugins.dag_defaults import asset, dag_settings, last_run, midnight, night_field, reason_field, requested_by_field
-from plugins.retries import PATIENCE, UNKNOWN_TRIES, UNKNOWN_WAIT, WAIT, StageRetryPolicy
+from plugins.retries import LONGEST_WAIT, PATIENCE, UNKNOWN_TRIES, UNKNOWN_WAIT, WAIT, StageRetryPolicy
 from serving.problems import BadRequest
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -76,7 +76,7 @@ class Ours(TryAgain):
     ("error", "tries", "action", "delay"),
     [
         (TryAgain("later."), 1, RetryAction.RETRY, WAIT),
-        (Ours("later."), 119, RetryAction.RETRY, WAIT),
+        (Ours("later."), 119, RetryAction.RETRY, LONGEST_WAIT),
         (Final("never."), 1, RetryAction.FAIL, None),
         (BadRequest("never."), 1, RetryAction.FAIL, None),
         (OSError("?"), UNKNOWN_TRIES - 1, RetryAction.RETRY, UNKNOWN_WAIT),
