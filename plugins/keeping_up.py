@@ -126,7 +126,7 @@ def keep_up(use_case: UseCase, workspace: Workspace, client: AirflowClient, grac
     now = workspace.clock()
     outcome = Round(paused={f"{use_case.use_case}.{stage}": [] for stage in STAGES})
     owed = owing(use_case, workspace, now).owed
-    if owed and not all(client.has_dag(f"{use_case.use_case}.{stage}") for stage in STAGES):
+    if owed and not all(client.has_dag(f"{use_case.use_case}.{stage}") for stage in (*STAGES, *RANGES)):
         outcome.waiting = {item.night: "has no DAG yet: Airflow has not read them all" for item in owed}
     if not owed or outcome.waiting:
         return outcome

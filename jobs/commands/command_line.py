@@ -8,14 +8,19 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobs.commands.declarations import add_commands
 from jobs.commands.stages import STAGES, Option, Stage, stage_named
 from jobs.console import ProgressBars, errors, print_error, print_published
 from nightloop import __version__
 from nightloop.errors import NightloopError
-from nightloop.nights import parse_nights
+from nightloop.nights import Nights, parse_nights
 from nightloop.settings import load_settings
+
+if TYPE_CHECKING:
+    from nightloop.workspace import Workspace
 
 EPILOG = """exit codes:
   0 done
@@ -92,7 +97,6 @@ def _add_option(command: argparse.ArgumentParser, option: Option) -> None:
 
 
 def _run_stage(options: argparse.Namespace) -> int:
-    from nightloop.alerts import end_trouble
     from nightloop.definitions import load_use_case
     from nightloop.workspace import Workspace
 
@@ -103,10 +107,19 @@ def _run_stage(options: argparse.Namespace) -> int:
     stage_options = {option.name: getattr(options, option.name) for option in stage.options}
     with ProgressBars(in_turn=True) as progress:
         published = stage.load()(use_case, nights, workspace, progress=progress, **stage_options)
-    end_trouble(workspace.ledger, use_case.use_case, nights, stage.name)  # what a task failed at may be done by hand
+    _end_trouble(workspace, use_case.use_case, nights, stage)
     for partition in published:
         print_published(partition, as_json=options.json)
     return 0
+
+
+def _end_trouble(workspace: Workspace, use_case_name: str, nights: Nights, stage: Stage) -> None:
+    """Note that what a task failed at was done by hand. Without a ledger nothing has failed yet, and it is dear to import."""
+    place = workspace.settings.ledger_url.removeprefix("sqlite:///")
+    if place == workspace.settings.ledger_url or Path(place).exists():
+        from nightloop.alerts import end_trouble
+
+        end_trouble(workspace.ledger, use_case_name, nights, stage.name)
 
 
 def _run_command(options: argparse.Namespace) -> int:

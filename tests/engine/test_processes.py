@@ -83,4 +83,4 @@ def test_a_taken_port_is_named_with_the_server_that_wanted_it() -> None:
 
 
 def test_one_setting_moves_every_port() -> None:
-    assert Ports().shifted(100) == Ports(airflow=8180, mlflow=5100, service=8100, spark=15102, log=8893)
+    assert Ports().shifted(100) == Ports(airflow=8180, mlflow=5100, service=8100, spark=15102)

@@ -27,7 +27,7 @@ from nightloop.nights import Night, Nights, one
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
-STAGES = ("ingest", "features", "score", "monitor", "report", "release", "train")
+STAGES = ("ingest", "features", "score", "monitor", "report", "upkeep.release", "train")
 OURS = ("nightloop.engine.local", "nightloop.ledger", "nightloop.model.registry")
 THEIRS = ("dvc.repo", "fairlearn.metrics", "matplotlib.pyplot", "mlflow.sklearn", "pandas", "pyarrow.dataset")
 IMPORTED = (*(f"jobs.{stage}" for stage in STAGES), *OURS, *THEIRS, "sklearn.linear_model", "sqlglot", "xgboost")

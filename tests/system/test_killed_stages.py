@@ -51,7 +51,7 @@ class Case:
 INGESTED = (Step("ingest", NIGHTS),)
 BUILT = (*INGESTED, Step("features", NIGHTS))
 TWO_CLOCKS = {"as_known_at": str(NIGHTS.last)}
-RELEASE = Step("release", NIGHT, {"request": ReleaseRequest("numbers below zero are right", "ada", source="payments")})
+RELEASE = Step("upkeep.release", NIGHT, {"request": ReleaseRequest("numbers below zero are right", "ada", source="payments")})
 SHOP = {
     "ingest of a night": Case((Step("ingest", BEFORE),), (Step("ingest", one(NIGHT)),), 6, one(NIGHT)),
     "ingest of a range": Case((), (Step("ingest", NIGHTS),), 6, NIGHTS),
