@@ -185,7 +185,7 @@ def _pause(use_case: UseCase, item: Owed, workspace: Workspace, now: datetime) -
     asked = workspace.ledger.events(use_case.use_case, kind=REQUESTED, night=item.night, subject=item.stage)
     if not asked:
         return None
-    left = asked[-1].recorded_at + min(FIRST_PAUSE * 2 ** (len(asked) - 1), LONGEST_PAUSE) - now
+    left = asked[-1].recorded_at + min(FIRST_PAUSE * 2 ** min(len(asked) - 1, 10), LONGEST_PAUSE) - now
     return timedelta(minutes=-(-left // timedelta(minutes=1))) if left > timedelta(0) else None
 
 

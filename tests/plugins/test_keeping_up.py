@@ -148,6 +148,15 @@ def test_what_fails_is_asked_for_less_and_less_often(things: Things) -> None:
         assert airflow.triggered == [("things.ingest", f"keep_up__{LAST}__{number}", str(LAST))]
 
 
+def test_what_failed_for_months_is_still_asked_for_every_six_hours(things: Things) -> None:
+    for _ in range(400):
+        things.workspace.ledger.record("night_requested", "things", night=LAST, subject="ingest", payload={})
+    now = things.workspace.ledger.events("things", kind="night_requested")[-1].recorded_at
+    assert not look(things, Airflow(), now + timedelta(hours=6) - timedelta(seconds=1)).requested
+    assert look(things, airflow := Airflow(), now + timedelta(hours=6)).requested
+    assert airflow.triggered[0][1] == f"keep_up__{LAST}__401"
+
+
 def test_a_round_killed_between_trigger_and_ledger_asks_for_the_same_run_again(
     things: Things, monkeypatch: pytest.MonkeyPatch
 ) -> None:
