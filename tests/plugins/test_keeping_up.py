@@ -149,11 +149,11 @@ def test_what_fails_is_asked_for_less_and_less_often(things: Things) -> None:
 
 
 def test_what_failed_for_months_is_still_asked_for_every_six_hours(things: Things) -> None:
+    ledger = replace(things.workspace, clock=lambda: NOW).ledger
     for _ in range(400):
-        things.workspace.ledger.record("night_requested", "things", night=LAST, subject="ingest", payload={})
-    now = things.workspace.ledger.events("things", kind="night_requested")[-1].recorded_at
-    assert not look(things, Airflow(), now + timedelta(hours=6) - timedelta(seconds=1)).requested
-    assert look(things, airflow := Airflow(), now + timedelta(hours=6)).requested
+        ledger.record("night_requested", "things", night=LAST, subject="ingest", payload={})
+    assert not look(things, Airflow(), NOW + timedelta(hours=6) - timedelta(seconds=1)).requested
+    assert look(things, airflow := Airflow(), NOW + timedelta(hours=6)).requested
     assert airflow.triggered[0][1] == f"keep_up__{LAST}__401"
 
 
