@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
-from nightloop.errors import NightloopError, UsageError
+from nightloop.errors import UsageError
 from plugins.alerts import deliver_due_alerts
-from plugins.operators import UseCaseOperator, asked_by, open_use_case
+from plugins.operators import EveryUseCaseOperator, UseCaseOperator, asked_by, open_use_case
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from nightloop.definitions import UseCase
+    from nightloop.workspace import Workspace
 
 ACTIONS = ("show", "history", "rollback", "retire", "adopt", "reset-alias")
 CHANGING = ACTIONS[2:]
@@ -55,32 +56,13 @@ class ChampionOperator(UseCaseOperator):
         return answer
 
 
-class AliasesOperator(BaseOperator):
-    """Compare the registry's alias of every use case with the ledger; one that cannot be looked at does not hide the others."""
+class AliasesOperator(EveryUseCaseOperator):
+    """Compare the registry's alias of every use case with the ledger; alert people once where a hand moved it."""
 
-    ui_color = "#eeeeee"
-
-    def execute(self, context: Context) -> dict[str, str]:  # noqa: ARG002 - the signature is Airflow's
-        """Record where a hand moved an alias, alert people once, and return what was found by use case.
-
-        Raises:
-            NightloopError: the first that a use case ended with, when all have been looked at.
-        """
-        from nightloop.definitions import use_case_names
+    def look_at(self, use_case: UseCase, workspace: Workspace) -> str:
+        """Say where the alias of a use case points."""
         from nightloop.promotion.alias import check_alias
-        from nightloop.settings import load_settings
 
-        states, failed = {}, []
-        for name in use_case_names(load_settings().definitions):
-            try:
-                use_case, workspace = open_use_case(name)
-                states[name] = check_alias(use_case, workspace).in_words()
-                deliver_due_alerts(workspace)
-            except NightloopError as error:
-                self.log.exception("%s: not looked at", name)
-                failed.append(error)
-                continue
-            self.log.info("%s: %s", name, states[name])
-        if failed:
-            raise failed[0]
-        return states
+        words = check_alias(use_case, workspace).in_words()
+        self.log.info("%s: %s", use_case.use_case, words)
+        return words

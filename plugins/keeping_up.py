@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseOperator
-
-from nightloop.errors import NightloopError, SetupError
+from nightloop.errors import SetupError
 from nightloop.nights import Night
+from plugins.operators import EveryUseCaseOperator
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
     from jobs.embedded.airflow_client import AirflowClient
     from nightloop.definitions import UseCase
+    from nightloop.ledger import Event
     from nightloop.upkeep.owed import Owed
     from nightloop.workspace import Workspace
 
@@ -56,42 +55,25 @@ class Round:
             yield f"{name}: {night} {why}"
 
 
-class KeepUpOperator(BaseOperator):
-    """Look at every use case; one that cannot be looked at does not hide the others."""
+class KeepUpOperator(EveryUseCaseOperator):
+    """Trigger what each use case lacks, and alert to what no run tells."""
 
-    ui_color = "#eeeeee"
+    @cached_property
+    def client(self) -> AirflowClient:
+        """Airflow's own API."""
+        return airflow_client()
 
-    def execute(self, context: Context) -> dict[str, object]:
-        """Trigger what is missing, and return the ids of the runs by use case.
-
-        Raises:
-            NightloopError: the first that a use case ended with, when all have been looked at.
-        """
-        from nightloop.definitions import use_case_names
-        from nightloop.settings import load_settings
+    def look_at(self, use_case: UseCase, workspace: Workspace) -> list[str]:
+        """Trigger what a use case lacks, and return what was asked for."""
         from nightloop.upkeep.notices import look_around
-        from plugins.alerts import deliver_due_alerts
-        from plugins.operators import open_use_case
 
-        grace = timedelta(minutes=context["params"]["grace"])
-        client, failed, requested = airflow_client(), [], {}
-        for name in use_case_names(load_settings().definitions):
-            try:
-                use_case, workspace = open_use_case(name)
-                outcome = keep_up(use_case, workspace, client, grace)
-                requested[name] = outcome.requested
-                for line in outcome.lines(name):
-                    self.log.info(line)
-                for trouble in look_around(use_case, workspace, outcome.paused):
-                    self.log.warning("%s: %s", name, trouble)
-            except NightloopError as error:
-                self.log.exception("%s: not looked at", name)
-                failed.append(error)
-        if requested:
-            deliver_due_alerts(workspace)
-        if failed:
-            raise failed[0]
-        return requested
+        grace = timedelta(minutes=self.context["params"]["grace"])
+        outcome = keep_up(use_case, workspace, self.client, grace)
+        for line in outcome.lines(use_case.use_case):
+            self.log.info(line)
+        for trouble in look_around(use_case, workspace, outcome.paused):
+            self.log.warning("%s: %s", use_case.use_case, trouble)
+        return outcome.requested
 
 
 def airflow_client() -> AirflowClient:
@@ -138,14 +120,14 @@ def keep_up(use_case: UseCase, workspace: Workspace, client: AirflowClient, grac
             continue
         if len(outcome.requested) >= AT_MOST:
             outcome.waiting[item.night] = "is left for the next round"
-        elif runs.is_paused(item):
+        elif runs.paused[item.stage]:
             outcome.paused[f"{use_case.use_case}.{item.stage}"].append(item.night)
         elif night := waits_for(use_case, item, blocked):
             outcome.waiting[item.night] = f"needs {night}, which is missing too"
-        elif wait := _pause(use_case, item, workspace, now):
+        elif wait := _pause(asked := _requests(use_case, item, workspace), now):
             outcome.waiting[item.night] = f"was asked for before ({item}), and is again in {wait}"
         else:
-            outcome.requested.append(_request(use_case, item, workspace, client))
+            outcome.requested.append(_request(use_case, item, workspace, client, number=len(asked) + 1))
             if item.stage != "ingest":
                 continue  # what builds on it waits a moment, and not until somebody sends a file
         blocked.append(item)
@@ -175,25 +157,25 @@ class _Runs:
             return f"has a run of {stage} under way, or ended just now"
         return "has its own run by now" if self.now < self.daily.run_of(item.night) + self.grace else ""
 
-    def is_paused(self, item: Owed) -> bool:
-        """Tell whether somebody paused the DAG that would do it."""
-        return self.paused[item.stage]
+
+def _requests(use_case: UseCase, item: Owed, workspace: Workspace) -> list[Event]:
+    """Return when the same was asked for before."""
+    return workspace.ledger.events(use_case.use_case, kind=REQUESTED, night=item.night, subject=item.stage)
 
 
-def _pause(use_case: UseCase, item: Owed, workspace: Workspace, now: datetime) -> timedelta | None:
+def _pause(asked: Sequence[Event], now: datetime) -> timedelta | None:
     """Return how long not to ask for the same again; None where it may be asked for."""
-    asked = workspace.ledger.events(use_case.use_case, kind=REQUESTED, night=item.night, subject=item.stage)
     if not asked:
         return None
     left = asked[-1].recorded_at + min(FIRST_PAUSE * 2 ** min(len(asked) - 1, 10), LONGEST_PAUSE) - now
     return timedelta(minutes=-(-left // timedelta(minutes=1))) if left > timedelta(0) else None
 
 
-def _request(use_case: UseCase, item: Owed, workspace: Workspace, client: AirflowClient) -> str:
+def _request(use_case: UseCase, item: Owed, workspace: Workspace, client: AirflowClient, *, number: int) -> str:
     """Trigger a run whose id says the how manieth of its night it is: asked for twice, it is one run."""
-    name, ledger = use_case.use_case, workspace.ledger
-    number = len(ledger.events(name, kind=REQUESTED, night=item.night, subject=item.stage)) + 1
+    name = use_case.use_case
     run_id, dag_id = f"keep_up__{item.night}__{number}", f"{name}.{item.stage}"
     client.trigger_once(dag_id, run_id, partition_key=str(item.night), note=f"asked for by keep_up: {item}")
-    ledger.record(REQUESTED, name, night=item.night, subject=item.stage, payload={"why": item.why, "run": run_id})
+    payload = {"why": item.why, "run": run_id}
+    workspace.ledger.record(REQUESTED, name, night=item.night, subject=item.stage, payload=payload)
     return f"{dag_id} {item.night} ({item.why})"

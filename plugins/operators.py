@@ -90,6 +90,39 @@ class UseCaseOperator(BaseOperator):
         self.use_case_name = use_case_name
 
 
+class EveryUseCaseOperator(BaseOperator):
+    """A task that looks at every use case in turn; one that cannot be looked at does not hide the others."""
+
+    ui_color = "#eeeeee"
+
+    def look_at(self, use_case: UseCase, workspace: Workspace) -> object:
+        """Look at one use case, and return what is worth handing on."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> dict[str, object]:
+        """Look at all of them, send the alerts that this raised, and return what each look came to.
+
+        Raises:
+            Exception: the first that a look ended with, when every use case had its turn.
+        """
+        from nightloop.definitions import use_case_names
+        from nightloop.workspace import Workspace
+        from plugins.alerts import deliver_due_alerts
+
+        self.context, failed = context, []
+        workspace, looks = Workspace.open(), {}
+        for name in use_case_names(workspace.settings.definitions):
+            try:
+                looks[name] = self.look_at(*open_use_case(name))
+            except Exception as error:  # whatever it is: the others are looked at first
+                self.log.exception("%s: not looked at", name)
+                failed.append(error)
+        deliver_due_alerts(workspace)
+        if failed:
+            raise failed[0]
+        return looks
+
+
 class PublishingOperator(UseCaseOperator):
     """A task that publishes nights: it logs how far it is and what it published, and may be stopped at any time."""
 

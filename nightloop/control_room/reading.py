@@ -13,6 +13,7 @@ from nightloop.control_room.cells import NightFacts, cell_of
 from nightloop.control_room.summary import ChampionLine, Realised, Summary, is_open
 from nightloop.control_room.waiting import Wait, waits
 from nightloop.daily import DAY, Daily
+from nightloop.features import tables
 from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.nights import Night, Nights
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 SHOWN_NIGHTS = 14
 SHOWN_ALERTS = 3
-TABLES = ("tiles", "aggregates", "features", "labels", "quarantine", "scores", "metrics", "decisions", "reports")
+TABLES = (*tables.TABLES, "quarantine", "scores", "metrics", "decisions", "reports")
 """Tables of a use case besides the raw ones."""
 
 

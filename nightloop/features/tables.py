@@ -136,6 +136,8 @@ def _of_labels(use_case: UseCase, nights: Nights, last_known: Night) -> Spans:
     yield f"raw_{use_case.label.source}", _before(nights.first, outcome_nights(use_case) - 1), last_known
 
 
+TABLES = ("tiles", "aggregates", "features", "labels")
+"""The tables that the stage features makes, each after those it is made from."""
 _INPUTS = {"tiles": _of_tiles, "aggregates": _of_aggregates, "features": _of_features, "labels": _of_labels}
 
 

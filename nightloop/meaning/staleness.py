@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from nightloop.definitions import UseCase, definition_digest
-from nightloop.features.tables import inputs
+from nightloop.features.tables import TABLES, inputs
 from nightloop.lake import Lake, NightState
 from nightloop.meaning.digests import ROWS, Meanings, meanings_of
 from nightloop.meaning.reading import stored_names
 from nightloop.nights import Night, Nights, one
 
 ANOTHER, MENDED = "another definition of", "a mended function in"  # how a reason begins that no input gave
-DOWNSTREAM = ("tiles", "aggregates", "features", "labels", "scores")
+DOWNSTREAM = (*TABLES, "scores")
 """Tables made from raw tables, each after those it is made from."""
 
 

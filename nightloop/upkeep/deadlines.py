@@ -43,7 +43,8 @@ def late_nights(use_case: UseCase, workspace: Workspace, now: datetime) -> list[
     if use_case.ready_by is None:
         return []
     scored = workspace.lake.states(f"{use_case.use_case}/scores")
-    due = {night: at for night in calendar(use_case, workspace.lake, now) if (at := deadline(use_case, night)) and at <= now}
+    nights = calendar(use_case, workspace.lake, now)[-(WATCHED.days + 2) :]  # older ones were due before what is watched
+    due = {night: at for night in nights if (at := deadline(use_case, night)) and at <= now}
     missed = {night: at for night, at in due.items() if night not in scored and now - at < WATCHED}
     given_up = skipped(workspace.ledger, use_case.use_case) if missed else {}
     missed = {night: at for night, at in missed.items() if night not in given_up}

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from nightloop.definitions import UseCase
-from nightloop.features.tables import first_read
+from nightloop.features.tables import TABLES, first_read
 from nightloop.ledger import Ledger
 from nightloop.meaning.staleness import ANOTHER, MENDED, stale
 from nightloop.model import champions
@@ -19,7 +19,6 @@ from nightloop.workspace import Workspace
 
 Stage = Literal["ingest", "features", "score", "monitor"]
 STAGES: tuple[Stage, ...] = ("ingest", "features", "score", "monitor")
-FEATURE_TABLES = ("tiles", "aggregates", "features", "labels")
 SKIPPED = "night_skipped"
 
 
@@ -55,13 +54,14 @@ def owing(use_case: UseCase, workspace: Workspace, now: datetime) -> Owing:
     if not nights:
         return Owing((), {})
     restated = {
-        night: next((why for table, why in reasons.items() if table in FEATURE_TABLES and _is_of_input(why)), "")
+        night: why
         for night, reasons in stale(use_case, lake).items()
+        if (why := next((why for table, why in reasons.items() if table in TABLES and _is_of_input(why)), ""))
     }
     published = _Published(use_case, workspace, now, restated)
     owed = [item for night in nights if (item := published.owed(night)) is not None]
     scored = published.later["scores"]
-    return Owing(tuple(owed), {night: why for night, why in restated.items() if why and night in scored})
+    return Owing(tuple(owed), {night: why for night, why in restated.items() if night in scored})
 
 
 def waits_for(use_case: UseCase, item: Owed, owed: Sequence[Owed]) -> Night | None:
@@ -105,15 +105,16 @@ class _Published:
     def __init__(self, use_case: UseCase, workspace: Workspace, now: datetime, restated: Mapping[Night, str]) -> None:
         self.use_case, self.workspace, self.now, self.restated = use_case, workspace, now, restated
         self.raw: States = raw_states(use_case, workspace.lake)
-        self.later: States = states_of(use_case, workspace.lake, (*FEATURE_TABLES, "scores", "decisions"))
+        self.later: States = states_of(use_case, workspace.lake, (*TABLES, "scores", "decisions"))
 
     def owed(self, night: Night) -> Owed | None:
         """Return the first stage that a night lacks; None where it has all that it can have."""
         if missing := [table for table, states in self.raw.items() if night not in states]:
             return Owed("ingest", night, f"{missing[0]} is not there" if len(missing) < len(self.raw) else "not taken in")
-        if self._is_over(night) and any(states[night].unfinished for states in self.raw.values()):
+        is_over = cutoff(night, self.use_case.time_zone) <= self.now
+        if is_over and any(states[night].unfinished for states in self.raw.values()):
             return Owed("ingest", night, "it was taken in before it was over")
-        if missing := [table for table in FEATURE_TABLES if night not in self.later[table]]:
+        if missing := [table for table in TABLES if night not in self.later[table]]:
             return Owed("features", night, f"{', '.join(missing)} not built")
         if night not in self.later["scores"]:
             return self._owed_before_scores(night)
@@ -128,6 +129,3 @@ class _Published:
     def _to_be_scored(self) -> set[Night]:
         unscored = self.later["features"].keys() - self.later["scores"].keys()
         return to_be_scored(self.use_case, sorted(unscored), self.workspace)
-
-    def _is_over(self, night: Night) -> bool:
-        return cutoff(night, self.use_case.time_zone) <= self.now

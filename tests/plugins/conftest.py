@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,3 +55,23 @@ def installation(people: Path, settings: Settings, monkeypatch: pytest.MonkeyPat
     """What a task of Airflow opens, whose environment is this one."""
     monkeypatch.setenv("NIGHTLOOP_HOME", str(settings.home))
     return Workspace.open()
+
+
+class AuthManager:
+    """In the place of Airflow's: the token is the name of the user, and only a reader may see what plugins show."""
+
+    async def get_user_from_token(self, token: str) -> str:
+        return token
+
+    def is_authorized_view(self, *, access_view: Any, user: str) -> bool:
+        from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+
+        return user == "reader" and access_view is AccessView.PLUGINS
+
+
+@pytest.fixture
+def readers_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Airflow's access check ask that manager."""
+    from airflow.api_fastapi.core_api import security  # some seconds, of Airflow's whole API
+
+    monkeypatch.setattr(security, "get_auth_manager", AuthManager)

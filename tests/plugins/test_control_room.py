@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 
 from nightloop.control_room.cells import Answer
 from nightloop.control_room.page import policy
@@ -24,23 +23,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.te
 NIGHT = date(2024, 3, 5)
 
 
-class AuthManager:
-    """In the place of Airflow's: the token is the name of the user, and only a reader may see what plugins show."""
-
-    async def get_user_from_token(self, token: str) -> str:
-        return token
-
-    def is_authorized_view(self, *, access_view: AccessView, user: str) -> bool:
-        return user == "reader" and access_view is AccessView.PLUGINS
-
-
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Client:
+def client(readers_only: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Client:
     """The app that Airflow mounts, over an empty home and one report."""
     monkeypatch.setenv("NIGHTLOOP_HOME", str(tmp_path))
-    from airflow.api_fastapi.core_api import security  # some seconds, of Airflow's whole API
-
-    monkeypatch.setattr(security, "get_auth_manager", AuthManager)
     control_room.control_room.cache_clear()
     report = tmp_path / "reports" / "loans" / "week-2024-03-04.html"
     report.parent.mkdir(parents=True)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 
 from plugins.report_pages import SANDBOX, SHOWN, NightloopReports
 from tests.serving.stubs import Client
@@ -16,23 +15,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.te
 PAGE = "/reports/loans/week.html"
 
 
-class AuthManager:
-    """In the place of Airflow's: the token is the name of the user, and only a reader may see what plugins show."""
-
-    async def get_user_from_token(self, token: str) -> str:
-        return token
-
-    def is_authorized_view(self, *, access_view: AccessView, user: str) -> bool:
-        return user == "reader" and access_view is AccessView.PLUGINS
-
-
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Client:
+def client(readers_only: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Client:
     """The app that the plugin mounts, over a home with a page of each kind."""
     monkeypatch.setenv("NIGHTLOOP_HOME", str(tmp_path))
-    from airflow.api_fastapi.core_api import security  # some seconds, of Airflow's whole API
-
-    monkeypatch.setattr(security, "get_auth_manager", AuthManager)
     folder = tmp_path / "reports" / "loans"
     folder.mkdir(parents=True)
     for suffix in SHOWN:
