@@ -25,7 +25,7 @@ from nightloop.monitoring.judging import Judgement, judge, measure, other_figure
 from nightloop.monitoring.limits import archive_limits, limits_digest, with_archived_limits
 from nightloop.monitoring.metrics_table import Sourced
 from nightloop.nights import Night, Nights, one
-from nightloop.upkeep.owed import skipped
+from nightloop.upkeep.owed import given_up
 from nightloop.workspace import Workspace
 
 STAGE = "monitor"
@@ -127,14 +127,13 @@ def check_order(use_case: UseCase, night: Night, workspace: Workspace) -> None:
 
 
 def _lost_nights(use_case: UseCase, workspace: Workspace) -> set[Night]:
-    """Return the nights whose data was refused, given up or could not be taken in, and that have no features or scores."""
+    """Return the nights that were given up, and those refused at the door, or not taken in, that have no features yet."""
     ledger = workspace.ledger
     failed = [event for event in ledger.events(use_case.use_case, kind="stage_failed") if event.subject.startswith("ingest")]
     broken = ledger.events(use_case.use_case, kind="contract_broken")
     nights = {event.night for event in (*failed, *broken) if event.night is not None}
-    lake, name = workspace.lake, use_case.use_case
-    given_up = skipped(ledger, name).keys() - lake.states(f"{name}/scores").keys()
-    return (nights - lake.states(f"{name}/features").keys()) | given_up
+    built = workspace.lake.states(f"{use_case.use_case}/features").keys()
+    return (nights - built) | given_up(use_case, workspace).keys()
 
 
 def _realised(use_case: UseCase, night_figures: Sequence[Sourced]) -> dict[str, float | None]:

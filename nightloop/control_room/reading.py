@@ -20,7 +20,7 @@ from nightloop.nights import Night, Nights
 from nightloop.reporting.week import Value, week_of
 from nightloop.upkeep.calendar import calendar
 from nightloop.upkeep.deadlines import LATE, Late, late_nights
-from nightloop.upkeep.owed import owing, skipped
+from nightloop.upkeep.owed import given_up, owing
 
 if TYPE_CHECKING:
     from nightloop.alerts import StoredAlert
@@ -97,7 +97,6 @@ def _facts(
     """Gather what is known of the nights of a window."""
     name, ledger = use_case.use_case, workspace.ledger
     owed = owing(use_case, workspace, now)
-    entities = states[f"raw_{use_case.entity.source}"]
     broken = {event.night: _rules(event.payload) for event in ledger.events(name, kind="contract_broken")}
     promoted = {change.champion.as_of: change.version for change in champions.changes(ledger, name) if change.champion}
     unpinned = {
@@ -105,9 +104,7 @@ def _facts(
         for night, version in champions.unpinned(ledger, name).items()
     }
     return NightFacts(
-        given_up={
-            night: why for night, why in skipped(ledger, name).items() if not (night in entities and entities[night].rows)
-        },
+        given_up=given_up(use_case, workspace),
         approvals={wait.night: wait.what for wait in waiting if wait.is_approval and wait.night},
         alerts={item.alert.night: item for item in alerts if item.alert.night and is_open(item) and item.alert.kind != LATE},
         refused={

@@ -56,6 +56,8 @@ class Lake:
 
     def steady(self) -> Lake:
         """Return this lake for one look at it: each table stays as it was when it was first read, and is opened once."""
+        if self._held is not None:
+            return self
         held = copy.copy(self)
         held._held = {}
         return held

@@ -12,7 +12,7 @@ from nightloop.definitions import UseCase
 from nightloop.errors import command
 from nightloop.nights import Night, instant_of
 from nightloop.upkeep.calendar import calendar
-from nightloop.upkeep.owed import owing, skipped
+from nightloop.upkeep.owed import given_up, owing
 from nightloop.workspace import Workspace
 
 WATCHED = timedelta(days=7)
@@ -46,12 +46,12 @@ def late_nights(use_case: UseCase, workspace: Workspace, now: datetime) -> list[
     nights = calendar(use_case, workspace.lake, now)[-(WATCHED.days + 2) :]  # older ones were due before what is watched
     due = {night: at for night in nights if (at := deadline(use_case, night)) and at <= now}
     missed = {night: at for night, at in due.items() if night not in scored and now - at < WATCHED}
-    given_up = skipped(workspace.ledger, use_case.use_case) if missed else {}
-    missed = {night: at for night, at in missed.items() if night not in given_up}
+    if missed:
+        missed = {night: missed[night] for night in missed.keys() - given_up(use_case, workspace).keys()}
     if not missed:
         return []
     lacks = {item.night: f"{item.stage}: {item.why}" for item in owing(use_case, workspace, now).owed}
-    return [Late(night, at, lacks.get(night, "no champion is effective on it")) for night, at in missed.items()]
+    return [Late(night, at, lacks.get(night, "no champion is effective on it")) for night, at in sorted(missed.items())]
 
 
 def check_deadlines(use_case: UseCase, workspace: Workspace) -> list[Late]:

@@ -48,7 +48,8 @@ class Owing:
 
 
 def owing(use_case: UseCase, workspace: Workspace, now: datetime) -> Owing:
-    """Return what a use case lacks at an instant."""
+    """Return what a use case lacks at an instant; each table is opened once."""
+    workspace = workspace.steady()
     lake = workspace.lake
     nights = calendar(use_case, lake, now)
     if not nights:
@@ -81,6 +82,13 @@ def skipped(ledger: Ledger, use_case: str) -> dict[Night, str]:
     return {event.night: str(event.payload["reason"]) for event in ledger.events(use_case, kind=SKIPPED) if event.night}
 
 
+def given_up(use_case: UseCase, workspace: Workspace) -> dict[Night, str]:
+    """Return the nights that people gave up and of which nothing came after all, each with the reason."""
+    entities = workspace.lake.states(f"{use_case.use_case}/raw_{use_case.entity.source}")
+    nights = skipped(workspace.ledger, use_case.use_case).items()
+    return {night: why for night, why in nights if night not in entities or not entities[night].rows}
+
+
 def is_to_be_scored(use_case: UseCase, night: Night, workspace: Workspace) -> bool:
     """Whether a night whose features are there has a champion, and was not given up."""
     return night in to_be_scored(use_case, [night], workspace)
@@ -88,10 +96,8 @@ def is_to_be_scored(use_case: UseCase, night: Night, workspace: Workspace) -> bo
 
 def to_be_scored(use_case: UseCase, nights: Sequence[Night], workspace: Workspace) -> set[Night]:
     """Return those of some nights that have a champion, and were not given up without a row."""
-    name = use_case.use_case
-    entities = workspace.lake.states(f"{name}/raw_{use_case.entity.source}")
-    given_up = {night for night in skipped(workspace.ledger, name) if night not in entities or not entities[night].rows}
-    return champions.effective_nights(workspace.ledger, name, nights).keys() - given_up
+    with_champion = champions.effective_nights(workspace.ledger, use_case.use_case, nights).keys()
+    return with_champion - given_up(use_case, workspace).keys()
 
 
 def _is_of_input(why: str) -> bool:

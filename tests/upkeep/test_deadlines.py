@@ -82,6 +82,8 @@ def test_it_is_alerted_once_and_its_end_is_told(things: Things) -> None:
 def test_a_night_given_up_is_not_late(things: Things) -> None:
     skip(things.use_case, LAST, at(things, READY), reason="lost", by="ada")
     assert late_nights(things.use_case, at(things, READY), READY) == []
+    ingest.run(things.use_case, one(LAST), things.workspace)  # its data came after all
+    assert [late.night for late in late_nights(things.use_case, at(things, READY), READY)] == [LAST]
 
 
 def test_what_was_missed_long_ago_is_not_told_again(things: Things) -> None:
