@@ -168,6 +168,12 @@ class start_airflow:
         self.servers.stop()
 
 
+def definitions_in(folder: Path) -> dict[str, str]:
+    """Return the environment by which use cases and contracts are read from a folder."""
+    folders = {"NIGHTLOOP_DEFINITIONS": "feature_defs", "NIGHTLOOP_CONTRACTS": "great_expectations"}
+    return {name: str(folder / below) for name, below in folders.items()}
+
+
 def dags_without(family: str, folder: Path) -> Path:
     """Copy the DAG files but one into a folder, and return it."""
     shutil.copytree(REPOSITORY / "dags", folder, ignore=shutil.ignore_patterns(f"{family}.py", "__pycache__"))

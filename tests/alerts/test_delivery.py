@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,16 +17,6 @@ from tests.alerts.outboxes import NIGHT, Clock, NotSent, Recorder, alert, by, st
 REFUSED = NotSent("554 no", is_servers=False)
 DOWN = NotSent("refused")
 BROKEN = NotSent("reset", is_uncertain=True)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/ledger.db")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def email(ledger: Ledger) -> list[tuple[str, int, str]]:

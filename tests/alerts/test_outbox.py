@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,16 +16,6 @@ from nightloop.nights import Nights
 from tests.alerts.outboxes import NIGHT, START, Clock, Recorder, alert, by, states
 
 NEXT = NIGHT + timedelta(days=1)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/ledger.db")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def kinds(ledger: Ledger) -> list[str]:

@@ -17,7 +17,7 @@ from nightloop.errors import SetupError
 from nightloop.lake import Lake
 from nightloop.nights import Night
 from nightloop.settings import load_settings
-from tests.fixtures_airflow import WITH_KEEP_UP, RunningAirflow
+from tests.fixtures_airflow import WITH_KEEP_UP, RunningAirflow, definitions_in
 from tests.jobs.changing import SUITE, declared
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -66,10 +66,8 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
 
 @pytest.fixture(scope="module")
 def airflow_settings(stand: Stand) -> dict[str, str]:
-    folder = stand.folder
     return {
-        "NIGHTLOOP_DEFINITIONS": str(folder / "feature_defs"),
-        "NIGHTLOOP_CONTRACTS": str(folder / "great_expectations"),
+        **definitions_in(stand.folder),
         WITH_KEEP_UP: "yes",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
     }

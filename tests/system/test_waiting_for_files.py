@@ -20,7 +20,7 @@ from nightloop.lake import Lake
 from nightloop.ledger import Ledger
 from nightloop.nights import Nights
 from nightloop.settings import load_settings
-from tests.fixtures_airflow import RunningAirflow
+from tests.fixtures_airflow import RunningAirflow, definitions_in
 from tests.fixtures_ingest import CLERKS, ORDERS, SHOP, VISITS
 from tests.fixtures_postgres import PASSWORD
 
@@ -92,11 +92,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
 
 @pytest.fixture(scope="module")
 def airflow_settings(stand: Stand) -> dict[str, str]:
-    folder = stand.folder
-    return {
-        "NIGHTLOOP_DEFINITIONS": str(folder / "feature_defs"),
-        "NIGHTLOOP_CONTRACTS": str(folder / "great_expectations"),
-    }
+    return definitions_in(stand.folder)
 
 
 def ingest(airflow: RunningAirflow, name: str, night: date) -> tuple[str, str]:
