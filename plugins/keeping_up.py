@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jobs.embedded.airflow_client import AirflowClient
     from nightloop.definitions import UseCase
     from nightloop.ledger import Event
-    from nightloop.upkeep.owed import Owed
+    from nightloop.upkeep.owed import Owed, Stage
     from nightloop.workspace import Workspace
 
 CONNECTION = "airflow_api"
@@ -115,13 +115,14 @@ def keep_up(use_case: UseCase, workspace: Workspace, client: AirflowClient, grac
     runs = _Runs(use_case, client, now, grace)
     blocked: list[Owed] = []  # what a later night would wait for in vain
     for item in owed:
-        if why := runs.about(item):
+        halted = runs.halted(item)
+        if halted is None and (why := runs.about(item)):
             outcome.waiting[item.night] = why
             continue
-        if len(outcome.requested) >= AT_MOST:
+        if runs.paused[stage := halted or item.stage]:
+            outcome.paused[f"{use_case.use_case}.{stage}"].append(item.night)
+        elif len(outcome.requested) >= AT_MOST:
             outcome.waiting[item.night] = "is left for the next round"
-        elif runs.paused[item.stage]:
-            outcome.paused[f"{use_case.use_case}.{item.stage}"].append(item.night)
         elif night := waits_for(use_case, item, blocked):
             outcome.waiting[item.night] = f"needs {night}, which is missing too"
         elif wait := _pause(asked := _requests(use_case, item, workspace), now):
@@ -138,6 +139,7 @@ class _Runs:
     """The runs of a use case that are under way, or ended just now: what they lead to has not begun yet."""
 
     def __init__(self, use_case: UseCase, client: AirflowClient, now: datetime, grace: timedelta) -> None:
+        from jobs.embedded.airflow_client import FINISHED
         from nightloop.daily import Daily
         from nightloop.upkeep.owed import STAGES
 
@@ -145,9 +147,16 @@ class _Runs:
         self.now, self.grace, self.daily = now, grace, Daily.of(use_case.schedule, use_case.time_zone)
         self.paused = {stage: client.is_paused(f"{name}.{stage}") for stage in STAGES}
         self.ranges = [family for family in RANGES if client.runs_under_way(f"{name}.{family}")]
-        self.under_way = {
-            run.partition_key: stage for stage in STAGES for run in client.runs_under_way(f"{name}.{stage}", since=now - grace)
-        }
+        self.under_way: dict[str | None, Stage] = {}
+        self._halted: dict[str | None, Stage] = {}
+        for stage in STAGES:
+            for run in client.runs_under_way(f"{name}.{stage}", since=now - grace):
+                goes_no_further = self.paused[stage] and run.state not in FINISHED
+                (self._halted if goes_no_further else self.under_way)[run.partition_key] = stage
+
+    def halted(self, item: Owed) -> Stage | None:
+        """Return the paused stage in which a run of the night waits; None where none does."""
+        return None if self.ranges or str(item.night) in self.under_way else self._halted.get(str(item.night))
 
     def about(self, item: Owed) -> str:
         """Return why nothing is to be asked for; empty where something is."""

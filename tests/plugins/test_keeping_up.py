@@ -43,8 +43,9 @@ class Airflow:
         return dag_id in self.paused
 
     def runs_under_way(self, dag_id: str, *, since: datetime | None = None) -> list[DagRun]:
-        keys = [*self.under_way.get(dag_id, []), *(key for key, at in self.ended.get(dag_id, []) if since and at >= since)]
-        return [DagRun(dag_id, f"run of {key}", "running", key) for key in keys]
+        ended = [key for key, at in self.ended.get(dag_id, []) if since and at >= since]
+        states = [*((key, "running") for key in self.under_way.get(dag_id, [])), *((key, "success") for key in ended)]
+        return [DagRun(dag_id, f"run of {key}", state, key) for key, state in states]
 
     def trigger_once(self, dag_id: str, run_id: str, *, partition_key: str, note: str) -> None:
         assert note.startswith("asked for by keep_up: ")
@@ -110,6 +111,23 @@ def test_beside_a_range_nothing_is_asked_for(things: Things, family: str) -> Non
     airflow = Airflow(under_way={f"things.{family}": ["None"]})
     assert look(things, airflow).waiting == {LAST: f"may be built by the run of {family} under way"}
     assert airflow.triggered == []
+
+
+def test_a_run_that_waits_in_a_paused_dag_is_told_like_one_that_was_not_asked_for(things: Things) -> None:
+    ingest.run(things.use_case, one(LAST), things.workspace)
+    airflow = Airflow(paused={"things.features"}, under_way={"things.features": [str(LAST)]})
+    assert look(things, airflow).paused["things.features"] == [LAST]
+    airflow.under_way["things.ingest"] = [str(LAST)]  # taken in anew meanwhile
+    assert look(things, airflow).waiting == {LAST: "has a run of ingest under way, or ended just now"}
+    airflow.under_way["things.apply"] = ["None"]
+    assert look(things, airflow).waiting == {LAST: "may be built by the run of apply under way"}
+    assert airflow.triggered == []
+
+
+def test_a_run_of_a_paused_dag_that_ended_just_now_may_still_wake_the_next(things: Things) -> None:
+    ingest.run(things.use_case, one(LAST), things.workspace)
+    airflow = Airflow(paused={"things.ingest"}, ended={"things.ingest": [(str(LAST), NOW)]})
+    assert look(things, airflow).waiting == {LAST: "has a run of ingest under way, or ended just now"}
 
 
 def test_a_paused_dag_is_told_and_not_asked(things: Things) -> None:

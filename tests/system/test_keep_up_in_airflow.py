@@ -17,6 +17,8 @@ from nightloop.errors import SetupError
 from nightloop.lake import Lake
 from nightloop.nights import Night
 from nightloop.settings import load_settings
+from nightloop.upkeep.owed import STAGES
+from plugins.keeping_up import RANGES
 from tests.fixtures_airflow import WITH_KEEP_UP, RunningAirflow, definitions_in
 from tests.jobs.changing import SUITE, declared
 
@@ -116,7 +118,8 @@ def test_the_web_ui_shows_the_log_of_a_task_without_a_server_of_logs(airflow: Ru
 
 def test_what_a_paused_dag_lost_is_told_while_it_is_paused_and_made_up_for_after(airflow: RunningAirflow, stand: Stand) -> None:
     stand.define("others")
-    airflow.wait_until(lambda: airflow.client.has_dag("others.features"), "the DAGs of the new use case")
+    dags = [f"others.{family}" for family in (*STAGES, *RANGES)]
+    airflow.wait_until(lambda: all(map(airflow.client.has_dag, dags)), "the DAGs of the new use case")
     airflow.pause("others.features")
     one_round(airflow)
     airflow.wait_until(lambda: there(airflow, "others", "raw_outcomes") == nights(), "the nights of the new use case")
@@ -128,4 +131,3 @@ def test_what_a_paused_dag_lost_is_told_while_it_is_paused_and_made_up_for_after
     airflow.wait_until(lambda: there(airflow, "others", "labels") == nights(), "the labels of the new use case")
     airflow.wait_until(lambda: there(airflow, "others", "features") == nights(), "the features of the new use case")
     assert runs_of(airflow, "others.features") == [str(night) for night in nights()]
-    assert {run.run_id for run in airflow.client.runs("others.features")} == {f"keep_up__{night}__1" for night in nights()}
