@@ -233,6 +233,8 @@ def _add_watch(commands: Commands[Parser]) -> None:
     command = _described(commands, "watch", "look at every part, again and again, and alert by itself", descriptions.WATCH)
     command.add_argument("--every", metavar="SECONDS", type=int, default=60, help="between two looks (60)")
     command.add_argument("--once", action="store_true", help="look once; end with 9 where something is wrong")
+    command.add_argument("--metrics-port", metavar="PORT", type=int, help="answer Prometheus there, at /metrics (no)")
+    command.add_argument("--metrics-host", metavar="HOST", default="127.0.0.1", help="address for that (127.0.0.1)")
     _runs(command, "jobs.commands.watch", "print one JSON object per look, one a line")
 
 

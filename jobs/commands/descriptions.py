@@ -44,7 +44,8 @@ service, the disk, the ledger, alerts that wait, and nights after their
 deadline (ready_by). What is wrong at two looks in a row is an alert, sent from
 here by NIGHTLOOP_SMTP_URL and NIGHTLOOP_SLACK_URL; so is the end of it. Asks
 for NIGHTLOOP_PING_URL after each look: who misses that knows that the watch is
-dead."""
+dead. With --metrics-port it answers Prometheus: nights late and owed, failures,
+verdicts, alerts not delivered, parts that are down."""
 
 SKIP = """\
 Publishes what a night lacks as empty, so that the nights after it go on, and

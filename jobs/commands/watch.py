@@ -7,12 +7,19 @@ import json
 import signal
 import threading
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from jobs.console import errors, output
 from jobs.upkeep.watch import Finding, Watch
 from nightloop.errors import SetupError, UsageError
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
+
+if TYPE_CHECKING:
+    from jobs.upkeep.watch_metrics import WatchMetrics
+
+
+PORTS = 65535
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,8 +30,14 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.every < 1:
         raise UsageError(f"--every {options.every} leaves no time to look.", do="Give seconds from 1 on.")
+    if options.metrics_port is not None and not 0 <= options.metrics_port <= PORTS:
+        raise UsageError(
+            f"--metrics-port {options.metrics_port} is no port.", do=f"Give one from 1 to {PORTS}, or 0 for any free."
+        )
     settings = load_settings()
     watch = Watch(Workspace.open(settings), settings.ping_url.get_secret_value() if settings.ping_url else None)
+    if options.metrics_port is not None:
+        watch.metrics = _served(options.metrics_host, options.metrics_port)
     stopped = threading.Event()
     if not options.once:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -39,6 +52,15 @@ def run(options: argparse.Namespace) -> int:
             return SetupError.exit_code if any(before.values()) else 0
         if stopped.wait(options.every):
             return 0
+
+
+def _served(host: str, port: int) -> WatchMetrics:
+    """Answer Prometheus from now on, and return what it reads; imported only here, for few watches are scraped."""
+    from jobs.upkeep.watch_metrics import WatchMetrics
+
+    metrics = WatchMetrics()
+    errors.print(f"metrics at http://{host}:{metrics.serve(host, port)}/metrics")
+    return metrics
 
 
 def _print(findings: list[Finding], before: dict[str, str] | None, *, as_json: bool) -> None:

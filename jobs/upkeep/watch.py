@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,6 +26,9 @@ from nightloop.errors import NightloopError
 from nightloop.settings import Settings
 from nightloop.upkeep.deadlines import check_deadlines
 from nightloop.workspace import Workspace
+
+if TYPE_CHECKING:
+    from jobs.upkeep.watch_metrics import WatchMetrics
 
 SECONDS = 5.0  # to wait for an answer
 LOOKS = 2  # in a row that find the same trouble before it is told: what restarts in between is no news
@@ -165,6 +171,11 @@ def _alerts(workspace: Workspace) -> Iterator[Finding]:
     yield Finding("alerts", trouble, "See why: python -m jobs alerts list --undelivered." if waiting else "")
 
 
+def _figures(metrics: WatchMetrics, workspace: Workspace) -> Iterator[Finding]:
+    metrics.read(workspace)
+    yield Finding("figures")
+
+
 @dataclass
 class Watch:
     """Looks again and again, alerts to what lasts, and says when it is over.
@@ -172,15 +183,18 @@ class Watch:
     Attributes:
         workspace: of the installation.
         ping: asked for after each look; None: nobody notices this process's own death.
+        metrics: what Prometheus reads; None: nothing is made for it.
     """
 
     workspace: Workspace
     ping: str | None = None
+    metrics: WatchMetrics | None = None
     troubled: dict[str, int] = field(default_factory=dict)
     direct: dict[str, datetime] = field(default_factory=dict)
 
     def round(self) -> list[Finding]:
         """Look once, alert, send what is due, ping, and return what was found."""
+        started = time.monotonic()
         findings = findings_of(self.workspace)
         try:
             for finding in findings:
@@ -190,6 +204,10 @@ class Watch:
             self._send_directly([*findings, Finding("outbox", error.what, error.do or "")])
         if self.ping:
             self._ping(self.ping)
+        if self.metrics is not None:  # last: figures delay no alert
+            findings += _safely("figures", partial(_figures, self.metrics, self.workspace))
+            parts = [(finding.part, not finding.trouble) for finding in findings]
+            self.metrics.record_round(parts, self.workspace.clock(), time.monotonic() - started)
         return findings
 
     def _report(self, finding: Finding) -> None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pyarrow.compute as pc
 
 from nightloop.control_room.cells import NightFacts, cell_of
+from nightloop.control_room.figures import Figures, lacking, newest_scores, newest_verdicts
 from nightloop.control_room.summary import ChampionLine, Realised, Summary, is_open
 from nightloop.control_room.waiting import Wait, waits
 from nightloop.daily import DAY, Daily
@@ -53,7 +54,9 @@ def summarise(use_case: UseCase, workspace: Workspace, now: datetime, alerts: Se
     states = {table: workspace.lake.states(f"{use_case.use_case}/{table}") for table in (*_raw(use_case), *TABLES)}
     window = _window(use_case, newest, now)
     waiting = tuple(waits(use_case, workspace.ledger))
-    facts = _facts(use_case, workspace, now, window, states=states, alerts=alerts, waiting=waiting)
+    late = late_nights(use_case, workspace, now)
+    facts = _facts(use_case, workspace, now, window, states=states, alerts=alerts, waiting=waiting, late=late)
+    failures = [item for item in alerts if item.alert.kind == "stage_failed" and is_open(item)]
     return Summary(
         name=use_case.use_case,
         description=use_case.description,
@@ -65,6 +68,14 @@ def summarise(use_case: UseCase, workspace: Workspace, now: datetime, alerts: Se
         alerts=tuple(item for item in reversed(alerts) if not item.covered_by)[:SHOWN_ALERTS],
         realised=_realised(use_case, workspace, states["metrics"]),
         built=_built(states),
+        figures=Figures(
+            given_up=len(facts.given_up),
+            refused=len(facts.refused),
+            waits=len(waiting),
+            verdicts=newest_verdicts(facts.decisions),
+            **lacking(late, list(facts.owed.values()), failures),
+            **newest_scores(states, newest),
+        ),
     )
 
 
@@ -93,6 +104,7 @@ def _facts(
     states: Mapping[str, Mapping[Night, NightState]],
     alerts: Sequence[StoredAlert],
     waiting: Sequence[Wait],
+    late: Sequence[Late],
 ) -> NightFacts:
     """Gather what is known of the nights of a window."""
     name, ledger = use_case.use_case, workspace.ledger
@@ -110,7 +122,7 @@ def _facts(
         refused={
             night: why for night, why in broken.items() if night and not all(night in states[table] for table in _raw(use_case))
         },
-        late={item.night: _deadline_in_words(use_case, item) for item in late_nights(use_case, workspace, now)},
+        late={item.night: _deadline_in_words(use_case, item) for item in late},
         owed={item.night: item for item in owed.owed},
         stale={**unpinned, **owed.stale},
         promoted=promoted,
@@ -143,7 +155,7 @@ def _decisions(
 ) -> dict[Night, Mapping[str, Any]]:
     if not any(night in states for night in window):
         return {}
-    columns = ["night", "decision", "reason", "drift_verdict", "drift_reason", "champion_version"]
+    columns = ["night", "decision", "reason", "drift_verdict", "drift_reason", "performance_verdict", "champion_version"]
     rows = workspace.lake.read(f"{use_case.use_case}/decisions", window, columns).to_pylist()
     return {row["night"]: row for row in rows}
 

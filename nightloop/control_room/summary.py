@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nightloop.alerts.outbox import NOTICES
 from nightloop.control_room.cells import Cell
+from nightloop.control_room.figures import Figures
 from nightloop.control_room.waiting import Wait
 from nightloop.nights import Night
 from nightloop.reporting.week import Value
@@ -75,6 +76,7 @@ class Summary:
         waits: what waits for a person.
         alerts: the newest ones, newest first.
         built: the newest night that something was published of, and the seconds it took.
+        figures: numbers for a dashboard.
         error: why nothing can be said; the rest is empty then.
     """
 
@@ -88,6 +90,7 @@ class Summary:
     alerts: tuple[StoredAlert, ...] = ()
     realised: Realised = Realised("")
     built: tuple[Night, float] | None = None
+    figures: Figures = field(default_factory=Figures)
     error: str = ""
 
     @property

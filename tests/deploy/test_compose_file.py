@@ -211,7 +211,7 @@ def test_every_setting_of_airflow_exists() -> None:
 
 def test_addresses_name_services_and_the_ports_they_open() -> None:
     opened = {"postgres": 5432, "mlflow": 5000, "spark-connect": 15002, "spark-master": 7077, "minio": 9000}
-    opened |= {"airflow-api": 8080, "mailpit": 1025, "service": 8000, "prometheus": 9090}
+    opened |= {"airflow-api": 8080, "mailpit": 1025, "service": 8000, "prometheus": 9090, "watch": 9108}
     texts = [str(value) for service in OURS.values() for value in service.get("environment", {}).values()]
     texts += [word for service in OURS.values() for word in service.get("command", [])]
     texts += [(REPOSITORY / "deploy" / "prometheus" / "prometheus.yml").read_text()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from nightloop.alerts.senders import EmailSender
 from nightloop.ledger import Ledger
 from nightloop.settings import REPOSITORY, load_settings
 from tests.alerts.outboxes import alert
-from tests.deploy.conftest import command, environment, health_address, started
+from tests.deploy.conftest import START_SECONDS, command, environment, health_address, started
 from tests.fixtures_alerts import MailServer
 from tests.ports import free_port
 
@@ -100,6 +101,23 @@ def test_the_service_lives_before_there_is_a_champion_and_asks_for_its_token(
         assert httpx.get(f"{address}/readyz").status_code == 503
     ledger = f"postgresql+psycopg2://ledger:{secrets['LEDGER_DB_PASSWORD']}@{databases}/ledger"
     assert Ledger.open(load_settings(home=tmp_path, ledger_url=ledger)).verify().events == 0
+
+
+def test_the_watch_answers_prometheus_with_the_figures_of_every_use_case(
+    databases: str, secrets: dict[str, str], tmp_path: Path
+) -> None:
+    port = str(free_port())
+    folders = {"/var/lib/lake": str(tmp_path / "lake"), "/var/lib/nightloop": str(tmp_path)}
+    elsewhere = {host: f"{HERE}:{free_port()}" for host in ("airflow-api:8080", "service:8000", "spark-connect:15002")}
+    words = command("watch", {"0.0.0.0": HERE, "9108": port})
+    env = environment("watch", secrets, {"postgres:5432": databases, **folders, **elsewhere})
+    with started(words, env, health_address("watch", {"9108": port}), tmp_path):
+        give_up = time.monotonic() + START_SECONDS
+        while "nightloop_part_up" not in (text := httpx.get(f"http://{HERE}:{port}/metrics").text):
+            assert time.monotonic() < give_up, text
+            time.sleep(0.2)
+    assert 'nightloop_nights_owed{stage="ingest",use_case="flight_delay"}' in text
+    assert 'nightloop_part_up{part="spark"} 0.0' in text and 'nightloop_part_up{part="ledger"} 1.0' in text
 
 
 def test_airflow_comes_up_on_postgresql_and_lets_the_administrator_in(
