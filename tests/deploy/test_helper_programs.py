@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import stat
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ import yaml
 
 from deploy import check_health, prepare_airflow
 from nightloop.settings import REPOSITORY
-from serving.metrics import Metrics
 from tests.ports import free_port
 
 GRAFANA = REPOSITORY / "deploy" / "grafana"
@@ -79,30 +77,7 @@ def test_the_bucket_is_made_once(moto: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert make("artifacts-of-a-test") is False
 
 
-def test_the_dashboard_asks_for_figures_that_the_service_has() -> None:
-    board = json.loads((GRAFANA / "dashboards" / "service.json").read_text())
-    expressions = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
-    asked = {name for expression in expressions for name in re.findall(r"nightloop_\w+", expression)}
-    measures = Metrics()
-    had = {f"{family.name}{suffix}" for family in measures.registry.collect() for suffix in ("", "_total", "_bucket", "_count")}
-    assert asked
-    assert asked <= had
-
-
-def test_every_panel_says_what_it_shows_and_asks_the_provisioned_source() -> None:
-    (source,) = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"]
-    board = json.loads((GRAFANA / "dashboards" / "service.json").read_text())
-    for panel in board["panels"]:
-        assert panel["title"] and panel["description"]
-        assert {target["datasource"]["uid"] for target in panel["targets"]} == {source["uid"]}
-
-
 def test_grafana_looks_for_dashboards_where_they_are_mounted() -> None:
     (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/nightloop.yml").read_text())["providers"]
     mounted = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]["grafana"]["volumes"]
     assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in mounted
-
-
-def test_prometheus_reads_the_route_that_the_service_has() -> None:
-    (job, _) = yaml.safe_load((REPOSITORY / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
-    assert (job["metrics_path"], job["static_configs"][0]["targets"]) == ("/metrics", ["service:8000"])
