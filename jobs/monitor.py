@@ -21,7 +21,7 @@ from nightloop.meaning import meanings_of
 from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.monitoring import metrics_table, night_metrics
-from nightloop.monitoring.judging import Judgement, judge, measure, other_figures
+from nightloop.monitoring.judging import Judgement, Measured, judge, measure, other_figures
 from nightloop.monitoring.limits import archive_limits, limits_digest, with_archived_limits
 from nightloop.monitoring.metrics_table import Sourced
 from nightloop.nights import Night, Nights, one
@@ -97,7 +97,7 @@ def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, definitio
             use_case.use_case,
             f"{use_case.use_case}/decisions",
             states["decisions"],
-            _details(judgement, _realised(use_case, night_figures), page),
+            _details(judgement, {**_realised(use_case, night_figures), **_restated(night, measured)}, page),
         ),
     ]
 
@@ -142,6 +142,12 @@ def _realised(use_case: UseCase, night_figures: Sequence[Sourced]) -> dict[str, 
     return {f"realised_{metric}": night_metrics.overall_value(night_figures, metric)}
 
 
+def _restated(night: Night, measured: Measured) -> dict[str, str]:
+    """Say of which earlier nights the outcomes changed; nothing where none did."""
+    sentences = [night_metrics.restatement(night, restated) for restated in measured.restated]
+    return {"restated": "; ".join(sentences)} if sentences else {}
+
+
 def _has_page(use_case: UseCase, judgement: Judgement, *, html: bool) -> bool:
     """Whether the night gets a drift page: asked for, declared for every night, or declared for nights that drifted."""
     declared = use_case.monitoring.html
@@ -174,7 +180,7 @@ def _record(use_case: UseCase, night: Night, workspace: Workspace, judgement: Ju
         workspace.ledger.record("page_written", use_case.use_case, night=night, subject=subject, once=True)
 
 
-def _details(judgement: Judgement, realised: Mapping[str, float | None], page: Path | None) -> dict[str, object]:
+def _details(judgement: Judgement, realised: Mapping[str, float | str | None], page: Path | None) -> dict[str, object]:
     return {
         "champion_version": judgement.champion.version,
         **realised,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +15,7 @@ from nightloop.meaning.staleness import ANOTHER, MENDED, stale
 from nightloop.model import champions
 from nightloop.model.champions import Champion
 from nightloop.model.use_case_task import metric_set_for
+from nightloop.monitoring.metrics_table import realised_rows
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
@@ -134,13 +134,12 @@ def _of_another_champion(version: int | None, *, scored: bool) -> Mapping[str, s
 
 
 def _realised(workspace: Workspace, use_case: UseCase) -> dict[Night, float]:
-    """The task's metric of what was scored on each night: measured when its labels matured, some nights later."""
+    """The task's metric of what was scored on each night, by its newest outcomes."""
     metrics = f"{use_case.use_case}/metrics"
     if not workspace.lake.exists(metrics):
         return {}
-    delay, metric = timedelta(days=use_case.label.matures_after), metric_set_for(use_case).metric
     rows = workspace.lake.read(metrics, columns=["night", "group", "metric", "value"]).to_pylist()
-    return {row["night"] - delay: row["value"] for row in rows if row["group"] == "all" and row["metric"] == metric}
+    return {night: row["value"] for night, row in realised_rows(rows, use_case, metric_set_for(use_case).metric).items()}
 
 
 def _decisions(workspace: Workspace, use_case: UseCase) -> dict[Night, Mapping[str, object]]:

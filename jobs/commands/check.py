@@ -13,7 +13,8 @@ from pathlib import Path
 
 from jobs.console import errors, output
 from nightloop.contracts.mistakes import contract_mistakes
-from nightloop.definitions import load_use_case, use_case_names
+from nightloop.definitions import UseCase, load_use_case, use_case_names
+from nightloop.definitions.yaml_lines import read_yaml
 from nightloop.errors import DefinitionError, NightloopError, UnknownUseCase
 from nightloop.settings import Settings, load_settings
 
@@ -41,6 +42,7 @@ class CheckResult:
     features: int
     rules: int
     mistakes: tuple[Mistake, ...]
+    notes: tuple[str, ...] = ()  # what may be meant, and has a price
     plan: tuple[str, ...] = ()  # what the definition means for the lake of this HOME, in lines; nothing where nothing changes
 
 
@@ -76,7 +78,21 @@ def check(use_case_name: str, definitions: Path, contracts: Path) -> CheckResult
         return CheckResult(use_case_name, 0, 0, 0, tuple(_mistakes(error)))
     rules, contract_errors = contract_mistakes(use_case, contracts)
     mistakes = (mistake for error in contract_errors for mistake in _mistakes(error))
-    return CheckResult(use_case_name, len(use_case.sources), len(use_case.features), rules, tuple(mistakes))
+    sizes = len(use_case.sources), len(use_case.features), rules
+    return CheckResult(use_case_name, *sizes, tuple(mistakes), tuple(_notes(use_case, definitions)))
+
+
+def _notes(use_case: UseCase, definitions: Path) -> Iterator[str]:
+    """Say that outcomes may still be revised when their label matures."""
+    label, reach = use_case.label, use_case.sources[use_case.label.source].revised_within
+    if label.matures_after < reach:
+        file = definitions / f"{use_case.use_case}.yaml"
+        line = read_yaml(file.read_text(encoding="utf-8"), str(file))[1].of(("label", "matures_after"))
+        yield (
+            f"{definitions.name}/{file.name}:{line}: note: labels mature after {label.matures_after} nights, and records of "
+            f"'{label.source}' may be revised for {reach} (revised_within): a training learns from outcomes that may still "
+            f"change, and realised figures are restated. Write matures_after: {reach} to wait until they are final."
+        )
 
 
 def _plan(name: str, settings: Settings) -> tuple[str, ...]:
@@ -102,6 +118,8 @@ def _mistakes(error: NightloopError) -> Iterator[Mistake]:
 def _print(result: CheckResult) -> None:
     for mistake in result.mistakes:
         errors.print(str(mistake), markup=False)
+    for note in result.notes:
+        output.print(note, markup=False)
     if not result.mistakes:
         counts = f"{result.sources} sources, {result.features} features, {result.rules} contract rules"
         output.print(f"{result.use_case}: {counts}, no mistake found")

@@ -18,11 +18,12 @@ from nightloop.definitions import UseCase
 from nightloop.errors import TrainingRefused
 from nightloop.evidence.metrics import figure
 from nightloop.evidence.verdict import Figure
+from nightloop.features.labels import LABEL, SCORED, newest_labels
 from nightloop.features.tables import first_read
 from nightloop.meaning import meanings_of
 from nightloop.meaning.changes import changes
 from nightloop.model import candidate, training_set
-from nightloop.model.training_set import LABEL, SCORED, TrainingSet
+from nightloop.model.training_set import TrainingSet
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.nights import Nights
 from nightloop.settings import Settings, load_settings
@@ -125,7 +126,8 @@ class Side:
         """Key, night, features and label of every row of the nights, in order; the label is null where it is not known."""
         name, key = self.use_case.use_case, self.use_case.entity.key
         rows = self.workspace.lake.read(f"{name}/features", self.nights)
-        labels = self.workspace.lake.read(f"{name}/labels").select([SCORED, *key, LABEL]).rename_columns(["night", *key, LABEL])
+        labels = newest_labels(self.use_case, self.workspace.lake.snapshot(f"{name}/labels"))
+        labels = labels.rename_columns({SCORED: "night"})
         joined = rows.select(["night", *key, *self.use_case.features]).join(labels, ["night", *key], join_type="left outer")
         return joined.sort_by([(column, "ascending") for column in ("night", *key)])
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from nightloop.control_room.cells import NightFacts, cell_of
@@ -17,6 +18,7 @@ from nightloop.daily import DAY, Daily
 from nightloop.features import tables
 from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
+from nightloop.monitoring.metrics_table import RESTATED, realised_rows
 from nightloop.nights import Night, Nights
 from nightloop.reporting.week import Value, week_of
 from nightloop.upkeep.calendar import calendar
@@ -186,13 +188,12 @@ def _realised(use_case: UseCase, workspace: Workspace, states: Mapping[Night, Ni
         return Realised(metric_set.title, (), limit)
     columns = ["night", "group", "metric", "value", "low", "high", "n", "source"]
     rows = workspace.lake.read(f"{use_case.use_case}/metrics", Nights(newest[0], newest[-1]), columns)
-    rows = rows.filter(pc.and_(pc.equal(rows["metric"], metric_set.metric), pc.equal(rows["group"], "all")))
-    delay = timedelta(days=use_case.label.matures_after)
-    values = (
-        (row["night"] - delay, Value(row["value"], row["low"], row["high"], row["n"], row["source"]))
-        for row in rows.to_pylist()
+    rows = rows.filter(pc.is_in(rows["metric"], pa.array([metric_set.metric, f"{RESTATED}{metric_set.metric}"])))
+    values = tuple(
+        (night, Value(row["value"], row["low"], row["high"], row["n"], row["source"]))
+        for night, row in realised_rows(rows.to_pylist(), use_case, metric_set.metric).items()
     )
-    return Realised(metric_set.title, tuple(sorted(values, key=lambda item: item[0])), limit)
+    return Realised(metric_set.title, values, limit)
 
 
 def _built(states: Mapping[str, Mapping[Night, NightState]]) -> tuple[Night, float] | None:

@@ -13,8 +13,9 @@ from nightloop.expressions import compile_expression
 from nightloop.expressions.to_sql import double, identifier, quoted
 from nightloop.features.aggregate_sql import aggregates_sql
 from nightloop.features.keys import ALL, key_sql
-from nightloop.features.sql_fragments import days_before, named, next_version, night_literal, within
-from nightloop.features.tables import groupings, key_columns, outcome_nights
+from nightloop.features.label_sql import labels_sql
+from nightloop.features.sql_fragments import named, within
+from nightloop.features.tables import groupings, key_columns
 from nightloop.features.tile_sql import tiles_sql
 from nightloop.nights import Night, Nights
 
@@ -108,46 +109,3 @@ def _bucket(md5: str, buckets: int) -> str:
         for at in range(1, CROSS_DIGITS + 1)
     )
     return f"cast(({digits}) % {buckets} as double)"
-
-
-# --- labels ------------------------------------------------------------------------------------------------------------
-
-
-def labels_sql(use_case: UseCase, nights: Nights, as_known_at: Night | None = None) -> str:
-    """One row per entity whose outcome is known when it matures; the newest record that stands by then counts."""
-    label, key = use_case.label, use_case.entity.key
-    source = use_case.sources[label.source]
-    expression = compile_expression(label.expression, source.types).sql("o")
-    on = " and ".join(f"{identifier(outcome, 'o')} = {identifier(entity, 'e')}" for outcome, entity in label.join.items())
-    # Nights after the scored one in which the outcome may arrive, up to its maturity.
-    delay = label.matures_after
-    mature = f"e.night + {delay}"
-    until = night_literal(as_known_at) if as_known_at else mature
-    since = f"{mature} - {outcome_nights(use_case) - 1}"
-    keys = ", ".join(identifier(name) for name in key)
-    columns = ", ".join(f"{identifier(name, 'e')} as {identifier(name)}" for name in key)
-    stands = f" and (o._superseded is null or o._superseded > {until}) and not o.withdrawn" if source.revised_within else ""
-    outcomes = f"""
-    select {mature} as night, e.night as scored_night, {columns}, {expression} as label, o.known_at as known_at,
-           o.night as _arrived
-    from raw_{use_case.entity.source} e
-    join ({_outcomes(use_case, nights, as_known_at)}) o on {on} and o.night >= {since} and o.night <= {until}{stands}
-    where {within(nights, mature)}"""
-    order = "_arrived desc, known_at desc nulls last, label desc"  # total in what is shown: ties show nothing
-    newest = f"row_number() over (partition by night, {keys} order by {order})"
-    return (
-        f"select night, scored_night, {keys}, label, known_at from (\n"
-        f"  select *, {newest} as _place from ({outcomes}\n  ) where label is not null\n"
-        f") where _place = 1"
-    )
-
-
-def _outcomes(use_case: UseCase, nights: Nights, as_known_at: Night | None) -> str:
-    """The records that labels may come from; of revised ones, each version with the night in which another took its place."""
-    label = use_case.label
-    source = use_case.sources[label.source]
-    first = days_before(nights.first, outcome_nights(use_case) - 1)
-    rows = f"select * from raw_{label.source} where night >= {first} and night <= {night_literal(as_known_at or nights.last)}"
-    if not source.revised_within:
-        return rows
-    return f"select *, {next_version(source.key)} as _superseded from ({rows})"

@@ -30,10 +30,10 @@ def named(columns: Mapping[str, str]) -> str:
     return ", ".join(f"{sql} as {name}" for name, sql in columns.items())
 
 
-def next_version(key: Sequence[str]) -> str:
-    """Return SQL of the night in which another version of the same record took this one's place; null while it stands."""
-    record = ", ".join(f'"{column}"' for column in key)
-    return f"lead(night) over (partition by {record} order by night, known_at, event_at, withdrawn)"
+def next_version(key: Sequence[str], column: str = "night") -> str:
+    """Return SQL of the night (or another column) of the version that took this one's place; null while it stands."""
+    record = ", ".join(f'"{name}"' for name in key)
+    return f"lead({column}) over (partition by {record} order by night, known_at, event_at, withdrawn)"
 
 
 def pick(values: Iterable[str]) -> str:

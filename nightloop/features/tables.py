@@ -131,9 +131,9 @@ def _of_features(use_case: UseCase, nights: Nights, _last_known: Night) -> Spans
 
 
 def _of_labels(use_case: UseCase, nights: Nights, last_known: Night) -> Spans:
-    delay = use_case.label.matures_after
-    yield f"raw_{use_case.entity.source}", _before(nights.first, delay), _before(nights.last, delay)
-    yield f"raw_{use_case.label.source}", _before(nights.first, outcome_nights(use_case) - 1), last_known
+    delay, reach = use_case.label.matures_after, label_revised_within(use_case)
+    yield f"raw_{use_case.entity.source}", _before(nights.first, delay + reach), _before(nights.last, delay)
+    yield f"raw_{use_case.label.source}", _before(nights.first, outcome_nights(use_case) - 1 + 2 * reach), last_known
 
 
 TABLES = ("tiles", "aggregates", "features", "labels")
@@ -144,6 +144,11 @@ _INPUTS = {"tiles": _of_tiles, "aggregates": _of_aggregates, "features": _of_fea
 def outcome_nights(use_case: UseCase) -> int:
     """Return how many nights an outcome can arrive in: those after the scored night, up to its maturity."""
     return max(use_case.label.matures_after, 1)
+
+
+def label_revised_within(use_case: UseCase) -> int:
+    """Return for how many nights after it matured a label may change: as long as its source's records may be revised."""
+    return use_case.sources[use_case.label.source].revised_within
 
 
 def _before(night: Night, days: int) -> Night:

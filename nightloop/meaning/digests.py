@@ -29,7 +29,7 @@ from nightloop.definitions.use_case import Source, UseCase
 from nightloop.expressions import compile_expression
 from nightloop.expressions.tree import Node
 from nightloop.expressions.types import ColumnType
-from nightloop.features.tables import groupings, key_columns, keyed
+from nightloop.features.tables import groupings, key_columns, keyed, label_revised_within
 from nightloop.features.tiles import Family, Measure, families_of
 
 SEMANTICS = 1
@@ -182,7 +182,9 @@ class _Digester:
         join = sorted([columns[theirs], self.entity_columns[ours]] for theirs, ours in label.join.items())
         value = self._expression(label.source, label.expression)
         kind = LABEL_TYPES[self.use_case.model.task]
-        return digest_of("label", self.entity, self.rows[label.source], join, value, kind, label.matures_after)
+        # Where outcomes are revised, a label has versions; those of an unrevised source mean what they always did.
+        versions = ["versions"] if label_revised_within(self.use_case) else []
+        return digest_of("label", self.entity, self.rows[label.source], join, value, kind, label.matures_after, *versions)
 
 
 def _columns(source: Source) -> dict[str, str]:

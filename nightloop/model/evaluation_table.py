@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import NotReady
 from nightloop.evidence.gates import Evaluation
+from nightloop.features.labels import LABEL, SCORED
 from nightloop.lake import Lake
 from nightloop.model.predictor import Predictor
 from nightloop.model.tasks import Task
-from nightloop.model.training_set import GROUP, LABEL, SCORED, TrainingSet
+from nightloop.model.training_set import GROUP, TrainingSet
 from nightloop.model.use_case_task import label_array, metric_set_for
 from nightloop.nights import Night, Nights, one
 

@@ -1,8 +1,8 @@
 """Join features with the labels that were known, in one order, and divide them by time.
 
-One row per entity of a scored night whose outcome was known at the cut-off of ``as_of``. The columns: ``scored_night``, the
-entity's key, ``label``, ``group`` (of the fairness gate), ``learn`` (whether it may be learned from), and the features in the
-order of the use case.
+One row per entity of a scored night whose outcome was known at the cut-off of ``as_of``, in its newest version by then. The
+columns: ``scored_night``, the entity's key, ``label``, ``group`` (of the fairness gate), ``learn`` (whether it may be learned
+from), and the features in the order of the use case.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import OtherMeaning, StoreDamaged, TrainingRefused, command
+from nightloop.features.labels import LABEL, SCORED, newest_labels
 from nightloop.lake import Lake, Snapshot
 from nightloop.lake.digest import content_digest
 from nightloop.meaning import meanings_of
@@ -37,7 +38,7 @@ Floats = NDArray[np.float64]
 
 FORMAT = 1  # of trainings: raise it when the same data and definition shall give another model
 LIBRARIES = ("numpy", "scikit-learn", "xgboost")
-SCORED, LABEL, GROUP, LEARN = "scored_night", "label", "group", "learn"
+GROUP, LEARN = "group", "learn"
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def load(use_case: UseCase, as_of: Night, lake: Lake) -> tuple[TrainingSet, dict
     snapshots = _snapshots(use_case, nights, as_of, lake)
     versions = {table: snapshot.version for table, snapshot in snapshots.items()}
     labels, features, entities = snapshots.values()
-    label_rows = labels.read([SCORED, *use_case.entity.key, LABEL]).filter(pc.field(SCORED) >= nights.first)
+    label_rows = newest_labels(use_case, labels).filter(pc.field(SCORED) >= nights.first)
     table = _joined(use_case, label_rows, features, entities)
     return TrainingSet(table, tuple(use_case.features), use_case.model.classes), versions
 

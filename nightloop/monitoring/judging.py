@@ -23,7 +23,7 @@ from nightloop.model import bundle, champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.monitoring import night_metrics
 from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decide
-from nightloop.monitoring.matured import Matured, matured_nights, read_matured
+from nightloop.monitoring.matured import Matured, Restated, matured_nights, read_matured, read_restated
 from nightloop.monitoring.metrics_table import Sourced
 from nightloop.nights import Night, Nights, one
 
@@ -46,6 +46,7 @@ class Measured:
     scores: Snapshot
     features: Snapshot
     matured: Matured
+    restated: tuple[Restated, ...]
     realised: tuple[Figure, ...]  # over the performance window
     drift: NightDrift
 
@@ -53,6 +54,7 @@ class Measured:
     def inputs(self) -> dict[str, int]:
         """The version of each table that was read."""
         return {
+            **{table: version for restated in self.restated for table, version in restated.matured.inputs.items()},
             **self.matured.inputs,
             self.scores.table: self.scores.version,
             self.features.table: self.features.version,
@@ -81,13 +83,14 @@ def measure(use_case: UseCase, night: Night, workspace: Workspace, scores: Snaps
             "the night is scored but no champion is pinned.", where=f"{use_case.use_case}, night {night}", do="Score it again."
         )
     scored_nights = workspace.lake.states(f"{use_case.use_case}/scores")
-    matured = read_matured(workspace.lake, use_case, matured_nights(use_case, scored_nights, night))
+    matured = read_matured(workspace.lake, use_case, matured_nights(use_case, scored_nights, night), night)
     features = workspace.lake.require(f"{use_case.use_case}/features", one(night))
     return Measured(
         champion=champion,
         scores=scores,
         features=features,
         matured=matured,
+        restated=read_restated(workspace.lake, use_case, scored_nights, night),
         realised=realised_figures(matured.label, matured.prediction, matured.decision, matured.night, metric_set_for(use_case)),
         drift=_drift(use_case, workspace, champion, features),
     )
@@ -120,6 +123,7 @@ def other_figures(use_case: UseCase, night: Night, workspace: Workspace, measure
     version = measured.champion.version
     drift_source = f"features of {night} against the reference of version {version}"
     return [
+        *night_metrics.restated_figures(use_case, night, measured.restated),
         *night_metrics.pooled_figures(use_case, measured.matured, measured.realised),
         Sourced(drift_source, version, measured.drift.verdict.figures),
         night_metrics.score_counts(use_case, night, measured.champion, measured.scores),

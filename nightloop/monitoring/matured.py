@@ -12,7 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from nightloop.features.labels import newest_labels
+from nightloop.features.tables import label_revised_within
 from nightloop.meaning import meanings_of
+from nightloop.meaning.reading import by_meaning
 from nightloop.model.use_case_task import label_array, task_for
 from nightloop.nights import Night, Nights, one
 
@@ -73,21 +76,29 @@ def matured_nights(use_case: UseCase, scored_nights: Iterable[Night], night: Nig
     return sorted(scored_night for scored_night in scored_nights if oldest <= scored_night <= newest)
 
 
-def read_matured(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) -> Matured:
+def read_matured(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night], as_known_at: Night | None = None) -> Matured:
     """Read labels and scores of these scored nights, and join them on night and entity key.
 
+    Args:
+        lake: holds labels, scores and entities.
+        use_case: whose.
+        scored_nights: their labels are matured.
+        as_known_at: of outcomes that are revised, the newest version by this night counts; None: by the night on which the
+            last of the scored nights matured.
+
     Raises:
-        NotReady: labels of a needed night are not published; the message says which command makes them.
+        NotReady: labels of a needed night are not published, or, where they are revised, of a night since were made by another
+            definition; the message says which command makes them.
     """
     scored_nights = _of_todays_label(lake, use_case, scored_nights)
     if not scored_nights:
         return _as_arrays(use_case, _no_rows(use_case), (), 0, {})
     span, key = Nights(min(scored_nights), max(scored_nights)), ["night", *use_case.entity.key]
-    labels = _labels(lake, use_case, scored_nights)
+    labels = _labels(lake, use_case, scored_nights, as_known_at)
     scores = lake.snapshot(f"{use_case.use_case}/scores", span)
     rows = scores.read([*key, *_answer_columns(use_case), "model_version"])
     rows = rows.filter(pc.is_in(rows["night"], pa.array(scored_nights, pa.date32())))
-    label_rows = labels.read(["scored_night", *use_case.entity.key, "label"]).rename_columns([*key, "label"])
+    label_rows = newest_labels(use_case, labels).rename_columns([*key, "label"])
     joined, group_inputs = _with_group(lake, use_case, rows.join(label_rows, key, join_type="inner"), span)
     ordered = joined.sort_by([(column, "ascending") for column in key])
     inputs = {labels.table: labels.version, scores.table: scores.version, **group_inputs}
@@ -106,15 +117,52 @@ def _of_todays_label(lake: Lake, use_case: UseCase, scored_nights: Sequence[Nigh
     return [night for night in scored_nights if is_of_today(night)]
 
 
-def _labels(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) -> Snapshot:
-    """Return the labels of scored nights: each is in the partition of the night on which it was known."""
+def _labels(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night], as_known_at: Night | None) -> Snapshot:
+    """Return the labels of scored nights: each is in the partition of the night on which it matured, or changed since."""
     table, known_on = f"{use_case.use_case}/labels", timedelta(days=use_case.label.matures_after)
     nights = [scored_night + known_on for scored_night in scored_nights]
-    published = lake.states(table)
+    published, revised = lake.states(table), label_revised_within(use_case) > 0
+    if as_known_at and revised:
+        nights.append(as_known_at)
     for night in nights:
         if night not in published:
             lake.require(table, one(night))
-    return lake.snapshot(table, Nights(min(nights), max(nights)))
+    labels = lake.snapshot(table, Nights(min(nights), max(nights)))
+    return by_meaning(labels, {"label": meanings_of(use_case).label}) if revised else labels
+
+
+@dataclass(frozen=True)
+class Restated:
+    """A scored night whose outcomes changed after they matured.
+
+    Attributes:
+        scored_night: the night of the scores.
+        outcomes: how many were corrected, came late or were withdrawn.
+        matured: its scores with the outcomes as they are known now.
+    """
+
+    scored_night: Night
+    outcomes: int
+    matured: Matured
+
+
+def read_restated(lake: Lake, use_case: UseCase, scored_nights: Iterable[Night], night: Night) -> tuple[Restated, ...]:
+    """Return those of the scored nights whose labels changed on this night, the oldest first.
+
+    Raises:
+        NotReady: the night's labels, or those of a scored night that changed, are not published.
+    """
+    matured_before = night - timedelta(days=use_case.label.matures_after)
+    earlier = {scored_night for scored_night in scored_nights if scored_night < matured_before}
+    if not earlier or not label_revised_within(use_case):
+        return ()
+    changed = lake.require(f"{use_case.use_case}/labels", one(night)).read(["scored_night"])["scored_night"]
+    counts = sorted((count["values"], count["counts"]) for count in pc.value_counts(changed).to_pylist())
+    return tuple(
+        Restated(scored_night, count, read_matured(lake, use_case, [scored_night], night))
+        for scored_night, count in counts
+        if scored_night in earlier
+    )
 
 
 def _with_group(lake: Lake, use_case: UseCase, rows: pa.Table, span: Nights) -> tuple[pa.Table, dict[str, int]]:

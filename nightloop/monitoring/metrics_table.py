@@ -4,8 +4,8 @@
 |---|---|
 | night | partition: the night that made the figure (for realised metrics, the night on which the labels were known) |
 | use_case, model_version | whose figure; no version for figures about data |
-| group | ``all``, ``column=value`` for a group of entities, or the feature, source or bin that the metric is about |
-| metric | name; ``pooled_…`` stands on several nights |
+| group | ``all``, ``column=value`` for a group of entities, or the feature, source, bin or night the metric is about |
+| metric | name; ``pooled_…`` stands on several nights, ``restated_…`` on an earlier one whose outcomes changed |
 | value, low, high | the figure and its 95 % interval, where it has one |
 | n | rows it stands on |
 | source | which rows those are, in words |
@@ -14,13 +14,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from nightloop.evidence.verdict import Figure
+from nightloop.nights import Night
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
@@ -38,6 +40,9 @@ SCHEMA = pa.schema(
         ("source", pa.string()),
     ]
 )
+
+
+RESTATED, SCORED = "restated_", "night="  # how the metric and the group of a restated figure begin
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,23 @@ def as_table(use_case: UseCase, sourced: Iterable[Sourced]) -> pa.Table:
         if _finite(figure.value) is not None
     ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def realised_rows(rows: Iterable[Mapping[str, Any]], use_case: UseCase, metric: str) -> dict[Night, Mapping[str, Any]]:
+    """Return of each scored night, in order, the row of a realised metric: the newest one, where its outcomes were revised.
+
+    Args:
+        rows: of the table, with night, group and metric at least.
+        use_case: says how long a label takes to mature.
+        metric: its name.
+    """
+    matured, newest = timedelta(days=use_case.label.matures_after), {}
+    for row in sorted(rows, key=lambda row: row["night"]):
+        if (row["metric"], row["group"]) == (metric, "all"):
+            newest[row["night"] - matured] = row
+        elif row["metric"] == f"{RESTATED}{metric}":
+            newest[date.fromisoformat(row["group"].removeprefix(SCORED))] = row
+    return dict(sorted(newest.items()))
 
 
 def _finite(value: float | None) -> float | None:

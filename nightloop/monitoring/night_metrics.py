@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nightloop.evidence.realised import calibration_figures, group_figures, realised_figures
 from nightloop.evidence.verdict import Figure
 from nightloop.model.use_case_task import metric_set_for, task_for
+from nightloop.monitoring import metrics_table
 from nightloop.monitoring.metrics_table import Sourced
 from nightloop.nights import Night
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
     from nightloop.lake import Lake, Snapshot
     from nightloop.model.champions import Champion
-    from nightloop.monitoring.matured import Matured
+    from nightloop.monitoring.matured import Matured, Restated
 
 
 def night_figures(use_case: UseCase, night: Night, matured: Matured) -> list[Sourced]:
@@ -33,6 +34,28 @@ def night_figures(use_case: UseCase, night: Night, matured: Matured) -> list[Sou
     figures = realised_figures(rows.label, rows.prediction, rows.decision, metric_set=metric_set_for(use_case))
     source = f"scores of {scored_night} with the labels known on {night}"
     return [Sourced(source, _version(rows.model_version), figures)]
+
+
+def restated_figures(use_case: UseCase, night: Night, restated: Sequence[Restated]) -> list[Sourced]:
+    """Measure again the scored nights whose outcomes changed with this night: ``restated_…``, group ``night=…``."""
+    return [_restated(use_case, night, item) for item in restated]
+
+
+def _restated(use_case: UseCase, night: Night, restated: Restated) -> Sourced:
+    rows, group = restated.matured, f"{metrics_table.SCORED}{restated.scored_night}"
+    measured = (
+        Figure("outcomes", restated.outcomes, None, None, len(rows)),
+        *realised_figures(rows.label, rows.prediction, rows.decision, metric_set=metric_set_for(use_case)),
+    )
+    figures = tuple(replace(each, metric=f"{metrics_table.RESTATED}{each.metric}", group=group) for each in measured)
+    source = f"scores of {restated.scored_night} with the labels known on {night}"
+    return Sourced(source, _version(rows.model_version), figures)
+
+
+def restatement(night: Night, restated: Restated) -> str:
+    """Say that the outcomes of a scored night changed."""
+    outcomes = "1 outcome" if restated.outcomes == 1 else f"{restated.outcomes:,} outcomes"
+    return f"{outcomes} of night {restated.scored_night} corrected on {night}"
 
 
 def overall_value(sourced: Sequence[Sourced], metric: str) -> float | None:

@@ -77,6 +77,8 @@ def _evidently(reference: pd.DataFrame, current: pd.DataFrame, psi_limit: float)
         from evidently.presets import DataDriftPreset
 
         columns = [name for name in current.columns if current[name].notna().any() and reference[name].notna().any()]
+        if not columns:
+            return "<!doctype html><meta charset='utf-8'><body><p>There are no values on both sides to draw.</p></body>"
         definition = DataDefinition(numerical_columns=columns)
         sides = [Dataset.from_pandas(side[columns], data_definition=definition) for side in (current, reference)]
         snapshot = Report([DataDriftPreset(columns=columns, num_method="psi", num_threshold=psi_limit)]).run(*sides)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from nightloop.model.use_case_task import metric_set_for
+from nightloop.monitoring.metrics_table import RESTATED, SCORED
 from nightloop.nights import Night
 from nightloop.reporting.week import Value, Week
 
@@ -24,12 +25,13 @@ class Highlight:
 
 def highlights(week: Week, use_case: UseCase) -> list[Highlight]:
     """Return what to look at; one good sentence if there is nothing."""
-    sentences = [*_missing(week), *_verdicts(week), *_decisions(week), *_scores(week, use_case), *_volume(week), *_alerts(week)]
+    of_model = (*_restated(week), *_scores(week, use_case))
+    sentences = [*_missing(week), *_verdicts(week), *_decisions(week), *of_model, *_volume(week), *_alerts(week)]
     sentences.sort(key=lambda highlight: highlight.severity != "bad")
     return sentences or [Highlight("good", "Nothing asks for attention: every night was monitored, and no verdict failed.")]
 
 
-def join_nights(nights: list[Night]) -> str:
+def join_nights(nights: Sequence[Night | str]) -> str:
     """Return nights in a sentence: 2013-04-01, 2013-04-02 and 2013-04-05."""
     names = [str(night) for night in nights]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
@@ -58,6 +60,20 @@ def _decisions(week: Week) -> Iterator[Highlight]:
     for line in week.monitored:
         if line.decision["decision"] == "retrain":
             yield Highlight("warn", f"{line.night} asked for a retrain: {line.decision['reason']}")
+
+
+def _restated(week: Week) -> Iterator[Highlight]:
+    """One sentence for all nights: outcomes that come late are a matter of course for some sources."""
+    counts = [
+        (group.removeprefix(SCORED), count.value)
+        for line in week.monitored
+        for (metric, group), count in line.figures.items()
+        if metric == f"{RESTATED}outcomes"
+    ]
+    if counts:
+        outcomes, nights = sum(count for _, count in counts), sorted({night for night, _ in counts})
+        what = f"{outcomes:,.0f} outcomes of {join_nights(nights)} were corrected after they matured"
+        yield Highlight("warn", f"Restated: {what}; the realised figures stand on the newest.")
 
 
 def _scores(week: Week, use_case: UseCase) -> Iterator[Highlight]:

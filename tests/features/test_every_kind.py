@@ -20,7 +20,7 @@ from tests.features.reference import features_of
 
 # Across a leap day, and across the two changes of New York's clocks.
 STARTS = [date(2024, 2, 26), date(2024, 3, 7), date(2024, 10, 31), date(2023, 12, 28)]
-STEPS = ("tiles", "aggregates", "features")
+STEPS = features.STEPS
 
 
 def span(start: date, length: int = 7) -> Nights:

@@ -218,34 +218,3 @@ def test_a_label_carries_when_it_was_known_and_the_key():
     visits = [visit("v", ago(2), day=ago(1))]
     (row,) = Records(use_case, visits=visits, orders=[order(1, order_id=5, known_at=known)]).table("labels")
     assert row == {"night": NIGHT, "scored_night": ago(2), "visit_id": "v", "label": -5.0, "known_at": known}
-
-
-# Of orders that are revised: versions of order 1, as (nights ago it arrived, bought, withdrawn).
-REVISED = [
-    ("a correction by then counts", [(1, True, False), (0, False, False)], False),
-    ("a correction after it matured does not", [(1, True, False), (-1, False, False)], True),
-    ("withdrawn by then, there is none", [(1, True, False), (0, True, True)], None),
-    ("withdrawn later, there is one", [(1, True, False), (-1, True, True)], True),
-    ("given again after it was withdrawn", [(1, True, True), (0, False, False)], False),
-    ("a correction to nothing takes the label away", [(1, True, False), (0, None, False)], None),
-]
-
-
-@pytest.mark.parametrize(("_why", "versions", "label"), REVISED, ids=[why for why, *_ in REVISED])
-@pytest.mark.parametrize("nights", [one(NIGHT), Nights(ago(1), ago(-2))])
-def test_of_revised_outcomes_the_version_that_stands_when_the_label_matures_counts(_why, versions, label, nights):
-    orders = [order(arrived, bought, withdrawn=withdrawn) for arrived, bought, withdrawn in versions]
-    found = labelled(orders, nights=nights, revised={"orders": 3})
-    assert found.get(("v", 0), (None, None))[1] is label
-
-
-def test_as_known_later_the_version_that_stands_by_then_counts():
-    orders = [order(1, True), order(-1, False), order(-2, None)]
-    for known, label in ((0, True), (-1, False), (-2, None)):
-        found = labelled(orders, as_known_at=ago(known), revised={"orders": 3})
-        assert found.get(("v", 0), (None, None))[1] is label
-
-
-def test_another_order_of_the_customer_is_another_record():
-    orders = [order(1, True), order(0, False, order_id=2), order(0, False, order_id=2, withdrawn=True)]
-    assert labelled(orders, revised={"orders": 3}) == {("v", 0): (2, True)}

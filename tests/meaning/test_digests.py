@@ -108,6 +108,14 @@ def test_another_time_zone_moves_what_has_a_night() -> None:
     assert not moved & {"features.basket", "features.city_bucket", "visits.basket"}
 
 
+def test_a_label_whose_outcomes_may_be_revised_means_its_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    revised = changed(lambda declared: declared["sources"]["orders"].update(revised_within=2))
+    label = meanings_of(revised).label
+    assert label not in {MEANINGS.label, meanings_of(changed(put("sources.orders.revised_within", 3))).label}
+    monkeypatch.setattr(digests, "label_revised_within", lambda _: 0)
+    assert meanings_of(revised).label != label, "labels made before there were versions are no versions"
+
+
 def test_another_task_gives_the_label_another_type() -> None:
     assert touched_by(put("model", {"task": "regression"})) == {"label"}
 

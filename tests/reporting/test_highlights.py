@@ -68,6 +68,19 @@ def test_each_night_that_asked_for_a_retrain_has_its_sentence(flights: UseCase) 
     ]
 
 
+def test_restated_nights_are_named_in_one_sentence(flights: UseCase) -> None:
+    first = {("restated_outcomes", "night=2013-03-28"): value(2), ("restated_auc", "night=2013-03-28"): value(0.7)}
+    second = {("restated_outcomes", "night=2013-03-28"): value(1), ("restated_outcomes", "night=2013-03-30"): value(1200)}
+    lines = [line(0, first), line(1, second), *WHOLE[2:]]
+    assert highlights(week(lines), flights) == [
+        Highlight(
+            "warn",
+            "Restated: 1,203 outcomes of 2013-03-28 and 2013-03-30 were corrected after they matured; "
+            "the realised figures stand on the newest.",
+        )
+    ]
+
+
 @pytest.mark.parametrize(("brier", "noted"), [(0.1999, False), (0.2, True), (0.2001, True)])
 def test_scores_no_better_than_the_base_rate_are_bad_from_equality_on(flights: UseCase, brier: float, noted: bool) -> None:
     lines = last_night_with({("pooled_brier", "all"): value(brier), ("pooled_base_rate_brier", "all"): value(0.2)})

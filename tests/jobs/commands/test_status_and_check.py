@@ -121,3 +121,23 @@ def test_a_plan_tells_what_the_nights_took_when_they_were_made(things: Things) -
     assert not [line for line in unknown.lines() if "cost" in line]
     raw = things.workspace.lake.states("things/raw_things")
     assert all(state.seconds > 0 for state in raw.values())
+
+
+@pytest.mark.parametrize(("matures_after", "noted"), [(2, True), (3, False), (4, False)])
+def test_check_says_when_labels_mature_before_their_outcomes_are_final(
+    things: Things, capsys: pytest.CaptureFixture[str], matures_after: int, noted: bool
+) -> None:
+    def revise(declared: dict) -> None:
+        declared["sources"]["outcomes"]["revised_within"] = 3
+        declared["label"]["matures_after"] = matures_after
+
+    things.change(revise)
+    file = things.folder / "feature_defs" / "things.yaml"
+    line = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if "matures_after" in text)
+    found = [text for text in lines(capsys, "check", "things") if ": note: " in text]
+    assert len(found) == noted
+    for note in found:
+        assert note.startswith(
+            f"feature_defs/things.yaml:{line}: note: labels mature after 2 nights, and records of 'outcomes'"
+        )
+        assert note.endswith("Write matures_after: 3 to wait until they are final.")
