@@ -27,6 +27,21 @@ PASSWORDS = {
 }
 
 
+CHOICES = """
+# What follows may be changed; docs/deploy.md has the words.
+# AIRFLOW_USERS=admin:admin,ada:user,eve:viewer
+# AIRFLOW_BASE_URL=https://airflow.example.com
+# DEFINITIONS_FOLDER=./feature_defs
+# CONTRACTS_FOLDER=./great_expectations
+# DATA_FOLDER=./data
+# WORKER_MEMORY=8G
+# CPUS=2
+# NIGHTLOOP_SMTP_URL=smtp://user:password@mail.example.com:587?from=nightloop@example.com
+# NIGHTLOOP_SLACK_URL=
+# NIGHTLOOP_PING_URL=
+"""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file and return the exit code."""
     parser = argparse.ArgumentParser(
@@ -71,7 +86,7 @@ def write(file: Path, *, force: bool = False) -> None:
     """
     comments = {**PASSWORDS, "AIRFLOW_FERNET_KEY": "encrypts Airflow's connections and variables"}
     lines = [f"# {comments[name]}\n{name}={value}\n" for name, value in variables().items()]
-    text = "# Made by deploy/make_env.py. Keep it out of git and out of chats.\n" + "".join(lines)
+    text = "# Made by deploy/make_env.py. Keep it out of git and out of chats.\n" + "".join(lines) + CHOICES
     fresh = file.with_name(f"{file.name}.{os.getpid()}")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
         stream.write(text)

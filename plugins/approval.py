@@ -148,10 +148,14 @@ def person(user: object) -> str:
 
 
 def only_user() -> str:
-    """Return the name of the only user that Airflow has, or "" where there are others: then nobody else could approve."""
+    """Return the name of the only user of Airflow who may answer, or "" where there are others: then nobody else could approve.
+
+    A viewer may not answer, and so is nobody else.
+    """
     if not conf.get("core", "auth_manager", fallback="").endswith(".SimpleAuthManager"):
         return ""
     if conf.getboolean("core", "simple_auth_manager_all_admins", fallback=False):
         return "Anonymous"
-    users = [user.partition(":")[0] for user in conf.get("core", "simple_auth_manager_users", fallback="").split(",") if user]
-    return users[0] if len(users) == 1 else ""
+    users = [user.strip().split(":") for user in conf.get("core", "simple_auth_manager_users", fallback="").split(",") if user]
+    may_answer = [name for name, *role in users if [word.lower() for word in role[:1]] != ["viewer"]]
+    return may_answer[0] if len(may_answer) == 1 else ""

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from nightloop.atomic_file import make_private
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.errors import DefinitionError
 from nightloop.settings import REPOSITORY
@@ -26,6 +27,7 @@ TRIGGERER = "triggerer"
 GRACE = {TRIGGERER: 1.0}
 """Seconds that a part gets to end, where they are not the default ones: a triggerer takes ten, and has nothing to save."""
 
+DATABASE = "airflow.db"
 _SECRETS_FILE = "secrets.json"
 
 
@@ -65,6 +67,7 @@ def airflow_environment(
         base: environment to start from; default: this process's.
     """
     home.mkdir(parents=True, exist_ok=True)
+    make_private(home / DATABASE)
     keys = _stored_secrets(home)
     passwords = dict(users or {"admin": keys["admin_password"]})
     passwords_file = home / "passwords.json"
@@ -137,7 +140,7 @@ def _sign_in(passwords: Mapping[str, str], passwords_file: Path) -> dict[str, st
 def _server(home: Path, port: int, keys: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Where the database and the logs lie, and where the servers listen, on loopback only."""
     return {
-        "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
+        "database": {"sql_alchemy_conn": f"sqlite:///{home / DATABASE}"},
         "api": {
             "host": "127.0.0.1",
             "port": str(port),

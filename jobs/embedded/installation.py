@@ -18,6 +18,7 @@ from nightloop.engine.ports import LOOPBACK, Ports
 from nightloop.engine.processes import GRACE_SECONDS, Servers, tail
 from nightloop.engine.spark_server import SparkServer
 from nightloop.errors import SetupError
+from nightloop.model.mlflow_session import connect
 from nightloop.settings import REPOSITORY, Settings
 
 WAIT_SECONDS = 120.0
@@ -118,6 +119,7 @@ class Installation:
 
     def start_mlflow(self) -> None:
         """Start MLflow's web UI over the registry."""
+        connect(self.settings.mlflow_url)
         command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", self.settings.mlflow_url]
         command += [
             "--default-artifact-root",

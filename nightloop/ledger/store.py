@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import NullPool
 
+from nightloop.atomic_file import make_private
 from nightloop.errors import SetupError, StoreUnavailable, UsageError
 
 BUSY_SECONDS = 60
@@ -59,7 +60,7 @@ class LedgerStore:
         self.place = parsed.render_as_string(hide_password=True)
         self._dialect = parsed.get_backend_name()
         if self._dialect == "sqlite":
-            self._make_folder(Path(parsed.database or "").parent)
+            self._make_file(Path(parsed.database or ""))
         self._engine = _engine(parsed)
         self._make_table()
 
@@ -112,9 +113,9 @@ class LedgerStore:
                     raise
                 time.sleep(0.05)
 
-    def _make_folder(self, folder: Path) -> None:
+    def _make_file(self, path: Path) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(path)
         except OSError as error:
             raise self._unavailable(error.strerror or str(error)) from error
 

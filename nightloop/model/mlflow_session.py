@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nightloop.atomic_file import make_private
 from nightloop.errors import StoreUnavailable
 from nightloop.settings import Settings
 
@@ -94,7 +95,7 @@ class Session:
             mlflow.set_tracking_uri(url)
             mlflow.set_registry_uri(url)
         if not url.startswith("http"):
-            _connect(url)
+            connect(url)
             self._make_tables()
         return mlflow.MlflowClient(url, url)
 
@@ -115,11 +116,20 @@ class Session:
 
 
 @cache
-def _connect(url: str) -> None:
-    """Connect once, so that a database that is away is reported at once: MLflow itself would try for minutes."""
+def connect(url: str) -> None:
+    """Connect once, so that a database that is away is reported at once: MLflow itself would try for minutes.
+
+    One of SQLite that is not there is made here, for its owner only.
+    """
     import sqlalchemy
 
-    if not url.startswith("sqlite"):
-        engine = sqlalchemy.create_engine(url)
-        engine.connect().close()
-        engine.dispose()
+    parsed = sqlalchemy.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        try:
+            make_private(Path(parsed.database or ""))
+        except OSError as error:
+            raise ConnectionError(f"{parsed.database}: {error.strerror}") from error
+        return
+    engine = sqlalchemy.create_engine(parsed)
+    engine.connect().close()
+    engine.dispose()

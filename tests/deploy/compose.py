@@ -11,16 +11,23 @@ import yaml
 from nightloop.settings import REPOSITORY
 
 FILE = REPOSITORY / "docker-compose.yml"
-OPTIONAL = ("NIGHTLOOP_SMTP_URL", "NIGHTLOOP_SLACK_URL", "NIGHTLOOP_PING_URL")
-"""Where a team's own servers are; without them alerts go to the mail catcher of the file."""
+OPTIONAL = (
+    *("NIGHTLOOP_SMTP_URL", "NIGHTLOOP_SLACK_URL", "NIGHTLOOP_PING_URL"),
+    *("AIRFLOW_USERS", "AIRFLOW_BASE_URL", "DEFINITIONS_FOLDER", "CONTRACTS_FOLDER", "DATA_FOLDER", "CPUS", "WORKER_MEMORY"),
+)
+"""What a team may say in .env, each with a default in the file: its servers, users, folders and sizes."""
 VARIABLE = re.compile(r"\$\{(\w+)([^}]*)\}")
 
 
 def document(values: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return the file's content, variables filled in where values are given."""
-    text = FILE.read_text()
-    if values is not None:
-        text = VARIABLE.sub(lambda found: values[found[1]] if found[1] not in OPTIONAL else found[2].removeprefix(":-"), text)
+    """Return the file's content: what is optional by its default, and secrets filled in where values are given."""
+
+    def filled(variable: re.Match[str]) -> str:
+        if variable[1] in OPTIONAL:
+            return variable[2].removeprefix(":-")
+        return variable[0] if values is None else values[variable[1]]
+
+    text = VARIABLE.sub(filled, FILE.read_text())
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
 

@@ -43,7 +43,7 @@ def environment(name: str, secrets: Mapping[str, str], addresses: Mapping[str, s
     """Return the variables of a service's process: those of the file, and no other that could stand in for one."""
     base = {key: value for key, value in os.environ.items() if key in QUIET}
     path = os.pathsep.join([str(PROGRAMS), os.environ["PATH"]])
-    own = compose.environment(name, secrets, **addresses)
+    own = compose.environment(name, secrets, **{"/opt/nightloop": str(REPOSITORY), **addresses})
     java = {"JAVA_HOME": os.environ["JAVA_HOME"]} if "JAVA_HOME" in os.environ else {}
     python = {"PYTHONPATH": str(REPOSITORY), "PYSPARK_PYTHON": sys.executable}
     return {**base, **java, "PATH": path, **python, **own}

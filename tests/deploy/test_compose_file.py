@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
+from deploy import make_env
 from nightloop.settings import REPOSITORY, Settings
 from tests.deploy import compose
 
@@ -22,6 +23,7 @@ PROGRAMS = Path(sys.executable).parent
 OURS = compose.ours()
 # Programs of images that are not ours; each is the image's own documented command.
 THEIRS = {"postgres": {"pg_isready"}, "minio": {"mc"}, "mailpit": {"/mailpit"}, "prometheus": {"wget"}, "grafana": {"wget"}}
+MOUNTED = {"/opt/nightloop/feature_defs": "./feature_defs", "/opt/nightloop/great_expectations": "./great_expectations"}
 WANTED = {
     *("postgres", "minio", "minio-init", "mlflow", "spark-master", "spark-worker", "spark-connect"),
     *("airflow-init", "airflow-api", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"),
@@ -158,7 +160,8 @@ def test_everything_the_images_copy_exists_and_passes_the_ignore_file() -> None:
 def test_every_folder_a_volume_is_mounted_on_belongs_to_the_account_of_the_image() -> None:
     owned = re.search(r"install --directory --owner=nightloop --group=nightloop (.+)$", DOCKERFILE.read_text(), re.MULTILINE)
     assert owned
-    mounted = {volume.split(":")[1] for service in OURS.values() for volume in service.get("volumes", [])}
+    volumes = [volume.split(":") for service in OURS.values() for volume in service.get("volumes", [])]
+    mounted = {volume[1] for volume in volumes if volume[1:] != [volume[1], "ro"]}
     assert mounted == set(owned[1].split())
 
 
@@ -190,6 +193,33 @@ def test_spark_and_airflow_see_the_lake_at_one_path_and_the_service_cannot_write
         assert OURS[name]["environment"]["NIGHTLOOP_LAKE_URL"] == "/var/lib/lake"
         assert OURS[name]["environment"]["NIGHTLOOP_HOME"] == "/var/lib/nightloop"
     assert "lake:/var/lib/lake:ro" in OURS["service"]["volumes"]
+
+
+def test_definitions_and_contracts_are_read_where_they_are_mounted_and_a_source_finds_its_files() -> None:
+    for name, service in OURS.items():
+        mounted = dict(volume.split(":")[1::-1] for volume in service.get("volumes", []) if volume.startswith("./"))
+        reads = (
+            service.get("environment", {}).get("NIGHTLOOP_LEDGER_URL") and "spark" not in name and not name.endswith("-init")
+        )
+        assert (mounted == MOUNTED) if reads else (not mounted), name
+        for variable, folder in (("DEFINITIONS", "feature_defs"), ("CONTRACTS", "great_expectations")):
+            assert not reads or service["environment"][f"NIGHTLOOP_{variable}"] == f"/opt/nightloop/{folder}"
+    for name in ("airflow-scheduler", "airflow-api", "airflow-triggerer"):
+        assert "data:/opt/nightloop/data:ro" in OURS[name]["volumes"]  # data/… starts at the parent of the definitions
+
+
+@pytest.mark.parametrize("name", sorted(compose.services()))
+def test_nobody_takes_all_of_the_machine_or_fills_its_disk_with_what_it_prints(name: str) -> None:
+    service = compose.services()[name]
+    limits = service["deploy"]["resources"]["limits"]
+    assert re.fullmatch(r"\d+[MG]", limits["memory"]) and limits["cpus"] in {"0", "1"}  # more would not start on one processor
+    assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "5"}}
+
+
+def test_every_choice_of_the_env_file_is_one_of_compose_and_has_its_default() -> None:
+    named = set(re.findall(r"^# (\w+)=", make_env.CHOICES, re.M))
+    assert named == set(compose.OPTIONAL)
+    assert compose.services()["airflow-api"]["environment"]["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:8080"
 
 
 def test_every_setting_of_nightloop_exists() -> None:

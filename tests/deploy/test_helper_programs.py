@@ -64,9 +64,42 @@ def test_the_exit_code_tells(server: str, monkeypatch: pytest.MonkeyPatch, capsy
 def test_the_passwords_of_airflow_are_for_its_account_only(tmp_path: Path) -> None:
     file = tmp_path / "folder" / "passwords.json"
     for password in ("first-and-longer", "second"):
-        prepare_airflow.write_passwords(file, password)
+        prepare_airflow.write_passwords(file, password, ["admin"])
         assert json.loads(file.read_text()) == {"admin": password}
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_user_keeps_the_password_that_was_made_and_loses_it_with_the_account(tmp_path: Path) -> None:
+    file = tmp_path / "passwords.json"
+    written = []
+    for names in (["admin", "ada"], ["admin", "ada", "eve"], ["admin", "eve"], ["admin", "ada", "eve"]):
+        prepare_airflow.write_passwords(file, "of the file .env", names)
+        written.append(json.loads(file.read_text()))
+        assert written[-1].keys() == set(names) and written[-1]["admin"] == "of the file .env"
+    assert written[0]["ada"] == written[1]["ada"] != written[3]["ada"]
+    assert len({*written[3].values()}) == 3 and min(len(word) for word in written[3].values()) >= 16
+
+
+@pytest.mark.parametrize(
+    ("users", "problem"),
+    [
+        ("admin:admin", ""),
+        ("admin:admin, ada:user,eve:viewer,", ""),
+        ("ada:user", "admin:admin must be among them"),
+        ("admin:viewer", "admin:admin must be among them"),
+        ("admin:admin,ada", "'ada' is not NAME:ROLE"),
+        ("admin:admin,ada:editor", "viewer, user, op, admin"),
+        ("admin:admin,ada:op:team", "'ada:op:team' is not NAME:ROLE"),
+        ("admin:admin,:op", "':op' is not NAME:ROLE"),
+        ("admin:admin,ada:op,ada:user", "stands twice"),
+    ],
+)
+def test_users_are_checked_before_airflow_starts(users: str, problem: str) -> None:
+    if problem:
+        with pytest.raises(ValueError, match=problem):
+            prepare_airflow.usernames(users)
+    else:
+        assert prepare_airflow.usernames(users) == [user.split(":")[0].strip() for user in users.split(",") if user]
 
 
 def test_the_bucket_is_made_once(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,19 +127,44 @@ def test_airflow_comes_up_on_postgresql_and_lets_the_administrator_in(
     folders = {"/var/lib/airflow-passwords": str(tmp_path / "passwords"), "/var/lib/airflow": str(tmp_path / "airflow")}
     addresses = {"postgres:5432": databases, **folders, "/opt/nightloop": str(REPOSITORY), "airflow-api:8080": f"{HERE}:{port}"}
     words = command("airflow-init", {}, {"deploy/": f"{REPOSITORY}/deploy/"})
-    done = subprocess.run(
-        words, env=environment("airflow-init", secrets, addresses), capture_output=True, text=True, check=False
-    )
+    users = {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,olga:op,ada:user,eve:viewer"}
+    env = environment("airflow-init", secrets, addresses) | users
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    passwords = tmp_path / "passwords" / "passwords.json"
-    assert json.loads(passwords.read_text()) == {"admin": secrets["AIRFLOW_ADMIN_PASSWORD"]}
+    passwords = json.loads((tmp_path / "passwords" / "passwords.json").read_text())
+    assert passwords["admin"] == secrets["AIRFLOW_ADMIN_PASSWORD"] and len(passwords) == 4
     words = command("airflow-api", {"0.0.0.0": HERE, "8080": port})
-    env = environment("airflow-api", secrets, addresses) | {"AIRFLOW__API__WORKERS": "1"}
+    env = environment("airflow-api", secrets, addresses) | users | {"AIRFLOW__API__WORKERS": "1"}
     with started(words, env, health_address("airflow-api", {"8080": port}), tmp_path):
         for password, status in ((secrets["AIRFLOW_ADMIN_PASSWORD"], 201), ("admin", 401)):
             answer = httpx.post(f"http://{HERE}:{port}/auth/token", json={"username": "admin", "password": password})
             assert answer.status_code == status
         assert httpx.get(f"http://{HERE}:{port}/api/v2/dags").status_code == 401
+        assert {user: what_may(user, word, f"http://{HERE}:{port}") for user, word in passwords.items()} == {
+            "admin": {"see", "trigger", "answer", "connect"},
+            "olga": {"see", "trigger", "answer", "connect"},
+            "ada": {"see", "trigger", "answer"},
+            "eve": {"see"},
+        }
+    assert not any(word in (tmp_path / "log").read_text() for word in passwords.values())
+
+
+def what_may(user: str, password: str, address: str) -> set[str]:
+    """Return what Airflow does not forbid a user; there is no DAG yet, so what is allowed is not found."""
+    token = httpx.post(f"{address}/auth/token", json={"username": user, "password": password}).json()["access_token"]
+    asked = {
+        "see": ("GET", "dags", None),
+        "trigger": ("POST", "dags/none/dagRuns", {"logical_date": None}),
+        "answer": ("PATCH", "dags/none/dagRuns/none/taskInstances/none/-1/hitlDetails", {"chosen_options": ["Approve"]}),
+        "connect": ("POST", "connections", {"connection_id": f"of_{user}", "conn_type": "http"}),
+    }
+    headers = {"Authorization": f"Bearer {token}"}
+    statuses = {
+        what: httpx.request(method, f"{address}/api/v2/{path}", json=body, headers=headers).status_code
+        for what, (method, path, body) in asked.items()
+    }
+    assert set(statuses.values()) <= {200, 201, 403, 404}, statuses
+    return {what for what, status in statuses.items() if status != 403}
 
 
 def test_the_mail_server_of_alerts_is_reached_without_encryption(secrets: dict[str, str], mail_server: MailServer) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import stat
 from pathlib import Path
 
 import pytest
 
-from nightloop.atomic_file import replacing, write_atomically
+from nightloop.atomic_file import make_private, replacing, write_atomically
 
 
 @pytest.mark.parametrize(
@@ -51,3 +53,22 @@ def test_everybody_may_read_what_was_written_whatever_the_umask_of_the_writer(tm
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_only_the_owner_may_read_a_private_file_and_what_sqlite_writes_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "ledger.db"
+    make_private(path)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE events (n int)")
+        files = sorted(path.parent.iterdir())
+        assert [file.name for file in files] == ["ledger.db", "ledger.db-shm", "ledger.db-wal"]
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_text("rows")
+    path.chmod(0o640)
+    make_private(path)
+    assert path.read_text() == "rows" and stat.S_IMODE(path.stat().st_mode) == 0o640

@@ -172,11 +172,12 @@ def test_without_a_candidate_nobody_is_asked(things: Things, monkeypatch: pytest
     ("variables", "user"),
     [
         ({USERS: "ada:admin"}, "ada"),
-        ({USERS: "ada:admin,grace:viewer"}, ""),
+        ({USERS: "ada:admin,grace:user"}, ""),
+        ({USERS: "ada:admin, grace:Viewer"}, "ada"),
         ({USERS: "ada:admin,grace:admin", "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"}, "Anonymous"),
         ({USERS: "ada:admin", "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.FabAuthManager"}, ""),
     ],
-    ids=["one", "two", "nobody signs in", "another auth manager"],
+    ids=["one", "two", "one who may answer", "nobody signs in", "another auth manager"],
 )
 def test_the_only_user_is_known(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], user: str) -> None:
     for name, value in variables.items():
