@@ -75,11 +75,15 @@ def run_options(stage: str, context: Mapping[str, Any]) -> dict[str, bool]:
 def open_use_case(use_case_name: str) -> tuple[UseCase, Workspace]:
     """Load a use case and open the stores that the environment names; expensive imports happen here, not at parse."""
     from nightloop.definitions import load_use_case
+    from nightloop.settings import load_settings
     from nightloop.workspace import Workspace
-    from plugins.connections import source_connection
+    from plugins.connections import source_connection, with_spark
 
-    workspace = Workspace.open(connection=source_connection)
-    return load_use_case(use_case_name, workspace.settings.definitions), workspace
+    settings = load_settings()
+    use_case = load_use_case(use_case_name, settings.definitions)
+    if (settings.engine or use_case.engine) != "local":
+        settings = with_spark(settings)
+    return use_case, Workspace.open(settings, connection=source_connection)
 
 
 class UseCaseOperator(BaseOperator):

@@ -124,7 +124,9 @@ def _parts(url: str) -> tuple[str, int]:
     except ValueError:
         host = None
     if host is None or not url.startswith("sc://"):
-        raise UsageError(f"NIGHTLOOP_SPARK_URL is '{url}'.", do="Write it as sc://host:port, for example sc://127.0.0.1:15002.")
+        raise UsageError(
+            f"NIGHTLOOP_SPARK_URL is '{_shown(url)}'.", do="Write it as sc://host:port, for example sc://127.0.0.1:15002."
+        )
     return host, port
 
 
@@ -152,4 +154,10 @@ def _is_known(session: SparkSession) -> bool:
 
 
 def _unavailable(url: str, how: str) -> EngineUnavailable:
-    return EngineUnavailable(f"the Spark server at {url} {how}.", do="Start it with `make ui`, or set NIGHTLOOP_ENGINE=local.")
+    do = "Start it with `make ui`, or set NIGHTLOOP_ENGINE=local."
+    return EngineUnavailable(f"the Spark server at {_shown(url)} {how}.", do=do)
+
+
+def _shown(url: str) -> str:
+    """Return an address without its parameters, for one of them may be a token."""
+    return url.partition(";")[0].rstrip("/")

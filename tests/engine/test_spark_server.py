@@ -33,6 +33,14 @@ def test_an_absent_server_is_told_within_seconds() -> None:
     assert time.monotonic() - began < 10
 
 
+def test_an_error_never_shows_the_token_of_the_address() -> None:
+    with pytest.raises(EngineUnavailable) as away:
+        SparkEngine(f"sc://127.0.0.1:{free_port()}/;token=night-secret").query("SELECT 1 AS one", {})
+    with pytest.raises(UsageError) as wrong:
+        SparkEngine("http://127.0.0.1/;token=night-secret").query("SELECT 1 AS one", {})
+    assert "night-secret" not in f"{away.value} {wrong.value}"
+
+
 def test_an_address_of_another_form_is_refused() -> None:
     with pytest.raises(UsageError, match="sc://host:port"):
         SparkEngine("spark://127.0.0.1:7077").query("SELECT 1 AS one", {})

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from nightloop.definitions.connectors import SqlConnector
 from nightloop.errors import UsageError
 from nightloop.nights import one
+from nightloop.settings import load_settings
 from nightloop.sources.sql_session import read_only_connection
-from plugins.connections import source_connection
+from plugins.connections import source_connection, with_spark
 from plugins.operators import open_use_case
 
 ODD = "p@ss/w:rd #1%"
@@ -114,3 +115,58 @@ def test_a_task_hands_the_connections_to_the_stage(monkeypatch: pytest.MonkeyPat
     night = one(date(2024, 3, 5))
     given = {"cache": tmp_path / "cache", "definitions": workspace.settings.definitions, "connection": workspace.connection}
     assert read_source("clerks", use_case, night, **given).arrivals[night.first].rows["name"].to_pylist() == ["Ada"]
+
+
+@pytest.mark.parametrize(
+    ("connection", "address"),
+    [
+        ({"conn_type": "spark_connect", "host": "spark.example", "port": 443}, "sc://spark.example:443"),
+        ({"conn_type": "generic", "host": "spark.example"}, "sc://spark.example:15002"),
+        ({"conn_type": "spark_connect", "host": "sc://spark.example", "port": 7}, "sc://spark.example:7"),
+        ({"conn_type": "spark_connect", "host": "sc://spark.example:8"}, "sc://spark.example:8"),
+        ({"conn_type": "spark_connect", "host": "s", "extra": {"use_ssl": False}}, "sc://s:15002/;use_ssl=False"),
+    ],
+)
+def test_a_connection_of_spark_says_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, connection: dict[str, object], address: str
+) -> None:
+    assert with_spark(load_settings()).spark_url == "sc://127.0.0.1:15002"
+    airflow_has(monkeypatch, "nightloop_spark", **connection)
+    assert with_spark(load_settings()).spark_url == address
+
+
+def test_user_token_and_tls_reach_spark_as_they_were_given_and_the_token_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.log import redact
+    from pyspark.sql.connect.client import DefaultChannelBuilder
+
+    given = {"host": "spark.example", "port": 443, "login": "ada l", "password": ODD, "extra": {"use_ssl": True}}
+    airflow_has(monkeypatch, "nightloop_spark", conn_type="spark_connect", **given)
+    url = with_spark(load_settings()).spark_url
+    channel = DefaultChannelBuilder(url)
+    assert (channel.endpoint, channel.userId, channel.token, channel.secure) == ("spark.example:443", "ada l", ODD, True)
+    assert ODD not in str(redact(f"token {ODD}")) and url.partition("token=")[2].partition(";")[0] not in str(redact(url))
+
+
+@pytest.mark.parametrize("host", ["", "spark.example/path", "sc://spark.example/"])
+def test_a_connection_of_spark_without_a_host_or_with_a_path_is_refused(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    airflow_has(monkeypatch, "nightloop_spark", conn_type="spark_connect", host=host, password=ODD)
+    with pytest.raises(UsageError, match=r"nightloop_spark.*NIGHTLOOP_SPARK_URL") as refused:
+        with_spark(load_settings())
+    assert ODD not in str(refused.value)
+
+
+def test_the_setting_goes_before_the_connection_of_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    airflow_has(monkeypatch, "nightloop_spark", conn_type="spark_connect", host="of-airflow")
+    monkeypatch.setenv("NIGHTLOOP_SPARK_URL", "sc://of-the-environment:15002")
+    assert with_spark(load_settings()).spark_url == "sc://of-the-environment:15002"
+
+
+@pytest.mark.parametrize(("engine", "address"), [("spark", "sc://of-airflow:15002"), ("local", "sc://127.0.0.1:15002")])
+def test_a_task_asks_airflow_where_spark_is_unless_it_needs_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path, shop, engine: str, address: str
+) -> None:
+    airflow_has(monkeypatch, "nightloop_spark", conn_type="spark_connect", host="of-airflow")
+    monkeypatch.setenv("NIGHTLOOP_DEFINITIONS", str(shop.settings.definitions))
+    monkeypatch.setenv("NIGHTLOOP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NIGHTLOOP_ENGINE", engine)
+    assert open_use_case("shop")[1].settings.spark_url == address
