@@ -6,7 +6,9 @@ published, recorded and, where it is declared, drawn for people.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -70,6 +72,7 @@ def _with_limits_of_then(use_case: UseCase, night: Night, workspace: Workspace) 
 
 
 def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, definition: str, html: bool) -> list[Published]:
+    began = time.monotonic()
     scores = workspace.lake.require(f"{use_case.use_case}/scores", one(night))
     check_order(use_case, night, workspace)
     measured = measure(use_case, night, workspace, scores)
@@ -85,9 +88,10 @@ def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, definitio
         meanings={"label": meanings_of(use_case).label},
         rules=archive_limits(workspace.lake, use_case),
     )
+    timed = replace(commit, seconds=time.monotonic() - began)  # of both tables, told once
     states = {
-        table: workspace.lake.publish(f"{use_case.use_case}/{table}", night, rows, commit)
-        for table, rows in (("metrics", metrics), ("decisions", decisions))
+        table: workspace.lake.publish(f"{use_case.use_case}/{table}", night, rows, of)
+        for table, rows, of in (("metrics", metrics, commit), ("decisions", decisions, timed))
     }
     page = _write_page(use_case, night, workspace, judgement) if _has_page(use_case, judgement, html=html) else None
     _record(use_case, night, workspace, judgement, page)

@@ -7,6 +7,7 @@ promoted since. A range of nights is one engine job and one commit.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
         DefinitionError: the features lack one the model was trained on.
         EngineUnavailable, StoreUnavailable, WriteConflict: the same call may succeed later.
     """
+    began = time.monotonic()
     scored = _nights_with_champion(use_case, nights, workspace)
     features = workspace.lake.require(f"{use_case.use_case}/features", Nights(scored[0], scored[-1]))
     features.check_files()
@@ -53,7 +55,8 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     jobs = _jobs(use_case, pinned, features, workspace, folder=workspace.lake.new_folder(table))
     engine = workspace.engine(use_case, [features])
     files = _score(jobs, engine, progress)
-    commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), {features.table: features.version})
+    inputs, seconds = {features.table: features.version}, (time.monotonic() - began) / len(scored)
+    commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), inputs, seconds=seconds)
     key = pa.schema([features.schema.field(name) for name in use_case.entity.key])
     schema = score_schema(key, use_case.model.reasons, task_for(use_case))
     published = []

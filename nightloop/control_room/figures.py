@@ -42,7 +42,7 @@ class Figures:
         waits: things that wait for a person.
         behind: nights from the newest scored one to the newest that is due; None where none is scored.
         rows_scored: of the newest scored night.
-        seconds: that its tables took, by stage.
+        seconds: that its tables took, by stage, where that was recorded.
         verdicts: outcomes of the newest judged night of those shown, by verdict.
     """
 
@@ -90,7 +90,7 @@ def newest_scores(states: Mapping[str, Mapping[Night, NightState]], newest_due: 
     seconds: dict[str, float] = {}
     for table, of_table in states.items():
         stage = "ingest" if table.startswith("raw_") else STAGE_OF.get(table)
-        if stage is not None and night in of_table:
+        if stage is not None and night in of_table and of_table[night].seconds:
             seconds[stage] = seconds.get(stage, 0.0) + of_table[night].seconds
     return {
         "behind": max(0, (newest_due - night).days),
