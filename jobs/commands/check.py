@@ -14,6 +14,7 @@ from pathlib import Path
 from jobs.console import errors, output
 from nightloop.contracts.mistakes import contract_mistakes
 from nightloop.definitions import UseCase, load_use_case, use_case_names
+from nightloop.definitions.parameters import COUPLED
 from nightloop.definitions.yaml_lines import read_yaml
 from nightloop.errors import DefinitionError, NightloopError, UnknownUseCase
 from nightloop.settings import Settings, load_settings
@@ -76,20 +77,40 @@ def check(use_case_name: str, definitions: Path, contracts: Path) -> CheckResult
         raise
     except NightloopError as error:
         return CheckResult(use_case_name, 0, 0, 0, tuple(_mistakes(error)))
-    rules, contract_errors = contract_mistakes(use_case, contracts)
-    mistakes = (mistake for error in contract_errors for mistake in _mistakes(error))
+    rules, errors_of_contracts = contract_mistakes(use_case, contracts)
+    all_errors = (*_baseline_mistakes(use_case, definitions), *errors_of_contracts)
+    mistakes = (mistake for error in all_errors for mistake in _mistakes(error))
     sizes = len(use_case.sources), len(use_case.features), rules
     return CheckResult(use_case_name, *sizes, tuple(mistakes), tuple(_notes(use_case, definitions)))
+
+
+def _baseline_mistakes(use_case: UseCase, definitions: Path) -> Iterator[DefinitionError]:
+    """Yield why the baseline's parameters do not go together, where some of them do not go with every other."""
+    estimator, parameters = use_case.model.baseline
+    if set(parameters).isdisjoint(COUPLED):
+        return  # scikit-learn need not be imported
+    from nightloop.model.trainers import try_baseline
+
+    try:
+        try_baseline(use_case.model)
+    except DefinitionError as error:
+        yield DefinitionError(error.what, where=_place(use_case, definitions, "model", estimator), do=error.do)
+
+
+def _place(use_case: UseCase, definitions: Path, *path: str) -> str:
+    """Return where a key of the definition stands: file:line."""
+    file = definitions / f"{use_case.use_case}.yaml"
+    line = read_yaml(file.read_text(encoding="utf-8"), str(file))[1].of(path)
+    return f"{definitions.name}/{file.name}:{line}"
 
 
 def _notes(use_case: UseCase, definitions: Path) -> Iterator[str]:
     """Say that outcomes may still be revised when their label matures."""
     label, reach = use_case.label, use_case.sources[use_case.label.source].revised_within
     if label.matures_after < reach:
-        file = definitions / f"{use_case.use_case}.yaml"
-        line = read_yaml(file.read_text(encoding="utf-8"), str(file))[1].of(("label", "matures_after"))
+        where = _place(use_case, definitions, "label", "matures_after")
         yield (
-            f"{definitions.name}/{file.name}:{line}: note: labels mature after {label.matures_after} nights, and records of "
+            f"{where}: note: labels mature after {label.matures_after} nights, and records of "
             f"'{label.source}' may be revised for {reach} (revised_within): a training learns from outcomes that may still "
             f"change, and realised figures are restated. Write matures_after: {reach} to wait until they are final."
         )

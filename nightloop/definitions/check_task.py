@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nightloop.definitions.gates import FairnessMetric, PerformanceMetric
 from nightloop.definitions.model import MulticlassModel
+from nightloop.definitions.parameters import faults
 from nightloop.definitions.problems import Problems
 from nightloop.definitions.strict import Task
 from nightloop.definitions.use_case import UseCase
@@ -28,10 +29,6 @@ SCORE_COLUMNS: dict[Task, tuple[str, ...]] = {
 }
 
 
-# What the trees' training sets itself, from the task, the night and the machine.
-RESERVED_PARAMETERS = ("objective", "num_class", "seed", "nthread", "tree_method", "verbosity")
-
-
 def check_task(use_case: UseCase, problems: Problems) -> None:
     """Note every mistake in ``problems``."""
     _performance(use_case, problems)
@@ -46,11 +43,18 @@ def check_task(use_case: UseCase, problems: Problems) -> None:
             f"a regression needs limits of its own: {', '.join(sorted(absent))}.",
             "Give them in the label's unit.",
         )
-    for name in RESERVED_PARAMETERS:
-        if name in use_case.model.xgboost:
-            problems.add(("model", "xgboost", name), f"'{name}' is not for a use case to set.", "Leave it out.")
+    _parameters(use_case, problems)
     if isinstance(use_case.model, MulticlassModel):
         _classes(use_case.model, problems)
+
+
+def _parameters(use_case: UseCase, problems: Problems) -> None:
+    for estimator, parameters in (("xgboost", use_case.model.xgboost), use_case.model.baseline):
+        for name, what, do in faults(estimator, parameters):
+            problems.add(("model", estimator, name), what, do)
+    if use_case.model.task != "binary" and "scale_pos_weight" in use_case.model.xgboost:
+        what = f"'scale_pos_weight' means nothing for a {use_case.model.task} model."
+        problems.add(("model", "xgboost", "scale_pos_weight"), what, "Leave it out.")
 
 
 def _performance(use_case: UseCase, problems: Problems) -> None:

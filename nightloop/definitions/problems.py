@@ -21,6 +21,7 @@ _BY_TYPE = {
     "float_type": "Write a number, for example 0.5.",
     "int_type": "Write a whole number, for example 7.",
     "int_from_float": "Write a whole number, for example 7.",
+    "finite_number": "Write a finite number.",
     "date_type": "Write a day as YYYY-MM-DD.",
 }
 

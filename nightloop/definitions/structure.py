@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from nightloop.definitions.parameters import PARAMETERS
 from nightloop.definitions.problems import Problems, expected
 from nightloop.definitions.use_case import UseCase
 from nightloop.definitions.yaml_lines import Key
@@ -42,12 +43,19 @@ def to_use_case(document: Any, problems: Problems) -> UseCase | None:
         return UseCase.model_validate_json(json.dumps(document, default=_plain), strict=True)
     except ValidationError as error:
         for item in error.errors(include_url=False):
+            if _is_one_more_of_a_parameter(item["loc"]):
+                continue
             path, keys = _without_tags(item["loc"])
             problems.add(_place(item, path), *_message(item, path, keys))
         return None
     except TypeError as error:
         problems.add((), f"the file holds a value that is not plain data: {error}.", "Use texts, numbers, lists and mappings.")
         return None
+
+
+def _is_one_more_of_a_parameter(loc: Sequence[Key]) -> bool:
+    """Whether pydantic names again a value that is neither number nor text: it does so for each type there might be."""
+    return len(loc) > 2 and loc[-3] in PARAMETERS and loc[-1] in ("int", "str")  # noqa: PLR2004
 
 
 def _place(item: Any, path: list[Key]) -> list[Key]:
@@ -81,13 +89,13 @@ def _without_tags(loc: Sequence[Key]) -> tuple[list[Key], list[str]]:
 
     pydantic names the member of a union (for example 'rate') as a step of the path; the file has no such step.
     """
-    node, path, keys = _resolve(json_schema()), [], list[str]()
+    node, path, keys = _resolve(json_schema()), list[Key](), list[str]()
     for step in loc:
         mapping = node.get("discriminator", {}).get("mapping", {})
         if step in mapping:
             node = _resolve({"$ref": mapping[step]})
             continue
-        if step == "[key]":
+        if step == "[key]" or (len(path) > 1 and path[-2] in PARAMETERS):  # the type that a parameter might have
             continue
         keys = list(node.get("properties", {}))
         node = _descend(node, step)

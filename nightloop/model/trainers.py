@@ -7,6 +7,7 @@ the night.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nightloop.definitions.parameters import faults
 from nightloop.errors import DefinitionError
 from nightloop.model import intercept_calibration
 from nightloop.model.calibration import Calibration
@@ -63,6 +65,23 @@ def fitting_of(model: Model) -> Fitting:
     return Fitting(OF_BINARY, fit_logistic, intercept_calibration.fit_intercept)
 
 
+def try_baseline(model: Model) -> None:
+    """Fit the declared baseline on a few made-up rows: whether its parameters go together, only a fit shows.
+
+    Raises:
+        DefinitionError: scikit-learn refuses them.
+    """
+    rows, kinds = 60, max(len(model.classes), 2)
+    place = np.arange(rows * kinds)
+    label = place % kinds
+    features = np.column_stack([label + np.sin(place), np.cos(place)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # so few rows need not converge
+        fitting_of(model).linear(
+            features, label == 1 if model.task == "binary" else label, parameters=model.baseline[1], seed=1
+        )
+
+
 def seed_of(use_case: str, as_of: Night) -> int:
     """Return the seed of a training, in 0 to 2**31 - 1."""
     return int.from_bytes(hashlib.sha256(f"{use_case}/{as_of}".encode()).digest()[:4], "big") >> 1
@@ -92,6 +111,7 @@ def fit_trees(
     """
     import xgboost
 
+    _refuse("xgboost", parameters)
     chosen = {**DEFAULTS, **parameters}
     rounds = int(chosen.pop(ROUNDS))
     chosen.update(_constraints(str(chosen.pop(INCREASING, "")), names))
@@ -101,6 +121,12 @@ def fit_trees(
     except xgboost.core.XGBoostError as error:
         reason = str(error).strip().splitlines()[0]
         raise DefinitionError(f"XGBoost refuses model.xgboost: {reason}", do="Correct the parameter.") from error
+
+
+def _refuse(estimator: str, parameters: Parameters) -> None:
+    """Refuse the first parameter that is unknown or senseless: XGBoost would train without it."""
+    for _, what, do in faults(estimator, parameters):
+        raise DefinitionError(what, where=f"model.{estimator}", do=do)
 
 
 def _constraints(patterns: str, names: Sequence[str]) -> dict[str, str]:
@@ -143,6 +169,7 @@ def fit_ridge(features: Floats, label: Floats, *, parameters: Parameters, seed: 
     from sklearn.linear_model import Ridge
 
     scale = _Scale.of(features)
+    _refuse("ridge", parameters)
     model = _fitted(Ridge, "ridge", {**parameters, "random_state": seed}, scale.applied(features), label)
     return scale.linear(float(model.intercept_), model.coef_)
 
@@ -191,6 +218,7 @@ class _Scale:
 def _logistic(scaled: Floats, label: NDArray[Any], parameters: Parameters, seed: int) -> Any:
     from sklearn.linear_model import LogisticRegression
 
+    _refuse("logistic_regression", parameters)
     chosen = {"max_iter": 1000, **parameters, "random_state": seed}
     return _fitted(LogisticRegression, "logistic_regression", chosen, scaled, label)
 

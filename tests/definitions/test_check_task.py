@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nightloop.definitions.check_task import RESERVED_PARAMETERS, SCORE_COLUMNS
+from nightloop.definitions.check_task import SCORE_COLUMNS
 from nightloop.definitions.loading import parse_use_case
+from nightloop.definitions.parameters import RESERVED_PARAMETERS
 from nightloop.errors import DefinitionError
 from nightloop.settings import REPOSITORY
 from tests.definitions.rides import accepted, assert_told
@@ -115,7 +116,7 @@ def test_a_use_case_may_be_guarded_by_the_suites_of_another() -> None:
     assert not (REPOSITORY / "great_expectations" / "arrival_delay").exists()
 
 
-@pytest.mark.parametrize("name", RESERVED_PARAMETERS)
+@pytest.mark.parametrize("name", RESERVED_PARAMETERS["xgboost"])
 def test_every_parameter_that_the_training_sets_is_refused_at_its_line(name: str) -> None:
     change = {"model.xgboost": {"max_depth": 3, name: 1}}
     assert_told(change, f"model.xgboost.{name}", f"'{name}' is not for a use case to set.", "Leave it out.")

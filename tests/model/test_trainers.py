@@ -69,9 +69,31 @@ def test_a_wrong_parameter_or_a_pattern_without_a_feature_is_a_mistake_of_the_de
     with pytest.raises(DefinitionError, match=r"late_rates.*names no feature"):
         trainers.fit_trees(features, label, names=NAMES, parameters={"increasing_in": "*_late_rates"}, seed=1)
     with pytest.raises(DefinitionError, match="XGBoost refuses"):
-        trainers.fit_trees(features, label, names=NAMES, parameters={"max_depth": "deep"}, seed=1)
+        trainers.fit_trees(features, label, names=NAMES, parameters={"gamma": 1e300}, seed=1)
     with pytest.raises(DefinitionError, match="scikit-learn refuses"):
-        trainers.fit_logistic(features, label, parameters={"penality": "l2"}, seed=1)
+        trainers.fit_logistic(features, label, parameters={"solver": "lbfgs", "l1_ratio": 0.5}, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_estimatorz": 5}, "unknown parameter 'n_estimatorz' of xgboost. Did you mean 'n_estimators'?"),
+        ({"n_estimators": -5}, "'n_estimators' of xgboost cannot be -5. Write a whole number from 1 to 100,000."),
+        ({"booster": "gblinear"}, "'booster' is not for a use case to set. Leave it out."),
+    ],
+)
+def test_training_refuses_what_xgboost_would_pass_over(parameters, message):
+    features, label = rows(200)
+    with pytest.raises(DefinitionError) as refused:
+        trainers.fit_trees(features, label, names=NAMES, parameters=parameters, seed=1)
+    assert str(refused.value).startswith(f"model.xgboost: {message}")
+
+
+@pytest.mark.parametrize("fit", [trainers.fit_logistic, trainers.fit_ridge])
+def test_training_refuses_an_unknown_parameter_of_the_baseline(fit):
+    features, label = rows(200)
+    with pytest.raises(DefinitionError, match=r"unknown parameter 'max_itter' of .*Did you mean 'max_iter'"):
+        fit(features, label.astype(float), parameters={"max_itter": 5}, seed=1)
 
 
 def test_the_linear_model_is_scikit_learns_pipeline_in_plain_numbers():

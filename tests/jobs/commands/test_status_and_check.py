@@ -141,3 +141,13 @@ def test_check_says_when_labels_mature_before_their_outcomes_are_final(
             f"feature_defs/things.yaml:{line}: note: labels mature after 2 nights, and records of 'outcomes'"
         )
         assert note.endswith("Write matures_after: 3 to wait until they are final.")
+
+
+def test_check_tries_baselines_whose_parameters_may_not_go_together(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
+    things.change(lambda declared: declared["model"].update(logistic_regression={"solver": "saga", "l1_ratio": 0.5}))
+    assert not [text for text in lines(capsys, "check", "things") if "refuses" in text]
+    things.change(lambda declared: declared["model"].update(logistic_regression={"solver": "lbfgs", "l1_ratio": 0.5}))
+    assert command_line.main(("check", "things")) == 3
+    file = things.folder / "feature_defs" / "things.yaml"
+    line = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if "logistic_regression" in text)
+    assert f"feature_defs/things.yaml:{line}: scikit-learn refuses model.logistic_regression" in capsys.readouterr().err
