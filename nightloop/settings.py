@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     airflow_url: str = Field(
         "", description="Airflow's web address, for `watch` and its links, for example http://127.0.0.1:8080."
     )
+    airflow_base_url: str = Field(
+        "", description="The same as people reach it, where that differs, for links in alerts of `watch`."
+    )
     service_url: str = Field("", description="The service's address, for `watch`, for example http://127.0.0.1:8500.")
     ping_url: SecretStr | None = Field(
         None, description="Address that `watch` asks for after each look, at a service that alerts when it stays away."

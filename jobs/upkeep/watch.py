@@ -221,6 +221,7 @@ class Watch:
             raise_alert(ledger, self._alert(finding), clock)
 
     def _alert(self, finding: Finding) -> Alert:
+        settings = self.workspace.settings
         return Alert(
             "part_down",
             "",
@@ -232,7 +233,7 @@ class Watch:
             urgency="now",
             means=finding.means,
             figure=finding.trouble,
-            link=self.workspace.settings.airflow_url,
+            link=settings.airflow_base_url or settings.airflow_url,
         )
 
     def _deliver(self) -> None:

@@ -141,6 +141,7 @@ class WatchMetrics:
         overview = self._room.overview(now, SECONDS)
         self._of_stores = [
             *of_use_cases(overview.summaries, overview.unread),
+            of_installation(overview.alerts),
             *of_alerts(listed(workspace.ledger), now),
         ]
 
@@ -196,6 +197,16 @@ def of_use_cases(summaries: Sequence[Summary], unread: Sequence[str] = ()) -> Fa
                     family.add_metric([summary.name, *filter(None, [key])], value)
         families.append(family)
     return families
+
+
+def of_installation(alerts: Sequence[StoredAlert]) -> GaugeMetricFamily:
+    """Return how many failures stand of tasks that are of no use case: open alerts, by the first word of what failed."""
+    text = "Tasks of no use case that failed for good and have not succeeded since, by the name of the DAG."
+    failures = _family("nightloop_installation_failures", text, "dag")
+    count = Counter(item.alert.subject.partition(".")[0] for item in alerts if item.alert.kind == "stage_failed")
+    for dag in sorted({"keep_up", *count}):
+        failures.add_metric([dag], count[dag])
+    return failures
 
 
 def of_alerts(alerts: Sequence[tuple[StoredAlert, Sequence[Delivery]]], now: datetime) -> Families:

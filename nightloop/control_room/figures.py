@@ -25,6 +25,8 @@ STAGE_OF = {
     "decisions": "monitor",
 }
 """The stage that publishes each table; the raw ones are of ingest, and the weekly page is of no night."""
+OTHER = "other"
+"""What is no stage of the loop: apply, champion, sweep."""
 VERDICTS = ("drift", "performance")
 
 
@@ -68,12 +70,13 @@ def lacking(late: Sequence[Late], owed: Sequence[Owed], failures: Sequence[Store
         failures: open alerts to tasks that failed.
     """
     stages = [item.stage for item in owed]
-    failed = [item.alert.subject.partition(".")[0] for item in failures]
+    families = [item.alert.subject.partition(".")[0] for item in failures]
+    failed = [family if family in FLOW else OTHER for family in families]
     return {
         "late": len(late),
         "late_since": min((item.deadline for item in late), default=None),
         "owed": {stage: stages.count(stage) for stage in STAGES},
-        "failed": {stage: failed.count(stage) for stage in FLOW},
+        "failed": {stage: failed.count(stage) for stage in (*FLOW, OTHER)},
     }
 
 

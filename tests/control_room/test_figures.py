@@ -62,9 +62,10 @@ def test_failures_count_while_they_stand(things: Things) -> None:
         ("ingest.ingest", LAST - DAY, "stage_failed"),
         ("train.fit", LAST, "stage_failed"),
         ("train.gate_fairness", LAST, "gate_failed"),
+        ("apply.apply", None, "stage_failed"),
     ):
         raise_alert(ledger, Alert(kind, "things", night, subject, "failed", "it broke", "mend it", "now"))
-    waiting = {"ingest": 2, "features": 0, "score": 0, "monitor": 0, "report": 0, "train": 1, "bootstrap": 0}
+    waiting = {"ingest": 2, "features": 0, "score": 0, "monitor": 0, "report": 0, "train": 1, "bootstrap": 0, "other": 1}
     assert figures(things).failed == waiting
     end_trouble(ledger, "things", [LAST], "ingest.ingest")
     assert figures(things).failed == waiting | {"ingest": 1}

@@ -171,6 +171,16 @@ def test_trouble_is_mailed_at_the_second_look_once_and_so_is_its_end(things: Thi
     assert "over" in mail_server.messages[1]["Subject"]
 
 
+@pytest.mark.parametrize("base", ["", "https://airflow.example.com"])
+def test_an_alert_of_a_part_leads_to_airflow_as_people_reach_it(things: Things, web: Web, base: str) -> None:
+    web.health["scheduler"] = "unhealthy"
+    watching = Watch(workspace_of(things, airflow_url=web.url, airflow_base_url=base))
+    watching.round()
+    watching.round()
+    ((stored, _),) = listed(watching.workspace.ledger)
+    assert stored.alert.link == (base or web.url)
+
+
 def test_trouble_that_passes_between_two_looks_is_no_news(things: Things, web: Web) -> None:
     watching = Watch(workspace_of(things, airflow_url=web.url))
     for status in ("unhealthy", "healthy", "unhealthy", "healthy"):

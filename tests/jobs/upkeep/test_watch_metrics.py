@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from jobs.commands import command_line
 from jobs.upkeep.watch import Watch
 from jobs.upkeep.watch_metrics import WatchMetrics, of_use_cases
-from nightloop.alerts import Alert, raise_alert
+from nightloop.alerts import Alert, end_trouble, raise_alert
 from nightloop.alerts.rows import deliveries_table
 from nightloop.control_room.figures import Figures
 from nightloop.control_room.summary import ChampionLine, Summary
@@ -128,6 +128,21 @@ def test_alerts_count_by_channel_and_state_and_the_oldest_that_waits_has_its_age
     states = ("pending", "delivered", "given up", "no channel")
     assert counts == {(channel, of): float(of == state) for channel in ("email", "slack") for of in states}
     assert samples["nightloop_alert_oldest_pending_seconds",] == age
+
+
+def test_a_failure_of_no_use_case_counts_by_its_dag_until_it_is_over(things: Things, metrics: WatchMetrics, url: str) -> None:
+    ledger, watching = things.workspace.ledger, Watch(things.workspace, metrics=metrics)
+    counts = []
+    for change in (
+        lambda: None,
+        lambda: raise_alert(ledger, Alert("stage_failed", "", None, "keep_up.keep_up", "t", "w", "d", "today")),
+        lambda: raise_alert(ledger, Alert("part_down", "", None, "spark", "t", "w", "d", "now")),
+        lambda: end_trouble(ledger, "", [None], "keep_up.keep_up"),
+    ):
+        change()
+        watching.round()
+        counts.append({key[1]: value for key, value in scrape(url).items() if key[0] == "nightloop_installation_failures"})
+    assert counts == [{"keep_up": 0}, {"keep_up": 1}, {"keep_up": 1}, {"keep_up": 0}]
 
 
 def test_a_summary_is_written_number_by_number() -> None:
