@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from jobs import monitor, night_status, score
+from nightloop.errors import StoreDamaged
 from nightloop.ledger import Ledger
 from nightloop.nights import Nights, one
 from nightloop.settings import REPOSITORY, load_settings
@@ -33,7 +36,7 @@ HOME = ".nightloop"
 
 def commands(heading: str, containing: str) -> list[str]:
     """Return the lines of code of a part of the page that contain a word."""
-    part = re.search(rf"^#+ {heading}\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)
+    part = re.search(rf"^#+ {heading}\n(.*?)(?=^##+ |\Z)", PAGE, re.M | re.S)
     assert part, heading
     lines = [line for block in re.findall(r"^```\n(.*?)^```", part[1], re.M | re.S) for line in block.splitlines()]
     return [line for line in lines if containing in line]
@@ -80,7 +83,7 @@ def test_a_home_that_was_backed_up_and_restored_elsewhere_is_the_same(installed:
         (save, look), (restore,) = commands("Back up", "tar --")[:2], commands("Restore", "tar --extract --file")
         shell(save, installed.folder)
         shell(look, installed.folder)
-    shutil.move(installed.folder / "backup.tar.gz", tmp_path)
+    shutil.copy(installed.folder / "backup.tar.gz", tmp_path)
     shell(restore, tmp_path)
     settings = installed.settings.model_copy(update=paths(tmp_path / HOME))
     restored = replace(Workspace.open(settings), clock=lambda: NOW)
@@ -91,6 +94,21 @@ def test_a_home_that_was_backed_up_and_restored_elsewhere_is_the_same(installed:
     assert [(item.stage, item.night) for item in owing(use_case, restored, NOW).owed] == [("ingest", NIGHTS.last + DAY)]
     (published,) = score.run(use_case, one(NIGHTS.last), restored)
     assert published.content_digest == before["things/scores", NIGHTS.last]
+
+
+def test_a_damaged_ledger_is_replaced_by_that_of_the_backup(installed: Things, tmp_path: Path) -> None:
+    shell(commands("Back up", "tar --create --gzip --file")[0], installed.folder)
+    shutil.copy(installed.folder / "backup.tar.gz", tmp_path)
+    shell("tar --extract --file backup.tar.gz", tmp_path)
+    settings = load_settings(home=tmp_path / HOME)
+    before = Ledger.open(settings).verify()
+    with contextlib.closing(sqlite3.connect(tmp_path / HOME / "ledger.db")) as database:
+        database.executescript("DROP TRIGGER ledger_events_no_UPDATE; UPDATE ledger_events SET payload = '{}' WHERE seq = 3")
+        with pytest.raises(StoreDamaged, match="event 3"):
+            Ledger.open(settings).verify()
+        for line in [*commands("The ledger is broken", "mkdir damaged"), *commands("The ledger is broken", "tar --extract")]:
+            shell(line, tmp_path)
+    assert Ledger.open(settings).verify() == before
 
 
 def test_a_ledger_that_is_written_to_is_copied_whole(tmp_path: Path) -> None:
