@@ -110,7 +110,7 @@ def _notes(use_case: UseCase, definitions: Path) -> Iterator[str]:
     if label.matures_after < reach:
         where = _place(use_case, definitions, "label", "matures_after")
         yield (
-            f"{where}: note: labels mature after {label.matures_after} nights, and records of "
+            f"{where}: note: matures_after is {label.matures_after}, and records of "
             f"'{label.source}' may be revised for {reach} (revised_within): a training learns from outcomes that may still "
             f"change, and realised figures are restated. Write matures_after: {reach} to wait until they are final."
         )

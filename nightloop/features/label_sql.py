@@ -14,7 +14,7 @@ from datetime import timedelta
 from nightloop.definitions.use_case import UseCase
 from nightloop.expressions import compile_expression
 from nightloop.expressions.to_sql import identifier
-from nightloop.features.sql_fragments import days_before, next_version, night_literal, within
+from nightloop.features.sql_fragments import VERSION_ORDER, days_before, next_version, night_literal, within
 from nightloop.features.tables import label_revised_within, outcome_nights
 from nightloop.nights import Night, Nights
 
@@ -59,10 +59,11 @@ def _arriving(use_case: UseCase, nights: Nights, as_known_at: Night | None) -> s
 def _revised(use_case: UseCase, nights: Nights, as_known_at: Night | None) -> str:
     """The versions of each label: of the records that stand on a night, the one that happened last counts.
 
-    A record is an outcome of an entity that was scored before the record's first version was known, and whose label matured no
-    earlier than the record happened. The label may change in the night a version of such a record arrives, and in that in which
-    another takes its place; it has a new version where it then differs from what it was. All bounds are relative to the scored
-    night, so that no version depends on which nights are made together.
+    A record is an outcome of an entity that was scored before the record's first version was known, from the version on that
+    happened by the night the label matures; what corrects it later counts whatever time it gives. The label may change in the
+    night a version of such a record arrives, and in that in which another takes its place; it has a new version where it then
+    differs from what it was. All bounds are relative to the scored night, so that no version depends on which nights are made
+    together.
     """
     label, key = use_case.label, use_case.entity.key
     delay, reach, wait = label.matures_after, label_revised_within(use_case), outcome_nights(use_case) - 1
@@ -72,6 +73,7 @@ def _revised(use_case: UseCase, nights: Nights, as_known_at: Night | None) -> st
     entity = ", ".join(["scored_night", *(identifier(name) for name in key)])
     of_entity = ", ".join(["e.night as scored_night", *(f"{identifier(name, 'e')} as {identifier(name)}" for name in key)])
     same_record = ", ".join(["e.night", *(identifier(n, "e") for n in key), *(identifier(n, "o") for n in record)])
+    in_order = ", ".join(f"o.{name}" for name in VERSION_ORDER)
     same_entity = " and ".join(f"v.{name} = c.{name}" for name in entity.split(", "))
     rows = f"""
 with versions as (
@@ -79,15 +81,16 @@ with versions as (
   from raw_{label.source} where {within(read)}
 ), matched as (
   select {of_entity}, e.night + {delay} as _matures, {_expression(use_case)} as label, o.known_at as known_at,
-         o.event_at as _event_at, o.event_night as _event_night, o.night as _arrived, o.withdrawn as _withdrawn,
+         o.event_at as _event_at, o.night as _arrived, o.withdrawn as _withdrawn,
          o._superseded as _superseded, o._superseded_at as _superseded_at,
-         min(o.night) over (partition by {same_record}) as _first
+         min(o.night) over (partition by {same_record}) as _first,
+         min(o.event_night) over (partition by {same_record} order by {in_order}) as _happened
   from raw_{use_case.entity.source} e
   join versions o on {_joined(use_case)}
     and o.night >= e.night + {delay - wait - reach} and o.night <= e.night + {delay + reach}
   where {within(scored, "e.night")}
 ), outcomes as (
-  select * from matched where _first >= _matures - {wait} and _event_night <= _matures
+  select * from matched where _first >= _matures - {wait} and _happened <= _matures
 ), changes as (
   select {entity}, _matures, night, max(_changed_at) as _changed_at from (
     select {entity}, _matures, greatest(_arrived, _matures) as night, known_at as _changed_at from outcomes

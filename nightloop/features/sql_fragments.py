@@ -8,6 +8,8 @@ from datetime import timedelta
 from nightloop.nights import Night, Nights
 
 UNION = "\nunion all\n"
+VERSION_ORDER = ("night", "known_at", "event_at", "withdrawn")
+"""What puts the versions of a record in order."""
 
 
 def night_literal(night: Night) -> str:
@@ -33,7 +35,7 @@ def named(columns: Mapping[str, str]) -> str:
 def next_version(key: Sequence[str], column: str = "night") -> str:
     """Return SQL of the night (or another column) of the version that took this one's place; null while it stands."""
     record = ", ".join(f'"{name}"' for name in key)
-    return f"lead({column}) over (partition by {record} order by night, known_at, event_at, withdrawn)"
+    return f"lead({column}) over (partition by {record} order by {', '.join(VERSION_ORDER)})"
 
 
 def pick(values: Iterable[str]) -> str:

@@ -115,6 +115,13 @@ def test_a_correction_or_withdrawal_counts_as_long_as_the_source_may_be_revised(
         assert learned(things, night(number)) == expected(night(number), changed), number
 
 
+def test_a_correction_that_gives_another_time_is_one_all_the_same(things: Things) -> None:
+    tell(things, (111, night(4), noon(4), 0, 0))
+    build(things)
+    for number in range(2, 7):
+        assert learned(things, night(number)) == expected(night(number), {111: False} if number >= 4 else {}), number
+
+
 def test_a_thing_whose_outcome_comes_late_is_learned_from_then_on(things: Things) -> None:
     write(things.folder / "data" / f"{night(1)}.csv", ["id", "ts", "price", "part", "sold"], [
         [100 + i, f"{night(1)}T12:00:00Z", float(i), "A", 0] for i in (*IDS, 50)

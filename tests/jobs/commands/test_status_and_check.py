@@ -137,9 +137,7 @@ def test_check_says_when_labels_mature_before_their_outcomes_are_final(
     found = [text for text in lines(capsys, "check", "things") if ": note: " in text]
     assert len(found) == noted
     for note in found:
-        assert note.startswith(
-            f"feature_defs/things.yaml:{line}: note: labels mature after 2 nights, and records of 'outcomes'"
-        )
+        assert note.startswith(f"feature_defs/things.yaml:{line}: note: matures_after is 2, and records of 'outcomes'")
         assert note.endswith("Write matures_after: 3 to wait until they are final.")
 
 
