@@ -2,7 +2,7 @@
 
 from airflow.sdk import DAG
 
-from plugins.dag_defaults import asset, dag_settings, last_run, midnight, use_cases
+from plugins.dag_defaults import asset, dag_settings, last_run, midnight, night_field, use_cases
 from plugins.file_sensor import FilesSensor, sources_with_deadline
 from plugins.night_timetable import NightTimetable
 from plugins.operators import StageOperator
@@ -12,7 +12,8 @@ Takes in the slice of every source that became known in the night, judges it by 
 tables. Rows that break a rule go to the quarantine table with the reason. A night that breaks its contract's limits **fails,
 and publishes nothing**: better no night than a wrong one.
 
-The run's partition key is the night (the data day, `YYYY-MM-DD`). When it is done, the asset `raw` wakes the features.
+The run's partition key is the night (the data day, `YYYY-MM-DD`); *Trigger* asks for it in the field *Night*. When it is done,
+the asset `raw` wakes the features.
 A source that declares `arrives_by` is waited for until that time of the morning; the task that waits holds no worker.
 Repair history with `airflow backfill create` (docs/airflow.md has the flags); a night taken in twice is the same night.
 """
@@ -25,6 +26,7 @@ for use_case in use_cases():
         schedule=NightTimetable(use_case.schedule, time_zone=use_case.time_zone),
         start_date=midnight(use_case, use_case.first_night),
         end_date=last_run(use_case),
+        params={"night": night_field(use_case, "Night", "Which to take in: this, or the partition key.", required=False)},
     ):
         ingest = StageOperator(
             task_id="ingest",

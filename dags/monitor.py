@@ -3,12 +3,15 @@
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
 from plugins.dag_defaults import asset, dag_settings, midnight, use_cases
-from plugins.monitoring import AlertOperator, DecideOperator, KeepOperator, MonitorOperator, RetrainOperator
+from plugins.monitoring import AlertOperator, DecideOperator, MonitorOperator, NoWorkOperator, RetrainOperator, VerdictOperator
 
 WHY = """
 Joins matured labels to the scores of their night, measures realised performance with intervals and the drift of every feature
 against the champion's reference, and decides: **keep** or **retrain**. The graph shows which: the branch that was not taken is
 skipped. Too little data is a verdict of its own, never a pass.
+
+The tasks `performance` and `drift` show the verdicts: green is a pass, **red a fail**, pink too little data. A red one alerts,
+and may decide a training; the run itself has done its work and stays green.
 
 Nights go in order: what a night decides depends on the nights before it, so a night waits for the one before.
 The button *Report* (tab *Details* of the task `monitor`) opens the drift page, on the nights that have one.
@@ -31,7 +34,14 @@ for use_case in use_cases():
         decide = DecideOperator(
             task_id="decide", use_case_name=use_case.use_case, doc_md="Follow the decision that the ledger holds for the night."
         )
-        keep = KeepOperator(task_id="keep", doc_md="The champion stays; the reason is in the log of `decide`.")
+        keep = NoWorkOperator(task_id="keep", doc_md="The champion stays; the reason is in the log of `decide`.")
+        verdicts = [
+            VerdictOperator(
+                verdict=verdict, use_case_name=use_case.use_case, doc_md=f"The night's verdict on {words}, with its figures."
+            )
+            for verdict, words in {"performance": "realised performance", "drift": "drift"}.items()
+        ]
+        judged = NoWorkOperator(task_id="judged", trigger_rule="all_done", doc_md="A red verdict does not fail the run.")
         retrain = RetrainOperator(
             task_id="retrain",
             use_case_name=use_case.use_case,
@@ -44,3 +54,4 @@ for use_case in use_cases():
         )
         monitor >> decide >> [keep, retrain]
         monitor >> alert
+        monitor >> verdicts >> judged

@@ -52,7 +52,7 @@ def main() -> int:
     with Servers(settings.home / "logs") as servers:
         installation = Installation(settings, servers)
         installation.ports.require_free("airflow", "mlflow", "service")
-        airflow = installation.start_airflow()
+        airflow = installation.start_airflow(for_people=True)
         installation.start_mlflow()
         installation.start_service()
         with sync_playwright() as playwright:

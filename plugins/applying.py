@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowSkipException
 
 from plugins.operators import PublishingOperator, UseCaseOperator, open_use_case
+from plugins.retries import in_words
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -19,6 +20,7 @@ class PlanOperator(UseCaseOperator):
 
     ui_color = "#fdf6e3"
 
+    @in_words
     def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 - the signature is Airflow's
         """Log the plan line by line.
 
@@ -40,6 +42,7 @@ class PlanOperator(UseCaseOperator):
 class ApplyOperator(PublishingOperator):
     """Build the nights that the plan names now, as ``python -m jobs apply`` does; at most as many as the form says."""
 
+    @in_words
     def execute(self, context: Context) -> list[dict[str, object]]:
         """Build, and return the totals by table."""
         from jobs.upkeep.apply import apply

@@ -13,6 +13,7 @@ from airflow.sdk.configuration import conf
 from nightloop.errors import GateFailed
 from plugins.alerts import raise_alert
 from plugins.operators import asked_by, form_night, open_use_case
+from plugins.retries import in_words
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -54,6 +55,7 @@ class ApprovalByPerson(ApprovalOperator):
         )
         self.use_case_name = use_case_name
 
+    @in_words
     def execute(self, context: Context) -> Any:
         """Gather what the answer can rest on, tell people that it is waited for, and wait.
 
@@ -102,6 +104,7 @@ class ApprovalByPerson(ApprovalOperator):
         )
         return asked
 
+    @in_words
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Record the answer; go on only with an approval.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nightloop.errors import UsageError
 from plugins.alerts import deliver_due_alerts
 from plugins.operators import EveryUseCaseOperator, UseCaseOperator, asked_by, open_use_case
+from plugins.retries import in_words
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,6 +25,7 @@ class ChampionOperator(UseCaseOperator):
 
     ui_color = "#eef4e6"
 
+    @in_words
     def execute(self, context: Context) -> dict[str, Any]:
         """Do it, log it line by line, and return it.
 

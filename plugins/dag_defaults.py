@@ -82,11 +82,12 @@ def last_run(use_case: UseCase) -> datetime | None:
     return midnight(use_case, use_case.last_night + timedelta(days=2)) if use_case.last_night else None
 
 
-def night_field(use_case: UseCase, title: str, description: str) -> Param:
+def night_field(use_case: UseCase, title: str, description: str, *, required: bool = True) -> Param:
     """Return a form field that takes a night, with a calendar."""
     last = f" to {use_case.last_night}" if use_case.last_night else ""
     return Param(
-        type="string",
+        **({} if required else {"default": None}),
+        type="string" if required else ["null", "string"],
         format="date",
         title=title,
         description=f"{description} Nights of this use case: {use_case.first_night}{last}.",

@@ -16,6 +16,7 @@ from nightloop.alerts import Alert
 from nightloop.alerts.failures import KILLED, explain, gate_failed, stage_failed
 from nightloop.errors import BadNight, GateFailed, NotReady, UsageError, command
 from nightloop.nights import Night, parse_night
+from plugins.retries import cause
 
 if TYPE_CHECKING:
     from nightloop.ledger import Ledger
@@ -110,7 +111,7 @@ def error_of(context: Mapping[str, Any], ledger: Ledger) -> BaseException | None
     """Return what was raised; of a gate whose process is gone, the verdict that it recorded before."""
     error = context.get("exception")
     if isinstance(error, BaseException):
-        return error
+        return cause(error)
     task = context["task_instance"]
     awaited = getattr(getattr(task, "task", None), "trigger_dag_id", None)
     if "exception" in context and awaited:
@@ -165,7 +166,8 @@ def night_of(context: Mapping[str, Any]) -> Night | None:
     run = context.get("dag_run")
     conf = getattr(run, "conf", None) or {}
     try:
-        return parse_night(getattr(run, "partition_key", None) or conf.get("as_of") or conf.get("last_night"))
+        fields = (conf.get(name) for name in ("night", "as_of", "last_night"))
+        return parse_night(getattr(run, "partition_key", None) or next(filter(None, fields), None))
     except BadNight:
         return None  # the failure to alert to may be this very key
 

@@ -16,6 +16,7 @@ from nightloop.definitions.connectors import FilesConnector
 from nightloop.errors import DefinitionError, NightloopError
 from nightloop.nights import Night, Nights
 from plugins.operators import open_use_case, partition_night
+from plugins.retries import in_words
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -135,6 +136,7 @@ class FilesSensor(BaseSensorOperator):
         self.source = source
         self.nights = nights
 
+    @in_words
     def execute(self, context: Context) -> list[str]:
         """List the files; where there is something to wait for, leave the worker until the trigger has found it."""
         from nightloop.sources.waiting import Outcome, Watch
@@ -148,6 +150,7 @@ class FilesSensor(BaseSensorOperator):
             self.defer(trigger=wait.trigger(), method_name="resume", kwargs={"since": since.isoformat()}, timeout=timeout)
         return self._end(wait, outcome, listing, since)
 
+    @in_words
     def resume(self, context: Context, event: dict[str, Any], since: str) -> list[str]:
         """End the wait as the trigger judged it: return the files, or fail."""
         wait = self._wait(context)

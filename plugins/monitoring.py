@@ -10,9 +10,11 @@ from urllib.parse import quote, urlsplit
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import BaseBranchOperator, BaseOperator, BaseOperatorLink
+from airflow.sdk.exceptions import AirflowSkipException
 
-from nightloop.errors import NotReady, command
+from nightloop.errors import GateFailed, NotReady, command
 from plugins.operators import StageOperator, UseCaseOperator, open_use_case, partition_night, partition_week
+from plugins.retries import in_words
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -47,6 +49,7 @@ class PagedStageOperator(StageOperator):
     operator_extra_links = (ReportLink(),)
     page = ""
 
+    @in_words
     def execute(self, context: Context) -> list[dict[str, object]]:
         """Run the stage, and remember its page for the button."""
         published = super().execute(context)
@@ -73,8 +76,40 @@ class ReportOperator(PagedStageOperator):
         super().__init__(use_case_name=use_case_name, stage="report", nights=partition_week, **kwargs)
 
 
-class KeepOperator(EmptyOperator):
-    """The champion stays. Without a callback Airflow needs no process to run it."""
+class VerdictOperator(UseCaseOperator):
+    """Show one verdict of the night as the state of a task: green is a pass, red a fail, pink not enough evidence.
+
+    A red one alerts nobody (the task ``alert`` does) and does not fail the run, which did its work.
+    """
+
+    ui_color = "#fff1e6"
+
+    def __init__(self, *, verdict: str, **kwargs: Any) -> None:
+        super().__init__(task_id=verdict, retries=0, **{**kwargs, "on_failure_callback": None, "on_success_callback": None})
+        self.verdict = verdict
+
+    @in_words
+    def execute(self, context: Context) -> str:
+        """Return the reason of a pass.
+
+        Raises:
+            GateFailed: the verdict is a fail.
+            AirflowSkipException: there is not enough evidence for one.
+        """
+        decision = decision_of(self.use_case_name, context)
+        outcome, reason = decision[f"{self.verdict}_verdict"], str(decision[f"{self.verdict}_reason"])
+        if outcome == "not_enough_evidence":
+            raise AirflowSkipException(f"not enough evidence: {reason}")
+        if outcome != "pass":
+            raise GateFailed(
+                f"{self.verdict} of night {decision['night']}: {reason}", do="Read the night's page: task `monitor`."
+            )
+        self.log.info("%s of night %s: %s", self.verdict, decision["night"], reason)
+        return reason
+
+
+class NoWorkOperator(EmptyOperator):
+    """A task that only marks a way through the graph. Without a callback Airflow needs no process to run it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "on_success_callback": None})
@@ -87,6 +122,7 @@ class DecideOperator(BaseBranchOperator):
         super().__init__(**kwargs)
         self.use_case_name = use_case_name
 
+    @in_words
     def choose_branch(self, context: Context) -> str:
         """Read the decision; its reason goes along to the training that it asks for."""
         decision = decision_of(self.use_case_name, context)
@@ -122,6 +158,7 @@ class AlertOperator(UseCaseOperator):
 
     ui_color = "#fff1e6"
 
+    @in_words
     def execute(self, context: Context) -> dict[str, dict[str, str]]:
         """Raise what there is to raise, and return alert -> channel -> state."""
         from plugins.alerts import raise_alert

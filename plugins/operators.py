@@ -14,6 +14,7 @@ from airflow.sdk import BaseOperator
 
 from nightloop.errors import BadNight
 from nightloop.nights import Nights, one, parse_night
+from plugins.retries import in_words
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,12 +29,15 @@ OPTIONS = {"ingest": ("todays_rules", "even_if_unfinished"), "monitor": ("todays
 
 
 def partition_night(context: Mapping[str, Any]) -> Nights:
-    """Return the night of a partitioned run.
+    """Return the night of a run: its partition key, or where a person gave none, the form's field ``night``.
 
     Raises:
-        BadNight: the run carries no key, or one that is no night.
+        BadNight: the run has neither, one that is no night, or two that differ.
     """
-    return one(parse_night(context["dag_run"].partition_key))
+    key, field = context["dag_run"].partition_key, (context.get("params") or {}).get("night")
+    if key and field and key != field:
+        raise BadNight(f"the run's partition key is {key}, and its form says {field}.", do="Give one of them, or both alike.")
+    return one(parse_night(key or field))
 
 
 def partition_week(context: Mapping[str, Any]) -> Nights:
@@ -103,6 +107,7 @@ class EveryUseCaseOperator(BaseOperator):
         """Look at one use case, and return what is worth handing on."""
         raise NotImplementedError
 
+    @in_words
     def execute(self, context: Context) -> dict[str, object]:
         """Look at all of them, send the alerts that this raised, and return what each look came to.
 
@@ -177,6 +182,7 @@ class StageOperator(PublishingOperator):
         self.nights = nights
         self.step = step
 
+    @in_words
     def execute(self, context: Context) -> list[dict[str, object]]:
         """Publish the nights."""
         nights = self.nights(context)
@@ -187,7 +193,18 @@ class StageOperator(PublishingOperator):
         run = importlib.import_module(f"jobs.{self.stage}").run
         options = {**({"step": self.step} if self.step else {}), **run_options(self.stage, context)}
         published: list[Published] = run(use_case, nights, workspace, progress=self._progress, **options)
-        return self.report(published, in_full=len(nights) <= WEEK)
+        rows = self.report(published, in_full=len(nights) <= WEEK)
+        self._tell_assets(context, nights, result := result_line(published))
+        self.log.info("%s: %s", nights, result)
+        return rows
+
+    def _tell_assets(self, context: Context, nights: Nights, result: str) -> None:
+        """Write the result into the events of the task's assets, and the night where the run itself carries none."""
+        for outlet in self.outlets:
+            event = context["outlet_events"][outlet]
+            event.extra.update({"night": str(nights), "result": result})
+            if not context["dag_run"].partition_key:
+                event.add_partitions([str(night) for night in nights])
 
 
 def summary(published: Sequence[Published]) -> list[str]:
@@ -198,6 +215,20 @@ def summary(published: Sequence[Published]) -> list[str]:
         f"published {p.table} night={p.night}: {p.rows} rows, version {p.table_version}, digest {p.content_digest}"
         for p in published
     ] or ["published nothing"]
+
+
+def result_line(published: Sequence[Published]) -> str:
+    """Say in one line what came of a stage: rows and versions of its tables, the champion, verdicts, and the decision."""
+    if len({partition.night for partition in published}) > WEEK:
+        return "; ".join(summary(published))
+    tables = [f"{p.rows:,} rows of {p.table}, version {p.table_version}" for p in published]
+    details = published[-1].details if published else {}
+    words = [
+        f"{name.removesuffix('_verdict').replace('_', ' ')} {str(details[name]).replace('_', ' ')}"
+        for name in ("champion_version", "performance_verdict", "drift_verdict", "decision")
+        if details.get(name) is not None
+    ]
+    return "; ".join([*tables, *words]) or "published nothing"
 
 
 def totals(published: Sequence[Published]) -> list[dict[str, object]]:

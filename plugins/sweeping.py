@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plugins.operators import UseCaseOperator, open_use_case
+from plugins.retries import in_words
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -15,6 +16,7 @@ class SweepOperator(UseCaseOperator):
 
     ui_color = "#eeeeee"
 
+    @in_words
     def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 - the signature is Airflow's
         """Remove, and log what went from each table."""
         from jobs.upkeep import sweep

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 
 from plugins.operators import UseCaseOperator, form_night, open_use_case
+from plugins.retries import in_words
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -49,6 +50,7 @@ class TrainOperator(UseCaseOperator):
         self.step = step
         self.gate = gate
 
+    @in_words
     def execute(self, context: Context) -> Any:
         """Run the step and return its result.
 
@@ -65,8 +67,18 @@ class TrainOperator(UseCaseOperator):
         gate = {"name": self.gate} if self.gate else {}
         result = train.STEPS[self.step](use_case, night, workspace, **gate)
         as_json = json.loads(json.dumps(result, default=json_value))
-        self.log.info("%s as of %s: %s", self.task_id, night, as_json)
+        self.log.info("%s as of %s: %s", self.task_id, night, in_brief(as_json))
         return as_json
+
+
+def in_brief(result: Any) -> str:
+    """Say in one line what a step came to: a verdict with its reason; of anything else, its plain values."""
+    if not isinstance(result, dict):
+        return str(result)
+    if "outcome" in result:
+        return f"{str(result['outcome']).replace('_', ' ')}. {result.get('reason') or ''}".strip()
+    plain = {name: value for name, value in result.items() if not isinstance(value, dict | list)}
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in plain.items()) or "done"
 
 
 def json_value(value: object) -> object:

@@ -13,7 +13,14 @@ from pathlib import Path
 import httpx
 
 from jobs.embedded.airflow_client import AirflowClient
-from jobs.embedded.airflow_environment import GRACE, airflow_command, airflow_environment, components
+from jobs.embedded.airflow_environment import (
+    COMPONENTS,
+    GRACE,
+    TRIGGERER,
+    airflow_command,
+    airflow_environment,
+    components,
+)
 from nightloop.engine.ports import LOOPBACK, Ports
 from nightloop.engine.processes import GRACE_SECONDS, Servers, tail
 from nightloop.engine.spark_server import SparkServer
@@ -77,11 +84,15 @@ class Installation:
         """Start the warm Spark Connect server; the caller stops it."""
         return SparkServer.start(self.settings.home, self.ports.spark)
 
-    def start_airflow(self) -> AirflowClient:
-        """Start Airflow's processes, wait until they answer, and sign in."""
+    def start_airflow(self, *, for_people: bool = False) -> AirflowClient:
+        """Start Airflow's processes, wait until they answer, and sign in.
+
+        Args:
+            for_people: start a triggerer in any case: without one, Airflow's first page shows it as unhealthy.
+        """
         home, environment = self.airflow_home, self.airflow_environment()
         self._migrate(environment, home)
-        parts = components(self.settings.definitions)
+        parts = (*COMPONENTS, TRIGGERER) if for_people else components(self.settings.definitions)
         started = [
             self.servers.start(
                 f"airflow-{part}", airflow_command(part), environment, home, grace=GRACE.get(part, GRACE_SECONDS)

@@ -22,7 +22,7 @@ def run(_options: argparse.Namespace) -> int:
         installation.ports.require_free()
         errors.print("starting Spark and Airflow …")
         with installation.start_spark() as spark:
-            installation.start_airflow()
+            installation.start_airflow(for_people=True)
             errors.print("starting MLflow and the service …")
             installation.start_mlflow()
             installation.start_service()

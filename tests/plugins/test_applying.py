@@ -16,6 +16,7 @@ from nightloop.nights import Nights
 from plugins.applying import ApplyOperator, PlanOperator, plan_in_brief
 from plugins.retries import StageRetryPolicy
 from tests.jobs.changing import FIRST, NIGHTS, ROWS, Things
+from tests.plugins.stops import stops_with
 
 
 @pytest.fixture
@@ -80,11 +81,11 @@ def test_what_cannot_be_had_back_fails_at_once_in_the_words_of_the_plan(
 ) -> None:
     things.change(lambda declared: declared["sources"]["things"]["columns"]["part"].update(type="integer", expression="1"))
     words = "column things.part is string in the lake: give the int64 another name."
-    with pytest.raises(UsageError) as raised:
+    with stops_with(UsageError) as raised:
         plan()
     assert words in raised.value.what and any(f"cannot be had back: {words}" in line for line in logged(capsys))
     assert StageRetryPolicy().evaluate(raised.value, 1, 120) == StageRetryPolicy().evaluate(UsageError("no."), 1, 120)
-    with pytest.raises(UsageError, match="it cannot be built"):
+    with stops_with(UsageError, match="it cannot be built"):
         apply()
 
 
@@ -132,5 +133,5 @@ def test_a_plan_of_many_years_stays_small_between_tasks(things: Things) -> None:
 
 def test_a_use_case_that_is_not_declared_is_an_error(things: Things) -> None:
     for task in (PlanOperator, ApplyOperator):
-        with pytest.raises(UnknownUseCase):
+        with stops_with(UnknownUseCase):
             task(task_id="t", use_case_name="thing").execute(SimpleNamespace(params={}))  # type: ignore[arg-type]

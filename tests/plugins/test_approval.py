@@ -17,6 +17,7 @@ from nightloop.model.registry import RegisteredVersion
 from plugins.approval import ONE_USER, ApprovalByPerson, only_user, person
 from plugins.operators import asked_by
 from tests.jobs.changing import FIRST, Things
+from tests.plugins.stops import stops_with
 
 AS_OF = FIRST + timedelta(days=2)
 FORM = {"as_of": str(AS_OF), "reason": "Prices rose.", "requested_by": "the shop"}
@@ -127,7 +128,7 @@ def test_another_persons_approval_is_recorded_with_both_names(things: Things) ->
 
 @pytest.mark.parametrize("by", ["ada", None])
 def test_who_asked_for_the_training_cannot_approve_it(things: Things, by: str | None) -> None:
-    with pytest.raises(GateFailed, match="asked for this training and may not approve its candidate") as refusal:
+    with stops_with(GateFailed, match="asked for this training and may not approve its candidate") as refusal:
         answer("Approve", by=by)
     assert "let another person answer" in str(refusal.value)
     assert recorded(things, "approval_granted") == []
@@ -144,7 +145,7 @@ def test_what_the_monitor_asked_for_anybody_may_approve(things: Things, monkeypa
 
 @pytest.mark.parametrize(("why", "told"), [("It hurts the young.", "It hurts the young."), (None, "no reason was given")])
 def test_a_rejection_fails_the_task_with_its_reason(things: Things, why: str | None, told: str) -> None:
-    with pytest.raises(GateFailed, match=f"the candidate as of {AS_OF} is not approved: grace rejected version 2: {told}"):
+    with stops_with(GateFailed, match=f"the candidate as of {AS_OF} is not approved: grace rejected version 2: {told}"):
         answer("Reject", why=why)
     (refused,) = recorded(things, "approval_refused")
     assert (refused["by"], refused["why"]) == ("grace", told)
@@ -152,7 +153,7 @@ def test_a_rejection_fails_the_task_with_its_reason(things: Things, why: str | N
 
 def test_no_answer_by_the_deadline_is_a_rejection(things: Things) -> None:
     event = {"error": "The Human-in-the-loop response timeout has passed without a response.", "error_type": "timeout"}
-    with pytest.raises(GateFailed, match="nobody answered within 3 hours, which is a rejection"):
+    with stops_with(GateFailed, match="nobody answered within 3 hours, which is a rejection"):
         ApprovalByPerson(task_id="approval", use_case_name="things").execute_complete(context(), event)
     (refused,) = recorded(things, "approval_refused")
     assert (refused["by"], refused["answer"]) == ("nobody", "none within 3 hours")
@@ -163,7 +164,7 @@ def test_without_a_candidate_nobody_is_asked(things: Things, monkeypatch: pytest
         raise NotReady("the candidate is not fitted.")
 
     monkeypatch.setattr("jobs.training_state.candidate_version", missing)
-    with pytest.raises(NotReady):
+    with stops_with(NotReady):
         ApprovalByPerson(task_id="approval", use_case_name="things").execute(context())
     assert Ledger.open(things.settings).events("things", kind="approval_asked") == []
 
@@ -205,6 +206,6 @@ def test_who_asked_is_the_user_who_triggered_the_run_and_not_what_the_form_says(
 
 @pytest.mark.parametrize("event", [{}, {"chosen_options": []}, {"chosen_options": ["Approve", "Reject"]}])
 def test_whatever_is_no_plain_approval_is_a_rejection(things: Things, event: dict[str, Any]) -> None:
-    with pytest.raises(GateFailed, match="unknown rejected version 2: no reason was given"):
+    with stops_with(GateFailed, match="unknown rejected version 2: no reason was given"):
         ApprovalByPerson(task_id="approval", use_case_name="things").execute_complete(context(), event)
     assert recorded(things, "approval_granted") == [] and len(recorded(things, "approval_refused")) == 1

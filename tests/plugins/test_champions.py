@@ -18,6 +18,7 @@ from nightloop.model.registry import Registry
 from nightloop.nights import Nights
 from plugins.champions import ACTIONS, AliasesOperator, ChampionOperator
 from tests.jobs.changing import FIRST, Things
+from tests.plugins.stops import stops_with
 
 FORM = {"action": "rollback", "version": None, "from_night": None, "unpin": False, "reason": "Version 2 is too eager."}
 SECOND = FIRST + timedelta(days=1)
@@ -72,9 +73,9 @@ def test_show_changes_nothing_and_asks_for_no_name(things: Things) -> None:
 
 @pytest.mark.parametrize("action", ["rollback", "retire", "adopt", "reset-alias"])
 def test_a_run_without_a_user_or_a_reason_changes_nothing(things: Things, action: str) -> None:
-    with pytest.raises(UsageError, match="a person decides who is champion"):
+    with stops_with(UsageError, match="a person decides who is champion"):
         do(user=None, action=action)
-    with pytest.raises(UsageError, match="the ledger is to say why"):
+    with stops_with(UsageError, match="the ledger is to say why"):
         do(action=action, reason=None)
     assert len(champions.changes(things.workspace.ledger, "things")) == 2
 
@@ -103,7 +104,7 @@ def test_a_registry_that_does_not_answer_fails_the_look_when_every_use_case_had_
         return 2
 
     monkeypatch.setattr(Registry, "alias", alias)
-    with pytest.raises(StoreUnavailable):
+    with stops_with(StoreUnavailable):
         look()
     printed = capsys.readouterr().out
     assert "another: not looked at" in printed and "things: The alias 'champion' points at version 2" in printed

@@ -16,6 +16,7 @@ from nightloop.errors import BadNight, DefinitionError, EmptyNight, SourceUnavai
 from nightloop.sources.files import Listing
 from plugins import file_sensor
 from plugins.file_sensor import GRACE, FilesSensor, FilesTrigger, folder_of, sources_with_deadline
+from tests.plugins.stops import stops_with
 
 NIGHT = date(2024, 3, 9)
 DEADLINE = datetime(2024, 3, 10, 2, 30, tzinfo=UTC)  # 03:30 in Berlin
@@ -130,7 +131,7 @@ def test_from_the_deadline_on_a_night_without_files_fails_at_once(
 ) -> None:
     installed(monkeypatch, tmp_path)
     at(monkeypatch, DEADLINE + timedelta(seconds=seconds))
-    with pytest.raises(EmptyNight, match="no file is there"):
+    with stops_with(EmptyNight, match="no file is there"):
         sensor().execute(context())
 
 
@@ -148,7 +149,7 @@ def test_a_source_that_may_be_empty_still_fails_on_half_a_delivery(
     installed(monkeypatch, tmp_path, may_be_empty=True)
     at(monkeypatch, DEADLINE)
     place.listings = [listing(*FILES, awaited="in/done")]
-    with pytest.raises(EmptyNight, match="in/done is not"):
+    with stops_with(EmptyNight, match="in/done is not"):
         sensor().execute(context())
 
 
@@ -162,7 +163,7 @@ def test_after_the_wait_the_files_are_listed_again_and_returned(
 
 def test_a_wait_that_ended_late_fails_with_when_it_began(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: Place) -> None:
     installed(monkeypatch, tmp_path)
-    with pytest.raises(EmptyNight) as late:
+    with stops_with(EmptyNight) as late:
         sensor().resume(context(), {"outcome": "late"}, BEFORE.isoformat())
     assert "orders" in str(late.value) and "2024-03-09" in str(late.value)
 
@@ -172,7 +173,7 @@ def test_what_kept_the_trigger_from_looking_is_raised_by_the_task(
 ) -> None:
     installed(monkeypatch, tmp_path)
     place.listings = [SourceUnavailable("the bucket does not answer.")]
-    with pytest.raises(SourceUnavailable):
+    with stops_with(SourceUnavailable):
         sensor().resume(context(), {"outcome": "late"}, BEFORE.isoformat())
 
 
@@ -183,13 +184,13 @@ def test_a_source_that_declares_no_time_any_more_is_a_mistake_of_the_definition(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, connector: Any
 ) -> None:
     installed(monkeypatch, tmp_path, connector=connector)
-    with pytest.raises(DefinitionError, match="shop: source 'orders' declares no arrives_by any more"):
+    with stops_with(DefinitionError, match="shop: source 'orders' declares no arrives_by any more"):
         sensor().execute(context())
 
 
 def test_a_run_without_a_night_waits_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: Place) -> None:
     installed(monkeypatch, tmp_path)
-    with pytest.raises(BadNight):
+    with stops_with(BadNight):
         sensor().execute(context(None))
     assert place.nights == []
 

@@ -9,23 +9,26 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 
-from nightloop.errors import BadNight, NotReady
+from nightloop.errors import BadNight, GateFailed, NotReady
 from nightloop.nights import Nights, one
 from plugins import monitoring
 from plugins.monitoring import (
     AlertOperator,
     DecideOperator,
-    KeepOperator,
     MonitorOperator,
+    NoWorkOperator,
     ReportLink,
     ReportOperator,
     RetrainOperator,
+    VerdictOperator,
     alerts_of,
     decision_of,
     page_address,
 )
 from plugins.operators import StageOperator, partition_night, partition_week
+from tests.plugins.stops import stops_with
 
 NIGHT = date(2013, 4, 3)
 ROW = {"night": NIGHT, "decision": "retrain", "reason": "it is old.", "drift_verdict": "pass", "drift_reason": "none."}
@@ -135,7 +138,7 @@ def test_a_quiet_night_raises_nothing(lake: Lake, raised: list[Any]) -> None:
 
 
 def test_the_champion_stays_without_a_process_of_its_own() -> None:
-    assert KeepOperator(task_id="keep", on_success_callback=[print]).on_success_callback == []
+    assert NoWorkOperator(task_id="keep", on_success_callback=[print]).on_success_callback == []
 
 
 def test_each_failed_verdict_is_an_alert_and_a_retraining_another() -> None:
@@ -156,6 +159,24 @@ def test_each_failed_verdict_is_an_alert_and_a_retraining_another() -> None:
 @pytest.mark.parametrize("verdict", ["pass", "not_enough_evidence", None])
 def test_no_other_verdict_is_an_alert(verdict: str | None) -> None:
     assert alerts_of("loans", {**ROW, "decision": "keep", "drift_verdict": verdict, "fail": "fail"}, "") == []
+
+
+def test_a_verdict_is_the_state_of_its_task(lake: Lake) -> None:
+    def show(outcome: str) -> str:
+        lake.rows = [{**ROW, "drift_verdict": outcome, "drift_reason": "0 of 3 features."}]
+        return VerdictOperator(verdict="drift", use_case_name="loans").execute(context())
+
+    assert show("pass") == "0 of 3 features."
+    with pytest.raises(AirflowSkipException, match=r"not enough evidence: 0 of 3 features\."):
+        show("not_enough_evidence")
+    for failed in ("fail", "another word"):
+        with stops_with(GateFailed, r"drift of night 2013-04-03: 0 of 3 features\."):
+            show(failed)
+
+
+def test_a_red_verdict_alerts_nobody_by_itself_and_is_not_tried_again() -> None:
+    task = VerdictOperator(verdict="drift", use_case_name="loans", on_failure_callback=[print], on_success_callback=[print])
+    assert (task.on_failure_callback, task.on_success_callback, task.retries) == ([], [], 0)
 
 
 def test_the_monitor_runs_its_stage_by_night_and_the_report_by_week() -> None:

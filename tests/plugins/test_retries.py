@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 import pytest
-from airflow.sdk import RetryAction
+from airflow.sdk import BaseOperator, RetryAction
 
 from nightloop import errors
-from plugins.retries import PATIENCE, UNKNOWN_TRIES, StageRetryPolicy
+from nightloop.settings import REPOSITORY
+from plugins.retries import PATIENCE, UNKNOWN_TRIES, StageRetryPolicy, Stopped, in_words
 
 
 def every(kind: type[errors.NightloopError]) -> list[type[errors.NightloopError]]:
@@ -33,3 +37,55 @@ def test_what_nobody_foresaw_is_tried_three_times():
         StageRetryPolicy().evaluate(OSError("?"), try_number=n, max_tries=PATIENCE).action for n in range(1, UNKNOWN_TRIES + 1)
     ]
     assert actions == [RetryAction.RETRY, RetryAction.RETRY, RetryAction.FAIL]
+
+
+class Task(BaseOperator):
+    """Ends as it is asked to."""
+
+    @in_words
+    def execute(self, context: Any) -> str:
+        if isinstance(context, Exception):
+            raise context
+        return "done"
+
+
+def test_a_task_ends_by_our_errors_in_words_and_by_the_exit_code_of_the_command(capsys):
+    task = Task(task_id="t")
+    assert task.execute("nothing wrong") == "done"
+    with pytest.raises(Stopped) as stopped:
+        task.execute(errors.GateFailed("0.70 [0.60 to 0.80] is too low.", where="loans.train", do="Read the card."))
+    assert stopped.value.code == errors.GateFailed.exit_code == 8
+    printed = capsys.readouterr().out
+    assert "GateFailed: loans.train: 0.70 [0.60 to 0.80] is too low." in printed and "What to do: Read the card." in printed
+    with pytest.raises(ZeroDivisionError):
+        task.execute(ZeroDivisionError())
+
+
+@pytest.mark.parametrize("kind", [errors.GateFailed, errors.NotReady, errors.EngineUnavailable])
+def test_what_a_task_stopped_by_is_tried_again_as_what_it_is(kind):
+    of = [StageRetryPolicy().evaluate(error, try_number=2, max_tries=PATIENCE) for error in (Stopped(kind("?")), kind("?"))]
+    assert of[0] == of[1]
+
+
+CALLED_BY_AIRFLOW = ("execute", "execute_complete", "resume", "choose_branch")
+
+
+def operators():
+    """Every class of plugins/ whose instances are tasks, with the methods by which Airflow runs or resumes them."""
+    for file in sorted((REPOSITORY / "plugins").glob("*.py")):
+        module = importlib.import_module(f"plugins.{file.stem}") if file.stem != "__init__" else None
+        for item in vars(module or object).values():
+            if isinstance(item, type) and issubclass(item, BaseOperator) and item.__module__ == getattr(module, "__name__", ""):
+                yield from (
+                    (item, name) for name in ("execute", "execute_complete", "resume", "choose_branch") if name in vars(item)
+                )
+
+
+@pytest.mark.parametrize(("kind", "name"), list(operators()))
+def test_every_task_ends_in_words(kind, name):
+    method = vars(kind)[name]
+    code = set()
+    while method is not None:
+        code.add(method.__code__)
+        method = getattr(method, "__wrapped__", None)
+    assert Task.execute.__wrapped__.__code__ in code, f"{kind.__name__}.{name} lacks @in_words"

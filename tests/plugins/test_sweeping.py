@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from datetime import date, timedelta
 
-import pytest
-
 from nightloop.errors import UnknownUseCase
 from nightloop.lake import Commit, sweeping
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 from plugins.sweeping import SweepOperator
 from tests.lake.rows import flights
+from tests.plugins.stops import stops_with
 
 
 def test_the_task_removes_what_is_past_its_retention_and_says_so(monkeypatch, tmp_path):
@@ -36,5 +35,5 @@ def test_the_task_removes_what_is_past_its_retention_and_says_so(monkeypatch, tm
 
 def test_a_use_case_that_is_not_declared_is_an_error_and_not_an_empty_sweep(monkeypatch, tmp_path):
     monkeypatch.setenv("NIGHTLOOP_HOME", str(tmp_path))
-    with pytest.raises(UnknownUseCase):
+    with stops_with(UnknownUseCase):
         SweepOperator(task_id="sweep", use_case_name="flight_delays").execute({})

@@ -6,6 +6,7 @@ One Airflow serves the whole module; the tests build on one another in the order
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,45 @@ def test_two_nights_cascade_from_one_backfill_and_again_change_nothing(airflow):
     assert ledger.verify().events > 0
 
 
+def test_a_run_shows_its_night_its_result_and_its_verdicts(airflow):
+    runs = {
+        family: airflow.client._send("GET", f"/api/v2/dags/flight_delay.{family}/dagRuns")["dag_runs"] for family in CASCADE
+    }
+    for family in CASCADE[1:]:
+        notes = {run["partition_key"]: run["note"] for run in runs[family] if run["partition_key"]}
+        assert notes == {str(night): f"night {night}" for night in NIGHTS}, family
+    (first, *_) = (run["dag_run_id"] for run in runs["monitor"] if run["partition_key"] == str(NIGHTS.first))
+    states = airflow.task_states("flight_delay.monitor", first)
+    assert states["judged"] == "success" and {states["drift"], states["performance"]} <= {"success", "failed", "skipped"}
+    assert states["performance"] == "skipped", "the first nights have no outcomes yet"
+    assert "not enough evidence" in airflow.task_log("flight_delay.monitor", first, "performance")
+    log = airflow.task_log("flight_delay.monitor", first, "monitor")
+    result = (
+        f"{NIGHTS.first}: .*rows of flight_delay/decisions, version [0-9]+; champion version 1; performance not enough evidence"
+    )
+    assert re.search(result, log)
+    (scores,) = airflow.client._send("GET", "/api/v2/assets", params={"uri_pattern": "nightloop://flight_delay/scores"})[
+        "assets"
+    ]
+    events = airflow.client._send("GET", "/api/v2/assets/events", params={"asset_id": scores["id"]})["asset_events"]
+    (last, *_) = (event["extra"] for event in events if event["partition_key"] == str(NIGHTS.last))
+    assert last["night"] == str(NIGHTS.last) and re.fullmatch(
+        r"[0-9,]+ rows of flight_delay/scores, version [0-9]+; .*", last["result"]
+    )
+
+
+def test_trigger_on_ingest_asks_for_the_night_and_wakes_what_follows(airflow):
+    before = {run.run_id for run in airflow.client.runs("flight_delay.features")}
+    run = airflow.wait_for_run(
+        "flight_delay.ingest", airflow.client.trigger("flight_delay.ingest", {"night": str(NIGHTS.last)})
+    )
+    assert run.state == "success", airflow.report()
+    airflow.wait_until(lambda: len(airflow.client.runs("flight_delay.features")) > len(before), "the features", 60)
+    (woken,) = [run for run in airflow.client.runs("flight_delay.features") if run.run_id not in before]
+    assert woken.partition_key == str(NIGHTS.last)
+    airflow.wait_until(lambda: finished(airflow, "monitor", 5), "the cascade")
+
+
 def test_a_candidate_is_not_promoted_by_who_asked_nor_against_a_rejection_nor_by_silence(airflow, airflow_settings):
     """One training, asked about three times: each time its run ends red, and the champion stays."""
     before = {run.run_id for run in airflow.client.runs("flight_delay.train")}
@@ -217,6 +257,7 @@ def test_a_candidate_is_not_promoted_by_who_asked_nor_against_a_rejection_nor_by
     assert refused[1]["why"] == "It hurts those who fly early."
     log = airflow.task_log("flight_delay.train", run_id, "approval")
     assert "tester asked for this training and may not approve its candidate" in log
+    assert "Traceback" not in log and "Task exited" in log and "GateFailed: flight_delay.train: the candidate" in log
     assert "reviewer rejected version 2: It hurts those who fly early." in log
     assert len(ledger.events("flight_delay", kind="approval_asked", night=NIGHTS.last)) == 3
     assert [event.night for event in ledger.events("flight_delay", kind="champion_promoted")] == [HISTORY.last]
