@@ -99,7 +99,8 @@ class VerdictOperator(UseCaseOperator):
         decision = decision_of(self.use_case_name, context)
         outcome, reason = decision[f"{self.verdict}_verdict"], str(decision[f"{self.verdict}_reason"])
         if outcome == "not_enough_evidence":
-            raise AirflowSkipException(f"not enough evidence: {reason}")
+            self.log.info("%s of night %s, not enough evidence: %s", self.verdict, decision["night"], reason)
+            raise AirflowSkipException(reason)
         if outcome != "pass":
             raise GateFailed(
                 f"{self.verdict} of night {decision['night']}: {reason}", do="Read the night's page: task `monitor`."

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +19,7 @@ import pytest
 from jobs.embedded.airflow_client import FINISHED, AirflowClient, DagRun
 from jobs.embedded.airflow_environment import GRACE, airflow_command, airflow_environment, components
 from nightloop.definitions import use_case_names
-from nightloop.engine.processes import GRACE_SECONDS, Servers
+from nightloop.engine.processes import GRACE_SECONDS, Server, Servers, signal_group
 from nightloop.settings import REPOSITORY
 from tests.once import made_once
 
@@ -35,6 +38,28 @@ class RunningAirflow:
     environment: Mapping[str, str]
     home: Path
     nightloop_home: Path
+    parts: Mapping[str, Server]
+
+    def kill(self, part: str) -> None:
+        """Kill a part of Airflow with all its children, and start it again."""
+        server = self.parts[part]
+        signal_group(server.process, signal.SIGKILL)
+        server.process.wait()
+        Servers.restart(server)
+
+    def task_processes(self) -> list[int]:
+        """Return the processes in which tasks run now, below the scheduler."""
+        parents, words = {}, {}
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                parents[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+                words[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
+        scheduler = self.parts["scheduler"].process.pid
+        return [
+            number
+            for number, command in words.items()
+            if re.match("airflow worker -- [0-9a-f]{8}-", command) and parents.get(parents[number]) == scheduler
+        ]
 
     def command(self, *arguments: str) -> str:
         """Run ``airflow …`` and return what it printed."""
@@ -148,14 +173,14 @@ class start_airflow:
     def __enter__(self) -> RunningAirflow:
         try:
             parts = components(self.definitions)
-            started = [
-                self.servers.start(
+            started = {
+                part: self.servers.start(
                     part, airflow_command(part), self.environment, self.home, grace=GRACE.get(part, GRACE_SECONDS)
                 )
                 for part in parts
-            ]
-            self.servers.wait_for(started[0], self.client.is_healthy, seconds=120)
-            running = RunningAirflow(self.client, self.environment, self.home, self.home / "nightloop")
+            }
+            self.servers.wait_for(started[parts[0]], self.client.is_healthy, seconds=120)
+            running = RunningAirflow(self.client, self.environment, self.home, self.home / "nightloop", started)
             families = {file.stem for file in (Path(self.environment["AIRFLOW__CORE__DAGS_FOLDER"])).glob("[a-z]*.py")}
             dags = [f"{name}.{family}" for name in use_case_names(self.definitions) for family in families - {"keep_up"}]
             running.wait_until(lambda: all(map(self.client.has_dag, dags)), "the DAGs", 60)

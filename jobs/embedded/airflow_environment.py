@@ -97,6 +97,7 @@ SCHEDULER = {
     "max_dagruns_to_create_per_loop": "50",
     "max_dagruns_per_loop_to_schedule": "50",
     "enable_health_check": "False",
+    "orphaned_tasks_check_interval": "20",  # else the tasks of a scheduler that was killed stand still for five minutes
 }
 
 DAG_PROCESSOR = {"refresh_interval": "30", "min_file_process_interval": "60", "parsing_processes": "2"}
@@ -108,8 +109,10 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DVC_NO_ANALYTICS": "1",
     "MPLBACKEND": "Agg",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "PYTHONWARNINGS": "ignore:GitWildMatchPattern",  # Airflow's use of pathspec, once a task
 }
-"""No library that a task imports calls home, or draws on a screen."""
+"""No library that a task imports calls home, draws on a screen, or logs what does not concern the reader of a task's log."""
 
 
 def _tasks(port: int, parallelism: int, keys: Mapping[str, str]) -> dict[str, str]:
