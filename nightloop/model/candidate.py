@@ -1,6 +1,7 @@
 """Make a candidate and its baseline from a training set: fit, calibrate, measure, write the bundle.
 
-The candidate is boosted trees; the baseline a linear model on the same rows, which any candidate worth its cost beats.
+The candidate is boosted trees; the baseline a linear model on the same rows, which any candidate worth its cost beats. Beside
+them stand what needs no model (the base rate, the rate last known) and a scorecard.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
+from nightloop.evidence.baselines import ScorecardBins, last_known_rate
 from nightloop.evidence.reference_profile import reference_profile
 from nightloop.evidence.verdict import Figure
 from nightloop.lake.commits import code_version
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from xgboost import Booster
 
 Floats = NDArray[np.float64]
-CANDIDATE, BASE_RATE = "xgboost", "base_rate"
+CANDIDATE, BASE_RATE, LAST_KNOWN_RATE, SCORECARD = "xgboost", "base_rate", "last_known_rate", "scorecard"
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,14 @@ def fit(use_case: UseCase, as_of: Night, rows: TrainingSet) -> Candidate:
         name: _calibrated(use_case, model, parts["calibrate"]) for name, model in _fit_models(use_case, as_of, learn).items()
     }
     base_rate = _base_rate(learn)
+    predictions = {name: model.predict(parts["validate"].matrix) for name, model in fitted.items()}
+    predictions |= _other_baselines(use_case, as_of, rows, parts, base_rate)
     return Candidate(
         trees=fitted[CANDIDATE],
         baseline=fitted[use_case.model.baseline[0]],
         base_rate=base_rate,
         slices=slices,
-        figures=_measure(use_case, fitted, base_rate, parts["validate"]),
+        figures=_measure(use_case, predictions, parts["validate"]),
         rows={name: len(part.label) for name, part in parts.items()},
     )
 
@@ -127,13 +131,33 @@ def _base_rate(rows: TrainingSet) -> float | tuple[float, ...]:
     return float(np.mean(rows.label))
 
 
-def _measure(
-    use_case: UseCase, fitted: Mapping[str, Fitted], base_rate: float | tuple[float, ...], rows: TrainingSet
-) -> dict[str, tuple[Figure, ...]]:
+def _other_baselines(
+    use_case: UseCase, as_of: Night, rows: TrainingSet, parts: Mapping[str, TrainingSet], base_rate: float | tuple[float, ...]
+) -> dict[str, Floats]:
+    """Return what the simplest answers are for the validation rows, by name."""
+    validate, delay = parts["validate"], use_case.label.matures_after
+    answers = {
+        BASE_RATE: np.broadcast_to(np.asarray(base_rate), (len(validate.label), *np.shape(base_rate))),
+        LAST_KNOWN_RATE: last_known_rate(rows.label, rows.night, validate.night, delay=delay, base_rate=base_rate),
+    }
+    if not rows.classes:
+        answers[SCORECARD] = _scorecard(use_case, as_of, parts)
+    return answers
+
+
+def _scorecard(use_case: UseCase, as_of: Night, parts: Mapping[str, TrainingSet]) -> Floats:
+    """Fit the linear baseline on the points of binned features, calibrate it, and return its predictions."""
+    fitting, seed, learn = trainers.fitting_of(use_case.model), trainers.seed_of(use_case.use_case, as_of), parts["fit"]
+    bins, (_, parameters) = ScorecardBins.fit(learn.matrix, learn.label), use_case.model.baseline
+    linear = fitting.linear(bins.apply(learn.matrix), learn.label, parameters=parameters, seed=seed)
+    calibrate, validate = (linear.margins(bins.apply(parts[name].matrix)) for name in ("calibrate", "validate"))
+    calibration = fitting.calibrate(calibrate, parts["calibrate"].label, parts["calibrate"].night)
+    return task_for(use_case).predict(calibration, validate)
+
+
+def _measure(use_case: UseCase, predictions: Mapping[str, Floats], rows: TrainingSet) -> dict[str, tuple[Figure, ...]]:
     metric_set, fairness = metric_set_for(use_case), use_case.gates.fairness
-    predictions = {name: model.predict(rows.matrix) for name, model in fitted.items()}
     candidate = predictions[CANDIDATE]
-    predictions[BASE_RATE] = np.broadcast_to(np.asarray(base_rate), candidate.shape)
     figures = {name: metric_set.all_figures(rows.label, prediction, rows.night) for name, prediction in predictions.items()}
     decision = task_for(use_case).decide(candidate)
     compared = metric_set.compare(fairness.metric, rows.label, candidate, decision, group=rows.group, nights=rows.night)
