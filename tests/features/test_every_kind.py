@@ -112,6 +112,12 @@ def digests(workspace: Workspace) -> dict:
 def test_spark_gives_the_same_content_for_every_kind(history, built, tmp_path, spark_url):
     on_spark = build(history, tmp_path / "spark", engine="spark", spark_url=spark_url)
     assert digests(on_spark) == digests(built)
+    declared, last = shop.use_case(history.nights.first, tmp_path), history.nights.last
+    known = {
+        engine: features.run(declared, one(last - timedelta(days=1)), workspace, step="labels", as_known_at=last)[0]
+        for engine, workspace in (("local", built), ("spark", on_spark))
+    }
+    assert known["spark"].content_digest == known["local"].content_digest and known["local"].rows
 
 
 def test_nights_one_by_one_backwards_and_again_give_the_same_content(history, built, tmp_path):
