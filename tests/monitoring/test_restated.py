@@ -16,6 +16,7 @@ from nightloop.control_room.reading import _realised
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import NotReady, OtherMeaning
 from nightloop.lake import Commit
+from nightloop.monitoring.judging import measure
 from nightloop.nights import Nights, one
 from tests.fixtures_watched import COMMIT, FIRST, ROWS, Watched
 
@@ -131,6 +132,20 @@ def test_a_few_corrections_ask_for_nothing_and_alarm_nobody(loans: Watched) -> N
     assert {(row["decision"], row["drift_verdict"]) for row in rows} == {("keep", "pass")}
     assert not loans.workspace.ledger.events("loans", kind="alert_raised")
     assert len(loans.workspace.ledger.events("loans")) == events
+
+
+def test_the_newest_outcomes_count_where_the_newest_matured_night_was_not_scored(watched: Watched) -> None:
+    loans = replace(watched, use_case=revised(watched.use_case))
+    for number in (0, 1, 2, 5):
+        loans.publish(after(number))
+    for number in (3, 4):
+        loans.publish_labels(after(number))
+    correct(loans, after(1), after(5), 120)
+    scores = loans.workspace.lake.require("loans/scores", one(after(5)))
+    matured = measure(loans.use_case, after(5), loans.workspace, scores).matured
+    assert matured.scored_nights == (after(0), after(1), after(2))
+    of_night = matured.of(after(1))
+    assert np.mean((of_night.prediction - of_night.label) ** 2) == pytest.approx(brier(loans, after(1), 120))
 
 
 def test_status_and_control_room_show_the_restated_figure(loans: Watched) -> None:
