@@ -9,13 +9,18 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from jobs.embedded.airflow_client import AirflowClient
 from jobs.embedded.installation import ADMIN, Installation
+from nightloop.alerts import listed
+from nightloop.alerts.message import Message
+from nightloop.alerts.text import html
 from nightloop.engine.processes import Servers
 from nightloop.errors import NightloopError, SetupError
+from nightloop.ledger import Ledger
 from nightloop.settings import REPOSITORY, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -38,6 +43,7 @@ class Picture:
     width: int = 1500
     height: int = 850
     clicks: tuple[str, ...] = ()
+    dark: bool = False
 
 
 def main() -> int:
@@ -90,6 +96,9 @@ def pictures(settings: Settings, installation: Installation, airflow: AirflowCli
             break
     yield Picture("control-room", f"{ui}/nightloop/control_room")
     yield Picture("control-room-phone", f"{ui}/nightloop/control_room", 390, 900)
+    yield Picture("control-room-dark", f"{ui}/nightloop/control_room", dark=True)
+    if mail := newest_mail(settings):
+        yield Picture("alert-mail", mail.as_uri(), 700, 900)
     yield Picture("airflow-why", f"{ui}/dags/{USE_CASE}.train", clicks=("button[aria-label='Dag Docs']",))
     yield Picture(
         "airflow-form", f"{ui}/dags/{USE_CASE}.bootstrap", height=1000, clicks=("[data-testid='trigger-dag-button']",)
@@ -106,9 +115,20 @@ def pictures(settings: Settings, installation: Installation, airflow: AirflowCli
             yield Picture(name, found[-1].as_uri(), 1200, 1900)
 
 
+def newest_mail(settings: Settings) -> Path | None:
+    """Write the newest alert as people get it by e-mail into a file; None where there is no alert."""
+    stored = [alert for alert, _ in listed(Ledger.open(settings))]
+    if not stored:
+        return None
+    file = settings.home / "logs" / "newest_mail.html"
+    file.write_text(html(Message("picture", (stored[-1],))))
+    return file
+
+
 def take(page: Page, picture: Picture) -> None:
     """Open a page, wait for it to draw, and keep the picture."""
     page.set_viewport_size({"width": picture.width, "height": picture.height})
+    page.emulate_media(color_scheme="dark" if picture.dark else "light")
     page.goto(picture.address)
     page.wait_for_timeout(SETTLE_MILLISECONDS)
     for selector in picture.clicks:
