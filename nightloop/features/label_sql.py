@@ -59,16 +59,15 @@ def _arriving(use_case: UseCase, nights: Nights, as_known_at: Night | None) -> s
 def _revised(use_case: UseCase, nights: Nights, as_known_at: Night | None) -> str:
     """The versions of each label: of the records that stand on a night, the one that happened last counts.
 
-    A record is an outcome of an entity that was scored before the record's first version was known, from the version on that
-    happened by the night the label matures; what corrects it later counts whatever time it gives. The label may change in the
-    night a version of such a record arrives, and in that in which another takes its place; it has a new version where it then
-    differs from what it was. All bounds are relative to the scored night, so that no version depends on which nights are made
-    together.
+    A version of a record is an outcome of an entity that was scored before the version arrived, if it or an earlier one of them
+    happened by the night the label matures. The label may change in the night such a version arrives, and in that in which
+    another takes its place; it has a new version where it then differs from what it was. All bounds are relative to the scored
+    night, so that no version depends on which nights are made together.
     """
     label, key = use_case.label, use_case.entity.key
     delay, reach, wait = label.matures_after, label_revised_within(use_case), outcome_nights(use_case) - 1
     scored = Nights(nights.first - timedelta(days=delay + (0 if as_known_at else reach)), nights.last - timedelta(days=delay))
-    read = Nights(nights.first - timedelta(days=wait + 2 * reach), as_known_at or nights.last)
+    read = Nights(nights.first - timedelta(days=wait + reach), as_known_at or nights.last)
     record = use_case.sources[label.source].key
     entity = ", ".join(["scored_night", *(identifier(name) for name in key)])
     of_entity = ", ".join(["e.night as scored_night", *(f"{identifier(name, 'e')} as {identifier(name)}" for name in key)])
@@ -83,14 +82,13 @@ with versions as (
   select {of_entity}, e.night + {delay} as _matures, {_expression(use_case)} as label, o.known_at as known_at,
          o.event_at as _event_at, o.night as _arrived, o.withdrawn as _withdrawn,
          o._superseded as _superseded, o._superseded_at as _superseded_at,
-         min(o.night) over (partition by {same_record}) as _first,
          min(o.event_night) over (partition by {same_record} order by {in_order}) as _happened
   from raw_{use_case.entity.source} e
   join versions o on {_joined(use_case)}
-    and o.night >= e.night + {delay - wait - reach} and o.night <= e.night + {delay + reach}
+    and o.night >= e.night + {delay - wait} and o.night <= e.night + {delay + reach}
   where {within(scored, "e.night")}
 ), outcomes as (
-  select * from matched where _first >= _matures - {wait} and _happened <= _matures
+  select * from matched where _happened <= _matures
 ), changes as (
   select {entity}, _matures, night, max(_changed_at) as _changed_at from (
     select {entity}, _matures, greatest(_arrived, _matures) as night, known_at as _changed_at from outcomes

@@ -133,7 +133,7 @@ def _of_features(use_case: UseCase, nights: Nights, _last_known: Night) -> Spans
 def _of_labels(use_case: UseCase, nights: Nights, last_known: Night) -> Spans:
     delay, reach = use_case.label.matures_after, label_revised_within(use_case)
     yield f"raw_{use_case.entity.source}", _before(nights.first, delay + reach), _before(nights.last, delay)
-    yield f"raw_{use_case.label.source}", _before(nights.first, outcome_nights(use_case) - 1 + 2 * reach), last_known
+    yield f"raw_{use_case.label.source}", _before(nights.first, outcome_nights(use_case) - 1 + reach), last_known
 
 
 TABLES = ("tiles", "aggregates", "features", "labels")

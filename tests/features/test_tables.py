@@ -130,7 +130,7 @@ def test_labels_read_outcomes_from_the_night_after_the_scored_one_up_to_maturity
 @pytest.mark.parametrize("reach", [1, 4])
 def test_labels_that_may_be_revised_read_the_nights_whose_labels_may_still_change(reach):
     found = made_from("labels", matures_after=2, revised={"orders": reach})
-    assert found == {"raw_visits": Nights(ago(4 + 2 + reach), ago(2)), "raw_orders": Nights(ago(4 + 1 + 2 * reach), NIGHT)}
+    assert found == {"raw_visits": Nights(ago(4 + 2 + reach), ago(2)), "raw_orders": Nights(ago(4 + 1 + reach), NIGHT)}
     assert made_from("labels", matures_after=2, revised={"payments": reach}) == made_from("labels", matures_after=2)
 
 

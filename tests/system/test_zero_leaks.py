@@ -14,10 +14,11 @@ import pytest
 from jobs import features, ingest
 from jobs.commands.command_line import main
 from nightloop.evidence import metrics
+from nightloop.features.labels import newest_labels
 from nightloop.nights import Nights, one
 from nightloop.workspace import Workspace
 from tests.features.reference import features_of, frozen
-from tests.features.shop import ZONE, History, Version, draw_history
+from tests.features.shop import REVISED_WITHIN, ZONE, History, Version, draw_history
 from tests.system.delivered_shop import SOURCES, TOO_LATE, DeliveredShop, deliver, rules_of
 
 NIGHTS = Nights(date(2024, 3, 6), date(2024, 3, 14))  # New York's clocks change on the 10th
@@ -51,28 +52,43 @@ def test_every_night_s_features_are_those_of_a_snapshot_frozen_at_its_cutoff(sho
     assert later >= len(NIGHTS) - 2, "with today's knowledge nearly every night would be another"
 
 
-def test_every_night_s_labels_are_what_was_known_when_it_matured(shop: DeliveredShop) -> None:
-    counted = 0
+def test_every_night_s_labels_are_what_became_known_of_them_on_it(shop: DeliveredShop) -> None:
+    matured, changed, before = 0, 0, dict[tuple[date, str], bool]()
     for night in NIGHTS:
-        found = {row["visit_id"]: (row["scored_night"], row["label"]) for row in rows(shop, "labels", night)}
-        assert found == labels_of(shop.history, night), night
-        counted += len(found)
-    assert counted > 30
+        found = {(row["scored_night"], row["visit_id"]): row["label"] for row in rows(shop, "labels", night)}
+        known = labels_known(shop.history, night)
+        assert found == {key: known.get(key) for key in known | before if known.get(key) != before.get(key)}, night
+        earlier = sum(scored < night - MATURES for scored, _ in found)
+        matured, changed, before = matured + len(found) - earlier, changed + earlier, known
+    assert matured > 30
+    assert changed > 5
 
 
-def labels_of(history: History, night: date) -> dict[str, tuple[date, bool]]:
-    """Return the labels that matured on a night, in plain Python: the customer's newest payment since that stands."""
-    scored, found = night - MATURES, {}
-    for visit in history.visits.get(scored, []):
-        came = [
-            version
-            for version in frozen(history, "payments", night)
-            if version.night > scored and version.columns["customer"] == visit["customer"] is not None
-        ]
-        bought = [(v.night, v.known_at, v.columns["by_card"] is True) for v in came]
-        if bought:
-            found[visit["visit_id"]] = (scored, max(bought)[2])
-    return found
+def labels_known(history: History, night: date) -> dict[tuple[date, str], bool]:
+    """Return the labels known at the cut-off of a night, in plain Python: of the payments since, the one that happened last."""
+    labels = {}
+    for scored in (scored for scored in history.nights if scored + MATURES <= night):
+        final = min(night, scored + MATURES + timedelta(days=REVISED_WITHIN))
+        standing = [version for version in frozen(history, "payments", final) if version.night > scored]
+        for visit in history.visits.get(scored, []):
+            came = [version for version in standing if version.columns["customer"] == visit["customer"] is not None]
+            outcomes = [version for version in came if happened(history, version, scored) <= scored + MATURES]
+            if outcomes:
+                newest = max(outcomes, key=lambda v: (v.event_at, v.night, v.known_at, v.columns["by_card"] is True))
+                labels[scored, visit["visit_id"]] = newest.columns["by_card"] is True
+    return labels
+
+
+def happened(history: History, version: Version, scored: date) -> date:
+    """Return when a payment first happened, by the versions of the same customer's that came after the scored night."""
+    payment = version.columns["payment_id"], version.columns["customer"]
+    return min(
+        other.event_night
+        for other in history.of("payments")
+        if (other.columns["payment_id"], other.columns["customer"]) == payment
+        and scored < other.night
+        and (other.night, other.known_at) <= (version.night, version.known_at)
+    )
 
 
 def test_what_comes_too_late_or_from_tomorrow_is_in_quarantine_with_the_reason(shop: DeliveredShop) -> None:
@@ -147,7 +163,7 @@ def test_a_join_without_known_times_promises_what_no_night_could_keep(tmp_path: 
     features.run(use_case, nights, workspace)
     for step in ("aggregates", "features"):
         features.run(use_case, nights, workspace, step=step, as_known_at=nights.last)
-    labels = workspace.lake.read("shop/labels")
+    labels = newest_labels(use_case, workspace.lake.snapshot("shop/labels"))
     honest = area(workspace.lake.read("shop/features"), labels)
     naive = area(workspace.lake.read(f"shop/features_known_{nights.last}"), labels)
     assert honest.low < 0.5 < honest.high < 0.6, honest
