@@ -132,6 +132,18 @@ def test_as_known_later_there_is_one_row_per_label_that_stands_by_then():
     }
 
 
+def test_as_known_later_there_are_only_labels_that_matured_on_the_nights_asked_for():
+    visits = [visit("v", ago(3)), visit("w", ago(2)), visit("x", ago(1))]
+    rows = made([order(0, happened=0)], visits, one(NIGHT), as_known_at=ago(-2))
+    assert [(row["night"], row["visit_id"]) for row in rows] == [(NIGHT, "w")]
+
+
+@pytest.mark.parametrize("nights", [one(ago(-3)), Nights(NIGHT, ago(-3))])
+def test_the_last_night_of_reach_knows_the_first_night_of_the_outcome(nights):
+    again = [order(1, True, happened=1), order(-3, True, happened=0)]
+    assert [row["night"] for row in made(again, nights=nights)] == [night for night in nights if night == NIGHT]
+
+
 # --- random histories --------------------------------------------------------------------------------------------------
 
 
