@@ -134,7 +134,7 @@ def test_as_known_later_there_is_one_row_per_label_that_stands_by_then():
 
 def test_as_known_later_there_are_only_labels_that_matured_on_the_nights_asked_for():
     visits = [visit("v", ago(3)), visit("w", ago(2)), visit("x", ago(1))]
-    rows = made([order(0, happened=0)], visits, one(NIGHT), as_known_at=ago(-2))
+    rows = made([order(0)], visits, one(NIGHT), as_known_at=ago(-2))
     assert [(row["night"], row["visit_id"]) for row in rows] == [(NIGHT, "w")]
 
 
