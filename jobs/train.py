@@ -5,7 +5,7 @@ ledger, or HOME/training:
 
     assemble    features joined with matured labels, snapshotted by DVC
     fit         candidate, baseline, calibration; bundle and card; registered in MLflow, once per training
-    evaluate    candidate, baseline and champion on the same validation rows: table evaluation
+    evaluate    candidate, baseline, champion and the best champion of the year on the same validation rows: table evaluation
     gate        one of GATES; its verdict goes to the ledger, and anything but a pass raises
     promote     every verdict stands as a pass: the champion changes, and the alias moves. Nowhere else.
 """
@@ -19,11 +19,11 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.published import Progress, Published, silent
-from jobs.train_gates import GATES, gate, promote, record_not_comparable, refusal
+from jobs.rivals import Rivals, rivals_predictions
+from jobs.train_gates import GATES, gate, promote, refusal
 from jobs.training_state import (
     baseline_path,
     candidate_version,
-    champion_before,
     manifest_of,
     predictor_of,
     record_registered,
@@ -36,7 +36,6 @@ from nightloop.lake.digest import content_digest
 from nightloop.meaning.archive import archive
 from nightloop.model import candidate as candidates
 from nightloop.model import card, evaluation_table, training_set, training_snapshot
-from nightloop.model.champions import Champion
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training_snapshot import Manifest
 from nightloop.model.use_case_task import metric_set_for, task_for
@@ -220,50 +219,46 @@ def _params(use_case: UseCase, candidate: candidates.Candidate) -> dict[str, obj
 
 
 def evaluate(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Details:
-    """Let candidate, baseline and champion predict the same validation rows, and publish them as table evaluation.
+    """Let candidate, baseline, champion and the best of the year predict the same rows, and publish them as table evaluation.
 
     Raises:
         NotReady: the candidate is not fitted.
     """
     manifest = manifest_of(use_case, as_of, workspace)
     candidate = candidate_version(use_case, as_of, workspace)
-    champion = champion_before(use_case, candidate.version, workspace)
     progress("evaluating", 0, 1)
-    table = _evaluation(use_case, manifest, workspace, candidate=candidate, champion=champion)
+    table, rivals = _evaluation(use_case, manifest, workspace, candidate)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), dict(manifest.table_versions))
     state = workspace.lake.publish(evaluation_table.table_name(use_case), as_of, table, commit)
     progress("evaluating", 1, 1)
-    details = {"version": candidate.version, "champion": None if champion is None else champion.version}
+    champion, anchor = rivals.versions
+    details = {"version": candidate.version, "champion": champion, "anchor": anchor}
     return Published.of(use_case.use_case, evaluation_table.table_name(use_case), state, details).as_json()
 
 
 def _evaluation(
-    use_case: UseCase, manifest: Manifest, workspace: Workspace, *, candidate: RegisteredVersion, champion: Champion | None
-) -> pa.Table:
-    """Return what each of the three predicts for the validation rows of the training."""
+    use_case: UseCase, manifest: Manifest, workspace: Workspace, candidate: RegisteredVersion
+) -> tuple[pa.Table, Rivals]:
+    """Return what each model predicts for the validation rows of the training, and whom the candidate is compared with."""
     predictor = predictor_of(use_case, candidate.version, candidate.bundle_digest, workspace)
     rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
     validation = rows.of(predictor.spec.training.validate)
     predictions = predictor.predict(validation.matrix, reasons=False)
     baseline = candidates.read_baseline(baseline_path(workspace, manifest).read_bytes(), task_for(use_case))
-    of_champion = None
-    if champion is not None:
-        rival = predictor_of(use_case, champion.version, champion.payload.get("bundle_digest"), workspace)
-        matrix = training_set.features_of(rival.spec, use_case, validation, workspace.lake)
-        of_champion = evaluation_table.champion_predictions(rival, validation, task_for(use_case), matrix)
-        if of_champion is None:
-            record_not_comparable(use_case, manifest.as_of, workspace, candidate=candidate.version, champion=champion.version)
-            champion = None
-    return evaluation_table.as_table(
+    rivals, of_rivals = rivals_predictions(
+        use_case, manifest.as_of, workspace, candidate=candidate.version, validation=validation
+    )
+    champion, anchor = rivals.versions
+    table = evaluation_table.as_table(
         validation,
         list(use_case.entity.key),
         version=candidate.version,
-        candidate=predictions.prediction,
         decision=predictions.decision,
-        baseline=baseline.predict(validation.matrix),
-        champion=of_champion,
-        champion_version=None if champion is None else champion.version,
+        predictions={"candidate": predictions.prediction, "baseline": baseline.predict(validation.matrix)},
+        rivals={role: (version, of_rivals.get(version or 0)) for role, version in (("champion", champion), ("anchor", anchor))},
+        unable=rivals.unable,
     )
+    return table, rivals
 
 
 def _one(nights: Nights | Night) -> Night:

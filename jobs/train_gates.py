@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jobs.published import Progress, silent
-from jobs.training_state import candidate_version, champion_before, manifest_of, trained_on
+from jobs.rivals import compared_rivals
+from jobs.training_state import candidate_version, manifest_of, trained_on
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed, TryAgain, UsageError, command
 from nightloop.evidence import gates
@@ -24,12 +26,12 @@ from nightloop.model.use_case_task import metric_set_for, task_for
 from nightloop.nights import Night
 from nightloop.promotion import reversal
 from nightloop.promotion.alias import check_alias, follow
+from nightloop.promotion.anchor import BETTER_THAN, proved_better
 from nightloop.promotion.verdicts import GRANTED, JUDGED, REFUSED, last_verdict
 from nightloop.workspace import Workspace
 
 __all__ = ["GATES", "adopt", "gate", "promote"]
 
-NOT_COMPARABLE = "champion_not_comparable"
 SAMPLE = 500  # rows that the clean process answers: explaining a row costs more than answering it
 StepResult = dict[str, Any]  # what a step of the training tells the next one, as plain values
 
@@ -91,6 +93,7 @@ def promote(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: 
             "training_key": candidate.training_key,
             "bundle_digest": candidate.bundle_digest,
             "verdicts": {gate: event.seq for gate, event in verdicts.items()},
+            BETTER_THAN: _proved_better(use_case, as_of, workspace, candidate, verdicts),
         }
         promoted = champions.promote(ledger, use_case.use_case, candidate.version, as_of, payload)
     follow(use_case.use_case, workspace)
@@ -143,7 +146,7 @@ def adopt(use_case: UseCase, workspace: Workspace, *, by: str, reason: str) -> S
 
 
 def _passed_verdicts(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> dict[str, Event]:
-    outdated = _outdated(use_case, as_of, workspace, candidate)
+    _, outdated = compared_rivals(use_case, as_of, workspace, candidate)
     digest = workspace.lake.states(evaluation_table.table_name(use_case))[as_of].content_digest
     problems, verdicts = [outdated] if outdated else [], {}
     for name in GATES:
@@ -166,32 +169,14 @@ def _passed_verdicts(use_case: UseCase, as_of: Night, workspace: Workspace, cand
     return verdicts
 
 
-def _outdated(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> str | None:
-    """Return what is wrong when the candidate was not compared with the champion it would replace; None when it was."""
-    compared_with = evaluation_table.compared_champion(use_case, as_of, candidate.version, workspace.lake)
-    incumbent = champion_before(use_case, candidate.version, workspace)
-    if compared_with == (incumbent.version if incumbent else None):
-        return None
-    if (
-        compared_with is None
-        and incumbent
-        and _not_comparable(use_case, as_of, workspace, candidate.version, incumbent.version)
-    ):
-        return None
-    compared = f"version {compared_with}" if compared_with is not None else "no champion"
-    now = f"version {incumbent.version} is champion now" if incumbent else "there is none now"
-    return f"it was judged against {compared}, but {now}: evaluate again, then judge again"
-
-
-def record_not_comparable(use_case: UseCase, as_of: Night, workspace: Workspace, *, candidate: int, champion: int) -> None:
-    """Record that a champion cannot answer today's features, or has another task: a candidate is judged without it."""
-    payload = {"version": candidate, "champion_version": champion}
-    workspace.ledger.record(NOT_COMPARABLE, use_case.use_case, night=as_of, subject=str(candidate), payload=payload, once=True)
-
-
-def _not_comparable(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: int, champion: int) -> bool:
-    events = workspace.ledger.events(use_case.use_case, kind=NOT_COMPARABLE, night=as_of, subject=str(candidate))
-    return any(event.payload["champion_version"] == champion for event in events)
+def _proved_better(
+    use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion, verdicts: dict[str, Event]
+) -> list[int]:
+    """Return the earlier champions that the verdict of the performance gate puts the candidate wholly above."""
+    if "performance" not in verdicts:
+        return []
+    champion, anchor, _ = evaluation_table.compared_versions(use_case, as_of, candidate.version, workspace.lake)
+    return proved_better(verdicts["performance"].payload["figures"], champion=champion, anchor=anchor)
 
 
 def _last_answer(use_case: UseCase, as_of: Night, workspace: Workspace, verdicts: list[Event]) -> Event | None:
@@ -228,9 +213,12 @@ def _limits(use_case: UseCase, gate: str) -> dict[str, Any]:
 
 def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
     evaluation = evaluation_table.read(use_case, as_of, candidate.version, workspace.lake)
-    if outdated := _outdated(use_case, as_of, workspace, candidate):
+    rivals, outdated = compared_rivals(use_case, as_of, workspace, candidate)
+    if outdated:
         return Verdict("performance", "not_enough_evidence", f"{outdated[0].upper()}{outdated[1:]}.")
-    return gates.performance(evaluation, use_case.gates.performance)
+    champion = rivals.incumbent.version if rivals.incumbent else None
+    known = replace(evaluation, champion_version=champion, unable=rivals.unable)
+    return gates.performance(known, use_case.gates.performance)
 
 
 def _calibration(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:

@@ -71,6 +71,13 @@ def _performance(use_case: UseCase, problems: Problems) -> None:
         limit, other = other, limit
     if other in gate.model_fields_set:
         problems.add(("gates", "performance", other), f"{other} means nothing for {metric}.", f"Write {limit}.")
+    if gate.yearly_budget is not None and gate.yearly_budget < gate.margin_to_champion:
+        problems.add(
+            ("gates", "performance", "yearly_budget"),
+            f"a year may lose {gate.yearly_budget:g}, which is less than one training may (margin_to_champion "
+            f"{gate.margin_to_champion:g}).",
+            "Write a yearly_budget of at least the margin, or a smaller margin.",
+        )
 
 
 def _fairness(use_case: UseCase, problems: Problems) -> None:

@@ -10,6 +10,7 @@ from nightloop.definitions.model import ClassName
 from nightloop.definitions.strict import Name, Strict
 
 PerformanceMetric = Literal["auc", "mae", "log_loss"]
+SuccessionRule = Literal["non_inferior", "superior"]
 FairnessMetric = Literal[
     "selection_rate_difference",
     "true_positive_rate_difference",
@@ -25,8 +26,12 @@ def _absent(value: object) -> bool:
     return value is None
 
 
+def _as_without_rule(value: object) -> bool:
+    return value == "non_inferior"
+
+
 class PerformanceGate(Strict):
-    """The candidate must beat the baseline, and not be worse than the champion on the same rows.
+    """The candidate must beat the baseline, and be no worse than the champion and than the best of the year on the same rows.
 
     The metric follows the task: auc (binary, higher is better), mae (regression) and log_loss (multiclass), lower is better. A
     improvement is positive where the candidate is better, in whichever direction the metric points.
@@ -36,6 +41,18 @@ class PerformanceGate(Strict):
     over_baseline: float = Field(0.0, description="Lower bound of the improvement over the baseline must exceed this.")
     margin_to_champion: float = Field(
         0.01, ge=0, description="Lower bound of the improvement over the champion must exceed minus this."
+    )
+    rule: SuccessionRule = Field(
+        "non_inferior",
+        exclude_if=_as_without_rule,
+        description="superior: lower bound of the improvement over the champion must exceed 0, whatever the margin.",
+    )
+    yearly_budget: float | None = Field(
+        None,
+        ge=0,
+        exclude_if=_absent,
+        description="Lower bound of the improvement over the best champion of the last 365 nights must exceed minus this: what "
+        "all trainings of a year may lose together. Left out: as much as margin_to_champion.",
     )
     minimum_rows: int = Field(500, ge=1)
     suspicious_above: float = Field(0.95, description="An auc above this means a leak, and fails.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 class SuspicionLimits(Protocol):
@@ -21,6 +21,10 @@ class PerformanceLimits(SuspicionLimits, Protocol):
     def over_baseline(self) -> float: ...  # noqa: D102
     @property
     def margin_to_champion(self) -> float: ...  # noqa: D102
+    @property
+    def rule(self) -> Literal["non_inferior", "superior"]: ...  # noqa: D102
+    @property
+    def yearly_budget(self) -> float | None: ...  # noqa: D102
     @property
     def minimum_rows(self) -> int: ...  # noqa: D102
 

@@ -7,72 +7,21 @@ compared with an end of a 95 % interval passes a candidate that lies exactly at 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nightloop.evidence.evaluation import MINIMUM_NIGHTS, Evaluation
 from nightloop.evidence.gate_limits import CalibrationLimits, FairnessLimits, PerformanceLimits
-from nightloop.evidence.intervals import Bools, Floats
-from nightloop.evidence.metric_set import Labels, MetricSet
-from nightloop.evidence.metric_sets import BINARY
-from nightloop.evidence.metrics import figure
-from nightloop.evidence.verdict import Figure, Outcome, Verdict
+from nightloop.evidence.intervals import Floats
+from nightloop.evidence.succession import LARGEST_ROUNDING, succession
+from nightloop.evidence.verdict import Figure, Verdict, is_above, with_interval
 
 GATES = ("performance", "calibration", "fairness", "bundle")
-MINIMUM_NIGHTS = 5  # fewer tell too little about other nights
-LARGEST_ROUNDING = 1e-9  # by which the registered model may differ from what was judged
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Predictions of candidate, baseline and champion for the same rows, which none of them was fitted on.
-
-    Attributes:
-        night: (n,) the night each row was scored.
-        label: (n,) the observed label, as the metric set has it.
-        candidate, baseline: (n,) or (n, c) predictions.
-        champion: the same, NaN on rows the champion has seen; None when there is no champion.
-        group: (n,) text, the group of the fairness gate.
-        decision: (n,) bool, the candidate's; None where nothing is decided.
-        metric_set: how the task is measured.
-    """
-
-    night: NDArray[Any]
-    label: Labels
-    candidate: Floats
-    baseline: Floats
-    champion: Floats | None
-    group: NDArray[Any]
-    decision: Bools | None
-    metric_set: MetricSet = BINARY
-
-    def metric(self, name: str, prediction: Floats) -> Figure:
-        """Return the task's metric of a prediction, under a name."""
-        return figure(name, self.metric_set.estimate(self.label, prediction), self.night, len(self.label))
-
-    def improvement(self, name: str, other: Floats) -> Figure:
-        """Return by how much the candidate is better than another, paired, under a name."""
-        return figure(name, self.metric_set.improvement(self.label, self.candidate, other), self.night, len(self.label))
-
-    def of(self, rows: Bools) -> Evaluation:
-        """Return some of the rows."""
-        return replace(
-            self,
-            night=self.night[rows],
-            label=self.label[rows],
-            candidate=self.candidate[rows],
-            baseline=self.baseline[rows],
-            champion=None if self.champion is None else self.champion[rows],
-            group=self.group[rows],
-            decision=None if self.decision is None else self.decision[rows],
-        )
 
 
 def performance(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
-    """Judge the candidate by the task's metric: better than no skill and than the baseline, not worse than the champion,
-    not too good.
+    """Judge the candidate by the task's metric: better than no skill and than the baseline, not worse than the champion
+    nor than the best of the year, not too good.
 
     The comparisons are paired on the same rows; the lower end of their interval counts.
     """
@@ -91,28 +40,27 @@ def performance(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
     name = f"{task.title[0].upper()}{task.title[1:]}"
     problems = []
     if excess := task.too_good(candidate.value, limits):
-        problems.append(f"{name} {_with_interval(candidate)} is {excess}: too good to be true, look for a leak")
-    if not _above(discrimination.low, task.no_skill):
+        problems.append(f"{name} {with_interval(candidate)} is {excess}: too good to be true, look for a leak")
+    if not is_above(discrimination.low, task.no_skill):
         words = discrimination.metric.replace("_", " ").replace("auc", "AUC")
         problems.append(
-            f"{words} {_with_interval(discrimination)} may be no better than {'a coin' if task.no_skill else 'none'}"
+            f"{words} {with_interval(discrimination)} may be no better than {'a coin' if task.no_skill else 'none'}"
         )
-    if not _above(improvement.low, limits.over_baseline):
+    if not is_above(improvement.low, limits.over_baseline):
         problems.append(
-            f"its improvement over the baseline, {_with_interval(improvement)}, may be no more than {limits.over_baseline}"
+            f"its improvement over the baseline, {with_interval(improvement)}, may be no more than {limits.over_baseline}"
         )
-    against_champion = _against_champion(evaluation, limits)
-    figures += against_champion.figures
-    if against_champion.outcome == "fail":
-        problems.append(against_champion.reason)
+    comparisons = succession(evaluation, limits)
+    figures += [item for comparison in comparisons for item in comparison.figures]
+    problems += [comparison.reason for comparison in comparisons if comparison.outcome == "fail"]
     if problems:
         return _fail(gate, problems, figures)
-    if against_champion.outcome == "not_enough_evidence":
-        return Verdict(gate, "not_enough_evidence", _sentence([against_champion.reason]), tuple(figures))
+    if missing := [comparison.reason for comparison in comparisons if comparison.outcome == "not_enough_evidence"]:
+        return Verdict(gate, "not_enough_evidence", _sentence(missing), tuple(figures))
     good = [
-        f"{name} {_with_interval(candidate)} on {candidate.n} rows of {_nights(evaluation.night)} nights",
-        f"over the baseline {_with_interval(improvement)}",
-        against_champion.reason,
+        f"{name} {with_interval(candidate)} on {candidate.n} rows of {evaluation.nights} nights",
+        f"over the baseline {with_interval(improvement)}",
+        *(comparison.reason for comparison in comparisons),
     ]
     return Verdict(gate, "pass", _sentence(good), tuple(figures))
 
@@ -130,14 +78,14 @@ def calibration(evaluation: Evaluation, limits: CalibrationLimits) -> Verdict:
     answers = _several(evaluation.metric_set.answers)
     problems = []
     if not error.value <= limits.maximum_error:
-        problems.append(f"its calibration error {_with_interval(error)} is above {limits.maximum_error}")
+        problems.append(f"its calibration error {with_interval(error)} is above {limits.maximum_error}")
     if not abs(bias.value) <= limits.maximum_bias:
-        problems.append(f"its {answers} are off by {_with_interval(bias)} on average, more than {limits.maximum_bias}")
+        problems.append(f"its {answers} are off by {with_interval(bias)} on average, more than {limits.maximum_bias}")
     if problems:
         return _fail(gate, problems, figures)
     within = (
-        f"calibration error {_with_interval(error)} (limit {limits.maximum_error}), "
-        f"bias {_with_interval(bias)} (limit {limits.maximum_bias})"
+        f"calibration error {with_interval(error)} (limit {limits.maximum_error}), "
+        f"bias {with_interval(bias)} (limit {limits.maximum_bias})"
     )
     return Verdict(gate, "pass", _sentence([f"{within} on {error.n} rows"]), figures)
 
@@ -165,7 +113,7 @@ def fairness(evaluation: Evaluation, limits: FairnessLimits) -> Verdict:
         reason = f"too few rows to judge by {limits.group}: {listed}; {limits.minimum_group_rows} are needed in each"
         return Verdict(gate, "not_enough_evidence", _sentence([reason]), figures)
     words = limits.metric.replace("_", " ")
-    between = f"the {words} by {limits.group}, {_with_interval(comparison.difference)} ({' over '.join(comparison.widest)})"
+    between = f"the {words} by {limits.group}, {with_interval(comparison.difference)} ({' over '.join(comparison.widest)})"
     if comparison.difference.high is None or not comparison.difference.high <= limits.maximum:
         return _fail(gate, [f"{between}, may be above {limits.maximum}"], figures)
     return Verdict(gate, "pass", _sentence([f"{between}, stays within {limits.maximum}"]), figures)
@@ -188,7 +136,7 @@ def bundle(expected: Floats, answered: Floats, *, answers: str = "probability") 
 
 def _unusable(gate: str, evaluation: Evaluation, minimum_rows: int) -> Verdict | None:
     """Return a verdict at once where no figure could be trusted."""
-    rows, nights, task = len(evaluation.label), _nights(evaluation.night), evaluation.metric_set
+    rows, nights, task = len(evaluation.label), evaluation.nights, evaluation.metric_set
     not_numbers = int(task.is_invalid(evaluation.candidate).sum())
     if not_numbers:
         return _fail(gate, [f"{not_numbers} of {rows} answers are no {task.answers}"], ())
@@ -201,47 +149,8 @@ def _unusable(gate: str, evaluation: Evaluation, minimum_rows: int) -> Verdict |
     return None
 
 
-def _against_champion(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
-    """Return the part of the verdict about the champion; its reason is a clause of the whole sentence."""
-    gate, task = "performance", evaluation.metric_set
-    if evaluation.champion is None:
-        return Verdict(gate, "pass", "no champion yet to compare with")
-    answered = np.atleast_2d(np.isfinite(evaluation.champion.T)).all(axis=0)  # a row of several classes: all of them
-    unseen = evaluation.of(np.asarray(answered, dtype=np.bool_))
-    assert unseen.champion is not None  # noqa: S101 - some rows of one that is there
-    rows, nights = len(unseen.label), _nights(unseen.night)
-    if rows < limits.minimum_rows or nights < MINIMUM_NIGHTS or task.constant_label(unseen.label):
-        reason = f"only {rows} rows of {nights} nights that the champion has not seen"
-        return Verdict(
-            gate, "not_enough_evidence", f"{reason}; {limits.minimum_rows} rows and {MINIMUM_NIGHTS} nights are needed"
-        )
-    champion = unseen.metric(f"champion_{task.metric}", unseen.champion)
-    improvement = unseen.improvement(f"{task.metric}_over_champion", unseen.champion)
-    outcome: Outcome = "pass" if _above(improvement.low, -limits.margin_to_champion) else "fail"
-    words = (
-        "its improvement over the champion"
-        if outcome == "pass"
-        else "it may be worse than the champion by more than the margin:"
-    )
-    reason = f"{words} {_with_interval(improvement)} (margin {limits.margin_to_champion})"
-    return Verdict(gate, outcome, reason, (champion, improvement))
-
-
-def _nights(night: NDArray[Any]) -> int:
-    return len(np.unique(night))
-
-
-def _above(end: float | None, limit: float) -> bool:
-    return end is not None and end > limit
-
-
 def _several(word: str) -> str:
     return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
-
-
-def _with_interval(item: Figure) -> str:
-    ends = "no interval" if item.low is None or item.high is None else f"{item.low:.3f} to {item.high:.3f}"
-    return f"{item.value:.3f} [{ends}]"
 
 
 def _fail(gate: str, problems: Sequence[str], figures: Sequence[Figure]) -> Verdict:

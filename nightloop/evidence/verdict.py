@@ -39,3 +39,14 @@ class Verdict:
     def passed(self) -> bool:
         """Whether the answer is a plain yes; no evidence is no yes."""
         return self.outcome == "pass"
+
+
+def with_interval(item: Figure) -> str:
+    """Write a figure for a sentence: ``0.712 [0.690 to 0.734]``."""
+    ends = "no interval" if item.low is None or item.high is None else f"{item.low:.3f} to {item.high:.3f}"
+    return f"{item.value:.3f} [{ends}]"
+
+
+def is_above(end: float | None, limit: float) -> bool:
+    """Whether an end of an interval lies above a limit; at it, or where there is none, is not above."""
+    return end is not None and end > limit

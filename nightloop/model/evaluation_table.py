@@ -1,9 +1,11 @@
-"""The table evaluation: what candidate, baseline and champion predicted for the same validation rows, by night of training.
+"""The table evaluation: what candidate, baseline, champion and anchor predicted for the same rows, by night of training.
 
 Partition: the night ``as_of`` of the training. Gates read it, so a gate can be run again without training again.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import NotReady
-from nightloop.evidence.gates import Evaluation
+from nightloop.evidence.evaluation import Evaluation
 from nightloop.features.labels import LABEL, SCORED
 from nightloop.lake import Lake
 from nightloop.model.predictor import Predictor
@@ -52,26 +54,35 @@ def as_table(
     key: list[str],
     *,
     version: int,
-    candidate: Floats,
     decision: NDArray[np.bool_] | None,
-    baseline: Floats,
-    champion: Floats | None,
-    champion_version: int | None,
+    predictions: Mapping[str, Floats],
+    rivals: Mapping[str, tuple[int | None, Floats | None]],
+    unable: Sequence[int],
 ) -> pa.Table:
     """Return one row per validation row: key, label, group, what every model predicted, the candidate's decision.
 
     A prediction has one column a model (candidate), or one a class (candidate_probability_<class>).
+
+    Args:
+        rows: the validation rows.
+        key: columns of the entity's key.
+        version: the candidate's.
+        decision: the candidate's, (n,).
+        predictions: of candidate and baseline.
+        rivals: of champion and anchor: their version and what they predicted, both None where there is none.
+        unable: versions that would have been compared with, and cannot answer.
     """
-    size = len(rows.label)
-    of_champion = np.full(candidate.shape, np.nan) if champion is None else champion
+    size, shape = len(rows.label), predictions["candidate"].shape
     columns = {
-        **_columns("candidate", candidate, rows.classes),
+        **_columns("candidate", predictions["candidate"], rows.classes),
         "decision": pa.nulls(size, pa.bool_()) if decision is None else pa.array(decision),
-        **_columns("baseline", baseline, rows.classes),
-        **_columns("champion", of_champion, rows.classes),
+        **_columns("baseline", predictions["baseline"], rows.classes),
         "version": pa.array([version] * size, pa.int64()),
-        "champion_version": pa.array([champion_version] * size, pa.int64()),
+        "unable_versions": pa.array([" ".join(map(str, sorted(unable)))] * size, pa.string()),
     }
+    for role, (rival, predicted) in rivals.items():
+        columns |= _columns(role, np.full(shape, np.nan) if predicted is None else predicted, rows.classes)
+        columns[f"{role}_version"] = pa.array([rival] * size, pa.int64())
     table = rows.table.select([SCORED, *key, LABEL, GROUP])
     for name, column in columns.items():
         table = table.append_column(name, column)
@@ -86,26 +97,34 @@ def read(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> Evaluatio
     """
     rows = _rows(use_case, as_of, version, lake)
     classes = use_case.model.classes
+    champion, anchor = _versions(rows)
     return Evaluation(
         night=rows[SCORED].to_numpy().astype("datetime64[D]"),
         label=label_array(rows[LABEL], classes),
         candidate=_predictions(rows, "candidate", classes),
         baseline=_predictions(rows, "baseline", classes),
-        champion=_predictions(rows, "champion", classes) if rows["champion_version"].null_count < rows.num_rows else None,
+        champion=None if champion is None else _predictions(rows, "champion", classes),
         group=np.array(rows[GROUP].to_pylist(), dtype=str),
         decision=None if rows["decision"].null_count else rows["decision"].to_numpy().astype(np.bool_),
         metric_set=metric_set_for(use_case),
+        anchor=None if anchor is None else _predictions(rows, "anchor", classes),
+        champion_version=champion,
+        anchor_version=anchor,
     )
 
 
-def compared_champion(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> int | None:
-    """Return the version that the candidate was compared with, None when there was no champion.
+def compared_versions(
+    use_case: UseCase, as_of: Night, version: int, lake: Lake
+) -> tuple[int | None, int | None, tuple[int, ...]]:
+    """Return the versions of champion and anchor that the candidate was compared with, None where there was none.
+
+    The third are the versions that could not answer.
 
     Raises:
         NotReady: there is no evaluation of this candidate.
     """
-    champion_version: int | None = _rows(use_case, as_of, version, lake)["champion_version"][0].as_py()
-    return champion_version
+    rows = _rows(use_case, as_of, version, lake)
+    return *_versions(rows), tuple(int(unable) for unable in rows["unable_versions"][0].as_py().split())
 
 
 def evaluated_rows(
@@ -125,12 +144,16 @@ def evaluated_rows(
     return evaluated, _predictions(evaluation, "candidate", use_case.model.classes)
 
 
+def _versions(rows: pa.Table) -> tuple[int | None, int | None]:
+    return rows["champion_version"][0].as_py(), rows["anchor_version"][0].as_py()
+
+
 def _columns(model: str, prediction: Floats, classes: tuple[str, ...]) -> dict[str, pa.Array]:
     columns = {model: prediction}
     if classes:
         columns = {f"{model}_probability_{name}": prediction[:, place] for place, name in enumerate(classes)}
-    # Where the champion predicts nothing the table holds nothing; a candidate that predicts NaN is caught by the gates.
-    return {name: pa.array(values, from_pandas=model == "champion") for name, values in columns.items()}
+    # Where a champion predicts nothing the table holds nothing; a candidate that predicts NaN is caught by the gates.
+    return {name: pa.array(values, from_pandas=model in ("champion", "anchor")) for name, values in columns.items()}
 
 
 def _predictions(rows: pa.Table, model: str, classes: tuple[str, ...]) -> Floats:
@@ -148,6 +171,8 @@ def _rows(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> pa.Table
     versions = set(rows["version"].to_pylist())
     if versions != {version}:
         raise _stale(use_case, as_of, f"of version {sorted(versions)}, not of {version}")
+    if "anchor_version" not in rows.column_names:  # of a release before there was one
+        raise _stale(use_case, as_of, "without a comparison with the best champion of the year")
     return rows
 
 

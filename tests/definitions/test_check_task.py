@@ -157,6 +157,10 @@ JUST_RIGHT = {
     "rates of one class": ("multiclass", {"fairness": RATE + "of_class: late, maximum: 0.5}"}),
     "accuracy of all classes": ("multiclass", {"fairness": "{group: depot, metric: accuracy_difference, maximum: 1}"}),
     "a suspicion of the right kind": ("binary", {"performance": "{metric: auc, suspicious_above: 0.9}"}),
+    "a budget of the year as large as the margin": (
+        "binary",
+        {"performance": "{margin_to_champion: 0.02, yearly_budget: 0.02}"},
+    ),
     "a suspicion of an error": ("regression", {"performance": "{metric: mae, suspicious_below: 0.1}"}),
     "a floor for a probability": ("binary", {"monitoring": "{auc_floor: 0.6}"}),
     "a ceiling for classes": ("multiclass", {"monitoring": "{error_ceiling: 2}"}),
@@ -180,6 +184,11 @@ MORE_MIXED_UP = {
         "multiclass",
         {"fairness": "{group: depot, metric: accuracy_difference, maximum: 1.5}"},
         "a difference of rates is at most 1, not 1.5. Write a share.",
+    ),
+    "a year that may lose less than a training": (
+        "binary",
+        {"performance": "{margin_to_champion: 0.02, yearly_budget: 0.019}"},
+        "a year may lose 0.019, which is less than one training may (margin_to_champion 0.02). Write a yearly_budget",
     ),
     "a class for accuracy": (
         "multiclass",

@@ -29,6 +29,8 @@ BORDERS = {
     "model.window_nights": ([1, None], [0]),
     "model.reasons": ([0, 3], [-1, 4]),
     "gates.performance.margin_to_champion": ([0, 0.5], [-0.001]),
+    "gates.performance.yearly_budget": ([0.04, 0.5], [-0.001]),
+    "gates.performance.rule": (["non_inferior", "superior"], ["better"]),
     "gates.performance.over_baseline": ([-1, 1], []),
     "gates.performance.minimum_rows": ([1], [0]),
     "gates.fairness.maximum": ([0.001, 1], [0, -1, 1.001]),

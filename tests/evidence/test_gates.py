@@ -7,7 +7,7 @@ import pytest
 
 from nightloop.definitions.gates import CalibrationGate, FairnessGate, PerformanceGate
 from nightloop.evidence import gates, metrics
-from nightloop.evidence.gates import Evaluation
+from nightloop.evidence.evaluation import Evaluation
 
 PERFORMANCE = PerformanceGate(over_baseline=0.0, margin_to_champion=0.02, minimum_rows=500, suspicious_above=0.9)
 CALIBRATION = CalibrationGate(maximum_error=0.05, maximum_bias=0.05, minimum_rows=500)

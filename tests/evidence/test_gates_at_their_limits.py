@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from nightloop.evidence import gates
+from nightloop.evidence.evaluation import MINIMUM_NIGHTS, Evaluation
 from nightloop.evidence.fairness import Comparison
-from nightloop.evidence.gates import MINIMUM_NIGHTS, Evaluation
 from nightloop.evidence.intervals import Estimate
 from nightloop.evidence.metric_sets import BINARY, metric_set_of
 from nightloop.evidence.verdict import Figure
@@ -108,6 +108,8 @@ def limits(**changes: Any) -> Any:
     declared = {
         "over_baseline": 0.01,
         "margin_to_champion": 0.02,
+        "rule": "non_inferior",
+        "yearly_budget": None,
         "minimum_rows": ROWS,
         "suspicious_above": 0.95,
         "suspicious_below": None,

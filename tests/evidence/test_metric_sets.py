@@ -9,7 +9,7 @@ import pytest
 
 from nightloop.definitions.gates import CalibrationGate, FairnessGate, PerformanceGate
 from nightloop.evidence import gates, multiclass, regression
-from nightloop.evidence.gates import Evaluation
+from nightloop.evidence.evaluation import Evaluation
 from nightloop.evidence.metric_sets import metric_set_of
 from nightloop.evidence.realised import calibration_figures, group_figures, performance_verdict, realised_figures
 from nightloop.evidence.verdict import Figure
@@ -116,7 +116,7 @@ SHUFFLED = np.random.default_rng(2).permutation(SIZE)
 FAULTS = {
     "labels that have nothing to do with it": (number, {"label": LABEL[SHUFFLED]}, "may be no better than none"),
     "an error too small to be true": (number, {"candidate": LABEL + 1e-3}, "look for a leak"),
-    "a number worse than the champion": (number, {"champion": LABEL + 1.0}, "may be worse than the champion"),
+    "a number worse than the champion": (number, {"champion": LABEL + 1.0}, "It is worse than the champion"),
     "a number no better than the baseline": (number, {"baseline": PREDICTED}, "improvement over the baseline"),
     "an answer that is no number": (number, {"candidate": np.where(PREDICTED > 35, np.nan, PREDICTED)}, "are no prediction"),
     "labels all alike": (number, {"label": np.full(SIZE, 12.0)}, "labels are 12"),

@@ -74,7 +74,7 @@ RECENT, WEEKDAYS = SPANS["rows_against_recent_nights"], SPANS["rows_against_same
         ("contracts", f"(texts of at most {constant(HISTORY, 'MOST_VALUES')})"),
         ("contracts", f"(a key of the rule's `meta`, default {constant(HISTORY, 'TOLERANCE'):g})"),
         ("contracts", ", ".join(f"{p * 100:.0f}" for p in constant(HISTORY, "PROBABILITIES")[:-1]) + " and 95 % quantiles"),
-        ("gates", f"fewer than {IN_WORDS[constant('nightloop/evidence/gates.py', 'MINIMUM_NIGHTS')]} nights"),
+        ("gates", f"fewer than {IN_WORDS[constant('nightloop/evidence/evaluation.py', 'MINIMUM_NIGHTS')]} nights"),
         ("gates", f"over {IN_WORDS[constant('nightloop/evidence/metrics.py', 'BINS')]} bins of equal count"),
         ("gates", f"the lower end of the {constant('nightloop/evidence/intervals.py', 'CONFIDENCE') * 100:.0f} % interval"),
         ("monitoring", f"fewer than {constant('nightloop/evidence/drift.py', 'MINIMUM_NIGHTS')} reference nights"),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from jobs import train
 from nightloop.definitions import definition_digest
 from nightloop.errors import GateFailed, NotReady, TrainingRefused, UsageError
+from nightloop.evidence import metrics
 from nightloop.lake import Commit
 from nightloop.model import bundle, candidate, champions, training_set, training_snapshot
 from nightloop.nights import Nights
@@ -19,6 +23,9 @@ from .conftest import AS_OF, FIRST, Loans, definition
 
 # One training, told in order: each test stands on what the one before left in the registry.
 pytestmark = pytest.mark.random_order(disabled=True)
+
+
+BEST_STANDS = AS_OF + timedelta(days=8)  # a training that is judged beside the champion and a better one before it
 
 
 def verdicts(loans: Loans) -> dict[str, str]:
@@ -174,8 +181,10 @@ def test_a_failed_gate_leaves_the_champion_and_says_why(trained: Loans):
         run(strict)
     assert failed.value.exit_code == 8
     assert trained.workspace.registry.alias("accounts_late", "champion") == 1
-    assert verdicts(strict)["performance"] == "pass"  # the others were judged all the same
-    with pytest.raises(GateFailed, match="is not promoted: calibration: Its calibration error"):
+    assert verdicts(strict)["fairness"] == "pass"  # the others were judged all the same
+    # Trained from the same rows it is the champion's twin, and would replace it by nothing new.
+    twin = "performance: It answers all 1280 rows as the champion does: nothing is gained by replacing it"
+    with pytest.raises(GateFailed, match=f"is not promoted: {twin}; calibration: Its calibration error"):
         train.promote(strict.use_case, AS_OF, strict.workspace)
 
 
@@ -189,3 +198,77 @@ def test_a_second_training_is_compared_with_the_champion_and_replaces_it(trained
     assert trained.workspace.registry.alias("accounts_late", "champion") == 3
     first = champions.effective(trained.workspace.ledger, "accounts_late", AS_OF)
     assert first is not None and first.version == 1
+
+
+def performance_of(loans: Loans, version: int) -> dict[str, Any]:
+    payload = loans.workspace.ledger.events(kind="gate_judged", subject=f"{version}/performance")[-1].payload
+    return {**payload, "figures": {item["metric"]: item for item in payload["figures"]}}
+
+
+def test_the_year_is_held_to_its_best_champion_on_the_same_rows(trained: Loans):
+    """A champion that is no better than the best of the year is replaced only by one that holds against both."""
+    proved = performance_of(trained, 3)
+    assert proved["figures"]["auc_over_champion"]["low"] > 0 and "version 1, the best of the year" in proved["reason"]
+    assert proved["figures"]["budget_spent"]["value"] == 0
+    assert champions.history(trained.workspace.ledger, "accounts_late")[-1].payload["better_than"] == [1]
+    trained.publish(Nights(FIRST, BEST_STANDS))
+    versions = []
+    for night in (BEST_STANDS - timedelta(days=2), BEST_STANDS):
+        (published,) = train.run(trained.use_case, night, trained.workspace)
+        versions.append(published.details["version"])
+    rows = trained.workspace.lake.read("accounts_late/evaluation", Nights(BEST_STANDS, BEST_STANDS))
+    assert (set(rows["champion_version"].to_pylist()), set(rows["anchor_version"].to_pylist())) == ({versions[0]}, {3})
+    judged = performance_of(trained, versions[1])
+    over_anchor, spent, left = (judged["figures"][name] for name in ("auc_over_anchor", "budget_spent", "budget_left"))
+    label, *answers = (rows[name].to_numpy(zero_copy_only=False) for name in ("label", "candidate", "anchor"))
+    of_candidate, of_anchor = (metrics.auc(label, answer).value for answer in answers)
+    assert over_anchor["value"] == pytest.approx(of_candidate - of_anchor)
+    assert spent["value"] == max(0, -over_anchor["value"]) and left["value"] == pytest.approx(0.02 - spent["value"])
+    assert re.search(r"of the yearly budget of 0\.02 it spends [\d.]+, the champion [\d.]+; [\d.]+ left", judged["reason"])
+
+
+def test_a_candidate_beyond_what_is_left_of_the_budget_is_stopped_though_within_the_margin_of_the_champion(trained: Loans):
+    """The champion's predictions are put beside those of a better one of the year: what was lost shows on the same rows."""
+    night = BEST_STANDS
+    table, lake = "accounts_late/evaluation", trained.workspace.lake
+    rows = lake.read(table, Nights(night, night)).drop_columns(["night"])
+    label, candidate_said = (rows[name].to_numpy(zero_copy_only=False) for name in ("label", "candidate"))
+    best = np.clip(candidate_said + np.where(label, 0.1, -0.1), 0, 1)
+    crept = rows.set_column(rows.column_names.index("anchor"), "anchor", pa.array(best))
+    lake.publish(table, night, crept, Commit("test", "accounts_late"))
+    with pytest.raises(GateFailed, match="may have lost more than the yearly budget: over version 3, the best of the year"):
+        train.gate(trained.use_case, night, trained.workspace, name="performance")
+    lake.publish(table, night, rows, Commit("test", "accounts_late"))
+    train.gate(trained.use_case, night, trained.workspace, name="performance")
+
+
+def test_where_the_use_case_asks_only_a_proved_improvement_replaces_the_champion(trained: Loans):
+    night = AS_OF + timedelta(days=12)
+    trained.publish(Nights(FIRST, night))
+    gates = trained.use_case.gates.model_dump()
+    strict = trained.with_(gates={**gates, "performance": {**gates["performance"], "rule": "superior"}})
+    champion = trained.workspace.registry.alias("accounts_late", "champion")
+    with pytest.raises(GateFailed, match=r"not proved better than the champion: .* \(rule superior\)"):
+        train.run(strict.use_case, night, strict.workspace)
+    assert trained.workspace.registry.alias("accounts_late", "champion") == champion
+
+
+def test_champions_that_cannot_answer_are_named_and_recorded_and_the_baseline_is_left_to_judge_by(trained: Loans):
+    night = AS_OF + timedelta(days=12)
+    train.assemble(trained.use_case, night, trained.workspace)
+    train.fit(trained.use_case, night, trained.workspace)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_set, "features_of", lambda *_: None)
+        train.evaluate(trained.use_case, night, trained.workspace)
+    train.gate(trained.use_case, night, trained.workspace, name="performance")
+    version = train.fit(trained.use_case, night, trained.workspace)["version"]
+    recorded = trained.workspace.ledger.events(kind="champion_not_comparable", night=night)
+    champion, *others = champions.history(trained.workspace.ledger, "accounts_late")[::-1]
+    assert {event.payload["champion_version"] for event in recorded} == {champion.version, *(of.version for of in others)}
+    reason = performance_of(trained, version)["reason"]
+    assert f"not compared with the champion, version {champion.version}, which cannot answer what is asked today" in reason
+    assert "for the year's budget not compared with version 1, which cannot answer" in reason
+    train.evaluate(trained.use_case, night, trained.workspace)  # they can again: they are compared with
+    train.gate(trained.use_case, night, trained.workspace, name="performance")
+    assert "the best of the year" in performance_of(trained, version)["reason"]
+    assert "not compared" not in performance_of(trained, version)["reason"]

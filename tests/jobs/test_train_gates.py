@@ -22,6 +22,7 @@ from nightloop.evidence.verdict import Figure, Verdict
 from nightloop.lake import Commit
 from nightloop.model import champions
 from nightloop.model.registry import RegisteredVersion
+from nightloop.nights import one
 from nightloop.workspace import Workspace
 from tests.jobs.conftest import AS_OF, definition
 
@@ -49,7 +50,14 @@ class Training:
     use_case: UseCase
     registry: Aliases
 
-    def evaluate(self, *, version: int = VERSION, champion_version: int | None = None, seed: int = 1) -> None:
+    def evaluate(
+        self,
+        *,
+        version: int = VERSION,
+        champion_version: int | None = None,
+        anchor_version: int | None = None,
+        seed: int = 1,
+    ) -> None:
         """Publish the evaluation of a candidate that passes every gate."""
         random = np.random.default_rng(seed)
         nights, rows = 8, 200
@@ -71,6 +79,9 @@ class Training:
                 "champion": pa.array(champion, from_pandas=True),
                 "version": np.full(len(label), version),
                 "champion_version": pa.array([champion_version] * len(label), pa.int64()),
+                "unable_versions": [""] * len(label),
+                "anchor": pa.array(champion, from_pandas=True),
+                "anchor_version": pa.array([anchor_version or champion_version] * len(label), pa.int64()),
             }
         )
         self.workspace.lake.publish(f"{NAME}/evaluation", AS_OF, table, Commit("train", NAME))
@@ -307,6 +318,31 @@ def test_a_candidate_compared_with_today_s_champion_is_promoted_after_it(trainin
     assert training.promote()["promoted"]
     assert [champion.version for champion in champions.history(training.workspace.ledger, NAME)] == [2, VERSION]
     assert "improvement over the champion" in training.verdicts("performance")[-1].payload["reason"]
+
+
+def test_a_candidate_not_compared_with_the_best_of_the_year_is_not_promoted(training: Training) -> None:
+    promoted(training, 1)
+    promoted(training, 2)
+    training.evaluate(champion_version=2)
+    expected = "judged against version 2 as the best of the year, but it is version 1 now: evaluate again, then judge again"
+    with pytest.raises(GateFailed, match=f"not enough evidence. It was {expected}"):
+        gate(training.use_case, AS_OF, training.workspace, name="performance")
+    training.evaluate(champion_version=2, anchor_version=1)
+    training.judge()
+    assert training.promote()["promoted"]
+    payload = champions.history(training.workspace.ledger, NAME)[-1].payload
+    assert payload["better_than"] == [1, 2]
+    (verdict,) = [event for event in training.verdicts("performance") if event.payload["outcome"] == "pass"]
+    assert {"auc_over_anchor", "budget_spent", "budget_left"} <= {item["metric"] for item in verdict.payload["figures"]}
+
+
+def test_an_evaluation_of_a_release_before_there_was_a_best_of_the_year_is_made_again(training: Training) -> None:
+    lake, table = training.workspace.lake, f"{NAME}/evaluation"
+    rows = lake.read(table, one(AS_OF)).drop_columns(["night", "anchor", "anchor_version", "unable_versions"])
+    older = Training(training.workspace, UseCase.model_validate(definition(use_case="older")), training.registry)
+    lake.publish("older/evaluation", AS_OF, rows, Commit("train", "older"))
+    with pytest.raises(NotReady, match="without a comparison with the best champion of the year"):
+        gate(older.use_case, AS_OF, older.workspace, name="performance")
 
 
 def test_an_evaluation_of_another_candidate_is_no_evidence(training: Training) -> None:

@@ -158,6 +158,8 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "gates.performance.metric": "mae",
         "gates.performance.over_baseline": 0.1,
         "gates.performance.margin_to_champion": 0.1,
+        "gates.performance.rule": "superior",
+        "gates.performance.yearly_budget": 0.3,
         "gates.performance.minimum_rows": 7,
         "gates.performance.suspicious_above": 0.9,
         "gates.performance.suspicious_below": 0.1,
