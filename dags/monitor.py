@@ -41,7 +41,9 @@ for use_case in use_cases():
             )
             for verdict, words in {"performance": "realised performance", "drift": "drift"}.items()
         ]
-        judged = NoWorkOperator(task_id="judged", trigger_rule="all_done", doc_md="A red verdict does not fail the run.")
+        judged = NoWorkOperator(
+            task_id="judged", trigger_rule="all_done", doc_md="The night is judged: a red verdict does not fail the run."
+        )
         retrain = RetrainOperator(
             task_id="retrain",
             use_case_name=use_case.use_case,

@@ -17,6 +17,7 @@ STEPS = {
     "evaluate": "Measure candidate, baseline and champion on the same validation nights, with intervals.",
 }
 GATE_DOCS = {
+    "data": "The training set is whole: no night cut off, repeated or unlike those before it, no label lost.",
     "performance": "Better than the baseline and not worse than the champion, and not so good that it must be a leak.",
     "calibration": "A probability of 30 % must come true in 30 of 100 cases, within the declared error.",
     "fairness": "The declared groups are treated alike, within the declared limit; the upper end of the interval counts.",

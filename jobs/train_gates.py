@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import numpy as np
 
 from jobs.published import Progress, silent
 from jobs.rivals import compared_rivals
-from jobs.training_state import candidate_version, manifest_of, trained_on
+from jobs.training_state import candidate_version, manifest_of, predictor_of, trained_on
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed, TryAgain, UsageError, command
 from nightloop.evidence import gates
 from nightloop.evidence.gates import GATES
+from nightloop.evidence.training_data import TrainingRows, judge_data
 from nightloop.evidence.verdict import Verdict
 from nightloop.ledger import Event
 from nightloop.model import champions, evaluation_table, training_snapshot
@@ -211,6 +213,22 @@ def _limits(use_case: UseCase, gate: str) -> dict[str, Any]:
     return {} if declared is None else dict(declared.model_dump(mode="json"))
 
 
+def _data(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
+    """Judge the snapshot that the candidate was fitted on, by the split that its bundle says."""
+    rows = training_snapshot.read(manifest_of(use_case, as_of, workspace), tuple(use_case.features), use_case.model.classes)
+    split = predictor_of(use_case, candidate.version, candidate.bundle_digest, workspace).spec.training
+    states = workspace.lake.states(f"{use_case.use_case}/features")
+    judged = TrainingRows(
+        night=rows.night,
+        matrix=rows.matrix,
+        features=rows.features,
+        published={night: state.rows for night, state in states.items()},
+        split={"fit": split.fit, "calibrate": split.calibrate, "validate": split.validate},
+        last_labelled=as_of - timedelta(days=use_case.label.matures_after),
+    )
+    return judge_data(judged, use_case.gates.data)
+
+
 def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
     evaluation = evaluation_table.read(use_case, as_of, candidate.version, workspace.lake)
     rivals, outdated = compared_rivals(use_case, as_of, workspace, candidate)
@@ -243,6 +261,7 @@ def _bundle(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: Re
 
 
 _JUDGES: dict[str, Callable[[UseCase, Night, Workspace, RegisteredVersion], Verdict]] = {
+    "data": _data,
     "performance": _performance,
     "calibration": _calibration,
     "fairness": _fairness,

@@ -75,8 +75,8 @@ STAGES: tuple[Stage, ...] = (
         "train",
         "train a candidate from what was known at the night's cut-off, judge it by every gate, promote it if all pass",
         "Assembles the training set (snapshotted by DVC), fits XGBoost and a logistic regression baseline, calibrates, logs "
-        "and registers in MLflow, judges performance, calibration, fairness and the bundle itself, and moves the alias "
-        "'champion' only when all pass.",
+        "and registers in MLflow, judges the data, performance, calibration, fairness and the bundle itself, and moves the "
+        "alias 'champion' only when all pass.",
         (
             Option("reason", "why this training was asked for", default="asked for on the command line"),
             Option("requested_by", "who asked", default="command line"),

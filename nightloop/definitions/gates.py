@@ -30,6 +30,29 @@ def _as_without_rule(value: object) -> bool:
     return value == "non_inferior"
 
 
+class DataGate(Strict):
+    """Each night of a training set is compared with the median of the seven before it."""
+
+    minimum_rows_share: float = Field(0.1, ge=0, le=1, description="Rows of a night, as a share; fewer means it is cut off.")
+    minimum_labelled_share: float = Field(
+        0.5, ge=0, le=1, description="Share of a night's rows that have a label, as a share; fewer means that labels were lost."
+    )
+    maximum_scale_change: float = Field(
+        50, ge=1, description="Times by which the 90 % quantile of a feature's absolute values may grow or shrink."
+    )
+    maximum_missing_rise: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="By how much the share of a feature's values that are missing may be higher in the nights of validation "
+        "than in those that are fitted on.",
+    )
+
+
+def _default_data(value: object) -> bool:
+    return value == DataGate()
+
+
 class PerformanceGate(Strict):
     """The candidate must beat the baseline, and be no worse than the champion and than the best of the year on the same rows.
 
@@ -103,6 +126,7 @@ def _as_default(value: object) -> bool:
 class Gates(Strict):
     """What a candidate must pass, all of it, to become champion."""
 
+    data: DataGate = Field(DataGate(), exclude_if=_default_data)
     performance: PerformanceGate = PerformanceGate()
     calibration: CalibrationGate = CalibrationGate()
     fairness: FairnessGate

@@ -14,6 +14,19 @@ class SuspicionLimits(Protocol):
     def suspicious_below(self) -> float | None: ...  # noqa: D102
 
 
+class DataLimits(Protocol):
+    """See DataGate of the use case."""
+
+    @property
+    def minimum_rows_share(self) -> float: ...  # noqa: D102
+    @property
+    def minimum_labelled_share(self) -> float: ...  # noqa: D102
+    @property
+    def maximum_scale_change(self) -> float: ...  # noqa: D102
+    @property
+    def maximum_missing_rise(self) -> float: ...  # noqa: D102
+
+
 class PerformanceLimits(SuspicionLimits, Protocol):
     """See PerformanceGate of the use case."""
 

@@ -16,7 +16,7 @@ from nightloop.evidence.intervals import Floats
 from nightloop.evidence.succession import LARGEST_ROUNDING, succession
 from nightloop.evidence.verdict import Figure, Verdict, is_above, with_interval
 
-GATES = ("performance", "calibration", "fairness", "bundle")
+GATES = ("data", "performance", "calibration", "fairness", "bundle")
 
 
 def performance(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:

@@ -9,6 +9,7 @@ from typing import Any
 
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.settings import REPOSITORY
+from plugins.training import GATES
 from tests.dags.conftest import read_dags
 from tests.fixtures_ingest import SHOP
 
@@ -93,7 +94,7 @@ def test_the_graph_of_features_names_the_steps_and_sets_labels_beside(dags):
 
 def test_each_gate_is_a_task_and_only_all_of_them_lead_to_promotion(dags):
     dag = dags["flight_delay.train"]
-    gates = {"gate_performance", "gate_calibration", "gate_fairness", "gate_bundle"}
+    gates = {"gate_data", "gate_performance", "gate_calibration", "gate_fairness", "gate_bundle"}
     expected = {("assemble", "fit"), ("fit", "evaluate")}
     assert edges(dag) == expected | {("evaluate", gate) for gate in gates} | {(gate, "promote") for gate in gates}
     assert "trigger_rule" not in tasks(dag)["promote"], "the default rule: every gate must be green"
@@ -106,7 +107,7 @@ def test_a_use_case_of_high_risk_asks_a_person_between_the_gates_and_promotion(t
     (definitions / "flight_delay.yaml").write_text(text.replace("risk: medium", "risk: high"))
     dag = read_dags(tmp_path, NIGHTLOOP_DEFINITIONS=str(definitions))["dags"]["flight_delay.train"]
     assert {before for before, after in edges(dag) if after == "promote"} == {"approval"}
-    assert len([before for before, after in edges(dag) if after == "approval"]) == 4
+    assert len([before for before, after in edges(dag) if after == "approval"]) == len(GATES)
     assert tasks(dag)["approval"].get("retries", 0) == 0
 
 

@@ -59,7 +59,7 @@ def test_an_honest_training_passes_every_gate_and_is_promoted(shared: Loans):
     champion = champions.effective(shared.workspace.ledger, "accounts_late", AS_OF)
     assert champion is not None and champion.version == 1 and champion.as_of == AS_OF
     assert shared.workspace.registry.alias("accounts_late", "champion") == 1
-    assert told[0] == "0/8 assemble" and told[-1] == "8/8 promote"
+    assert told[0] == "0/9 assemble" and told[-1] == "9/9 promote"
     assert champion.payload["bundle_digest"] == bundle.digest(shared.workspace.registry.fetch("accounts_late", 1))
 
 
@@ -169,7 +169,7 @@ def test_one_class_is_refused(loans: Loans):
 def test_a_training_is_as_of_one_night_and_gates_have_names(loans: Loans):
     with pytest.raises(UsageError, match="one night"):
         train.run(loans.use_case, Nights(FIRST, AS_OF), loans.workspace)
-    with pytest.raises(UsageError, match="performance, calibration, fairness, bundle"):
+    with pytest.raises(UsageError, match="data, performance, calibration, fairness, bundle"):
         train.gate(loans.use_case, AS_OF, loans.workspace, name="performnace")
 
 

@@ -1,4 +1,4 @@
-"""Nothing but four standing passes promotes: each gate's verdict, its evaluation, its limits, and a person where risk is high.
+"""Only a standing pass of every gate promotes: each verdict, its evaluation, its limits, and a person where risk is high.
 
 The ledger and the lake are real; the registry only hands out the candidate and keeps the alias.
 """
@@ -110,6 +110,7 @@ def training(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Training:
     workspace.__dict__["registry"] = registry
     version = RegisteredVersion(VERSION, "run-3", AS_OF, "key-3", "digest-3")
     monkeypatch.setattr(train_gates, "candidate_version", lambda *_: version)
+    monkeypatch.setitem(train_gates._JUDGES, "data", lambda *_: Verdict("data", "pass", "Whole."))
     monkeypatch.setitem(
         train_gates._JUDGES,
         "bundle",
@@ -182,10 +183,10 @@ def test_a_later_pass_replaces_an_earlier_fail_and_the_other_way_round(
 def test_the_same_verdict_again_adds_nothing_and_another_evaluation_does(training: Training) -> None:
     training.judge()
     training.judge()
-    assert [len(training.verdicts(name)) for name in GATES] == [1, 1, 1, 1]
+    assert [len(training.verdicts(name)) for name in GATES] == [1] * len(GATES)
     training.evaluate(seed=2)
     training.judge()
-    assert [len(training.verdicts(name)) for name in GATES] == [2, 2, 2, 2]
+    assert [len(training.verdicts(name)) for name in GATES] == [2] * len(GATES)
 
 
 def test_verdicts_on_another_evaluation_do_not_count(training: Training) -> None:
@@ -260,7 +261,7 @@ def test_what_may_succeed_later_leaves_no_verdict(
 def test_an_unknown_gate_is_refused_and_the_known_ones_are_named(training: Training) -> None:
     with pytest.raises(UsageError, match="there is no gate 'beauty'") as caught:
         gate(training.use_case, AS_OF, training.workspace, name="beauty")
-    assert caught.value.do == "The gates are performance, calibration, fairness, bundle."
+    assert caught.value.do == "The gates are data, performance, calibration, fairness, bundle."
 
 
 def test_every_gate_has_a_judge_and_each_judges_by_its_own_limits(training: Training) -> None:
