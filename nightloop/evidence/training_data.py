@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,8 @@ FEWEST_EARLIER = 3
 FEWEST_ROWS = 20
 """Rows of a night below which its shares and quantiles tell nothing, and two nights may be alike by chance."""
 UPPER_QUANTILE = 0.9
-MOST_TOLD = 3
-"""Problems of one kind that are told one by one."""
+MOST_NAMED = 3
+"""Problems of one kind that are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -58,75 +58,114 @@ class _Problem:
     what: str
 
 
+@dataclass(frozen=True)
+class _Nights:
+    """The rows by night: days, features of each, and how many rows were published."""
+
+    rows: TrainingRows
+    days: list[Night]
+    blocks: list[Floats]
+
+    @classmethod
+    def of(cls, rows: TrainingRows) -> _Nights:
+        nights, starts = np.unique(rows.night, return_index=True)
+        return cls(rows, [night.astype(object) for night in nights], np.split(rows.matrix, starts[1:]))
+
+    @cached_property
+    def published(self) -> Floats:
+        return np.array([self.rows.published.get(day, 0) for day in self.days], dtype=float)
+
+    @cached_property
+    def counts(self) -> Floats:
+        return np.array([len(block) for block in self.blocks], dtype=float)
+
+    def figure(self, name: str, value: float) -> Figure:
+        return Figure(name, value, None, None, len(self.rows.night))
+
+
+Check = tuple[list[Figure], list[_Problem]]
+
+
 def judge_data(rows: TrainingRows, limits: DataLimits) -> Verdict:
     """Judge a training set by its nights.
 
     Each night's rows, share of labels, and each feature's 90 % quantile of absolute values are compared with the median of the
     seven nights before it; nights with fewer than three before them are not. What is missing is compared between the parts.
     """
-    nights, starts = np.unique(rows.night, return_index=True)
-    if len(nights) < FEWEST_EARLIER + 1:
-        return Verdict(GATE, "not_enough_evidence", f"Only {len(nights)} nights, and {FEWEST_EARLIER + 1} are needed.")
-    blocks = np.split(rows.matrix, starts[1:])
-    days = [night.astype(object) for night in nights]
-    counts = np.array([len(block) for block in blocks], dtype=float)
-    published = np.array([rows.published.get(day, 0) for day in days], dtype=float)
-    usable = counts >= FEWEST_ROWS
-    figures, problems = [], list(_wrong_split(rows))
+    nights = _Nights.of(rows)
+    if len(nights.days) < FEWEST_EARLIER + 1:
+        return Verdict(GATE, "not_enough_evidence", f"Only {len(nights.days)} nights, and {FEWEST_EARLIER + 1} are needed.")
+    checks: list[Check] = [
+        ([], list(_wrong_split(rows))),
+        _rows(nights, limits.minimum_rows_share),
+        _labels(nights, limits.minimum_labelled_share),
+        _scales(nights, limits.maximum_scale_change),
+        _rises(nights, limits.maximum_missing_rise),
+        ([], list(_repeats(nights))),
+        ([], list(_still(nights))),
+    ]
+    figures = tuple(figure for of_check, _ in checks for figure in of_check)
+    if problems := [problem for _, of_check in checks for problem in of_check]:
+        return Verdict(GATE, "fail", _sentence(problems), figures)
+    whole = f"{len(rows.night)} rows of {len(nights.days)} nights, none of them cut off, repeated, or unlike those before it."
+    return Verdict(GATE, "pass", whole, figures)
 
-    for name, values, limit, words in (
-        ("rows", published, limits.minimum_rows_share, "has {0:.0f} rows, {1:.2f} of the nights before it"),
-        (
+
+def _rows(nights: _Nights, limit: float) -> Check:
+    ratio = nights.published / _before(nights.published)
+    problems = [
+        _Problem(
+            "rows",
+            f"night {nights.days[i]} has {nights.published[i]:.0f} rows, {ratio[i]:.2f} of the nights before it "
+            f"(limit {limit})",
+        )
+        for i in np.flatnonzero(ratio < limit)
+    ]
+    return [nights.figure("rows_share", _smallest(ratio))], problems
+
+
+def _labels(nights: _Nights, limit: float) -> Check:
+    share = nights.counts / np.maximum(nights.published, 1)
+    ratio = share / _before(share)
+    problems = [
+        _Problem(
             "labelled",
-            counts / np.maximum(published, 1),
-            limits.minimum_labelled_share,
-            "has labels for {0:.0%} of its rows, {1:.2f} of the nights before it",
-        ),
-    ):
-        ratio = values / _before(values)
-        figures.append(_smallest(f"{name}_share", ratio, int(counts.sum())))
-        problems += [
-            _Problem(name, f"night {days[i]} {words.format(values[i], ratio[i])} (limit {limit})")
-            for i in np.flatnonzero(ratio < limit)
-        ]
+            f"night {nights.days[i]} has labels for {share[i]:.0%} of its rows, {ratio[i]:.2f} of the nights before it "
+            f"(limit {limit})",
+        )
+        for i in np.flatnonzero(ratio < limit)
+    ]
+    return [nights.figure("labelled_share", _smallest(ratio))], problems
 
-    size = np.array([_sizes(block) for block in blocks])
-    size[~usable] = np.nan
+
+def _scales(nights: _Nights, limit: float) -> Check:
+    size = np.array([_sizes(block) for block in nights.blocks])
     with np.errstate(divide="ignore", invalid="ignore"):
         change = np.abs(np.log10(size / _before(size)))
     change = 10 ** np.where(np.isfinite(change), change, 0)
-    figures.append(Figure("largest_scale_change", float(change.max(initial=1)), None, None, int(counts.sum())))
-    problems += [
-        _Problem("scale", f"{rows.features[j]} changed its scale {change[i, j]:.3g} times in night {days[i]} (limit {limit})")
-        for limit in [limits.maximum_scale_change]
+    problems = [
+        _Problem(
+            "scale",
+            f"{nights.rows.features[j]} changed its scale {change[i, j]:.3g} times in night {nights.days[i]} (limit {limit})",
+        )
         for i, j in np.argwhere(change > limit)
     ]
+    return [nights.figure("largest_scale_change", float(change.max(initial=1)))], problems
+
+
+def _rises(nights: _Nights, limit: float) -> Check:
+    rows = nights.rows
     rise = _missing(rows, "validate") - _missing(rows, "fit")
-    figures.append(Figure("largest_missing_rise", float(rise.max(initial=0)), None, None, int(counts.sum())))
-    problems += [
+    problems = [
         _Problem(
             "missing",
             f"{name} lacks {by:.2f} more of its values in the nights {rows.split['validate']} that the candidate is judged on "
-            f"(limit {limits.maximum_missing_rise})",
+            f"(limit {limit})",
         )
         for name, by in zip(rows.features, rise, strict=True)
-        if by > limits.maximum_missing_rise
+        if by > limit
     ]
-    problems += [
-        _Problem("repeated", f"night {days[i]} repeats night {days[j]}, row by row") for i, j in _repeats(blocks, usable)
-    ]
-    problems += [
-        _Problem("still", f"{name} stands still in all nights {rows.split['validate']} that the candidate is judged on")
-        for name in _still(rows, blocks, days)
-    ]
-    if problems:
-        return Verdict(GATE, "fail", _sentence(problems), tuple(figures))
-    return Verdict(
-        GATE,
-        "pass",
-        f"{int(counts.sum())} rows of {len(nights)} nights, none of them cut off, repeated, or unlike those before it.",
-        tuple(figures),
-    )
+    return [nights.figure("largest_missing_rise", float(rise.max(initial=0)))], problems
 
 
 def _wrong_split(rows: TrainingRows) -> Iterator[_Problem]:
@@ -154,19 +193,19 @@ def _sizes(block: Floats) -> Floats:
     return np.where(there, np.nanquantile(np.where(there, np.abs(block), 0), UPPER_QUANTILE, axis=0), np.nan)
 
 
-def _repeats(blocks: Sequence[Floats], usable: NDArray[Any]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of nights, the later first, whose rows are the same in any order and not all alike."""
-    seen: dict[bytes, int] = {}
-    for i, block in enumerate(blocks):
-        if not usable[i] or not block.shape[1]:
+def _repeats(nights: _Nights) -> Iterator[_Problem]:
+    """Find pairs of nights whose rows are the same in any order, and not all alike."""
+    first: dict[bytes, Night] = {}
+    for day, block in zip(nights.days, nights.blocks, strict=True):
+        if len(block) < FEWEST_ROWS or not block.shape[1]:
             continue
         ordered = block[np.lexsort(block.T)]
         if (ordered[0] == ordered[-1]).all():
             continue
         content = np.nan_to_num(ordered, nan=np.inf).tobytes()
-        if content in seen:
-            yield i, seen[content]
-        seen.setdefault(content, i)
+        if content in first:
+            yield _Problem("repeated", f"night {day} repeats night {first[content]}, row by row")
+        first.setdefault(content, day)
 
 
 def _of(rows: TrainingRows, part: str) -> NDArray[np.bool_]:
@@ -180,18 +219,19 @@ def _missing(rows: TrainingRows, part: str) -> Floats:
     return np.isnan(values).mean(axis=0) if len(values) >= FEWEST_ROWS else np.zeros(len(rows.features))
 
 
-def _still(rows: TrainingRows, blocks: Sequence[Floats], days: Sequence[Night]) -> Iterator[str]:
-    """Yield the features of one value only in the nights of validation, which had several in most nights before.
+def _still(nights: _Nights) -> Iterator[_Problem]:
+    """Find features of one value only in the nights of validation, which had several in most nights before.
 
     What is the same for every row of a night, as a date is, may well be the same for some nights.
     """
+    rows, validate = nights.rows, nights.rows.split["validate"]
     judged = rows.matrix[_of(rows, "validate")]
-    earlier = [block for block, day in zip(blocks, days, strict=True) if day < rows.split["validate"].first]
+    earlier = [block for block, day in zip(nights.blocks, nights.days, strict=True) if day < validate.first]
     if len(judged) < FEWEST_ROWS or not earlier:
         return
     for j, name in enumerate(rows.features):
         if _values(judged[:, j]) == 1 and np.mean([_values(block[:, j]) > 1 for block in earlier]) > 1 / 2:
-            yield name
+            yield _Problem("still", f"{name} stands still in all nights {validate} that the candidate is judged on")
 
 
 def _values(column: Floats) -> int:
@@ -200,18 +240,18 @@ def _values(column: Floats) -> int:
     return 0 if not len(there) else 1 + bool((there != there[0]).any())
 
 
-def _smallest(name: str, ratio: Floats, n: int) -> Figure:
+def _smallest(ratio: Floats) -> float:
     known = ratio[np.isfinite(ratio)]
-    return Figure(name, float(known.min()) if len(known) else float("nan"), None, None, n)
+    return float(known.min()) if len(known) else float("nan")
 
 
 def _sentence(problems: Sequence[_Problem]) -> str:
     by_kind: dict[str, list[str]] = {}
     for problem in problems:
         by_kind.setdefault(problem.kind, []).append(problem.what)
-    told = []
+    parts = []
     for of_kind in by_kind.values():
-        more = len(of_kind) - MOST_TOLD
-        told += [*of_kind[:MOST_TOLD], *([f"and {more} more like it"] if more > 0 else [])]
-    text = "; ".join(told)
+        more = len(of_kind) - MOST_NAMED
+        parts += [*of_kind[:MOST_NAMED], *([f"and {more} more like it"] if more > 0 else [])]
+    text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
