@@ -45,6 +45,7 @@ class CheckResult:
     mistakes: tuple[Mistake, ...]
     notes: tuple[str, ...] = ()  # what may be meant, and has a price
     plan: tuple[str, ...] = ()  # what the definition means for the lake of this HOME, in lines; nothing where nothing changes
+    advice: tuple[str, ...] = ()  # what the margin can prove
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     settings = load_settings()
     names = [options.use_case] if options.use_case else use_case_names(settings.definitions)
     results = [check(name, settings.definitions, settings.contracts) for name in names]
-    results = [result if result.mistakes else replace(result, plan=_plan(result.use_case, settings)) for result in results]
+    results = [result if result.mistakes else _with_lake(result, settings) for result in results]
     if options.json:
         print(json.dumps({"use_cases": [asdict(result) for result in results]}, ensure_ascii=False))  # noqa: T201 - the answer
     else:
@@ -116,15 +117,35 @@ def _notes(use_case: UseCase, definitions: Path) -> Iterator[str]:
         )
 
 
-def _plan(name: str, settings: Settings) -> tuple[str, ...]:
+def _with_lake(result: CheckResult, settings: Settings) -> CheckResult:
+    """Add what the definition means for what was made already, and what its margin can prove."""
+    from jobs.margin_advice import margin_advice, typical_rows
+
+    use_case = load_use_case(result.use_case, settings.definitions)
+    if "://" not in settings.lake_url and not Path(settings.lake_url, result.use_case).exists():
+        # Nothing was made yet: the libraries that read a lake need not be imported.
+        return replace(result, advice=_lines(margin_advice(use_case)))
+    from nightloop.workspace import Workspace
+
+    try:
+        workspace = Workspace.open(settings)
+        advice = margin_advice(use_case, ledger=workspace.ledger, rows=typical_rows(use_case, workspace.lake))
+    except NightloopError as error:
+        advice = f"  the ledger could not be asked what the margin proves: {error}"
+    return replace(result, plan=_plan(use_case, settings), advice=_lines(advice))
+
+
+def _lines(advice: str) -> tuple[str, ...]:
+    return (advice,) if advice else ()
+
+
+def _plan(use_case: UseCase, settings: Settings) -> tuple[str, ...]:
     """Return the lines of the plan where the lake was made by another definition; a lake that cannot be asked says why."""
-    if "://" not in settings.lake_url and not Path(settings.lake_url, name).exists():
-        return ()  # nothing was made yet: the libraries that read a lake need not be imported
     from jobs.upkeep.plan import NOTHING, make_plan
     from nightloop.workspace import Workspace
 
     try:
-        plan = make_plan(load_use_case(name, settings.definitions), Workspace.open(settings))
+        plan = make_plan(use_case, Workspace.open(settings))
     except NightloopError as error:
         return (f"  the lake could not be asked what this changes: {error}",)
     return tuple(plan.lines()) if plan.exit_code != NOTHING else ()
@@ -144,5 +165,5 @@ def _print(result: CheckResult) -> None:
     if not result.mistakes:
         counts = f"{result.sources} sources, {result.features} features, {result.rules} contract rules"
         output.print(f"{result.use_case}: {counts}, no mistake found")
-    for line in result.plan:
+    for line in (*result.plan, *result.advice):
         output.print(line, markup=False)

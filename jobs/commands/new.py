@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from jobs.console import output
+from jobs.margin_advice import margin_advice
 from nightloop.drafting import Draft, DraftOptions, draft_use_case, save
 from nightloop.settings import load_settings
 
@@ -50,8 +51,14 @@ def _as_json(draft: Draft, files: list[Path]) -> dict[str, object]:
         "key": list(plan.key),
         "event_at": plan.time.column.original,
         "features": list(use_case.features),
+        "advice": _advice(draft).strip(),
         "checks": [{"line": line, "check": text} for line, text in draft.checks],
     }
+
+
+def _advice(draft: Draft) -> str:
+    """Say what the drafted margin can prove with the rows of the sample's nights."""
+    return margin_advice(draft.use_case, rows=draft.plan.rows / max(draft.plan.nights, 1))
 
 
 def _print(draft: Draft, files: list[Path]) -> None:
@@ -64,6 +71,7 @@ def _print(draft: Draft, files: list[Path]) -> None:
         f"  features   {len(use_case.features)}, of {len(plan.fields)} columns and their history",
         f"  records    {draft.read:,} read as drafted, {draft.refused:,} would be set aside",
         *(f"  wrote      {path}" for path in files),
+        *([advice] if (advice := _advice(draft)) else []),
         f"{len(draft.checks)} guesses to look at:",
         *(f"  {files[0].name}:{line}: {text}" for line, text in draft.checks[:SHOWN]),
         *([f"  … and {len(draft.checks) - SHOWN} more, marked 'check:'"] if len(draft.checks) > SHOWN else []),

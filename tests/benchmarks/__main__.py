@@ -17,7 +17,7 @@ def main(names: list[str]) -> None:
     for name in names or [name for name in found if name not in NOT_BENCHMARKS and not name.startswith("test_")]:
         module = importlib.import_module(f"tests.benchmarks.{name}")
         print(f"{name}: {module.TITLE}", flush=True)
-        document.write(name, module.TITLE, module.measure())
+        document.write(name, module.TITLE, module.measure(), getattr(module, "PAGE", document.PAGE))
 
 
 if __name__ == "__main__":

@@ -80,11 +80,13 @@ def test_a_restated_input_a_mended_function_and_another_definition_are_three_rea
 def test_check_tells_what_is_ahead_and_nothing_where_nothing_changed(
     things: Things, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert lines(capsys, "check", "things") == ["things: 2 sources, 2 features, 2 contract rules, no mistake found"]
+    sizes, advice = lines(capsys, "check", "things")
+    assert sizes == "things: 2 sources, 2 features, 2 contract rules, no mistake found"
+    assert advice.startswith("  what margin_to_champion 0.01 proves: 14 nights tell two models apart by a standard error of")
     twice(things)
     assert [line.strip() for line in lines(capsys, "check", "things")][2] == "~ changed feature price: price -> price * 2"
     (found,) = json.loads(lines(capsys, "check", "--json")[0])["use_cases"]
-    assert found["plan"] == make_plan(things.use_case, things.workspace).lines()
+    assert found["plan"] == make_plan(things.use_case, things.workspace).lines() and found["advice"] == [advice]
 
 
 def test_check_without_a_lake_or_with_a_mistake_tells_of_no_plan(
@@ -92,7 +94,7 @@ def test_check_without_a_lake_or_with_a_mistake_tells_of_no_plan(
 ) -> None:
     twice(things)
     monkeypatch.setenv("NIGHTLOOP_HOME", str(tmp_path / "empty"))
-    assert len(lines(capsys, "check", "things")) == 1
+    assert len(lines(capsys, "check", "things")) == 2, "its sizes, and what its margin proves"
     assert not (tmp_path / "empty").exists()
     file = things.folder / "feature_defs" / "things.yaml"
     file.write_text(file.read_text().replace("price * 2", "cost"))

@@ -1,0 +1,77 @@
+"""Say what the margin of a use case can prove with its nights and rows, and propose nights or a margin where it is little."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+
+from nightloop.definitions.use_case import UseCase
+from nightloop.evidence.power import (
+    PROMISED,
+    least_margin,
+    least_nights,
+    night_deviation_of_auc,
+    promoted_share,
+    standard_error,
+)
+from nightloop.lake import Lake
+from nightloop.ledger import Ledger
+from nightloop.promotion.verdicts import JUDGED
+
+NEWEST = 5  # evaluations whose standard errors count
+
+
+def margin_advice(use_case: UseCase, *, ledger: Ledger | None = None, rows: float | None = None) -> str:
+    """Return a line on what ``margin_to_champion`` proves; nothing where neither an evaluation nor a formula tells.
+
+    Args:
+        use_case: its margin, rule and nights.
+        ledger: where the verdicts of earlier trainings stand; None: there are none.
+        rows: of a typical night; None: not known.
+    """
+    gate, nights = use_case.gates.performance, use_case.model.split.validate_nights
+    errors = [] if ledger is None else _measured(use_case, ledger, nights)
+    if errors:
+        error, source = median(errors), f"measured in the newest {len(errors)}" if len(errors) > 1 else "measured in one"
+        source = f"{source} of its evaluations"
+    elif gate.metric == "auc" and nights > 1:
+        error = night_deviation_of_auc(rows) / math.sqrt(nights)
+        source = "by the formula of docs/gates.md, for nothing is measured yet"
+    else:
+        return ""
+    margin = gate.margin_to_champion
+    share = promoted_share(error, nights, margin, rule=gate.rule)
+    needed = "" if share >= PROMISED or gate.rule == "superior" else _proposal(error, nights, margin)
+    asked = "rule superior" if gate.rule == "superior" else f"margin_to_champion {margin:g}"
+    apart = f"{nights} nights tell two models apart by a standard error of {error:.2g} {gate.metric} ({source})"
+    equal = f"a candidate equal to the champion is promoted in {share:.0%} of trainings"
+    return f"  what {asked} proves: {apart}; {equal}{needed}"
+
+
+def typical_rows(use_case: UseCase, lake: Lake) -> float | None:
+    """Return how many labels the newest nights hold, in the middle of them; None where there are none."""
+    table = f"{use_case.use_case}/labels"
+    states = lake.states(table) if lake.exists(table) else {}
+    newest = sorted(states)[-use_case.model.split.validate_nights :]
+    return median(states[night].rows for night in newest) if newest else None
+
+
+def _proposal(error: float, nights: int, margin: float) -> str:
+    more = least_nights(error * math.sqrt(nights), margin)
+    by_nights = f", or validate_nights {more}" if more else ""
+    return f". For {PROMISED:.0%}: margin_to_champion {least_margin(error, nights):.2g}{by_nights}"
+
+
+def _measured(use_case: UseCase, ledger: Ledger, nights: int) -> list[float]:
+    """Return the standard errors of the newest evaluations: over the champion, or over the baseline where there was none.
+
+    They are of as many nights as are declared now.
+    """
+    errors: dict[str, float] = {}
+    for event in ledger.events(use_case.use_case, kind=JUDGED):
+        figures = {item["metric"]: item for item in event.payload.get("figures", ())}
+        metric = use_case.gates.performance.metric
+        compared = figures.get(f"{metric}_over_champion") or figures.get(f"{metric}_over_baseline")
+        if compared and compared["low"] is not None and compared["high"] > compared["low"] and nights > 1:
+            errors[event.subject] = standard_error(compared["low"], compared["high"], nights)
+    return list(errors.values())[-NEWEST:]

@@ -1,0 +1,72 @@
+"""What check and new say of a margin: from evaluations where there are some, else by a formula, and what would prove more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobs.margin_advice import NEWEST, margin_advice, typical_rows
+from nightloop.evidence.power import least_margin, least_nights, night_deviation_of_auc, promoted_share, standard_error
+from tests.jobs.conftest import AS_OF, NIGHTS, ROWS, Loans, definition
+
+FORMULA = "by the formula of docs/gates.md, for nothing is measured yet"
+
+
+def with_margin(loans: Loans, **performance: Any) -> Loans:
+    gates: Any = definition()["gates"]
+    return loans.with_(gates={**gates, "performance": {**gates["performance"], **performance}})
+
+
+def judged(loans: Loans, version: int, *, reach: float, over: str = "champion") -> None:
+    figures = [
+        {"metric": f"auc_over_{name}", "value": 0.0, "low": -reach, "high": reach, "n": 1280, "group": "all"}
+        for name in ({"baseline", over} if over == "baseline" else {over})
+    ]
+    loans.workspace.ledger.record(
+        "gate_judged", "accounts_late", night=AS_OF, subject=f"{version}/performance", payload={"figures": figures}
+    )
+
+
+def test_without_any_evaluation_a_formula_tells_and_proposes(loans: Loans) -> None:
+    error = night_deviation_of_auc(160) / 8**0.5
+    line = margin_advice(loans.use_case, rows=160)
+    share = promoted_share(error, 8, 0.02)
+    assert (
+        f"margin_to_champion 0.02 proves: 8 nights tell two models apart by a standard error of {error:.2g} auc ({FORMULA})"
+        in line
+    )
+    assert f"promoted in {share:.0%} of trainings. For 80%: margin_to_champion {least_margin(error, 8):.2g}" in line
+    assert line.endswith(f"or validate_nights {least_nights(error * 8**0.5, 0.02)}")
+
+
+def test_evaluations_are_believed_before_the_formula(loans: Loans) -> None:
+    judged(loans, 1, reach=0.05, over="baseline")
+    error = standard_error(-0.05, 0.05, 8)
+    line = margin_advice(loans.use_case, ledger=loans.workspace.ledger, rows=160)
+    assert f"standard error of {error:.2g} auc (measured in one of its evaluations)" in line
+    for version in range(2, 3 + NEWEST):
+        judged(loans, version, reach=0.005)
+    line = margin_advice(loans.use_case, ledger=loans.workspace.ledger)
+    assert f"standard error of {standard_error(-0.005, 0.005, 8):.2g} auc (measured in the newest {NEWEST} of" in line
+    assert line.endswith("of trainings"), "where the margin proves enough, nothing is proposed"
+
+
+def test_a_margin_that_no_year_proves_is_not_answered_by_nights(loans: Loans) -> None:
+    assert "validate_nights" not in margin_advice(with_margin(loans, margin_to_champion=0.001).use_case)
+
+
+def test_of_the_rule_superior_nothing_is_proposed(loans: Loans) -> None:
+    line = margin_advice(with_margin(loans, rule="superior").use_case)
+    assert "what rule superior proves" in line and line.endswith("promoted in 3% of trainings")
+
+
+@pytest.mark.parametrize("metric", ["mae", "log_loss"])
+def test_what_has_no_unit_of_its_own_is_told_after_the_first_evaluation(loans: Loans, metric: str) -> None:
+    assert margin_advice(with_margin(loans, metric=metric).use_case, rows=160) == ""
+
+
+def test_a_typical_night_is_that_of_the_newest_labels(loans: Loans) -> None:
+    assert typical_rows(loans.use_case, loans.workspace.lake) == ROWS
+    assert typical_rows(loans.with_(use_case="another").use_case, loans.workspace.lake) is None
+    assert loans.use_case.model.split.validate_nights < NIGHTS
