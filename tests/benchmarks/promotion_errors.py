@@ -174,7 +174,7 @@ def power() -> str:
     for name, world in WORLDS.items():
         for words, loss in (("equal", 0.0), ("better by 0.01", -0.01)):
             shares = (promotions(world, loss, nights, draws=DRAWS // 3)[0] for nights in lengths)
-            rows.append([name, words, *(f"{share:.0%}" for share in shares)])
+            rows.append([f"as {name}", words, *(f"{share:.0%}" for share in shares)])
     return f"The same by the number of nights:\n\n{table(['use case', 'candidate', *map(str, lengths)], rows)}"
 
 
