@@ -20,7 +20,7 @@ GATE_DOCS = {
     "data": "The training set is whole: no night cut off, repeated or unlike those before it, no label lost.",
     "performance": "Better than the baseline and not worse than the champion, and not so good that it must be a leak.",
     "calibration": "A probability of 30 % must come true in 30 of 100 cases, within the declared error.",
-    "fairness": "The declared groups are treated alike, within the declared limit; the upper end of the interval counts.",
+    "fairness": "The declared groups are treated alike, within every declared limit; the end of the interval counts.",
     "bundle": "The registered bundle loads and scores in a clean process, and gives the same figures.",
 }
 

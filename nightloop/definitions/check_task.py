@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from nightloop.definitions.gates import FairnessMetric, PerformanceMetric
+from nightloop.definitions.check_fairness import check_fairness
+from nightloop.definitions.gates import PerformanceMetric
 from nightloop.definitions.model import MulticlassModel
 from nightloop.definitions.parameters import faults
 from nightloop.definitions.problems import Problems
 from nightloop.definitions.strict import Task
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import suggest
 
 PERFORMANCE_METRICS: dict[Task, PerformanceMetric] = {"binary": "auc", "regression": "mae", "multiclass": "log_loss"}
-RATES: tuple[FairnessMetric, ...] = (
-    "selection_rate_difference",
-    "true_positive_rate_difference",
-    "false_positive_rate_difference",
-)
-FAIRNESS_METRICS: dict[Task, tuple[FairnessMetric, ...]] = {
-    "binary": RATES,
-    "regression": ("mae_difference", "mean_prediction_difference", "selection_rate_difference"),
-    "multiclass": ("accuracy_difference", *RATES),
-}
 # What stands beside the entity's key in the table scores.
 SCORE_COLUMNS: dict[Task, tuple[str, ...]] = {
     "binary": ("probability", "decision"),
@@ -32,7 +22,7 @@ SCORE_COLUMNS: dict[Task, tuple[str, ...]] = {
 def check_task(use_case: UseCase, problems: Problems) -> None:
     """Note every mistake in ``problems``."""
     _performance(use_case, problems)
-    _fairness(use_case, problems)
+    check_fairness(use_case, problems)
     _monitoring(use_case, problems)
     _names(use_case, problems)
     if use_case.model.task == "regression" and (
@@ -78,30 +68,6 @@ def _performance(use_case: UseCase, problems: Problems) -> None:
             f"{gate.margin_to_champion:g}).",
             "Write a yearly_budget of at least the margin, or a smaller margin.",
         )
-
-
-def _fairness(use_case: UseCase, problems: Problems) -> None:
-    gate, model, path = use_case.gates.fairness, use_case.model, ("gates", "fairness")
-    allowed = FAIRNESS_METRICS[model.task]
-    if gate.metric not in allowed:
-        problems.add(
-            (*path, "metric"),
-            f"groups of a {model.task} model are not compared by {gate.metric}.",
-            f"Use {', '.join(allowed)}.",
-        )
-        return
-    if model.task == "regression" and gate.metric in RATES and model.decision_threshold is None:
-        problems.add((*path, "metric"), "nothing is decided, so nobody is selected.", "Declare model.decision_threshold.")
-    if gate.metric in (*RATES, "accuracy_difference") and gate.maximum > 1:
-        problems.add((*path, "maximum"), f"a difference of rates is at most 1, not {gate.maximum:g}.", "Write a share.")
-    of_rates = model.task == "multiclass" and gate.metric in RATES
-    if of_rates and gate.of_class not in model.classes:
-        what = f"'{gate.of_class}' is none of the classes." if gate.of_class else r"it is not declared of which class."
-        problems.add(
-            (*path, "of_class") if gate.of_class else path, what, suggest(gate.of_class or "", model.classes, "Classes")
-        )
-    if not of_rates and gate.of_class is not None:
-        problems.add((*path, "of_class"), "of_class belongs to rates of a multiclass model.", "Leave it out.")
 
 
 def _monitoring(use_case: UseCase, problems: Problems) -> None:

@@ -31,14 +31,18 @@ class _UseCaseChecks(FeatureChecks):
             self.check_names(self.use_case.entity.key, self.entity, ("entity", "key"), "Columns of the entity")
             self.check_key_is_free()
             self.check_entity_is_final()
-            self.check_names(
-                [self.use_case.gates.fairness.group], self.entity, ("gates", "fairness", "group"), "Columns of the entity"
-            )
+            self.check_fairness_columns()
             needed = self.use_case.model.fit_where_known
             self.check_names(needed, self.entity, ("model", "fit_where_known"), "Columns of the entity")
             for name, feature in self.use_case.features.items():
                 self.check_feature(name, feature)
             self.check_label()
+
+    def check_fairness_columns(self) -> None:
+        gate, path = self.use_case.gates.fairness, ("gates", "fairness")
+        if gate.group:
+            self.check_names([gate.group], self.entity, (*path, "group"), "Columns of the entity")
+        self.check_names(gate.attributes, self.entity, (*path, "attributes"), "Columns of the entity")
 
     def check_key_is_free(self) -> None:
         for name in self.use_case.entity.key:

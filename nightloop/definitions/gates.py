@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Literal
 
 from pydantic import Field
@@ -15,6 +16,18 @@ FairnessMetric = Literal[
     "selection_rate_difference",
     "true_positive_rate_difference",
     "false_positive_rate_difference",
+    "mae_difference",
+    "mean_prediction_difference",
+    "accuracy_difference",
+]
+FairnessMeasure = Literal[
+    "selection_rate_difference",
+    "selection_rate_ratio",
+    "true_positive_rate_difference",
+    "false_positive_rate_difference",
+    "equalised_odds_difference",
+    "calibration_bias",
+    "error_cost_difference",
     "mae_difference",
     "mean_prediction_difference",
     "accuracy_difference",
@@ -51,6 +64,10 @@ class DataGate(Strict):
 
 def _default_data(value: object) -> bool:
     return value == DataGate()
+
+
+def _empty(value: object) -> bool:
+    return not value
 
 
 class PerformanceGate(Strict):
@@ -95,21 +112,75 @@ class CalibrationGate(Strict):
     minimum_rows: int = Field(500, ge=1)
 
 
-class FairnessGate(Strict):
-    """Groups must be treated alike, within declared limits."""
+class ErrorCosts(Strict):
+    """What a wrong decision costs whom it concerns, in any unit."""
 
-    group: Name = Field(description="Entity column that names the group.")
-    metric: FairnessMetric = Field(
+    false_positive: float = Field(ge=0)
+    false_negative: float = Field(ge=0)
+
+
+class FairnessGate(Strict):
+    """Groups must be treated alike, within declared limits; or a reason why no such gate applies."""
+
+    none_because: str | None = Field(
+        None,
+        min_length=1,
+        exclude_if=_absent,
+        description="Instead of all else: why no fairness gate applies, in words.",
+    )
+    group: Name | None = Field(None, description="Entity column that names the group; pages show figures by it.")
+    metric: FairnessMetric | None = Field(
+        None,
         description="Binary: the rates. Regression: mae or mean_prediction, and selection_rate where a decision_threshold is "
-        "declared. Multiclass: accuracy, and the rates of one class."
+        "declared. Multiclass: accuracy, and the rates of one class.",
     )
     of_class: ClassName | None = Field(
         None,
         exclude_if=_absent,
         description="Multiclass: the class whose rates are compared; to be predicted as it is to be selected.",
     )
-    maximum: float = Field(gt=0, description="Largest difference between groups; the interval's upper end counts.")
-    minimum_group_rows: int = Field(100, ge=1)
+    maximum: float | None = Field(
+        None, gt=0, description="Largest difference of the metric between groups; the interval's upper end counts."
+    )
+    minimum_group_rows: int = Field(100, ge=1, description="Least rows of a group, of the kind that a measure counts.")
+    attributes: tuple[Name, ...] = Field(
+        (), exclude_if=_empty, description="Further entity columns; every limit holds in each of them."
+    )
+    crossings: tuple[tuple[Name, ...], ...] | None = Field(
+        None,
+        exclude_if=_absent,
+        description="Attributes taken together, in which every limit holds too. Left out: every pair of attributes.",
+    )
+    limits: dict[FairnessMeasure, float] = Field(
+        {},
+        exclude_if=_empty,
+        description="Further measures: the largest value of each, the least of a ratio. Equal opportunity is "
+        "true_positive_rate_difference; calibration_bias is |mean answer - mean outcome| within a group.",
+    )
+    error_cost: ErrorCosts | None = Field(
+        None, exclude_if=_absent, description="Binary: costs of errors, whose mean by group error_cost_difference compares."
+    )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All entity columns that rows are divided by, the group first."""
+        return tuple(dict.fromkeys([*([self.group] if self.group else []), *self.attributes]))
+
+    @property
+    def crossed(self) -> tuple[tuple[str, ...], ...]:
+        """The crossings, every pair of attributes where none is declared."""
+        return tuple(combinations(self.attributes, 2)) if self.crossings is None else self.crossings
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """Every measure that has a limit, the metric first; none where no gate applies."""
+        first = {str(self.metric): self.maximum} if self.metric and self.maximum is not None else {}
+        return {**first, **{str(measure): limit for measure, limit in self.limits.items()}}
+
+    @property
+    def error_costs(self) -> tuple[float, float] | None:
+        """Costs of a false positive and of a false negative."""
+        return (self.error_cost.false_positive, self.error_cost.false_negative) if self.error_cost else None
 
 
 class Approval(Strict):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class Evaluation:
         champion_version: whom the candidate would replace.
         anchor_version: the best champion of the year; the champion itself where it is that one.
         unable: champions of the year that cannot answer what is asked today, so that nothing is compared with them.
+        attributes: name -> (n,) text, what else the fairness gate divides by.
     """
 
     night: NDArray[Any]
@@ -47,6 +49,7 @@ class Evaluation:
     champion_version: int | None = None
     anchor_version: int | None = None
     unable: tuple[int, ...] = ()
+    attributes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def nights(self) -> int:
@@ -73,4 +76,5 @@ class Evaluation:
             group=self.group[rows],
             decision=None if self.decision is None else self.decision[rows],
             anchor=None if self.anchor is None else self.anchor[rows],
+            attributes={name: values[rows] for name, values in self.attributes.items()},
         )

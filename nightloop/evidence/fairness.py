@@ -1,122 +1,217 @@
-"""Compare how groups are treated, with intervals that hold for nights.
+"""Compare how groups are treated: several measures, attributes and crossings at once, with intervals that hold for nights.
 
-Values by Fairlearn's ``MetricFrame``; intervals by ``intervals``. The difference of a metric is its largest minus its
-smallest group; it is within the limit only if every pair of groups is (an intersection-union test, Berger 1982: no
-correction for many pairs is needed, the chance of passing a difference at the limit is at most 2.5 %).
+Definitions are Fairlearn's: the difference of a mean is its largest minus its smallest group, the ratio its smallest over its
+largest, equalised odds the larger of the differences of true and of false positive rates. Rows of one night are not
+independent, so nights are resampled: sums and counts by night and group are taken once, and a draw is a weight for each night
+(the bootstrap of clusters; Davison and Hinkley 1997, section 3.8).
+
+Two ends, for two claims. *All is within the limits* needs every pair of every comparison to be within: an intersection-union
+test (Berger 1982), so each upper end is that of one pair, and the chance to pass a difference at the limit is at most 2.5 %.
+*Something is beyond its limit* is claimed if a single pair is, and there may be hundreds: the lower ends hold for all at once,
+by the distribution of the largest standardised deviation (max-T; Westfall and Young 1993). It is resampled, not bounded as
+by Holm: pairs that share a group, and attributes that are nearly the same, cost next to nothing. Errors are those of sums by
+night, and quantiles Student's, as in ``intervals``: percentiles of a bootstrap of fourteen nights are too narrow.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from itertools import combinations
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.evidence import intervals
-from nightloop.evidence.intervals import Bools, Estimate, Floats, Nights
-from nightloop.evidence.metrics import figure
+from nightloop.evidence.contrasts import DRAWS, Contrasts, Scale, contrasts, night_weights, reaches
+from nightloop.evidence.group_counts import GROUP_NIGHTS, Counts, Grouping, Mean, count, pool_small, small_groups
+from nightloop.evidence.intervals import Floats
 from nightloop.evidence.verdict import Figure
 
-RateMetric = Literal["selection_rate_difference", "true_positive_rate_difference", "false_positive_rate_difference"]
-MeanMetric = Literal["mae_difference", "mean_prediction_difference", "accuracy_difference"]
+
+@dataclass(frozen=True)
+class Measure:
+    """Which means of groups are compared, and how: the widest pair's difference or ratio, or the largest distance from 0."""
+
+    means: tuple[str, ...]
+    scale: Scale = "difference"
+
+
+MEASURES: Mapping[str, Measure] = {
+    "selection_rate_difference": Measure(("selection_rate",)),
+    "selection_rate_ratio": Measure(("selection_rate",), "ratio"),
+    "true_positive_rate_difference": Measure(("true_positive_rate",)),  # equal opportunity
+    "false_positive_rate_difference": Measure(("false_positive_rate",)),
+    "equalised_odds_difference": Measure(("true_positive_rate", "false_positive_rate")),
+    "calibration_bias": Measure(("calibration_bias",), "level"),
+    "error_cost_difference": Measure(("error_cost",)),
+    "mae_difference": Measure(("mae",)),
+    "mean_prediction_difference": Measure(("mean_prediction",)),
+    "accuracy_difference": Measure(("accuracy",)),
+}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A metric by group, and its largest difference.
+    """A measure over the groups of one grouping.
 
     Attributes:
-        groups: one figure a group; its ``n`` counts the rows the metric stands on (all, the positive, or the negative ones).
-        difference: largest minus smallest group; ``low`` and ``high`` are the outermost ends over all pairs.
-        widest: the two groups that lie farthest apart, the larger first.
+        measure, by: names of the measure and of the grouping.
+        gap: the figure that has a limit; NaN with fewer than two groups that are large enough. Of its ends, the one towards
+            equality holds for all comparisons at once, the other for this pair.
+        widest: the two groups that lie farthest apart, the larger first; of a level one group.
+        small: groups that were not compared, each with its rows: fewer than the least size.
+        pooled: groups of a crossing that were compared as one, being too small each.
+        is_crossing: whether the groups are combinations of attributes.
     """
 
+    measure: str
+    by: str
+    gap: Figure
+    widest: tuple[str, ...] = ()
+    small: tuple[str, ...] = ()
+    pooled: tuple[str, ...] = ()
+    is_crossing: bool = False
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether less is worse, and a limit a least value."""
+        return is_ratio(self.measure)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """All comparisons, and a figure for each mean of each group; a figure's ``n`` counts the rows its mean stands on."""
+
+    comparisons: tuple[Comparison, ...]
     groups: tuple[Figure, ...]
-    difference: Figure
-    widest: tuple[str, str]
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The gaps, then the groups."""
+        return (*(comparison.gap for comparison in self.comparisons), *self.groups)
 
 
-def compare(metric: RateMetric, label: Bools, decision: Bools, *, group: NDArray[Any], nights: Nights = None) -> Comparison:
-    """Measure a metric for each group and compare them all.
+def is_ratio(measure: str) -> bool:
+    """Whether less is worse, and a limit a least value."""
+    return MEASURES[measure].scale == "ratio"
+
+
+def means_of(measures: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the means that the measures compare, each once."""
+    return tuple(dict.fromkeys(name for measure in measures for name in MEASURES[measure].means))
+
+
+def assess(
+    means: Mapping[str, Mean],
+    measures: Sequence[str],
+    groupings: Sequence[Grouping],
+    nights: NDArray[Any],
+    *,
+    minimum_rows: int = 1,
+    minimum_nights: int = GROUP_NIGHTS,
+    draws: int = DRAWS,
+) -> Assessment:
+    """Compare groups by every measure in every grouping.
 
     Args:
-        metric: which rate: of positive decisions among all rows (selection), among positive, or among negative rows.
-        label: (n,) what happened.
-        decision: (n,) what was decided.
-        group: (n,) the group of each row, as text.
+        means: each mean of ``means_of(measures)``, of n rows.
+        measures: names out of ``MEASURES``.
+        groupings: of the same n rows; gaps of the first are of the group ``all``, those of another of its name.
         nights: (n,) the night of each row.
+        minimum_rows: least rows of a group, of the kind that a mean counts; smaller groups of a crossing are compared as one.
+        minimum_nights: least nights with such rows.
+        draws: how often nights are resampled; by a fixed seed, so the same rows give the same figures.
+    """
+    distinct, night = np.unique(nights, return_inverse=True)
+    weights, least = night_weights(len(distinct), draws), (minimum_rows, minimum_nights)
+    comparisons, figures, opened = list[Comparison](), list[Figure](), list[list[Contrasts]]()
+    for position, grouping in enumerate(groupings):
+        counted = {name: count(means[name], grouping, night, len(distinct)) for name in means_of(measures)}
+        counts, pooled = pool_small(counted, *least) if grouping.is_crossing else (counted, ())
+        for name, each in counts.items():
+            figures += [*each.figures(name), *(each.shrunken(name) if grouping.is_crossing else ())]
+        for measure in measures:
+            compared = [counts[name] for name in MEASURES[measure].means]
+            place = "all" if position == 0 else grouping.name
+            gap = Figure(measure, math.nan, None, None, len(nights), place)
+            small = small_groups(compared, *least)
+            comparisons.append(Comparison(measure, grouping.name, gap, (), small, pooled, grouping.is_crossing))
+            opened.append(_contrasts(compared, MEASURES[measure].scale, least, weights))
+    return Assessment(_with_gaps(comparisons, opened, len(distinct)), tuple(figures))
 
-    A group without any row of the kind has the value NaN, and so has the difference.
+
+def _contrasts(compared: Sequence[Counts], scale: Scale, least: tuple[int, int], weights: Floats) -> list[Contrasts]:
+    """Contrast the groups that are large enough, by each mean; nothing where there are too few groups."""
+    large = ~np.any([each.is_small(*least) for each in compared], axis=0)
+    if large.sum() < (1 if scale == "level" else 2):
+        return []
+    return [contrasts(each.of(large), scale, weights) for each in compared]
+
+
+def _with_gaps(comparisons: Sequence[Comparison], opened: Sequence[list[Contrasts]], nights: int) -> tuple[Comparison, ...]:
+    every = [each for part in opened for each in part]
+    one, at_once = reaches(every, nights) if every and nights > 1 else (math.nan, math.nan)
+    return tuple(
+        _with_gap(comparison, part, one, at_once) if part else comparison
+        for comparison, part in zip(comparisons, opened, strict=True)
+    )
+
+
+def _with_gap(comparison: Comparison, parts: Sequence[Contrasts], one: float, at_once: float) -> Comparison:
+    """Fill in the figure of the widest pair, and both ends over all pairs."""
+    widest = max(
+        ((apart, pair) for part in parts for apart, pair in zip(part.apart, part.pairs, strict=True)), key=itemgetter(0)
+    )
+    value = min(part.gap for part in parts) if comparison.is_ratio else max(part.gap for part in parts)
+    low, high = None, None
+    if math.isfinite(one):
+        low = max(0.0, *(float(np.max(part.apart - at_once * part.error)) for part in parts))
+        high = max(float(np.max(part.apart + one * part.error)) for part in parts)
+        if comparison.is_ratio:  # the ends are of shares with half a row more: they hold the share itself too
+            low, high = min(math.exp(-high), value), max(math.exp(-low), value)
+    return replace(comparison, gap=replace(comparison.gap, value=value, low=low, high=high), widest=widest[1])
+
+
+def check_by_fairlearn(means: Mapping[str, Mean], grouping: Grouping, assessment: Assessment) -> None:
+    """Hold our rates of one grouping against Fairlearn's: two routes to one number.
 
     Raises:
-        ArithmeticError: Fairlearn finds another difference, so neither may be believed.
+        ArithmeticError: they differ, so neither may be believed.
     """
-    comparison = compare_rates(metric, label, decision, group=group, nights=nights)
-    if not math.isnan(comparison.difference.value):
-        _agree(metric, label, decision, group, comparison.difference.value)
-    return comparison
-
-
-def compare_rates(
-    metric: RateMetric, label: Bools, decision: Bools, *, group: NDArray[Any], nights: Nights = None
-) -> Comparison:
-    """Measure as ``compare`` does, without asking Fairlearn, whose import takes seconds: for figures that decide nothing."""
-    counted = _rows_counted(metric, label)
-    among = {str(name): (group == name) & counted for name in np.unique(group)}
-    return _compared(metric, {name: intervals.share(decision, rows) for name, rows in among.items()}, among, nights)
-
-
-def compare_means(metric: MeanMetric, values: Floats, *, group: NDArray[Any], nights: Nights = None) -> Comparison:
-    """Compare the mean of values (n,) by group: absolute errors (mae), predictions, or 1 where it was right (accuracy).
-
-    A mean by group needs no second route: it is one line.
-    """
-    among = {str(name): np.asarray(group == name, dtype=np.bool_) for name in np.unique(group)}
-    return _compared(metric, {name: intervals.mean_among(values, rows) for name, rows in among.items()}, among, nights)
-
-
-def _compared(metric: str, means: dict[str, Estimate], among: dict[str, Bools], nights: Nights) -> Comparison:
-    names = list(means)
-    rows = len(next(iter(among.values()))) if among else 0
-    measured = metric.removesuffix("_difference")
-    figures = tuple(figure(measured, means[name], nights, int(among[name].sum()), name) for name in names)
-    if len(names) < 2 or any(math.isnan(item.value) for item in figures):  # noqa: PLR2004 - a difference needs two
-        return Comparison(figures, Figure(metric, math.nan, None, None, rows), (names[0], names[-1]) if names else ("", ""))
-    difference, widest = _largest(metric, means, nights, rows)
-    return Comparison(figures, difference, widest)
-
-
-def _rows_counted(metric: RateMetric, label: Bools) -> Bools:
-    if metric == "selection_rate_difference":
-        return np.ones(len(label), dtype=np.bool_)
-    return label if metric == "true_positive_rate_difference" else ~label
-
-
-def _largest(metric: str, rates: dict[str, Estimate], nights: Nights, rows: int) -> tuple[Figure, tuple[str, str]]:
-    pairs: list[tuple[float, tuple[float | None, float | None], tuple[str, str]]] = []
-    for one, other in combinations(rates, 2):
-        larger, smaller = (one, other) if rates[one].value >= rates[other].value else (other, one)
-        gap = rates[larger].minus(rates[smaller])
-        pairs.append((gap.value, gap.interval(nights), (larger, smaller)))
-    value, (low, _), widest = max(pairs, key=lambda pair: pair[0])
-    ends = [high for _, (_, high), _ in pairs]
-    high = None if None in ends else max(end for end in ends if end is not None)
-    return Figure(metric, value, low, high, rows), widest
-
-
-def _agree(metric: RateMetric, label: Bools, decision: Bools, group: NDArray[Any], value: float) -> None:
-    """Hold our value against Fairlearn's: two routes to one number."""
     from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
 
     rates = {
-        "selection_rate_difference": selection_rate,
-        "true_positive_rate_difference": true_positive_rate,
-        "false_positive_rate_difference": false_positive_rate,
+        "selection_rate": selection_rate,
+        "true_positive_rate": true_positive_rate,
+        "false_positive_rate": false_positive_rate,
     }
-    frame = MetricFrame(metrics=rates[metric], y_true=label, y_pred=decision, sensitive_features=group.astype(str))
-    by_fairlearn = float(frame.difference(method="between_groups"))
-    if not math.isclose(by_fairlearn, value, abs_tol=1e-9):
-        raise ArithmeticError(f"{metric} is {value} by our count and {by_fairlearn} by Fairlearn's.")
+    counted = {(figure.metric, figure.group): figure.value for figure in assessment.groups}
+    for name, rate in rates.items():
+        if name not in means:
+            continue
+        place, label, selected, weight = _cells(means[name], grouping, is_negative=name == "false_positive_rate")
+        frame = MetricFrame(
+            metrics=rate,
+            y_true=label,
+            y_pred=selected,
+            sensitive_features=place,
+            sample_params={"sample_weight": weight},
+        )
+        for of, by_fairlearn in frame.by_group.items():
+            group = grouping.groups[of]
+            value = counted[(name, group)]
+            if not (math.isnan(value) or math.isclose(by_fairlearn, value, abs_tol=1e-9)):
+                raise ArithmeticError(f"the {name} of {group} is {value} by our count and {by_fairlearn} by Fairlearn's.")
+
+
+def _cells(
+    mean: Mean, grouping: Grouping, *, is_negative: bool
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return group, label, decision and number of the rows that agree in all three: Fairlearn takes seconds for a million."""
+    among = np.ones(len(grouping.place), dtype=np.bool_) if mean.among is None else mean.among
+    label = ~among if is_negative else among
+    rows = np.bincount(grouping.place * 4 + label * 2 + mean.values.astype(np.int64))
+    cells = np.flatnonzero(rows)
+    return cells // 4, cells // 2 % 2, cells % 2, rows[cells]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 
@@ -57,10 +58,14 @@ class FairnessLimits(Protocol):
     """See FairnessGate of the use case."""
 
     @property
-    def group(self) -> str: ...  # noqa: D102
+    def none_because(self) -> str | None: ...  # noqa: D102
     @property
-    def metric(self) -> str: ...  # noqa: D102
+    def group(self) -> str | None: ...  # noqa: D102
     @property
-    def maximum(self) -> float: ...  # noqa: D102
+    def crossed(self) -> Sequence[Sequence[str]]: ...  # noqa: D102
+    @property
+    def bounds(self) -> Mapping[str, float]: ...  # noqa: D102
+    @property
+    def error_costs(self) -> tuple[float, float] | None: ...  # noqa: D102
     @property
     def minimum_group_rows(self) -> int: ...  # noqa: D102

@@ -10,8 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nightloop.evidence import fairness_verdict
 from nightloop.evidence.evaluation import MINIMUM_NIGHTS, Evaluation
+from nightloop.evidence.fairness import Assessment, assess, check_by_fairlearn, means_of
 from nightloop.evidence.gate_limits import CalibrationLimits, FairnessLimits, PerformanceLimits
+from nightloop.evidence.group_counts import Mean, groupings
+from nightloop.evidence.group_counts import grouping as group_by
 from nightloop.evidence.intervals import Floats
 from nightloop.evidence.succession import LARGEST_ROUNDING, succession
 from nightloop.evidence.verdict import Figure, Verdict, is_above, with_interval
@@ -91,32 +95,41 @@ def calibration(evaluation: Evaluation, limits: CalibrationLimits) -> Verdict:
 
 
 def fairness(evaluation: Evaluation, limits: FairnessLimits) -> Verdict:
-    """Judge whether groups are treated alike: the upper end of the largest difference must stay within the limit.
+    """Judge whether groups are treated alike: by every measure that has a limit, in every attribute and crossing.
 
-    A group with too few rows of the kind that the metric counts is no pass: nothing is known of how it is treated.
+    Only what is shown to be within all limits passes; what is shown to be beyond one fails; all else is not enough evidence,
+    and so is a group with too few rows of the kind that a measure counts. A use case without this gate passes with its reason.
     """
     gate = "fairness"
+    if limits.none_because:
+        return Verdict(gate, "pass", _sentence([f"no fairness gate applies: {limits.none_because.rstrip('.')}"]))
     if stop := _unusable(gate, evaluation, limits.minimum_group_rows):
         return stop
-    comparison = evaluation.metric_set.compare(
-        limits.metric,
-        evaluation.label,
-        evaluation.candidate,
-        evaluation.decision,
-        group=evaluation.group,
-        nights=evaluation.night,
+    assessment = assessed(evaluation, limits)
+    check_by_fairlearn(means_compared(evaluation, limits), group_by(str(limits.group), evaluation.group), assessment)
+    outcome, clauses = fairness_verdict.judge(assessment, limits.bounds, limits.minimum_group_rows)
+    return Verdict(gate, outcome, _sentence(clauses), assessment.figures)
+
+
+def assessed(evaluation: Evaluation, limits: FairnessLimits) -> Assessment:
+    """Compare the groups of an evaluation by every measure that has a limit."""
+    attributes = {str(limits.group): evaluation.group, **evaluation.attributes}
+    return assess(
+        means_compared(evaluation, limits),
+        tuple(limits.bounds),
+        groupings(attributes, limits.crossed),
+        evaluation.night,
+        minimum_rows=limits.minimum_group_rows,
     )
-    figures = (comparison.difference, *comparison.groups)
-    small = [item for item in comparison.groups if item.n < limits.minimum_group_rows]
-    if small or len(comparison.groups) < 2:  # noqa: PLR2004 - one group cannot be compared
-        listed = ", ".join(f"{item.group} ({item.n})" for item in small) or f"only one {limits.group}"
-        reason = f"too few rows to judge by {limits.group}: {listed}; {limits.minimum_group_rows} are needed in each"
-        return Verdict(gate, "not_enough_evidence", _sentence([reason]), figures)
-    words = limits.metric.replace("_", " ")
-    between = f"the {words} by {limits.group}, {with_interval(comparison.difference)} ({' over '.join(comparison.widest)})"
-    if comparison.difference.high is None or not comparison.difference.high <= limits.maximum:
-        return _fail(gate, [f"{between}, may be above {limits.maximum}"], figures)
-    return Verdict(gate, "pass", _sentence([f"{between}, stays within {limits.maximum}"]), figures)
+
+
+def means_compared(evaluation: Evaluation, limits: FairnessLimits) -> dict[str, Mean]:
+    """Return what the measures with a limit compare, by name."""
+    label, prediction, decision = evaluation.label, evaluation.candidate, evaluation.decision
+    return {
+        name: evaluation.metric_set.group_mean(name, label, prediction, decision, costs=limits.error_costs)
+        for name in means_of(tuple(limits.bounds))
+    }
 
 
 def bundle(expected: Floats, answered: Floats, *, answers: str = "probability") -> Verdict:

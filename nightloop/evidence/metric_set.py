@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from nightloop.evidence.fairness import Comparison
 from nightloop.evidence.gate_limits import SuspicionLimits
+from nightloop.evidence.group_counts import Mean
 from nightloop.evidence.intervals import Bools, Estimate, Floats, Nights
 from nightloop.evidence.verdict import Figure
 
@@ -81,10 +81,16 @@ class MetricSet(Protocol):
     def calibration(self, label: Labels, prediction: Floats, nights: Nights) -> tuple[Figure, ...]:
         """Return the figures of the calibration gate: error, bias, then what else belongs to them."""
 
-    def compare(
-        self, metric: str, label: Labels, prediction: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
-    ) -> Comparison:
-        """Compare groups by one of the task's fairness metrics."""
+    def group_mean(
+        self, name: str, label: Labels, prediction: Floats, decision: Bools | None, *, costs: tuple[float, float] | None = None
+    ) -> Mean:
+        """Return the mean of that name which groups are compared by (``fairness.MEASURES``).
+
+        Args:
+            name: of the mean.
+            label, prediction, decision: of the rows.
+            costs: of a false positive and of a false negative, for ``error_cost``.
+        """
 
     def realised(self, label: Labels, prediction: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
         """Return every figure of matured scores."""

@@ -6,14 +6,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nightloop.evidence import fairness, intervals, metrics, multiclass, regression
-from nightloop.evidence.fairness import Comparison, MeanMetric, RateMetric
+from nightloop.evidence import intervals, metrics, multiclass, regression
 from nightloop.evidence.gate_limits import SuspicionLimits
+from nightloop.evidence.group_counts import Mean
 from nightloop.evidence.intervals import Bools, Estimate, Floats, Nights
 from nightloop.evidence.metric_set import Labels, MetricSet
 from nightloop.evidence.metrics import figure
@@ -65,10 +64,14 @@ class Binary:
         measured = (metrics.calibration_error, metrics.calibration_bias, metrics.brier)
         return (*(measure(label, prediction, nights) for measure in measured), metrics.base_rate(label, nights))
 
-    def compare(
-        self, metric: str, label: Labels, prediction: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
-    ) -> Comparison:
-        return fairness.compare(cast("RateMetric", metric), label, cast("Bools", decision), group=group, nights=nights)
+    def group_mean(
+        self, name: str, label: Labels, prediction: Floats, decision: Bools | None, *, costs: tuple[float, float] | None = None
+    ) -> Mean:
+        if name == "calibration_bias":
+            return Mean(prediction - label)
+        if name == "error_cost":
+            return Mean(_error_cost(label, cast("Bools", decision), *cast("tuple[float, float]", costs)))
+        return _rate(name, label, cast("Bools", decision))
 
     def realised(self, label: Labels, prediction: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
         rows, rate = len(label), float(np.mean(label))
@@ -130,14 +133,14 @@ class Regression:
         figures = {item.metric: item for item in self.all_figures(label, prediction, nights)}
         return tuple(figures[name] for name in ("calibration_error", "bias", "rmse", "mean_label"))
 
-    def compare(
-        self, metric: str, label: Labels, prediction: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
-    ) -> Comparison:
-        if metric == "selection_rate_difference":
-            selected = cast("Bools", decision)
-            return fairness.compare("selection_rate_difference", np.ones_like(selected), selected, group=group, nights=nights)
-        values = np.abs(prediction - label) if metric == "mae_difference" else prediction
-        return fairness.compare_means(cast("MeanMetric", metric), values, group=group, nights=nights)
+    def group_mean(
+        self, name: str, label: Labels, prediction: Floats, decision: Bools | None, *, costs: tuple[float, float] | None = None
+    ) -> Mean:
+        if name == "calibration_bias":
+            return Mean(prediction - label)
+        if name == "selection_rate":
+            return Mean(cast("Bools", decision))
+        return Mean(np.abs(prediction - label) if name == "mae" else prediction)
 
     def realised(self, label: Labels, prediction: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
         figures = [
@@ -205,14 +208,12 @@ class Multiclass:
         figures = {item.metric: item for item in self.all_figures(label, prediction, nights)}
         return tuple(figures[name] for name in ("calibration_error", "calibration_bias", "log_loss", "accuracy"))
 
-    def compare(
-        self, metric: str, label: Labels, prediction: Floats, decision: Bools | None, *, group: NDArray[Any], nights: Nights
-    ) -> Comparison:
-        if metric == "accuracy_difference":
-            hits = multiclass.is_correct(label, prediction).astype(np.float64)
-            return fairness.compare_means("accuracy_difference", hits, group=group, nights=nights)
-        observed, predicted = self._one_class(label, prediction)
-        return fairness.compare(cast("RateMetric", metric), observed, predicted, group=group, nights=nights)
+    def group_mean(
+        self, name: str, label: Labels, prediction: Floats, decision: Bools | None, *, costs: tuple[float, float] | None = None
+    ) -> Mean:
+        if name == "accuracy":
+            return Mean(multiclass.is_correct(label, prediction))
+        return _rate(name, *self._one_class(label, prediction))
 
     def realised(self, label: Labels, prediction: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
         return self.all_figures(label, prediction, nights)
@@ -240,6 +241,15 @@ class Multiclass:
 
 
 BINARY = Binary()
+
+
+def _rate(name: str, label: Bools, decision: Bools) -> Mean:
+    """Return the share of positive decisions: among all rows (selection), among positive, or among negative rows."""
+    return Mean(decision, {"selection_rate": None, "true_positive_rate": label, "false_positive_rate": ~label}[name])
+
+
+def _error_cost(label: Bools, decision: Bools, false_positive: float, false_negative: float) -> Floats:
+    return np.asarray(false_positive * (decision & ~label) + false_negative * (~decision & label), dtype=np.float64)
 
 
 def _selected(decision: Bools, nights: Nights) -> Figure:

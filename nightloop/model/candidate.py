@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.evidence.baselines import ScorecardBins, last_known_rate
+from nightloop.evidence.evaluation import Evaluation
+from nightloop.evidence.gates import assessed
 from nightloop.evidence.reference_profile import reference_profile
 from nightloop.evidence.verdict import Figure
 from nightloop.lake.commits import code_version
@@ -156,13 +158,30 @@ def _scorecard(use_case: UseCase, as_of: Night, parts: Mapping[str, TrainingSet]
 
 
 def _measure(use_case: UseCase, predictions: Mapping[str, Floats], rows: TrainingSet) -> dict[str, tuple[Figure, ...]]:
-    metric_set, fairness = metric_set_for(use_case), use_case.gates.fairness
+    metric_set = metric_set_for(use_case)
     candidate = predictions[CANDIDATE]
     figures = {name: metric_set.all_figures(rows.label, prediction, rows.night) for name, prediction in predictions.items()}
-    decision = task_for(use_case).decide(candidate)
-    compared = metric_set.compare(fairness.metric, rows.label, candidate, decision, group=rows.group, nights=rows.night)
-    figures[CANDIDATE] += (compared.difference, *compared.groups)
+    figures[CANDIDATE] += _by_group(use_case, rows, candidate)
     return figures
+
+
+def _by_group(use_case: UseCase, rows: TrainingSet, candidate: Floats) -> tuple[Figure, ...]:
+    """Return the figures that the fairness gate will look at; none where no gate applies."""
+    limits, decision = use_case.gates.fairness, task_for(use_case).decide(candidate)
+    if limits.none_because:
+        return ()
+    judged = Evaluation(
+        night=rows.night,
+        label=rows.label,
+        candidate=candidate,
+        baseline=candidate,
+        champion=None,
+        group=rows.group,
+        decision=decision,
+        metric_set=metric_set_for(use_case),
+        attributes=rows.attributes,
+    )
+    return assessed(judged, limits).figures
 
 
 def write_bundle(

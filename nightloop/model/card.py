@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.errors import command
+from nightloop.evidence.fairness import is_ratio
 from nightloop.evidence.metrics import calibration_curve
 from nightloop.model.spec import Training
 
 if TYPE_CHECKING:
     from xgboost import Booster
 
+    from nightloop.definitions.gates import FairnessGate
     from nightloop.definitions.use_case import UseCase
     from nightloop.evidence.metric_set import MetricSet
     from nightloop.evidence.verdict import Figure, Verdict
@@ -53,7 +55,6 @@ def render(
         verdicts: of the gates, where they are known.
         limits: what a reader must know besides what holds for every model.
     """
-    fairness = use_case.gates.fairness
     overall = [(name, figure) for name, figures in candidates.items() for figure in figures if figure.group == "all"]
     groups = [(figure.group, figure) for figure in candidates[chosen] if figure.group != "all"]
     parts = [
@@ -65,9 +66,7 @@ def render(
         _table(("data set", "version"), [(name, str(training.data_versions[name])) for name in sorted(training.data_versions)]),
         "## Performance on the validation nights",
         _figures("candidate", overall),
-        f"## Fairness by {fairness.group}",
-        f"The gate looks at {fairness.metric.replace('_', ' ')}; it may be {fairness.maximum:g} at most.",
-        _figures(fairness.group, groups) if groups else "No group was measured.",
+        *_fairness(use_case.gates.fairness, groups),
         "## Gates",
         _table(
             ("gate", "verdict", "reason"),
@@ -84,6 +83,23 @@ def render(
         f"```\n{command('train', use_case.use_case, training.as_of)}\n```",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _fairness(gate: FairnessGate, groups: Sequence[tuple[str, Figure]]) -> list[str]:
+    """Return what is judged by group, with which limits, and the figures; or why nothing is."""
+    if gate.none_because:
+        return ["## Fairness", f"No fairness gate applies: {gate.none_because}"]
+    (metric, maximum), *others = gate.bounds.items()
+    limits = [f"The gate looks at {metric.replace('_', ' ')}; it may be {maximum:g} at most."]
+    limits += [
+        f"{measure.replace('_', ' ').capitalize()} {'must be' if is_ratio(measure) else 'may be'} {limit:g} "
+        f"at {'least' if is_ratio(measure) else 'most'}."
+        for measure, limit in others
+    ]
+    if gate.crossed:
+        limits.append(f"All of it also by {', '.join(' x '.join(names) for names in gate.crossed)}.")
+    heading = ", ".join(gate.columns)
+    return [f"## Fairness by {heading}", " ".join(limits), _figures(heading, groups) if groups else "No group was measured."]
 
 
 def _facts(use_case: UseCase, training: Training) -> list[tuple[str, str]]:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import NotReady
 from nightloop.evidence.evaluation import Evaluation
+from nightloop.features.group_columns import ATTRIBUTE, GROUP, attribute_columns, attributes_of
 from nightloop.features.labels import LABEL, SCORED
 from nightloop.lake import Lake
 from nightloop.model.predictor import Predictor
 from nightloop.model.tasks import Task
-from nightloop.model.training_set import GROUP, TrainingSet
+from nightloop.model.training_set import TrainingSet
 from nightloop.model.use_case_task import label_array, metric_set_for
 from nightloop.nights import Night, Nights, one
 
@@ -59,7 +60,7 @@ def as_table(
     rivals: Mapping[str, tuple[int | None, Floats | None]],
     unable: Sequence[int],
 ) -> pa.Table:
-    """Return one row per validation row: key, label, group, what every model predicted, the candidate's decision.
+    """Return one row per validation row: key, label, groups, what every model predicted, and the candidate's decision.
 
     A prediction has one column a model (candidate), or one a class (candidate_probability_<class>).
 
@@ -83,7 +84,8 @@ def as_table(
     for role, (rival, predicted) in rivals.items():
         columns |= _columns(role, np.full(shape, np.nan) if predicted is None else predicted, rows.classes)
         columns[f"{role}_version"] = pa.array([rival] * size, pa.int64())
-    table = rows.table.select([SCORED, *key, LABEL, GROUP])
+    divided = [GROUP, *(name for name in rows.table.column_names if name.startswith(ATTRIBUTE))]
+    table = rows.table.select([SCORED, *key, LABEL, *divided])
     for name, column in columns.items():
         table = table.append_column(name, column)
     return table
@@ -93,9 +95,12 @@ def read(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> Evaluatio
     """Return the evaluation of a candidate.
 
     Raises:
-        NotReady: there is none for this night, or it is of another candidate.
+        NotReady: there is none for this night, it is of another candidate, or it lacks an attribute of today's fairness gate.
     """
     rows = _rows(use_case, as_of, version, lake)
+    absent = [name for name in attribute_columns(use_case) if name not in rows.column_names or rows[name].null_count]
+    if absent:
+        raise _stale(use_case, as_of, f"without {', '.join(name.removeprefix(ATTRIBUTE) for name in absent)}")
     classes = use_case.model.classes
     champion, anchor = _versions(rows)
     return Evaluation(
@@ -110,6 +115,7 @@ def read(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> Evaluatio
         anchor=None if anchor is None else _predictions(rows, "anchor", classes),
         champion_version=champion,
         anchor_version=anchor,
+        attributes=attributes_of(rows.select(attribute_columns(use_case))),
     )
 
 

@@ -71,7 +71,7 @@ class Spec:
     calibration: Calibration
     threshold: float | None  # an answer at or above it is a positive decision; None: nothing is decided
     reasons: int  # how many reasons an answer carries
-    group: str  # entity column of the fairness gate
+    group: str  # entity column of the fairness gate; empty where none applies
     personal: tuple[str, ...]  # features made of personal data
     training: Training
     task_name: str = "binary"
@@ -98,7 +98,7 @@ class Spec:
             calibration=calibration,
             threshold=use_case.model.decision_threshold,
             reasons=min(use_case.model.reasons, len(features)),
-            group=use_case.gates.fairness.group,
+            group=use_case.gates.fairness.group or "",
             personal=tuple(name for name, feature in features.items() if feature.personal),
             training=training,
             task_name=use_case.model.task,

@@ -1,8 +1,8 @@
 """Join features with the labels that were known, in one order, and divide them by time.
 
 One row per entity of a scored night whose outcome was known at the cut-off of ``as_of``, in its newest version by then. The
-columns: ``scored_night``, the entity's key, ``label``, ``group`` (of the fairness gate), ``learn`` (whether it may be learned
-from), and the features in the order of the use case.
+columns: ``scored_night``, the entity's key, ``label``, ``group`` and ``group-<attribute>`` (of the fairness gate), ``learn``
+(whether it may be learned from), and the features in the order of the use case.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import OtherMeaning, StoreDamaged, TrainingRefused, command
+from nightloop.features.group_columns import GROUP, attribute_columns, attributes_of, columns_of
 from nightloop.features.labels import LABEL, SCORED, newest_labels
 from nightloop.lake import Lake, Snapshot
 from nightloop.lake.digest import content_digest
@@ -38,7 +39,7 @@ Floats = NDArray[np.float64]
 
 FORMAT = 1  # of trainings: raise it when the same data and definition shall give another model
 LIBRARIES = ("numpy", "scikit-learn", "xgboost")
-GROUP, LEARN = "group", "learn"
+LEARN = "learn"
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ class TrainingSet:
     def group(self) -> NDArray[Any]:
         """The fairness group of each row (n,), as text."""
         return np.array(self.table[GROUP].to_pylist(), dtype=str)
+
+    @cached_property
+    def attributes(self) -> dict[str, NDArray[Any]]:
+        """What else the fairness gate divides by: name -> (n,) text."""
+        return attributes_of(self.table)
 
     @property
     def to_learn(self) -> TrainingSet:
@@ -128,7 +134,7 @@ def _snapshots(use_case: UseCase, nights: Nights, as_of: Night, lake: Lake) -> d
     }
     meanings = meanings_of(use_case)
     required = {table: meanings.of_table(table, use_case) for table in needed}
-    read = (use_case.gates.fairness.group, *use_case.model.fit_where_known, *use_case.entity.key, ROWS)
+    read = (*use_case.gates.fairness.columns, *use_case.model.fit_where_known, *use_case.entity.key, ROWS)
     required |= {table: {c: of[c] for c in read if c in of} for table, of in required.items() if table.startswith("raw_")}
     return {
         table: by_meaning(lake.require(f"{use_case.use_case}/{table}", of_table), required[table])
@@ -143,18 +149,21 @@ def _joined(use_case: UseCase, labels: pa.Table, features: Snapshot, entities: S
     rows = labels.join(_entities(use_case, entities), key, join_type="inner").join(feature_rows, key, join_type="inner")
     _check_joined(use_case, labels, rows)
     ordered = rows.sort_by([(column, "ascending") for column in key])
-    return ordered.select([*key, LABEL, GROUP, LEARN, *use_case.features]).combine_chunks()
+    divided = [GROUP, *attribute_columns(use_case)]
+    return ordered.select([*key, LABEL, *divided, LEARN, *use_case.features]).combine_chunks()
 
 
 def _entities(use_case: UseCase, entities: Snapshot) -> pa.Table:
-    """Return of each entity its key, its group, and whether it may be learned from."""
-    key, group, needed = use_case.entity.key, use_case.gates.fairness.group, use_case.model.fit_where_known
-    rows = entities.read(list(dict.fromkeys(["night", *key, group, *needed]))).rename_columns({"night": SCORED})
+    """Return of each entity its key, its group and attributes, and whether it may be learned from."""
+    key, gate, needed = use_case.entity.key, use_case.gates.fairness, use_case.model.fit_where_known
+    rows = entities.read(list(dict.fromkeys(["night", *key, *gate.columns, *needed]))).rename_columns({"night": SCORED})
     learn = pa.array(np.ones(rows.num_rows, dtype=np.bool_))
     for column in needed:
         learn = pc.and_(learn, pc.is_valid(rows[column]))
-    groups = pc.fill_null(pc.cast(rows[group], pa.string()), "unknown")
-    return rows.select([SCORED, *key]).append_column(GROUP, groups).append_column(LEARN, learn)
+    divided = rows.select([SCORED, *key])
+    for name, column in columns_of(use_case, rows).items():
+        divided = divided.append_column(name, column)
+    return divided.append_column(LEARN, learn)
 
 
 def _first(use_case: UseCase, last: Night) -> Night:

@@ -168,6 +168,8 @@ def read_restated(lake: Lake, use_case: UseCase, scored_nights: Iterable[Night],
 def _with_group(lake: Lake, use_case: UseCase, rows: pa.Table, span: Nights) -> tuple[pa.Table, dict[str, int]]:
     """Add the fairness group's column from the entity's own source; it is part of no score."""
     column, key = use_case.gates.fairness.group, ["night", *use_case.entity.key]
+    if column is None:
+        return rows.append_column("group", pa.array([""] * rows.num_rows, pa.string())), {}
     if column in key:
         return rows.append_column("group", pc.cast(rows[column], pa.string())), {}
     entities = lake.snapshot(f"{use_case.use_case}/raw_{use_case.entity.source}", span)

@@ -69,14 +69,19 @@ def pooled_figures(use_case: UseCase, matured: Matured, figures: tuple[Figure, .
     if not matured.scored_nights:
         return []
     metric_set = metric_set_for(use_case)
-    groups = group_figures(
-        matured.label,
-        matured.prediction,
-        matured.decision,
-        matured.night,
-        group=matured.group,
-        column=use_case.gates.fairness.group,
-        metric_set=metric_set,
+    column = use_case.gates.fairness.group
+    groups = (
+        ()
+        if column is None
+        else group_figures(
+            matured.label,
+            matured.prediction,
+            matured.decision,
+            matured.night,
+            group=matured.group,
+            column=column,
+            metric_set=metric_set,
+        )
     )
     measured = (
         Figure("matured_share", len(matured) / matured.scored if matured.scored else 0.0, None, None, matured.scored),

@@ -95,6 +95,8 @@ def _scores(week: Week, use_case: UseCase) -> Iterator[Highlight]:
 
 def _fairness(week: Week, use_case: UseCase) -> Iterator[Highlight]:
     gate = use_case.gates.fairness
+    if gate.metric is None or gate.maximum is None:
+        return
     metric = "pooled_" + gate.metric.removesuffix("_difference")
     groups = {
         group: value

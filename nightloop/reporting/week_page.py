@@ -115,7 +115,9 @@ def _bins(figures: Mapping[tuple[str, str], Value]) -> list[tuple[Value, Value]]
 
 def _groups(week: Week, use_case: UseCase) -> list[tuple[str, dict[str, Value | None]]]:
     """Return the pooled figures of each fairness group of the newest night."""
-    metrics = metric_set_for(use_case).by_group
-    head = f"{use_case.gates.fairness.group}="
+    column, metrics = use_case.gates.fairness.group, metric_set_for(use_case).by_group
+    if column is None:
+        return []
+    head = f"{column}="
     names = sorted({group for _, group in week.last.figures if group.startswith(head)})
     return [(name.removeprefix(head), {m: week.last.figure(f"pooled_{m}", name) for m in metrics}) for name in names]

@@ -35,6 +35,10 @@ BORDERS = {
     "gates.performance.minimum_rows": ([1], [0]),
     "gates.fairness.maximum": ([0.001, 1], [0, -1, 1.001]),
     "gates.fairness.minimum_group_rows": ([1], [0]),
+    "gates.fairness.limits": (
+        [{"selection_rate_ratio": 1}, {"calibration_bias": 2}],
+        [{"selection_rate_ratio": 1.01}, {"x": 1}],
+    ),
     "risk": (["low", "medium", "high"], ["none"]),
     "engine": (["spark", "local", "auto"], ["flink"]),
     "contracts": (["flights", None], ["Flights"]),

@@ -120,7 +120,7 @@ def test_a_difference_within_the_limit_whose_interval_reaches_beyond_does_not_pa
     decision = random.random(len(seen.label)) < np.where(seen.group == "north", 0.5, 0.37)
     verdict = gates.fairness(replace(seen, decision=decision), FAIRNESS)
     assert verdict.figures[0].value < FAIRNESS.maximum < verdict.figures[0].high
-    assert verdict.outcome == "fail"
+    assert verdict.outcome == "not_enough_evidence" and "may be above 0.15" in verdict.reason
 
 
 def test_a_group_too_small_is_no_pass_and_is_named():

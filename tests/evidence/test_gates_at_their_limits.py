@@ -13,7 +13,7 @@ import pytest
 
 from nightloop.evidence import gates
 from nightloop.evidence.evaluation import MINIMUM_NIGHTS, Evaluation
-from nightloop.evidence.fairness import Comparison
+from nightloop.evidence.group_counts import Mean
 from nightloop.evidence.intervals import Estimate
 from nightloop.evidence.metric_sets import BINARY, metric_set_of
 from nightloop.evidence.verdict import Figure
@@ -49,11 +49,6 @@ class StatedMetrics:
     over_champion: tuple[float | None, float | None] = (-0.005, 0.1)
     error: float = 0.03
     bias: float = 0.0
-    difference: Figure = field(default_factory=lambda: figure("selection_rate_difference", 0.05, 0.01, 0.09))
-    groups: tuple[Figure, ...] = (
-        figure("selection_rate", 0.3, 0.2, 0.4, 10, "a"),
-        figure("selection_rate", 0.25, 0.2, 0.3, 10, "b"),
-    )
     invalid: int = 0
     constant: str | None = None
     excess: str | None = None
@@ -83,9 +78,9 @@ class StatedMetrics:
         self.calls.append(("calibration", prediction[0]))
         return (figure("calibration_error", self.error, None, None), figure("calibration_bias", self.bias, None, None))
 
-    def compare(self, metric: str, label: Any, prediction: Any, decision: Any, *, group: Any, nights: Any) -> Comparison:
-        self.calls.append((metric, tuple(group[:2])))
-        return Comparison(self.groups, self.difference, ("a", "b"))
+    def group_mean(self, name: str, label: Any, prediction: Any, decision: Any, *, costs: Any) -> Mean:
+        self.calls.append((name, prediction[0]))
+        return Mean(decision)
 
 
 CANDIDATE, BASELINE, CHAMPION = 0.7, 0.6, 0.65
@@ -98,8 +93,8 @@ def evaluation(rows: int = ROWS, nights: int = NIGHTS, champion: float | None = 
         candidate=np.full(rows, CANDIDATE),
         baseline=np.full(rows, BASELINE),
         champion=None if champion is None else np.full(rows, champion),
-        group=np.where(np.arange(rows) % 2 == 0, "a", "b"),
-        decision=np.full(rows, fill_value=True),
+        group=np.where(np.arange(rows) // nights % 2 == 0, "a", "b"),
+        decision=np.arange(rows) // 2 // nights % 2 == 0,
         metric_set=StatedMetrics(**figures),  # type: ignore[arg-type]
     )
 
@@ -115,9 +110,11 @@ def limits(**changes: Any) -> Any:
         "suspicious_below": None,
         "maximum_error": 0.05,
         "maximum_bias": 0.04,
+        "none_because": None,
         "group": "region",
-        "metric": "selection_rate_difference",
-        "maximum": 0.1,
+        "bounds": {"selection_rate_difference": 0.1},
+        "crossed": (),
+        "error_costs": None,
         "minimum_group_rows": 10,
     }
     return SimpleNamespace(**(declared | changes))
@@ -215,8 +212,13 @@ def test_a_row_of_a_champion_of_classes_counts_only_if_every_class_has_an_answer
     [(19, 5, False), (20, 5, True), (21, 5, True), (20, 4, False), (60, 6, True)],
 )
 def test_too_few_rows_or_nights_are_not_enough_evidence(gate: Callable[..., Any], rows: int, nights: int, enough: bool) -> None:
-    large = figure("selection_rate", 0.3, 0.2, 0.4, 30, "a"), figure("selection_rate", 0.3, 0.2, 0.4, 30, "b")
-    verdict = gate(evaluation(rows=rows, nights=nights, champion=None, groups=large), limits(minimum_group_rows=20))
+    needed = (
+        limits() if gate is not gates.fairness else limits(minimum_group_rows=20, bounds={"selection_rate_difference": 0.5})
+    )
+    judged = evaluation(rows=rows, nights=nights, champion=None)
+    if gate is gates.fairness and enough:
+        judged = evaluation(rows=2 * rows, nights=nights, champion=None)  # so that each of the two groups has as many
+    verdict = gate(judged, needed)
     assert verdict.outcome == ("pass" if enough else "not_enough_evidence"), verdict.reason
     if not enough:
         assert (
@@ -261,46 +263,6 @@ def test_calibration_at_each_of_its_limits(figures: Mapping[str, Any], outcome: 
     assert (verdict.outcome, verdict.gate) == (outcome, "calibration")
     assert words in verdict.reason
     assert judged.metric_set.calls == [("calibration", CANDIDATE)], "the candidate is judged"  # type: ignore[attr-defined]
-
-
-def groups_of(*sizes: int) -> tuple[Figure, ...]:
-    return tuple(figure("selection_rate", 0.3, 0.2, 0.4, size, name) for size, name in zip(sizes, "abc", strict=False))
-
-
-def gap(value: float, low: float | None, high: float | None) -> Figure:
-    return figure("selection_rate_difference", value, low, high)
-
-
-@pytest.mark.parametrize(
-    ("figures", "outcome", "words"),
-    [
-        ({"difference": gap(0.05, 0.0, 0.0999)}, "pass", "stays within 0.1"),
-        ({"difference": gap(0.05, 0.0, 0.1)}, "pass", "stays within 0.1"),
-        ({"difference": gap(0.05, 0.0, 0.1001)}, "fail", "may be above 0.1"),
-        ({"difference": gap(0.2, 0.15, 0.25)}, "fail", "0.200 [0.150 to 0.250] (a over b), may be above 0.1"),
-        ({"difference": gap(0.05, None, None)}, "fail", "no interval"),
-        ({"difference": gap(math.nan, None, None)}, "fail", "nan"),
-        ({"difference": gap(0.05, 0.0, math.nan)}, "fail", "may be above"),
-        ({"groups": groups_of(10, 10)}, "pass", "by region"),
-        ({"groups": groups_of(9, 10)}, "not_enough_evidence", "too few rows to judge by region: a (9); 10 are needed in each"),
-        ({"groups": groups_of(10, 9)}, "not_enough_evidence", "b (9)"),
-        ({"groups": groups_of(9, 10, 8)}, "not_enough_evidence", "a (9), c (8)"),
-        ({"groups": groups_of(10)}, "not_enough_evidence", "only one region"),
-        ({"groups": ()}, "not_enough_evidence", "only one region"),
-    ],
-)
-def test_fairness_at_each_of_its_limits(figures: Mapping[str, Any], outcome: str, words: str) -> None:
-    judged = evaluation(**figures)
-    verdict = gates.fairness(judged, limits())
-    assert (verdict.outcome, verdict.gate) == (outcome, "fairness")
-    assert words.lower() in verdict.reason.lower()
-    assert judged.metric_set.calls == [("selection_rate_difference", ("a", "b"))]  # type: ignore[attr-defined]
-    assert verdict.figures[0] == judged.metric_set.difference  # type: ignore[attr-defined]
-
-
-def test_a_small_group_with_a_large_difference_is_still_no_verdict_on_it() -> None:
-    judged = evaluation(groups=groups_of(9, 10), difference=gap(0.9, 0.8, 1.0))
-    assert gates.fairness(judged, limits()).outcome == "not_enough_evidence"
 
 
 @pytest.mark.parametrize(

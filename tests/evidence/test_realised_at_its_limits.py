@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nightloop.evidence import fairness, intervals, metric_sets, metrics
+from nightloop.evidence import intervals, metric_sets, metrics
 from nightloop.evidence.metric_sets import BINARY, Binary, Multiclass, Regression, metric_set_of
 from nightloop.evidence.realised import calibration_figures, group_figures, performance_verdict, realised_figures
 from nightloop.evidence.verdict import Figure, Outcome, Verdict
@@ -283,26 +283,38 @@ def test_the_calibration_gate_gets_error_and_bias_first(
     assert [item.metric for item in metric_set.calibration(label, prediction, nights)] == expected
 
 
-def by_rows(metric: str, label: Any, prediction: Any, decision: Any, metric_set: Any) -> fairness.Comparison:
-    group = np.array(["x", "x", "y", "y"])
-    found: fairness.Comparison = metric_set.compare(metric, label, prediction, decision, group=group, nights=None)
-    return found
+def by_rows(name: str, label: Any, prediction: Any, decision: Any, metric_set: Any) -> list[float]:
+    """Return the mean of the first two rows and of the last two."""
+    counted = metric_set.group_mean(name, label, prediction, decision)
+    among = np.ones(4, dtype=bool) if counted.among is None else counted.among
+    return [float(counted.values[rows][among[rows]].mean()) for rows in (slice(0, 2), slice(2, 4))]
 
 
 def test_fairness_of_numbers_by_hand() -> None:
     label, prediction = np.array([1.0, 2.0, 4.0, 8.0]), np.array([1.0, 3.0, 4.0, 6.0])
-    assert by_rows("mae_difference", label, prediction, None, NUMBER).difference.value == pytest.approx(0.5)
-    assert by_rows("mean_prediction_difference", label, prediction, None, NUMBER).difference.value == pytest.approx(3.0)
-    decision = np.array([True, False, True, True])
-    assert by_rows("selection_rate_difference", label, prediction, decision, NUMBER).difference.value == pytest.approx(0.5)
+    assert by_rows("mae", label, prediction, None, NUMBER) == [0.5, 1.0]
+    assert by_rows("mean_prediction", label, prediction, None, NUMBER) == [2.0, 5.0]
+    assert by_rows("calibration_bias", label, prediction, None, NUMBER) == [0.5, -1.0]
+    assert by_rows("selection_rate", label, prediction, np.array([True, False, True, True]), NUMBER) == [0.5, 1.0]
 
 
 def test_fairness_of_classes_by_hand() -> None:
     label = np.array([0, 1, 1, 1])
     shares = np.eye(3)[[0, 0, 1, 1]] * 0.8 + 0.1
-    assert by_rows("accuracy_difference", label, shares, None, CLASSES).difference.value == pytest.approx(0.5)
-    assert by_rows("selection_rate_difference", label, shares, None, CLASSES).difference.value == pytest.approx(1.0)
-    assert by_rows("true_positive_rate_difference", label, shares, None, CLASSES).difference.value == pytest.approx(1.0)
+    assert by_rows("accuracy", label, shares, None, CLASSES) == [0.5, 1.0]
+    assert by_rows("selection_rate", label, shares, None, CLASSES) == [0.0, 1.0]
+    assert by_rows("true_positive_rate", label, shares, None, CLASSES) == [0.0, 1.0]
+
+
+def test_fairness_of_probabilities_by_hand() -> None:
+    label, probability = np.array([True, False, True, False]), np.array([0.9, 0.3, 0.5, 0.1])
+    decision = np.array([True, True, False, False])
+    assert by_rows("selection_rate", label, probability, decision, BINARY) == [1.0, 0.0]
+    assert by_rows("true_positive_rate", label, probability, decision, BINARY) == [1.0, 0.0]
+    assert by_rows("false_positive_rate", label, probability, decision, BINARY) == [1.0, 0.0]
+    assert by_rows("calibration_bias", label, probability, decision, BINARY) == pytest.approx([0.1, -0.2])
+    counted = BINARY.group_mean("error_cost", label, probability, decision, costs=(1.0, 5.0))
+    assert counted.values.tolist() == [0.0, 1.0, 5.0, 0.0] and counted.among is None
 
 
 def test_what_a_calibration_curve_compares() -> None:

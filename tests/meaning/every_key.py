@@ -48,6 +48,7 @@ DOUBLED = changed(
 )
 """With a second source of the same columns for each."""
 REVISED = changed(lambda declared: declared["sources"]["payments"].update(revised_within=3, withdrawn="withdrawn::boolean"))
+COSTED = changed(put("gates.fairness.error_cost", {"false_positive": 1.0, "false_negative": 5.0}))
 APPROVED = changed(put("gates.approval", {"deadline_hours": 3}))
 
 MEANING: list[tuple[UseCase, str, object]] = [
@@ -178,6 +179,11 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "gates.fairness.of_class": "a",
         "gates.fairness.maximum": 0.4,
         "gates.fairness.minimum_group_rows": 7,
+        "gates.fairness.none_because": "Visits are of no person.",
+        "gates.fairness.attributes": ["city"],
+        "gates.fairness.crossings": [["vip", "city"]],
+        "gates.fairness.limits": {"selection_rate_ratio": 0.8},
+        "gates.fairness.error_cost": {"false_positive": 1.0, "false_negative": 5.0},
         "gates.approval": {"deadline_hours": 3},
         "sources.visits.description": "Other words.",
         "sources.visits.may_be_empty": True,
@@ -209,6 +215,8 @@ OTHER: list[tuple[UseCase, str, object]] = [
     ),
     (USE_CASE, "model", {"task": "binary", "decision_threshold": 0.4}),
     (APPROVED, "gates.approval.deadline_hours", 3.5),
+    (COSTED, "gates.fairness.error_cost.false_positive", 2.0),
+    (COSTED, "gates.fairness.error_cost.false_negative", 2.0),
     (APPROVED, "gates.approval.by_another_person", False),
 ]  # fmt: skip
 """Changes of words, of places, and of what judges a value or makes a model of it."""
