@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from nightloop.evidence.contrasts import DRAWS, Contrasts, Scale, contrasts, night_weights, reaches
 from nightloop.evidence.group_counts import GROUP_NIGHTS, Counts, Grouping, Mean, count, pool_small, small_groups
 from nightloop.evidence.intervals import Floats
-from nightloop.evidence.verdict import Figure
+from nightloop.evidence.verdict import Figure, Outcome, with_interval
 
 
 @dataclass(frozen=True)
@@ -174,44 +174,78 @@ def _with_gap(comparison: Comparison, parts: Sequence[Contrasts], one: float, at
     return replace(comparison, gap=replace(comparison.gap, value=value, low=low, high=high), widest=widest[1])
 
 
-def check_by_fairlearn(means: Mapping[str, Mean], grouping: Grouping, assessment: Assessment) -> None:
-    """Hold our rates of one grouping against Fairlearn's: two routes to one number.
+def judge(assessment: Assessment, limits: Mapping[str, float], minimum_rows: int) -> tuple[Outcome, list[str]]:
+    """Return the outcome of the fairness gate and the clauses of its reason.
 
-    Raises:
-        ArithmeticError: they differ, so neither may be believed.
+    Args:
+        assessment: of every measure that has a limit.
+        limits: measure -> largest value; of a ratio the least.
+        minimum_rows: the least size of a group, for the reason.
     """
-    from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
-
-    rates = {
-        "selection_rate": selection_rate,
-        "true_positive_rate": true_positive_rate,
-        "false_positive_rate": false_positive_rate,
-    }
-    counted = {(figure.metric, figure.group): figure.value for figure in assessment.groups}
-    for name, rate in rates.items():
-        if name not in means:
-            continue
-        place, label, selected, weight = _cells(means[name], grouping, is_negative=name == "false_positive_rate")
-        frame = MetricFrame(
-            metrics=rate,
-            y_true=label,
-            y_pred=selected,
-            sensitive_features=place,
-            sample_params={"sample_weight": weight},
-        )
-        for of, by_fairlearn in frame.by_group.items():
-            group = grouping.groups[of]
-            value = counted[(name, group)]
-            if not (math.isnan(value) or math.isclose(by_fairlearn, value, abs_tol=1e-9)):
-                raise ArithmeticError(f"the {name} of {group} is {value} by our count and {by_fairlearn} by Fairlearn's.")
+    by_outcome: dict[Outcome, list[Comparison]] = {"fail": [], "not_enough_evidence": [], "pass": []}
+    for comparison in assessment.comparisons:
+        by_outcome[outcome_of(comparison, limits[comparison.measure])].append(comparison)
+    unjudged = _unjudged(assessment.comparisons)
+    if beyond := by_outcome["fail"]:
+        return "fail", [*(_beyond(item, "is", limits[item.measure]) for item in beyond), *unjudged]
+    if unclear := by_outcome["not_enough_evidence"]:
+        return "not_enough_evidence", [*(_unclear(item, limits[item.measure], minimum_rows) for item in unclear), *unjudged]
+    if not by_outcome["pass"]:
+        return "not_enough_evidence", ["nothing was compared"]
+    return "pass", [*_within(by_outcome["pass"], limits), *unjudged]
 
 
-def _cells(
-    mean: Mean, grouping: Grouping, *, is_negative: bool
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return group, label, decision and number of the rows that agree in all three: Fairlearn takes seconds for a million."""
-    among = np.ones(len(grouping.place), dtype=np.bool_) if mean.among is None else mean.among
-    label = ~among if is_negative else among
-    rows = np.bincount(grouping.place * 4 + label * 2 + mean.values.astype(np.int64))
-    cells = np.flatnonzero(rows)
-    return cells // 4, cells // 2 % 2, cells % 2, rows[cells]
+def outcome_of(comparison: Comparison, limit: float) -> Outcome:
+    """Return what one comparison shows: within the limit, beyond it, or neither.
+
+    A group too small in a column of its own leaves open how it is treated; in a crossing its members are judged by the columns.
+    """
+    gap = comparison.gap
+    if gap.low is None or gap.high is None or math.isnan(gap.value):
+        return "not_enough_evidence"
+    if gap.high < limit if comparison.is_ratio else gap.low > limit:
+        return "fail"
+    is_within = gap.low >= limit if comparison.is_ratio else gap.high <= limit
+    return "pass" if is_within and (comparison.is_crossing or not comparison.small) else "not_enough_evidence"
+
+
+def _unclear(comparison: Comparison, limit: float, minimum_rows: int) -> str:
+    by, small = comparison.by, comparison.small
+    if not comparison.widest or (small and not comparison.is_crossing):
+        return f"too few rows to judge by {by}: {', '.join(small) or f'only one {by}'}; {minimum_rows} are needed in each"
+    if math.isnan(comparison.gap.value):
+        return f"the {_name(comparison)} is of nothing: every group has 0"
+    return _beyond(comparison, "may be", limit)
+
+
+def _beyond(comparison: Comparison, verb: str, limit: float) -> str:
+    return f"{_measured(comparison)}, {verb} {'below' if comparison.is_ratio else 'above'} {limit:g}"
+
+
+def _within(comparisons: Sequence[Comparison], limits: Mapping[str, float]) -> list[str]:
+    """Return a clause a measure: the grouping that comes nearest to the limit, and which others are within it too."""
+    clauses = []
+    for measure in dict.fromkeys(item.measure for item in comparisons):
+        same = [item for item in comparisons if item.measure == measure]
+        nearest = min(same, key=lambda item: (item.gap.low or 0.0) if item.is_ratio else -(item.gap.high or 0.0))
+        others = ", ".join(item.by for item in same if item is not nearest)
+        clauses.append(f"{_measured(nearest)}, stays within {limits[measure]:g}{f'; so it does by {others}' if others else ''}")
+    return clauses
+
+
+def _measured(comparison: Comparison) -> str:
+    return f"the {_name(comparison)}, {with_interval(comparison.gap)} ({' over '.join(comparison.widest)})"
+
+
+def _name(comparison: Comparison) -> str:
+    return f"{comparison.measure.replace('_', ' ')} by {comparison.by}"
+
+
+def _unjudged(comparisons: Sequence[Comparison]) -> list[str]:
+    """Name the groups of crossings that were compared as one, and those that were not compared."""
+    crossed = {item.by: item for item in comparisons if item.is_crossing}
+    pools = [
+        f"too small each and compared as one by {by}: {', '.join(item.pooled)}" for by, item in crossed.items() if item.pooled
+    ]
+    rest = [f"too small to compare by {by}: {', '.join(item.small)}" for by, item in crossed.items() if item.small]
+    return [*pools, *rest]

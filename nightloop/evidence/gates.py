@@ -10,11 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nightloop.evidence import fairness_verdict
 from nightloop.evidence.evaluation import MINIMUM_NIGHTS, Evaluation
-from nightloop.evidence.fairness import Assessment, assess, check_by_fairlearn, means_of
+from nightloop.evidence.fairness import Assessment, assess, judge, means_of
 from nightloop.evidence.gate_limits import CalibrationLimits, FairnessLimits, PerformanceLimits
-from nightloop.evidence.group_counts import Mean, groupings
+from nightloop.evidence.group_counts import Mean, check_by_fairlearn, groupings
 from nightloop.evidence.group_counts import grouping as group_by
 from nightloop.evidence.intervals import Floats
 from nightloop.evidence.succession import LARGEST_ROUNDING, succession
@@ -106,8 +105,8 @@ def fairness(evaluation: Evaluation, limits: FairnessLimits) -> Verdict:
     if stop := _unusable(gate, evaluation, limits.minimum_group_rows):
         return stop
     assessment = assessed(evaluation, limits)
-    check_by_fairlearn(means_compared(evaluation, limits), group_by(str(limits.group), evaluation.group), assessment)
-    outcome, clauses = fairness_verdict.judge(assessment, limits.bounds, limits.minimum_group_rows)
+    check_by_fairlearn(means_compared(evaluation, limits), group_by(str(limits.group), evaluation.group), assessment.groups)
+    outcome, clauses = judge(assessment, limits.bounds, limits.minimum_group_rows)
     return Verdict(gate, outcome, _sentence(clauses), assessment.figures)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -212,3 +213,46 @@ def pool_small(
 
 def _ends(value: float, reach: float) -> tuple[float | None, float | None]:
     return (value - reach, value + reach) if np.isfinite(reach) else (None, None)
+
+
+def check_by_fairlearn(means: Mapping[str, Mean], grouping: Grouping, figures: Sequence[Figure]) -> None:
+    """Hold our rates of one grouping against Fairlearn's: two routes to one number.
+
+    Raises:
+        ArithmeticError: they differ, so neither may be believed.
+    """
+    from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
+
+    rates = {
+        "selection_rate": selection_rate,
+        "true_positive_rate": true_positive_rate,
+        "false_positive_rate": false_positive_rate,
+    }
+    counted = {(figure.metric, figure.group): figure.value for figure in figures}
+    for name, rate in rates.items():
+        if name not in means:
+            continue
+        place, label, selected, weight = _cells(means[name], grouping, is_negative=name == "false_positive_rate")
+        frame = MetricFrame(
+            metrics=rate,
+            y_true=label,
+            y_pred=selected,
+            sensitive_features=place,
+            sample_params={"sample_weight": weight},
+        )
+        for of, by_fairlearn in frame.by_group.items():
+            group = grouping.groups[of]
+            value = counted[(name, group)]
+            if not (math.isnan(value) or math.isclose(by_fairlearn, value, abs_tol=1e-9)):
+                raise ArithmeticError(f"the {name} of {group} is {value} by our count and {by_fairlearn} by Fairlearn's.")
+
+
+def _cells(
+    mean: Mean, grouping: Grouping, *, is_negative: bool
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return group, label, decision and number of the rows that agree in all three: Fairlearn takes seconds for a million."""
+    among = np.ones(len(grouping.place), dtype=np.bool_) if mean.among is None else mean.among
+    label = ~among if is_negative else among
+    rows = np.bincount(grouping.place * 4 + label * 2 + mean.values.astype(np.int64))
+    cells = np.flatnonzero(rows)
+    return cells // 4, cells // 2 % 2, cells % 2, rows[cells]

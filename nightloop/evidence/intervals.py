@@ -73,15 +73,6 @@ def share(hits: Bools, among: Bools) -> Estimate:
     return Estimate(value, np.where(among, hits.astype(np.float64) - value, 0.0) / size)
 
 
-def mean_among(values: Floats, among: Bools) -> Estimate:
-    """Return the mean of values (n,) in the rows ``among`` (n,); NaN when there are none."""
-    size = int(among.sum())
-    if not size:
-        return Estimate(math.nan, np.zeros(len(values)))
-    centre = float(np.mean(values[among]))
-    return Estimate(centre, np.where(among, values - centre, 0.0) / size)
-
-
 def auc(label: Bools, score: Floats) -> Estimate:
     """Return the chance that a positive row scores above a negative one (ties count half); NaN with one class only.
 

@@ -1,4 +1,4 @@
-"""What is told of a fairness gate: not declared nor declined, measures of another task, limits beyond 1, crossings of nothing."""
+"""What is told of a fairness gate: not declared nor declined, measures of another task, limits beyond 1, empty crossings."""
 
 from __future__ import annotations
 

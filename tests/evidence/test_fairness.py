@@ -13,7 +13,7 @@ import pytest
 
 from nightloop.evidence import fairness
 from nightloop.evidence.fairness import assess
-from nightloop.evidence.group_counts import Mean, groupings
+from nightloop.evidence.group_counts import Mean, check_by_fairlearn, groupings
 
 RATES = ("selection_rate", "true_positive_rate", "false_positive_rate")
 MEASURES = ("selection_rate_difference", "selection_rate_ratio", "true_positive_rate_difference", "equalised_odds_difference")
@@ -87,23 +87,21 @@ def test_our_count_and_fairlearn_s_agree_to_a_billionth(fault: float) -> None:
     (grouping,) = groupings({"g": group})
     assessed = assess(means(label, decision), MEASURES, [grouping], night)
     off = [fairness.replace(item, value=item.value + fault) for item in assessed.groups]
-    judged = fairness.Assessment(assessed.comparisons, tuple(off))
     if fault == 0.0 or math.isnan(fault):  # what is not measured is not asked for
-        fairness.check_by_fairlearn(means(label, decision), grouping, judged)
+        check_by_fairlearn(means(label, decision), grouping, off)
         return
     with pytest.raises(ArithmeticError, match=r"the selection_rate of g0 is .* by our count and .* by Fairlearn's"):
-        fairness.check_by_fairlearn(means(label, decision), grouping, judged)
+        check_by_fairlearn(means(label, decision), grouping, off)
 
 
 def test_a_group_without_a_row_of_the_kind_is_no_quarrel_with_fairlearn() -> None:
     label, decision, group, night = decided(3)
     label &= group != "g1"
     (grouping,) = groupings({"g": group})
+    figures = assess(means(label, decision), MEASURES, [grouping], night).groups
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fairness.check_by_fairlearn(
-            means(label, decision), grouping, assess(means(label, decision), MEASURES, [grouping], night)
-        )
+        check_by_fairlearn(means(label, decision), grouping, figures)
 
 
 # --- a slow reference in plain Python ---------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nightloop.evidence.fairness import assess, is_ratio
-from nightloop.evidence.fairness_verdict import judge
+from nightloop.evidence.fairness import assess, is_ratio, judge
 from nightloop.evidence.group_counts import Mean, groupings
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nightloop.definitions.gates import ErrorCosts, FairnessGate
-from nightloop.evidence import fairness_verdict, gates
+from nightloop.evidence import fairness, gates
 from nightloop.evidence.evaluation import Evaluation
 from nightloop.evidence.fairness import Assessment, Comparison
 from nightloop.evidence.verdict import Figure
@@ -25,9 +25,7 @@ def gap(value: float, low: float | None, high: float | None, measure: str = DIFF
 
 
 def judged(*comparisons: Comparison, **limits: float) -> tuple[str, str]:
-    outcome, clauses = fairness_verdict.judge(
-        Assessment(comparisons, ()), {DIFFERENCE: 0.1, RATIO: 0.8, **limits}, minimum_rows=10
-    )
+    outcome, clauses = fairness.judge(Assessment(comparisons, ()), {DIFFERENCE: 0.1, RATIO: 0.8, **limits}, minimum_rows=10)
     return outcome, "; ".join(clauses)
 
 

@@ -79,17 +79,13 @@ def test_a_share_counts_hits_among_the_rows_it_speaks_of(hits: list[int], among:
     assert float(estimate.influence.sum()) == pytest.approx(0.0, abs=1e-12)
 
 
-def test_a_share_and_a_mean_among_some_rows_are_those_of_the_rows_alone_up_to_the_number_of_nights() -> None:
+def test_a_share_among_some_rows_is_that_of_the_rows_alone_up_to_the_number_of_nights() -> None:
     among = np.array([True, False, True, True, False, True])
-    part = intervals.mean_among(VALUES, among)
-    assert part.value == pytest.approx(np.mean(VALUES[among]))
-    assert part.influence[~among].tolist() == [0.0, 0.0]
-    assert part.influence[among] == pytest.approx(intervals.mean(VALUES[among]).influence)
     hits = VALUES > 2.5
     share = intervals.share(hits, among)
     assert share.influence[among] == pytest.approx(intervals.mean(hits[among].astype(float)).influence)
     assert share.influence[~among].tolist() == [0.0, 0.0]
-    assert math.isnan(intervals.mean_among(VALUES, ~among & among).value)
+    assert math.isnan(intervals.share(hits, ~among & among).value)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=2, max_size=25))
