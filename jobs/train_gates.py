@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from jobs.judged_card import write_judged_card
 from jobs.published import Progress, silent
 from jobs.rivals import compared_rivals
 from jobs.training_state import candidate_version, manifest_of, predictor_of, trained_on
@@ -59,6 +60,7 @@ def gate(use_case: UseCase, as_of: Night, workspace: Workspace, *, name: str, pr
         broken = error
         verdict = Verdict(name, "fail", f"The gate broke while judging: {type(error).__name__}: {error}")
     _record(use_case, as_of, workspace, candidate=candidate, verdict=verdict)
+    write_judged_card(use_case, as_of, workspace, candidate)
     progress(f"judging {name}", 1, 1)
     if not verdict.passed:
         what = f"gate {name}, version {candidate.version}: {verdict.outcome.replace('_', ' ')}. {verdict.reason}"

@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
     from nightloop.evidence.metric_set import MetricSet
     from nightloop.evidence.verdict import Figure, Verdict
+    from nightloop.promotion.verdicts import Judged
+
+    Judgement = Verdict | Judged
 
 Floats = NDArray[np.float64]
 FEATURES_SHOWN = 20
+NOT_JUDGED = "Judged after this card was written; the verdicts stand in the ledger."
 LIMITS = (
     "A {answer} is meant for rows like those of the nights named here; the monitor tells when they no longer are.",
     "A reason names what moved this model's answer, not what causes the outcome.",
@@ -68,12 +72,7 @@ def render(
         _figures("candidate", overall),
         *_fairness(use_case.gates.fairness, groups),
         "## Gates",
-        _table(
-            ("gate", "verdict", "reason"),
-            [(verdict.gate, verdict.outcome.replace("_", " "), verdict.reason) for verdict in verdicts],
-        )
-        if verdicts
-        else "Judged after this card was written; the verdicts stand in the ledger.",
+        _verdicts(verdicts) if verdicts else NOT_JUDGED,
         "## Features",
         _table(("feature", "unit", "range", "what it is"), _features(use_case)),
         "## Limits",
@@ -100,6 +99,16 @@ def _fairness(gate: FairnessGate, groups: Sequence[tuple[str, Figure]]) -> list[
         limits.append(f"All of it also by {', '.join(' x '.join(names) for names in gate.crossed)}.")
     heading = ", ".join(gate.columns)
     return [f"## Fairness by {heading}", " ".join(limits), _figures(heading, groups) if groups else "No group was measured."]
+
+
+def with_verdicts(card: str, verdicts: Sequence[Judgement]) -> str:
+    """Return a card that was written before the gates judged, with what they said: margin and budget are in their reasons."""
+    return card.replace(NOT_JUDGED, _verdicts(verdicts)) if verdicts else card
+
+
+def _verdicts(verdicts: Sequence[Judgement]) -> str:
+    lines = [(verdict.gate, verdict.outcome.replace("_", " "), verdict.reason) for verdict in verdicts]
+    return _table(("gate", "verdict", "reason"), lines)
 
 
 def _facts(use_case: UseCase, training: Training) -> list[tuple[str, str]]:

@@ -137,6 +137,15 @@ class Registry:
 
             return Path(mlflow.artifacts.download_artifacts(f"models:/{use_case}/{version}", dst_path=str(into / "model")))
 
+    def log_card(self, run_id: str, card: str) -> None:
+        """Put a card in place of the one that the run shows; that of the bundle stays as it was registered.
+
+        Raises:
+            StoreUnavailable: the tracking server does not answer.
+        """
+        with self.session.reach(f"log the card of the run {run_id}") as client:
+            client.log_text(run_id, card, f"figures/{bundle.CARD}")
+
     def set_alias(self, use_case: str, alias: str, version: int | None) -> None:
         """Let the alias point at the version, or at none."""
         with self.session.reach(f"set the alias {alias} of {use_case}") as client:

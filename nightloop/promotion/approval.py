@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightloop.meaning.archive import archived
 from nightloop.meaning.changes import Change, changes
-from nightloop.model import bundle
+from nightloop.model import bundle, training_snapshot
 from nightloop.promotion.verdicts import Judged, judged
 from nightloop.reporting.markdown import table, text
 
@@ -173,7 +173,7 @@ def question(
         reason=reason,
         deadline=deadline,
         others_only=others_only,
-        links=_links(use_case, candidate, folder / bundle.CARD, workspace),
+        links=_links(use_case, candidate, _card(use_case, candidate, folder, workspace), workspace),
     )
 
 
@@ -225,6 +225,13 @@ def _changed(name: str, champion: Training | None, candidate: Training, workspac
 def _in_words(change: Change) -> str:
     kind = "" if change.kind in ("rule", "words") else f" {change.kind}"  # of those the path says what it is
     return f"{change.thing}{kind}" + (f": {change.detail}" if change.detail else "")
+
+
+def _card(use_case: UseCase, candidate: RegisteredVersion, folder: Path, workspace: Workspace) -> Path:
+    """Return the file of the card: with the verdicts where this machine has it, else that of the bundle."""
+    of_training = training_snapshot.folder(workspace.settings.home, use_case.use_case, candidate.as_of)
+    judged_card = of_training / f"card-{candidate.version}.md"
+    return judged_card if judged_card.exists() else folder / bundle.CARD
 
 
 def _links(use_case: UseCase, candidate: RegisteredVersion, card: Path, workspace: Workspace) -> dict[str, str]:

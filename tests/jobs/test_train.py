@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from nightloop.evidence import metrics
 from nightloop.lake import Commit
 from nightloop.model import bundle, candidate, champions, training_set, training_snapshot
 from nightloop.nights import Nights
+from nightloop.promotion.approval import question
 
 from .conftest import AS_OF, FIRST, Loans, definition
 
@@ -225,6 +226,26 @@ def test_the_year_is_held_to_its_best_champion_on_the_same_rows(trained: Loans):
     assert over_anchor["value"] == pytest.approx(of_candidate - of_anchor)
     assert spent["value"] == max(0, -over_anchor["value"]) and left["value"] == pytest.approx(0.02 - spent["value"])
     assert re.search(r"of the yearly budget of 0\.02 it spends [\d.]+, the champion [\d.]+; [\d.]+ left", judged["reason"])
+
+
+def test_card_and_approval_show_what_is_spent_of_the_years_budget(trained: Loans):
+    newest = trained.workspace.registry.versions("accounts_late")[-1]
+    reason = performance_of(trained, newest.version)["reason"]
+    card = training_snapshot.folder(trained.workspace.settings.home, "accounts_late", BEST_STANDS) / f"card-{newest.version}.md"
+    assert f"| performance | pass | {reason} |" in card.read_text() and "| bundle | pass |" in card.read_text()
+    assert "Judged after" not in card.read_text()
+    with trained.workspace.registry.session.reach("read the card"):
+        import mlflow
+
+        shown = mlflow.artifacts.load_text(f"runs:/{newest.run_id}/figures/card.md")
+    assert shown == card.read_text()
+    before = champions.history(trained.workspace.ledger, "accounts_late")[-2]
+    who = {"asked_by": "", "requested_by": "Ada", "reason": "A test.", "others_only": True}
+    asked = question(trained.use_case, newest, before, trained.workspace, **who, deadline=datetime(2024, 2, 4, tzinfo=UTC))
+    page = asked.as_markdown()
+    spent = performance_of(trained, newest.version)["figures"]["budget_spent"]
+    assert f"| performance | budget spent |  | {spent['value']:.4g} |" in page and "| performance | budget left |" in page
+    assert "of the yearly budget of 0.02 it spends" in page and str(card) in page
 
 
 def test_a_candidate_beyond_what_is_left_of_the_budget_is_stopped_though_within_the_margin_of_the_champion(trained: Loans):

@@ -110,6 +110,7 @@ def training(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Training:
     workspace.__dict__["registry"] = registry
     version = RegisteredVersion(VERSION, "run-3", AS_OF, "key-3", "digest-3")
     monkeypatch.setattr(train_gates, "candidate_version", lambda *_: version)
+    monkeypatch.setattr(train_gates, "write_judged_card", lambda *_: None)
     monkeypatch.setitem(train_gates._JUDGES, "data", lambda *_: Verdict("data", "pass", "Whole."))
     monkeypatch.setitem(
         train_gates._JUDGES,
