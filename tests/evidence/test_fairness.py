@@ -238,6 +238,7 @@ def test_where_no_one_is_selected_there_is_no_ratio() -> None:
     label, decision, group, night = decided(5, groups=2)
     difference, ratio = assess(means(label, decision & False), MEASURES[:2], groupings({"g": group}), night).comparisons
     assert difference.gap.value == 0.0 and math.isnan(ratio.gap.value)
+    assert difference.gap.high > 0, "nights that all show none do not make it certain"
 
 
 def test_shrunken_figures_lie_between_the_group_and_all_and_the_small_move_most() -> None:

@@ -1,3 +1,4 @@
+from nightloop.definitions.gates import FairnessGate
 from nightloop.evidence.verdict import Figure, Verdict
 from nightloop.model import card
 from tests.fixtures_models import NAMES, tiny_training
@@ -53,3 +54,20 @@ def test_verdicts_are_told_where_they_are_known(tiny):
 
 def test_the_same_facts_write_the_same_card_and_no_clock_is_read(tiny):
     assert card.render(tiny, tiny_training(), **GIVEN) == card.render(tiny, tiny_training(), **GIVEN)
+
+
+def test_a_card_names_every_limit_and_crossing_of_the_fairness_gate_or_why_there_is_none(tiny):
+    def with_gate(**keys):
+        gate = FairnessGate(**keys)
+        return tiny.model_copy(update={"gates": tiny.gates.model_copy(update={"fairness": gate})})
+
+    keys = {"group": "account", "metric": "selection_rate_difference", "maximum": 0.2, "attributes": ("sex", "age")}
+    several = with_gate(**keys, limits={"selection_rate_ratio": 0.8, "calibration_bias": 0.05})
+    text = card.render(several, tiny_training(), **GIVEN)
+    assert "## Fairness by account, sex, age" in text
+    assert (
+        "The gate looks at selection rate difference; it may be 0.2 at most. Selection rate ratio must be 0.8 at least. "
+        "Calibration bias may be 0.05 at most. All of it also by sex x age."
+    ) in text
+    none = card.render(with_gate(none_because="Pumps."), tiny_training(), **GIVEN)
+    assert "## Fairness\n\nNo fairness gate applies: Pumps." in none and "Fairness by" not in none

@@ -15,11 +15,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from nightloop.definitions.gates import FairnessGate
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import DefinitionError, NotReady
 from nightloop.lake import Commit, Lake
 from nightloop.meaning import meanings_of
 from nightloop.monitoring.matured import Matured, matured_nights, read_matured
+from nightloop.monitoring.night_metrics import pooled_figures
 from nightloop.nights import Nights, one
 from nightloop.workspace import Workspace
 from tests.fixtures_sales import FIRST, MATURES, Row, definition, night
@@ -244,6 +246,16 @@ def test_a_group_that_is_a_key_needs_no_source(lake: Lake, group: str, expected:
     matured = read_matured(lake, definition(group=group), [night(1)])
     assert matured.group.tolist() == expected
     assert set(matured.inputs) == {"sales/labels", "sales/scores"}
+
+
+def test_without_a_fairness_gate_all_are_one_group_that_needs_no_source(lake: Lake) -> None:
+    publish(lake, "scores", night(1), scores(1))
+    publish(lake, "labels", night(3), labels(1))
+    gates = definition().gates.model_copy(update={"fairness": FairnessGate(none_because="Shelves.")})
+    declined = definition().model_copy(update={"gates": gates})
+    matured = read_matured(lake, declined, [night(1)])
+    assert matured.group.tolist() == [""] * 4 and set(matured.inputs) == {"sales/labels", "sales/scores"}
+    assert not [figure for part in pooled_figures(declined, matured, ()) for figure in part.figures if "=" in figure.group]
 
 
 # --- other tasks ---------------------------------------------------------------------------------------------------
