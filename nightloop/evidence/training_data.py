@@ -188,9 +188,12 @@ def _before(values: Floats) -> Floats:
 
 
 def _sizes(block: Floats) -> Floats:
-    """Return the 90 % quantile of the absolute values of each feature; NaN where fewer than 20 are there."""
+    """Return the 90 % quantile of the absolute values of each feature; NaN where fewer than 20 are there.
+
+    It is one of the values: between 0 and 1 of a rare flag, an average of the two would be of any scale.
+    """
     there = np.isfinite(block).sum(axis=0) >= FEWEST_ROWS
-    return np.where(there, np.nanquantile(np.where(there, np.abs(block), 0), UPPER_QUANTILE, axis=0), np.nan)
+    return np.where(there, np.nanquantile(np.where(there, np.abs(block), 0), UPPER_QUANTILE, axis=0, method="higher"), np.nan)
 
 
 def _repeats(nights: _Nights) -> Iterator[_Problem]:

@@ -188,6 +188,15 @@ def test_a_window_that_fills_up_in_its_first_nights_passes() -> None:
     assert EARLIER == 7
 
 
+@pytest.mark.parametrize("share", [0.08, 0.1, 0.12])
+def test_a_flag_that_is_rare_has_no_scale_to_change(share: float) -> None:
+    for seed in range(20):
+        rows = whole(seed)
+        rows.matrix[:, 0] = np.random.default_rng(seed).random(len(rows.night)) < share
+        verdict = judge_data(rows, LIMITS.model_copy(update={"maximum_scale_change": 3}))
+        assert verdict.passed, verdict.reason
+
+
 def test_many_problems_are_told_three_by_three() -> None:
     rows = whole()
     for number in range(8, 30, 4):
