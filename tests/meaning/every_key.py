@@ -49,6 +49,7 @@ DOUBLED = changed(
 """With a second source of the same columns for each."""
 REVISED = changed(lambda declared: declared["sources"]["payments"].update(revised_within=3, withdrawn="withdrawn::boolean"))
 COSTED = changed(put("gates.fairness.error_cost", {"false_positive": 1.0, "false_negative": 5.0}))
+DATA = changed(put("gates.data", {"minimum_rows_share": 0.3}))
 APPROVED = changed(put("gates.approval", {"deadline_hours": 3}))
 
 MEANING: list[tuple[UseCase, str, object]] = [
@@ -156,10 +157,6 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "monitoring.html": "never",
         "gates": {"fairness": {"group": "vip", "metric": "selection_rate_difference", "maximum": 0.5}},
         "gates.data": {"minimum_rows_share": 0.2},
-        "gates.data.minimum_rows_share": 0.2,
-        "gates.data.minimum_labelled_share": 0.2,
-        "gates.data.maximum_scale_change": 30,
-        "gates.data.maximum_missing_rise": 0.2,
         "gates.performance": {"minimum_rows": 3},
         "gates.performance.metric": "mae",
         "gates.performance.over_baseline": 0.1,
@@ -218,6 +215,10 @@ OTHER: list[tuple[UseCase, str, object]] = [
     (COSTED, "gates.fairness.error_cost.false_positive", 2.0),
     (COSTED, "gates.fairness.error_cost.false_negative", 2.0),
     (APPROVED, "gates.approval.by_another_person", False),
+    (DATA, "gates.data.minimum_rows_share", 0.2),
+    (DATA, "gates.data.minimum_labelled_share", 0.2),
+    (DATA, "gates.data.maximum_scale_change", 30),
+    (DATA, "gates.data.maximum_missing_rise", 0.2),
 ]  # fmt: skip
 """Changes of words, of places, and of what judges a value or makes a model of it."""
 
