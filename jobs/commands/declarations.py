@@ -9,44 +9,6 @@ from jobs.commands import descriptions
 Commands = argparse._SubParsersAction  # the type that argparse itself has no public name for
 Parser = argparse.ArgumentParser
 
-CHAMPION = (
-    (
-        "show",
-        "tell who is champion, since when, by whose word, and how good",
-        "Version, since when, what it was trained on, the gates' figures, its age, who\npromoted it, and what comes next.",
-    ),
-    (
-        "history",
-        "list every promotion, roll-back and retirement",
-        "One line a change, oldest first: version, from which night, by whom and why.",
-    ),
-    (
-        "rollback",
-        "make an earlier champion champion again",
-        "Takes effect from the first night that is not scored yet, or from NIGHT on.\n"
-        "Nights that are scored keep their champion, for they are what was published;\n"
-        "with --unpin those from NIGHT on are to be scored again, which is recorded.\n"
-        "Refused where the version can no longer be given what it was trained on.",
-    ),
-    (
-        "retire",
-        "let nobody score from a night on",
-        "Scoring then ends with exit code 6 and names the retirement, and the service\n"
-        "answers no more, until a version is promoted or rolled back to. Scored nights\nstay as they are.",
-    ),
-    (
-        "adopt",
-        "make the version champion that the alias was moved to by hand",
-        "Through the checks of a promotion: a version that a gate never passed is\n"
-        "refused. One that was champion before comes back as by rollback.",
-    ),
-    (
-        "reset-alias",
-        "set an alias that was moved by hand back to the champion",
-        "The ledger decides who scores; moving the alias changes no night.",
-    ),
-)
-
 
 def add_commands(commands: Commands[Parser]) -> None:
     """Declare the commands. The module of each has a ``run``, which takes the parsed options and returns the exit code."""
@@ -67,6 +29,7 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_watch(commands)
     _add_sweep(commands)
     _add_champion(commands)
+    _add_reproduce(commands)
     _add_embedded(commands)
 
 
@@ -248,7 +211,7 @@ def _add_sweep(commands: Commands[Parser]) -> None:
 def _add_champion(commands: Commands[Parser]) -> None:
     champion = commands.add_parser("champion", help="show who is champion; roll back, retire, or mend a moved alias")
     actions = champion.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for name, summary, description in CHAMPION:
+    for name, summary, description in descriptions.CHAMPION:
         action = _described(actions, name, summary, description)
         action.add_argument("use_case", metavar="USE_CASE")
         if name == "rollback":
@@ -261,6 +224,13 @@ def _add_champion(commands: Commands[Parser]) -> None:
             action.add_argument("--by", metavar="WHO", required=True, help="who says so; kept in the ledger")
         action.add_argument("--json", action="store_true", help="print one JSON object")
         action.set_defaults(module="jobs.commands.champion", action=name)
+
+
+def _add_reproduce(commands: Commands[Parser]) -> None:
+    command = _described(commands, "reproduce", "train a registered version again, and compare", descriptions.REPRODUCE)
+    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument("version", metavar="VERSION", type=int, help="as MLflow and `champion history` number it")
+    _runs(command, "jobs.commands.stores", function="run_reproduce")
 
 
 def _add_embedded(commands: Commands[Parser]) -> None:

@@ -62,3 +62,46 @@ ALERTS = """\
 Alerts are stored beside the ledger before they are sent, and tried again for
 three days. E-mail goes by NIGHTLOOP_SMTP_URL to alerts.email of the use case,
 Slack by NIGHTLOOP_SLACK_URL; Airflow's tasks prefer Airflow's connections."""
+
+CHAMPION = (
+    (
+        "show",
+        "tell who is champion, since when, by whose word, and how good",
+        "Version, since when, what it was trained on, the gates' figures, its age, who\npromoted it, and what comes next.",
+    ),
+    (
+        "history",
+        "list every promotion, roll-back and retirement",
+        "One line a change, oldest first: version, from which night, by whom and why.",
+    ),
+    (
+        "rollback",
+        "make an earlier champion champion again",
+        "Takes effect from the first night that is not scored yet, or from NIGHT on.\n"
+        "Nights that are scored keep their champion, for they are what was published;\n"
+        "with --unpin those from NIGHT on are to be scored again, which is recorded.\n"
+        "Refused where the version can no longer be given what it was trained on.",
+    ),
+    (
+        "retire",
+        "let nobody score from a night on",
+        "Scoring then ends with exit code 6 and names the retirement, and the service\n"
+        "answers no more, until a version is promoted or rolled back to. Scored nights\nstay as they are.",
+    ),
+    (
+        "adopt",
+        "make the version champion that the alias was moved to by hand",
+        "Through the checks of a promotion: a version that a gate never passed is\n"
+        "refused. One that was champion before comes back as by rollback.",
+    ),
+    (
+        "reset-alias",
+        "set an alias that was moved by hand back to the champion",
+        "The ledger decides who scores; moving the alias changes no night.",
+    ),
+)
+
+REPRODUCE = """\
+Takes the definition and the rows of then (by DVC's digest), trains again, and
+compares every file of the bundle with the registered one. Registers nothing.
+Exit code 0: the model has the same bytes. 1: it has not; what differs is named."""

@@ -127,9 +127,29 @@ def _bytes(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
+def held_by_dvc(home: Path, digest: str) -> Path:
+    """Return the file of a training set, whatever was assembled for its night since, as DVC's cache holds it.
+
+    Raises:
+        StoreDamaged: the cache does not hold it.
+    """
+    path = _cached(home / "training", digest)
+    if not path.exists():
+        raise StoreDamaged(
+            f"DVC does not hold the training set {digest} any more.",
+            where=str(path),
+            do="Bring it back with `dvc pull` in that folder's repository, where it has a remote, or from a backup.",
+        )
+    return path
+
+
+def _cached(root: Path, digest: str) -> Path:
+    return root / ".dvc" / "cache" / "files" / "md5" / digest[:2] / digest[2:]
+
+
 def _is_tracked(path: Path, digest: str) -> bool:
     dvc_file = path.with_name(f"{path.name}.dvc")
-    cached = _root(path) / ".dvc" / "cache" / "files" / "md5" / digest[:2] / digest[2:]
+    cached = _cached(_root(path), digest)
     is_complete = path.exists() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == digest
     return is_complete and cached.exists() and dvc_file.exists() and f"md5: {digest}" in dvc_file.read_text()
 
