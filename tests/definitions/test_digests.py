@@ -10,7 +10,7 @@ from nightloop.settings import REPOSITORY
 FOLDER = REPOSITORY / "feature_defs"
 RECORDED = {
     "arrival_delay": "84ea03740af36800735c25468f3b5d095c37c39da3f006a9e0ae1a4d5d78cafd",
-    "credit_risk": "e88add5971bcd1d648466f13b0934af149d2464d4b2646135c0a3fa21949c704",
+    "credit_risk": "0eed2d4b7dec42ca3ccf30f2a32df9d3572545aae03b0c76595d7805da90f048",
     "flight_delay": "c3a4312b0c58234ac545de7b9bedf3623b5fa84ace45f3edfc6510775aeccbb3",
 }
 

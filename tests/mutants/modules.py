@@ -203,8 +203,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "False -> True",
     ): "only a machine that forbids MD5 for security asks what it is for",
     (
-        "nightloop/features/feature_sql.py",
-        "first = days_before(nights.first, outcome_nights(use_case) - 1)",
+        "nightloop/features/label_sql.py",
+        "first, last = days_before(nights.first, outcome_nights(use_case) - 1), night_literal(as_known_at or nights.last)",
         "- -> +",
     ): "reads two nights more, which the join leaves out again",
     (
@@ -252,11 +252,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "_SMALL = 24.0  # binary digits enough for a part of a date",
         "24.0 -> 25.0",
     ): "any bound between 14 and some hundreds needs no check",
-    (
-        "nightloop/features/feature_sql.py",
-        'rows = f"select * from raw_{label.source} where night >= {first} and night <= {night_literal(as_known_at or nights.last)}"',
-        "SQL: and -> or ",
-    ): "prunes what is read; the join leaves the rest out",
     (
         "nightloop/features/lookup_sql.py",
         'span = f"night between {days_before(nights.first, feature.within - 1)} and {night_literal(last)}"',
