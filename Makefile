@@ -43,7 +43,7 @@ env:
 schema: setup
 	@$(PYTHON_ENV) -m nightloop.definitions.structure > feature_defs/schema.json
 
-screenshots: setup
+screenshots: setup-tests
 	@$(PYTHON_ENV) docs/screenshots.py
 
 # The two versions of nvidia-nccl are left out: xgboost asks for them, only a GPU can use them.
