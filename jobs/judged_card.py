@@ -24,7 +24,7 @@ def write_judged_card(use_case: UseCase, as_of: Night, workspace: Workspace, can
     folder = workspace.registry.fetch(name, candidate.version, candidate.bundle_digest)
     text = (folder / bundle.CARD).read_text(encoding="utf-8")
     text = card.with_verdicts(text, judged(workspace.ledger, name, candidate.version))
-    target = training_snapshot.folder(workspace.settings.home, name, as_of) / f"card-{candidate.version}.md"
+    target = training_snapshot.judged_card(workspace.settings.home, name, as_of, candidate.version)
     if target.exists() and target.read_text(encoding="utf-8") == text:
         return
     workspace.registry.log_card(candidate.run_id, text)

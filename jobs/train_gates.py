@@ -14,7 +14,7 @@ import numpy as np
 from jobs.judged_card import write_judged_card
 from jobs.published import Progress, silent
 from jobs.rivals import compared_rivals
-from jobs.training_state import candidate_version, manifest_of, predictor_of, trained_on
+from jobs.training_state import candidate_version, manifest_of, trained_on
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed, TryAgain, UsageError, command
 from nightloop.evidence import gates
@@ -22,7 +22,7 @@ from nightloop.evidence.gates import GATES
 from nightloop.evidence.training_data import TrainingRows, judge_data
 from nightloop.evidence.verdict import Verdict
 from nightloop.ledger import Event
-from nightloop.model import champions, evaluation_table, training_snapshot
+from nightloop.model import bundle, champions, evaluation_table, training_snapshot
 from nightloop.model.packaging import predict_in_clean_process
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.use_case_task import metric_set_for, task_for
@@ -218,7 +218,8 @@ def _limits(use_case: UseCase, gate: str) -> dict[str, Any]:
 def _data(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
     """Judge the snapshot that the candidate was fitted on, by the split that its bundle says."""
     rows = training_snapshot.read(manifest_of(use_case, as_of, workspace), tuple(use_case.features), use_case.model.classes)
-    split = predictor_of(use_case, candidate.version, candidate.bundle_digest, workspace).spec.training
+    folder = workspace.registry.fetch(use_case.use_case, candidate.version, candidate.bundle_digest)
+    split = bundle.read_spec(folder).training
     states = workspace.lake.states(f"{use_case.use_case}/features")
     judged = TrainingRows(
         night=rows.night,

@@ -33,20 +33,24 @@ SPARK = f"{PREFIX}spark"
 SPARK_PORT = 15002
 
 
+def find_connection(name: str) -> Connection | None:
+    """Return an Airflow connection; None where Airflow has none of this name."""
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return BaseHook.get_connection(name)
+    except AirflowNotFoundException:
+        return None
+
+
 def with_spark(given: Settings) -> Settings:
     """Return the settings with Spark's address of the Airflow connection, where the settings do not give one and there is one.
 
     Raises:
         UsageError: the connection names no host, or a path.
     """
-    from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    if "spark_url" in given.model_fields_set:
-        return given
-    try:
-        connection = BaseHook.get_connection(SPARK)
-    except AirflowNotFoundException:
+    if "spark_url" in given.model_fields_set or (connection := find_connection(SPARK)) is None:
         return given
     return given.model_copy(update={"spark_url": spark_address(connection)})
 
@@ -84,14 +88,8 @@ def source_connection(name: str) -> SecretStr:
     Raises:
         UsageError: neither Airflow nor the environment has it.
     """
-    from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    try:
-        connection = BaseHook.get_connection(f"{PREFIX}{name}")
-    except AirflowNotFoundException:
-        return settings.connection(name)
-    return address_of(connection)
+    connection = find_connection(f"{PREFIX}{name}")
+    return settings.connection(name) if connection is None else address_of(connection)
 
 
 def address_of(connection: Connection) -> SecretStr:

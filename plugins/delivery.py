@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from nightloop.alerts.addresses import Addresses, from_settings
 from nightloop.alerts.senders import SECONDS, SmtpServer
+from plugins.connections import find_connection
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -37,17 +38,6 @@ def _slack(environment: Addresses, name: str) -> SecretStr | str:
 
 def _or_reason(name: str, address: Any) -> Any:
     return f"there is no Airflow connection {name}, and {address}" if isinstance(address, str) else address
-
-
-def find_connection(name: str) -> Connection | None:
-    """Return an Airflow connection; None where Airflow has none of this name."""
-    from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    try:
-        return BaseHook.get_connection(name)
-    except AirflowNotFoundException:
-        return None
 
 
 def smtp_server(connection: Connection) -> SmtpServer | str:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobs.console import errors, output
 from nightloop.contracts.mistakes import contract_mistakes
@@ -18,6 +19,9 @@ from nightloop.definitions.parameters import COUPLED
 from nightloop.definitions.yaml_lines import read_yaml
 from nightloop.errors import DefinitionError, NightloopError, UnknownUseCase
 from nightloop.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from nightloop.workspace import Workspace
 
 MISTAKES = DefinitionError.exit_code
 
@@ -127,25 +131,24 @@ def _with_lake(result: CheckResult, settings: Settings) -> CheckResult:
         return replace(result, advice=_lines(margin_advice(use_case)))
     from nightloop.workspace import Workspace
 
+    workspace = Workspace.open(settings)
     try:
-        workspace = Workspace.open(settings)
         advice = margin_advice(use_case, ledger=workspace.ledger, rows=typical_rows(use_case, workspace.lake))
     except NightloopError as error:
         advice = f"  the ledger could not be asked what the margin proves: {error}"
-    return replace(result, plan=_plan(use_case, settings), advice=_lines(advice))
+    return replace(result, plan=_plan(use_case, workspace), advice=_lines(advice))
 
 
 def _lines(advice: str) -> tuple[str, ...]:
     return (advice,) if advice else ()
 
 
-def _plan(use_case: UseCase, settings: Settings) -> tuple[str, ...]:
+def _plan(use_case: UseCase, workspace: Workspace) -> tuple[str, ...]:
     """Return the lines of the plan where the lake was made by another definition; a lake that cannot be asked says why."""
     from jobs.upkeep.plan import NOTHING, make_plan
-    from nightloop.workspace import Workspace
 
     try:
-        plan = make_plan(use_case, Workspace.open(settings))
+        plan = make_plan(use_case, workspace)
     except NightloopError as error:
         return (f"  the lake could not be asked what this changes: {error}",)
     return tuple(plan.lines()) if plan.exit_code != NOTHING else ()

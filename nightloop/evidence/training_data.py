@@ -76,8 +76,9 @@ class _Nights:
         return np.array([self.rows.published.get(day, 0) for day in self.days], dtype=float)
 
     @cached_property
-    def counts(self) -> Floats:
-        return np.array([len(block) for block in self.blocks], dtype=float)
+    def labelled(self) -> Floats:
+        """The share of each night's published rows that have a label."""
+        return np.array([len(block) for block in self.blocks]) / np.maximum(self.published, 1)
 
     def figure(self, name: str, value: float) -> Figure:
         return Figure(name, value, None, None, len(self.rows.night))
@@ -97,8 +98,8 @@ def judge_data(rows: TrainingRows, limits: DataLimits) -> Verdict:
         return Verdict(GATE, "not_enough_evidence", f"Only {len(nights.days)} nights, and {FEWEST_EARLIER + 1} are needed.")
     checks: list[Check] = [
         ([], list(_wrong_split(rows))),
-        _rows(nights, limits.minimum_rows_share),
-        _labels(nights, limits.minimum_labelled_share),
+        _share(nights, "rows", nights.published, "has {:.0f} rows", limits.minimum_rows_share),
+        _share(nights, "labelled", nights.labelled, "has labels for {:.0%} of its rows", limits.minimum_labelled_share),
         _scales(nights, limits.maximum_scale_change),
         _rises(nights, limits.maximum_missing_rise),
         ([], list(_repeats(nights))),
@@ -111,31 +112,16 @@ def judge_data(rows: TrainingRows, limits: DataLimits) -> Verdict:
     return Verdict(GATE, "pass", whole, figures)
 
 
-def _rows(nights: _Nights, limit: float) -> Check:
-    ratio = nights.published / _before(nights.published)
+def _share(nights: _Nights, kind: str, values: Floats, words: str, limit: float) -> Check:
+    """Hold a figure of each night against the nights before it; ``words`` has a place for it."""
+    ratio = values / _before(values)
     problems = [
         _Problem(
-            "rows",
-            f"night {nights.days[i]} has {nights.published[i]:.0f} rows, {ratio[i]:.2f} of the nights before it "
-            f"(limit {limit})",
+            kind, f"night {nights.days[i]} {words.format(values[i])}, {ratio[i]:.2f} of the nights before it (limit {limit})"
         )
         for i in np.flatnonzero(ratio < limit)
     ]
-    return [nights.figure("rows_share", _smallest(ratio))], problems
-
-
-def _labels(nights: _Nights, limit: float) -> Check:
-    share = nights.counts / np.maximum(nights.published, 1)
-    ratio = share / _before(share)
-    problems = [
-        _Problem(
-            "labelled",
-            f"night {nights.days[i]} has labels for {share[i]:.0%} of its rows, {ratio[i]:.2f} of the nights before it "
-            f"(limit {limit})",
-        )
-        for i in np.flatnonzero(ratio < limit)
-    ]
-    return [nights.figure("labelled_share", _smallest(ratio))], problems
+    return [nights.figure(f"{kind}_share", _smallest(ratio))], problems
 
 
 def _scales(nights: _Nights, limit: float) -> Check:

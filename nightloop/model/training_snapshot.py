@@ -59,6 +59,11 @@ def folder(home: Path, use_case: str, as_of: Night) -> Path:
     return home / "training" / use_case / str(as_of)
 
 
+def judged_card(home: Path, use_case: str, as_of: Night, version: int) -> Path:
+    """Return where the card of a candidate lies that has the gates' verdicts too."""
+    return folder(home, use_case, as_of) / f"card-{version}.md"
+
+
 def write(home: Path, use_case: str, as_of: Night, rows: TrainingSet) -> tuple[Path, str]:
     """Write the rows and give them to DVC; return the file and its DVC digest (MD5).
 

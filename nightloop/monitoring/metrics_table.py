@@ -42,7 +42,7 @@ SCHEMA = pa.schema(
 )
 
 
-RESTATED, SCORED = "restated_", "night="  # how the metric and the group of a restated figure begin
+RESTATED, OF_NIGHT = "restated_", "night="  # how the metric and the group of a restated figure begin
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def realised_rows(rows: Iterable[Mapping[str, Any]], use_case: UseCase, metric: 
         if (row["metric"], row["group"]) == (metric, "all"):
             newest[row["night"] - matured] = row
         elif row["metric"] == f"{RESTATED}{metric}":
-            newest[date.fromisoformat(row["group"].removeprefix(SCORED))] = row
+            newest[date.fromisoformat(row["group"].removeprefix(OF_NIGHT))] = row
     return dict(sorted(newest.items()))
 
 

@@ -42,7 +42,7 @@ def restated_figures(use_case: UseCase, night: Night, restated: Sequence[Restate
 
 
 def _restated(use_case: UseCase, night: Night, restated: Restated) -> Sourced:
-    rows, group = restated.matured, f"{metrics_table.SCORED}{restated.scored_night}"
+    rows, group = restated.matured, f"{metrics_table.OF_NIGHT}{restated.scored_night}"
     measured = (
         Figure("outcomes", restated.outcomes, None, None, len(rows)),
         *realised_figures(rows.label, rows.prediction, rows.decision, metric_set=metric_set_for(use_case)),

@@ -229,8 +229,8 @@ def _in_words(change: Change) -> str:
 
 def _card(use_case: UseCase, candidate: RegisteredVersion, folder: Path, workspace: Workspace) -> Path:
     """Return the file of the card: with the verdicts where this machine has it, else that of the bundle."""
-    of_training = training_snapshot.folder(workspace.settings.home, use_case.use_case, candidate.as_of)
-    judged_card = of_training / f"card-{candidate.version}.md"
+    home = workspace.settings.home
+    judged_card = training_snapshot.judged_card(home, use_case.use_case, candidate.as_of, candidate.version)
     return judged_card if judged_card.exists() else folder / bundle.CARD
 
 

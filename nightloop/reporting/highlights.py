@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from nightloop.model.use_case_task import metric_set_for
-from nightloop.monitoring.metrics_table import RESTATED, SCORED
+from nightloop.monitoring.metrics_table import OF_NIGHT, RESTATED
 from nightloop.nights import Night
 from nightloop.reporting.week import Value, Week
 
@@ -65,7 +65,7 @@ def _decisions(week: Week) -> Iterator[Highlight]:
 def _restated(week: Week) -> Iterator[Highlight]:
     """One sentence for all nights: outcomes that come late are a matter of course for some sources."""
     counts = [
-        (group.removeprefix(SCORED), count.value)
+        (group.removeprefix(OF_NIGHT), count.value)
         for line in week.monitored
         for (metric, group), count in line.figures.items()
         if metric == f"{RESTATED}outcomes"

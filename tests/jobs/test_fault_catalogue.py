@@ -91,8 +91,9 @@ class Fault:
     """One fault, where it is put in, and what stops it by which words.
 
     Attributes:
-        put: into the published nights (``before``), or into the evaluation (``after``).
+        put: puts it in: into what was published, or into the evaluation.
         stopped_by: a gate, or the step that refuses.
+        after: whether it is put in after the fit, into the evaluation.
     """
 
     name: str
