@@ -19,9 +19,9 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.published import Progress, Published, silent
-from jobs.rivals import Rivals, rivals_predictions
-from jobs.train_gates import GATES, gate, promote, refusal
-from jobs.training_state import (
+from jobs.training.gates import GATES, gate, promote, refusal
+from jobs.training.rivals import Rivals, rivals_predictions
+from jobs.training.state import (
     baseline_path,
     candidate_version,
     manifest_of,
@@ -34,10 +34,10 @@ from nightloop.errors import GateFailed, UsageError
 from nightloop.lake import Commit
 from nightloop.lake.digest import content_digest
 from nightloop.meaning.archive import archive
-from nightloop.model import candidate as candidates
-from nightloop.model import card, evaluation_table, training_set, training_snapshot
 from nightloop.model.registry import RegisteredVersion
-from nightloop.model.training_snapshot import Manifest
+from nightloop.model.training import candidate as candidates
+from nightloop.model.training import card, evaluation_table, training_set, training_snapshot
+from nightloop.model.training.training_snapshot import Manifest
 from nightloop.model.use_case_task import metric_set_for, task_for
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace

@@ -81,7 +81,7 @@ class ApprovalByPerson(ApprovalOperator):
         raise_alert(approval_asked(question, link=link, run=f"{context['run_id']} {question.deadline.isoformat()}"), workspace)
 
     def _question(self, context: Context) -> Question:
-        from jobs.training_state import candidate_version, champion_before
+        from jobs.training.state import candidate_version, champion_before
         from nightloop.promotion.approval import question
 
         use_case, workspace = open_use_case(self.use_case_name)
@@ -124,7 +124,7 @@ class ApprovalByPerson(ApprovalOperator):
         return super().execute_complete(context, event)
 
     def _answer(self, context: Context, event: Mapping[str, Any]) -> Answer:
-        from jobs.training_state import candidate_version
+        from jobs.training.state import candidate_version
         from nightloop.model import champions
         from nightloop.promotion.answers import NOBODY, answer
 

@@ -82,7 +82,7 @@ def _retire(use_case: UseCase, workspace: Workspace, options: argparse.Namespace
 
 
 def _adopt(use_case: UseCase, workspace: Workspace, options: argparse.Namespace) -> Answer:
-    from jobs.train_gates import adopt  # and with it NumPy and the gates, which nothing else here needs
+    from jobs.training.gates import adopt  # and with it NumPy and the gates, which nothing else here needs
 
     adopted = adopt(use_case, workspace, by=options.by, reason=options.reason)
     line = f"{use_case.use_case}: version {adopted['version']} is champion from {adopted['effective_from']} on"

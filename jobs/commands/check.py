@@ -94,7 +94,7 @@ def _baseline_mistakes(use_case: UseCase, definitions: Path) -> Iterator[Definit
     estimator, parameters = use_case.model.baseline
     if set(parameters).isdisjoint(COUPLED):
         return  # scikit-learn need not be imported
-    from nightloop.model.trainers import try_baseline
+    from nightloop.model.training.trainers import try_baseline
 
     try:
         try_baseline(use_case.model)
@@ -123,7 +123,7 @@ def _notes(use_case: UseCase, definitions: Path) -> Iterator[str]:
 
 def _with_lake(result: CheckResult, settings: Settings) -> CheckResult:
     """Add what the definition means for what was made already, and what its margin can prove."""
-    from jobs.margin_advice import margin_advice, typical_rows
+    from jobs.training.margin_advice import margin_advice, typical_rows
 
     use_case = load_use_case(result.use_case, settings.definitions)
     if "://" not in settings.lake_url and not Path(settings.lake_url, result.use_case).exists():

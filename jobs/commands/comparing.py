@@ -22,8 +22,8 @@ from nightloop.features.labels import LABEL, SCORED, newest_labels
 from nightloop.features.tables import first_read
 from nightloop.meaning import meanings_of
 from nightloop.meaning.changes import changes
-from nightloop.model import candidate, training_set
-from nightloop.model.training_set import TrainingSet
+from nightloop.model.training import candidate, training_set
+from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.nights import Nights
 from nightloop.settings import Settings, load_settings

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from jobs.console import output
-from jobs.margin_advice import margin_advice
+from jobs.training.margin_advice import margin_advice
 from nightloop.drafting import Draft, DraftOptions, draft_use_case, save
 from nightloop.settings import load_settings
 

@@ -17,7 +17,7 @@ from jobs.embedded.installation import Installation
 from nightloop.definitions import load_use_case
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import SetupError
-from nightloop.evidence.gates import GATES
+from nightloop.evidence.gates.gates import GATES
 from nightloop.ledger import Event
 from nightloop.model import champions
 from nightloop.nights import Nights

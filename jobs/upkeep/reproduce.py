@@ -10,9 +10,10 @@ from pathlib import Path
 from nightloop.definitions import UseCase, definition_digest
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.meaning.archive import archived
-from nightloop.model import bundle, candidate, training_set, training_snapshot
+from nightloop.model import bundle
 from nightloop.model.spec import Training
-from nightloop.model.training_snapshot import Manifest
+from nightloop.model.training import candidate, training_set, training_snapshot
+from nightloop.model.training.training_snapshot import Manifest
 from nightloop.workspace import Workspace
 
 MODEL_FILES = (bundle.TREES, bundle.LINEAR)

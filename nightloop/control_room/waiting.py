@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nightloop.control_room.cells import Answer
-from nightloop.evidence.gates import GATES
+from nightloop.evidence.gates.gates import GATES
 from nightloop.model import champions
 from nightloop.promotion.alias import MOVED, RESET, SET
 from nightloop.promotion.verdicts import GRANTED, REFUSED, REGISTERED, judged

@@ -63,8 +63,8 @@ def parse_use_case(text: str, file: str, name: str) -> UseCase:
     assert use_case is not None  # noqa: S101 - without problems there is one
     if use_case.use_case != name:
         problems.add(("use_case",), f"the use case is named '{use_case.use_case}'.", f"A file {name}.yaml declares '{name}'.")
-    from nightloop.definitions.check_task import check_task
-    from nightloop.definitions.check_use_case import check_use_case
+    from nightloop.definitions.checking.task import check_task
+    from nightloop.definitions.checking.use_case import check_use_case
 
     check_use_case(use_case, problems)
     check_task(use_case, problems)

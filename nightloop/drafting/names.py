@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-from nightloop.definitions.check_rules import BESIDE_THE_KEY, RESERVED
+from nightloop.definitions.checking.rules import BESIDE_THE_KEY, RESERVED
 
 LONGEST = 40  # of the 63 that are allowed: features are named after columns and say more
 _TAKEN = (*RESERVED, *BESIDE_THE_KEY)

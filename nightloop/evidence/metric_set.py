@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from nightloop.evidence.gate_limits import SuspicionLimits
-from nightloop.evidence.group_counts import Mean
+from nightloop.evidence.fairness.group_counts import Mean
+from nightloop.evidence.gates.limits import SuspicionLimits
 from nightloop.evidence.intervals import Bools, Estimate, Floats, Nights
 from nightloop.evidence.verdict import Figure
 

@@ -11,8 +11,8 @@ from typing import cast
 import numpy as np
 
 from nightloop.evidence import intervals, metrics, multiclass, regression
-from nightloop.evidence.gate_limits import SuspicionLimits
-from nightloop.evidence.group_counts import Mean
+from nightloop.evidence.fairness.group_counts import Mean
+from nightloop.evidence.gates.limits import SuspicionLimits
 from nightloop.evidence.intervals import Bools, Estimate, Floats, Nights
 from nightloop.evidence.metric_set import Labels, MetricSet
 from nightloop.evidence.metrics import figure

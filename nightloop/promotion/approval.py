@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from nightloop.meaning.archive import archived
 from nightloop.meaning.changes import Change, changes
-from nightloop.model import bundle, training_snapshot
+from nightloop.model import bundle
+from nightloop.model.training import training_snapshot
 from nightloop.promotion.verdicts import Judged, judged
 from nightloop.reporting.markdown import table, text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nightloop.evidence.gates import GATES
+from nightloop.evidence.gates.gates import GATES
 
 if TYPE_CHECKING:
     from nightloop.ledger import Event, Ledger

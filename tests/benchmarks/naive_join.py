@@ -19,8 +19,8 @@ from nightloop.definitions.features import RateFeature
 from nightloop.definitions.use_case import UseCase
 from nightloop.evidence import metrics
 from nightloop.evidence.verdict import Figure
-from nightloop.model import candidate, training_set
-from nightloop.model.training_set import TrainingSet
+from nightloop.model.training import candidate, training_set
+from nightloop.model.training.training_set import TrainingSet
 from nightloop.nights import Nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from nightloop.definitions.gates import PerformanceGate
 from nightloop.evidence import intervals
 from nightloop.evidence.evaluation import Evaluation
+from nightloop.evidence.gates.succession import succession
 from nightloop.evidence.intervals import student_quantile
-from nightloop.evidence.succession import succession
 from nightloop.promotion.anchor import proved_better
 from tests.benchmarks.document import table
 

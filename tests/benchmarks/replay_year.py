@@ -23,10 +23,11 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed
 from nightloop.evidence import metrics
 from nightloop.lake import Lake
-from nightloop.model import candidate, champions, training_set
-from nightloop.model.candidate import Fitted
+from nightloop.model import champions
 from nightloop.model.predictor import Predictor
-from nightloop.model.training_set import TrainingSet
+from nightloop.model.training import candidate, training_set
+from nightloop.model.training.candidate import Fitted
+from nightloop.model.training.training_set import TrainingSet
 from nightloop.nights import Night, Nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace

@@ -16,7 +16,7 @@ from nightloop.alerts.outbox import end_trouble
 from nightloop.control_room.reading import SHOWN_ALERTS, SHOWN_NIGHTS, summarise
 from nightloop.control_room.summary import Realised, Summary
 from nightloop.errors import ContractBroken, NightloopError
-from nightloop.evidence.gates import GATES
+from nightloop.evidence.gates.gates import GATES
 from nightloop.nights import Night, one
 from nightloop.reporting.week import Value
 from nightloop.upkeep.calendar import ENDED

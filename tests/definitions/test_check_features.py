@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nightloop.definitions.check_rules import RESERVED
+from nightloop.definitions.checking.rules import RESERVED
 from tests.definitions.rides import ABSENT, accepted, assert_told
 
 PEERS = {"kind": "peers", "by": ["zone"], "description": "Rides."}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nightloop.definitions.check_task import SCORE_COLUMNS
+from nightloop.definitions.checking.task import SCORE_COLUMNS
 from nightloop.definitions.loading import parse_use_case
 from nightloop.definitions.parameters import RESERVED_PARAMETERS
 from nightloop.errors import DefinitionError

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from nightloop.definitions.check_rules import BESIDE_THE_KEY, RESERVED
+from nightloop.definitions.checking.rules import BESIDE_THE_KEY, RESERVED
 from nightloop.settings import REPOSITORY
 from tests.definitions.rides import ABSENT, accepted, assert_told, changed, told_of
 

@@ -13,7 +13,7 @@ from nightloop.definitions.loading import parse_use_case
 from nightloop.definitions.model import BinaryModel, MulticlassModel, RegressionModel
 from nightloop.definitions.parameters import INSTEAD, PARAMETERS, RESERVED_PARAMETERS, Parameter, faults
 from nightloop.errors import DefinitionError
-from nightloop.model import trainers
+from nightloop.model.training import trainers
 from tests.definitions.rides import accepted, assert_told
 from tests.system.parcels import QUESTIONS, USE_CASE
 

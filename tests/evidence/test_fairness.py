@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nightloop.evidence import fairness
-from nightloop.evidence.fairness import assess
-from nightloop.evidence.group_counts import Mean, check_by_fairlearn, groupings
+from nightloop.evidence.fairness import fairness
+from nightloop.evidence.fairness.fairness import assess
+from nightloop.evidence.fairness.group_counts import Mean, check_by_fairlearn, groupings
 
 RATES = ("selection_rate", "true_positive_rate", "false_positive_rate")
 MEASURES = ("selection_rate_difference", "selection_rate_ratio", "true_positive_rate_difference", "equalised_odds_difference")

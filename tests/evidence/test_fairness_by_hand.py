@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from nightloop.evidence import intervals
-from nightloop.evidence.fairness import Assessment, assess, means_of
-from nightloop.evidence.group_counts import Mean, crossing, grouping, groupings
+from nightloop.evidence.fairness.fairness import Assessment, assess, means_of
+from nightloop.evidence.fairness.group_counts import Mean, crossing, grouping, groupings
 
 LABEL = np.array([1, 1, 0, 0, 1, 1, 0, 0, 1, 0], dtype=bool)
 DECISION = np.array([1, 1, 1, 0, 1, 0, 0, 0, 0, 0], dtype=bool)

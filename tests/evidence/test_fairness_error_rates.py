@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nightloop.evidence.fairness import assess, is_ratio, judge
-from nightloop.evidence.group_counts import Mean, groupings
+from nightloop.evidence.fairness.fairness import assess, is_ratio, judge
+from nightloop.evidence.fairness.group_counts import Mean, groupings
 
 pytestmark = pytest.mark.slow
 LIMIT = 0.15

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from nightloop.definitions.gates import ErrorCosts, FairnessGate
-from nightloop.evidence import fairness, gates
 from nightloop.evidence.evaluation import Evaluation
-from nightloop.evidence.fairness import Assessment, Comparison
+from nightloop.evidence.fairness import fairness
+from nightloop.evidence.fairness.fairness import Assessment, Comparison
+from nightloop.evidence.gates import gates
 from nightloop.evidence.verdict import Figure
 
 DIFFERENCE, RATIO = "selection_rate_difference", "selection_rate_ratio"

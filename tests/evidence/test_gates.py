@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nightloop.definitions.gates import CalibrationGate, FairnessGate, PerformanceGate
-from nightloop.evidence import gates, metrics
+from nightloop.evidence import metrics
 from nightloop.evidence.evaluation import Evaluation
+from nightloop.evidence.gates import gates
 
 PERFORMANCE = PerformanceGate(over_baseline=0.0, margin_to_champion=0.02, minimum_rows=500, suspicious_above=0.9)
 CALIBRATION = CalibrationGate(maximum_error=0.05, maximum_bias=0.05, minimum_rows=500)

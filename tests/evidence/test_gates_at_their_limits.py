@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nightloop.evidence import gates
 from nightloop.evidence.evaluation import MINIMUM_NIGHTS, Evaluation
-from nightloop.evidence.group_counts import Mean
+from nightloop.evidence.fairness.group_counts import Mean
+from nightloop.evidence.gates import gates
 from nightloop.evidence.intervals import Estimate
 from nightloop.evidence.metric_sets import BINARY, metric_set_of
 from nightloop.evidence.verdict import Figure

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from nightloop.definitions.gates import CalibrationGate, FairnessGate, PerformanceGate
-from nightloop.evidence import gates, multiclass, regression
+from nightloop.evidence import multiclass, regression
 from nightloop.evidence.evaluation import Evaluation
+from nightloop.evidence.gates import gates
 from nightloop.evidence.metric_sets import metric_set_of
 from nightloop.evidence.realised import calibration_figures, group_figures, performance_verdict, realised_figures
 from nightloop.evidence.verdict import Figure

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from nightloop.evidence import intervals, power
-from nightloop.evidence.power import (
+from nightloop.evidence import intervals
+from nightloop.evidence.gates import power
+from nightloop.evidence.gates.power import (
     PROMISED,
     least_margin,
     least_nights,

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightloop.definitions.gates import PerformanceGate
-from nightloop.evidence import gates
 from nightloop.evidence.evaluation import Evaluation
+from nightloop.evidence.gates import gates
+from nightloop.evidence.gates.succession import against_anchor, against_champion, succession
 from nightloop.evidence.intervals import Estimate
-from nightloop.evidence.succession import against_anchor, against_champion, succession
 
 ROWS = 20
 CANDIDATE, CHAMPION, ANCHOR = 0.7, 0.65, 0.75

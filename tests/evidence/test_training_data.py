@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightloop.definitions.gates import DataGate
-from nightloop.evidence.training_data import EARLIER, FEWEST_EARLIER, FEWEST_ROWS, TrainingRows, judge_data
+from nightloop.evidence.gates.training_data import EARLIER, FEWEST_EARLIER, FEWEST_ROWS, TrainingRows, judge_data
 from nightloop.nights import Nights
 
 FIRST = date(2024, 1, 1)

@@ -18,8 +18,9 @@ import pytest
 from jobs import train
 from nightloop.errors import GateFailed, NightloopError
 from nightloop.lake import Commit
-from nightloop.model import candidate as candidate_module
-from nightloop.model import champions, training_set
+from nightloop.model import champions
+from nightloop.model.training import candidate as candidate_module
+from nightloop.model.training import training_set
 from nightloop.nights import Night, Nights
 from nightloop.settings import REPOSITORY
 from tests.jobs.conftest import AS_OF, FIRST, MATURES, Loans

@@ -12,7 +12,7 @@ import pytest
 from jobs import features, ingest
 from nightloop.definitions import UseCase
 from nightloop.lake.digest import content_digest
-from nightloop.model import training_set
+from nightloop.model.training import training_set
 from nightloop.nights import Night, Nights, cutoff, one
 from nightloop.workspace import Workspace
 from tests.jobs.changing import Things, declared

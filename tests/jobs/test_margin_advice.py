@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from jobs.margin_advice import NEWEST, margin_advice, typical_rows
-from nightloop.evidence.power import least_margin, least_nights, night_deviation_of_auc, promoted_share, standard_error
+from jobs.training.margin_advice import NEWEST, margin_advice, typical_rows
+from nightloop.evidence.gates.power import least_margin, least_nights, night_deviation_of_auc, promoted_share, standard_error
 from tests.jobs.conftest import AS_OF, NIGHTS, ROWS, Loans, definition
 
 FORMULA = "by the formula of docs/gates.md, for nothing is measured yet"

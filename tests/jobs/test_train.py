@@ -16,7 +16,8 @@ from nightloop.definitions import definition_digest
 from nightloop.errors import GateFailed, NotReady, TrainingRefused, UsageError
 from nightloop.evidence import metrics
 from nightloop.lake import Commit
-from nightloop.model import bundle, candidate, champions, training_set, training_snapshot
+from nightloop.model import bundle, champions
+from nightloop.model.training import candidate, training_set, training_snapshot
 from nightloop.nights import Nights
 from nightloop.promotion.approval import question
 

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from jobs import train_gates
-from jobs.train_gates import GATES, adopt, gate, promote
+from jobs.training import gates as train_gates
+from jobs.training.gates import GATES, adopt, gate, promote
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed, NotReady, StoreUnavailable, UsageError
 from nightloop.evidence.verdict import Figure, Verdict

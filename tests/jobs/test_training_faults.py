@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs import train, train_gates
+from jobs import train
+from jobs.training import gates as train_gates
 from nightloop.errors import GateFailed, StoreUnavailable
 from nightloop.model import champions
 

@@ -9,7 +9,7 @@ import pytest
 
 from nightloop.errors import StoreDamaged
 from nightloop.model.calibration import KINDS, Calibration, sigmoid, softmax
-from nightloop.model.intercept_calibration import fit_class_intercepts, fit_intercept, fit_number_intercept
+from nightloop.model.training.intercept_calibration import fit_class_intercepts, fit_intercept, fit_number_intercept
 
 
 def logistic(log_odds: float) -> float:

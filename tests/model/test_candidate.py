@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from nightloop.model import candidate
-from nightloop.model.training_set import TrainingSet
+from nightloop.model.training import candidate
+from nightloop.model.training.training_set import TrainingSet
 from tests.fixtures_sales import FEATURES, definition, night
 
 ROWS = 60  # a night

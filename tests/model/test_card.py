@@ -1,6 +1,6 @@
 from nightloop.definitions.gates import FairnessGate
 from nightloop.evidence.verdict import Figure, Verdict
-from nightloop.model import card
+from nightloop.model.training import card
 from tests.fixtures_models import NAMES, tiny_training
 
 FIGURES = {

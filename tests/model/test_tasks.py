@@ -10,10 +10,11 @@ import pytest
 
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import StoreDamaged
-from nightloop.model import bundle, intercept_calibration, trainers
+from nightloop.model import bundle
 from nightloop.model.calibration import Calibration, softmax
 from nightloop.model.predictor import Predictor
 from nightloop.model.tasks import task_of
+from nightloop.model.training import intercept_calibration, trainers
 from tests.fixtures_models import NAMES, tiny_rows
 
 CLASSES = ("early", "late", "lost")

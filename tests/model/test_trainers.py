@@ -9,8 +9,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from nightloop.errors import DefinitionError
-from nightloop.model import intercept_calibration, trainers
 from nightloop.model.calibration import sigmoid
+from nightloop.model.training import intercept_calibration, trainers
 
 NAMES = ("carrier_late_rate", "origin_late_rate", "hour")
 

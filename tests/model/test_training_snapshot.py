@@ -16,9 +16,9 @@ import pyarrow as pa
 import pytest
 
 from nightloop.errors import StoreDamaged
-from nightloop.model import training_snapshot
-from nightloop.model.training_set import TrainingSet
-from nightloop.model.training_snapshot import Manifest
+from nightloop.model.training import training_snapshot
+from nightloop.model.training.training_set import TrainingSet
+from nightloop.model.training.training_snapshot import Manifest
 
 NIGHT = date(2024, 2, 1)
 PROGRAM = """
@@ -26,8 +26,8 @@ PROGRAM = """
     from datetime import date
     from pathlib import Path
     import pyarrow as pa
-    from nightloop.model import training_snapshot
-    from nightloop.model.training_set import TrainingSet
+    from nightloop.model.training import training_snapshot
+    from nightloop.model.training.training_set import TrainingSet
     rows = TrainingSet(pa.table({"x": [float(i) for i in range(2000)]}), ("x",))
     print(training_snapshot.write(Path(sys.argv[1]), "tiny", date(2024, 2, int(sys.argv[2])), rows)[1])
 """

@@ -55,7 +55,7 @@ AIRFLOW = ("airflow.sdk", "airflow.api_fastapi.core_api.security", "airflow.prov
 
 ROOMS = (
     Room("evidence", ("nightloop/evidence/*.py",), ("tests/evidence",)),
-    Room("gates", ("jobs/train_gates.py",), ("tests/jobs/test_train_gates.py",)),
+    Room("gates", ("jobs/training/gates.py",), ("tests/jobs/test_train_gates.py",)),
     Room("decisions", ("nightloop/monitoring/*.py",), ("tests/monitoring", "tests/jobs/test_monitor.py")),
     Room(
         "expressions",
@@ -87,12 +87,12 @@ ROOMS = (
         ("jobs/features.py", "jobs/feature_checks.py", "jobs/chunks.py"),
         ("tests/jobs/test_features.py", "tests/jobs/test_feature_checks.py", "tests/jobs/test_chunks.py"),
     ),
-    Room("training set", ("nightloop/model/training_set.py",), ("tests/model/test_training_set.py",)),
+    Room("training set", ("nightloop/model/training/training_set.py",), ("tests/model/test_training_set.py",)),
     Room(
         "model",
         (
             "nightloop/model/calibration.py",
-            "nightloop/model/intercept_calibration.py",
+            "nightloop/model/training/intercept_calibration.py",
             "nightloop/model/tasks.py",
             "nightloop/model/predictor.py",
         ),
@@ -273,12 +273,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "0 -> 1",
     ): "a rate has no scale, and asks for none",
     (
-        "nightloop/model/training_set.py",
+        "nightloop/model/training/training_set.py",
         "return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()",
         "True -> False",
     ): "the parts are written in one order already",
     (
-        "nightloop/model/intercept_calibration.py",
+        "nightloop/model/training/intercept_calibration.py",
         "step = float(np.clip((target - float(np.mean(probability))) / steepness, -2.0, 2.0))",
         "2.0 -> 3.0",
     ): "how far one step goes decides no root",
@@ -338,7 +338,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "statement taken away",
     ): "the application hands each handler errors of its kind only; this tells the type checker",
     (
-        "nightloop/model/training_set.py",
+        "nightloop/model/training/training_set.py",
         "nights = Nights(rows.table[SCORED][0].as_py(), rows.table[SCORED][-1].as_py())",
         "1 -> 2",
     ): "the last two rows are of one night",

@@ -37,7 +37,7 @@ def things(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Things:
     monkeypatch.setenv(USERS, "ada:admin,grace:admin")
     digest = bundle.digest(things.settings.home / "bundles" / "things" / "2")
     candidate = RegisteredVersion(2, "run-2", AS_OF, "key", digest)
-    monkeypatch.setattr("jobs.training_state.candidate_version", lambda *_: candidate)
+    monkeypatch.setattr("jobs.training.state.candidate_version", lambda *_: candidate)
     return things
 
 
@@ -163,7 +163,7 @@ def test_without_a_candidate_nobody_is_asked(things: Things, monkeypatch: pytest
     def missing(*_: object) -> None:
         raise NotReady("the candidate is not fitted.")
 
-    monkeypatch.setattr("jobs.training_state.candidate_version", missing)
+    monkeypatch.setattr("jobs.training.state.candidate_version", missing)
     with stops_with(NotReady):
         ApprovalByPerson(task_id="approval", use_case_name="things").execute(context())
     assert Ledger.open(things.settings).events("things", kind="approval_asked") == []

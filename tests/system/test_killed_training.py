@@ -13,7 +13,7 @@ import pytest
 
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed
-from nightloop.evidence.gates import GATES
+from nightloop.evidence.gates.gates import GATES
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 from tests.system.killed import children, ends_by_itself

@@ -246,7 +246,7 @@ def test_what_no_training_registered_is_not_adopted(
 
 
 def test_a_training_that_is_run_again_does_not_bring_back_what_a_person_took_back(things: Things) -> None:
-    from jobs import train_gates
+    from jobs.training import gates as train_gates
 
     roll_back(things.use_case, things.workspace, by="Ada", reason="Version 2 is too eager.")
     with pytest.raises(GateFailed, match="Ada has rolled back to version 1 since") as refused:

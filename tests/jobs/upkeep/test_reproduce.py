@@ -12,7 +12,7 @@ from jobs.commands import stores
 from jobs.commands.command_line import main
 from jobs.upkeep.reproduce import reproduce
 from nightloop.errors import StoreDamaged, UsageError
-from nightloop.model import trainers, training_snapshot
+from nightloop.model.training import trainers, training_snapshot
 from tests.jobs.conftest import AS_OF, Loans, definition
 
 pytestmark = [pytest.mark.slow, pytest.mark.random_order(disabled=True)]
@@ -46,8 +46,8 @@ def test_another_model_is_told_with_what_differs(
     fit = trainers.fit_trees
     few = {"parameters": {"n_estimators": 3}}
     monkeypatch.setattr(trainers, "fit_trees", lambda *rows, **named: fit(*rows, **{**named, **few}))
-    monkeypatch.setattr("nightloop.model.training_set.FORMAT", 2)
-    monkeypatch.setattr("nightloop.model.candidate.code_version", lambda: "another")
+    monkeypatch.setattr("nightloop.model.training.training_set.FORMAT", 2)
+    monkeypatch.setattr("nightloop.model.training.candidate.code_version", lambda: "another")
     again = reproduce(registered.use_case, 1, registered.workspace)
     assert not again.same_model and again.files["definition.yaml"] and not again.files["model.ubj"]
     text = "\n".join(again.lines())

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from nightloop.evidence.evaluation import MINIMUM_NIGHTS, Evaluation
-from nightloop.evidence.fairness import Assessment, assess, judge, means_of
-from nightloop.evidence.gate_limits import CalibrationLimits, FairnessLimits, PerformanceLimits
-from nightloop.evidence.group_counts import Mean, check_by_fairlearn, groupings
-from nightloop.evidence.group_counts import grouping as group_by
+from nightloop.evidence.fairness.fairness import Assessment, assess, judge, means_of
+from nightloop.evidence.fairness.group_counts import Mean, check_by_fairlearn, groupings
+from nightloop.evidence.fairness.group_counts import grouping as group_by
+from nightloop.evidence.gates.limits import CalibrationLimits, FairnessLimits, PerformanceLimits
+from nightloop.evidence.gates.succession import LARGEST_ROUNDING, succession
 from nightloop.evidence.intervals import Floats
-from nightloop.evidence.succession import LARGEST_ROUNDING, succession
 from nightloop.evidence.verdict import Figure, Verdict, is_above, with_interval
 
 GATES = ("data", "performance", "calibration", "fairness", "bundle")

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.evidence.gate_limits import DataLimits
+from nightloop.evidence.gates.limits import DataLimits
 from nightloop.evidence.intervals import Floats
 from nightloop.evidence.verdict import Figure, Verdict
 from nightloop.nights import Night, Nights

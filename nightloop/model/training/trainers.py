@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from nightloop.definitions.parameters import faults
 from nightloop.errors import DefinitionError
-from nightloop.model import intercept_calibration
 from nightloop.model.calibration import Calibration
 from nightloop.model.models import LinearClasses, LinearModel
+from nightloop.model.training import intercept_calibration
 from nightloop.nights import Night
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from nightloop.features.labels import LABEL, SCORED
 from nightloop.lake import Lake
 from nightloop.model.predictor import Predictor
 from nightloop.model.tasks import Task
-from nightloop.model.training_set import TrainingSet
+from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import label_array, metric_set_for
 from nightloop.nights import Night, Nights, one
 

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.evidence.contrasts import DRAWS, Contrasts, Scale, contrasts, night_weights, reaches
-from nightloop.evidence.group_counts import GROUP_NIGHTS, Counts, Grouping, Mean, count, pool_small, small_groups
+from nightloop.evidence.fairness.contrasts import DRAWS, Contrasts, Scale, contrasts, night_weights, reaches
+from nightloop.evidence.fairness.group_counts import GROUP_NIGHTS, Counts, Grouping, Mean, count, pool_small, small_groups
 from nightloop.evidence.intervals import Floats
 from nightloop.evidence.verdict import Figure, Outcome, with_interval
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from nightloop.atomic_file import write_atomically
 from nightloop.definitions.use_case import UseCase
-from nightloop.model import bundle, card, training_snapshot
+from nightloop.model import bundle
 from nightloop.model.registry import RegisteredVersion
+from nightloop.model.training import card, training_snapshot
 from nightloop.nights import Night
 from nightloop.promotion.verdicts import judged
 from nightloop.workspace import Workspace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nightloop.definitions.check_rules import RESERVED, Path, Rules
+from nightloop.definitions.checking.rules import RESERVED, Path, Rules
 from nightloop.definitions.features import (
     CrossFeature,
     ExpressionFeature,

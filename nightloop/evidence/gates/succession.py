@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from nightloop.evidence.evaluation import MINIMUM_NIGHTS, Evaluation
-from nightloop.evidence.gate_limits import PerformanceLimits
+from nightloop.evidence.gates.limits import PerformanceLimits
 from nightloop.evidence.intervals import Floats
 from nightloop.evidence.metrics import figure
 from nightloop.evidence.verdict import Figure, Verdict, is_above, with_interval

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.errors import command
-from nightloop.evidence.fairness import is_ratio
+from nightloop.evidence.fairness.fairness import is_ratio
 from nightloop.evidence.metrics import calibration_curve
 from nightloop.model.spec import Training
 

@@ -9,11 +9,12 @@ from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import NotReady, command
 from nightloop.meaning import meanings_of
-from nightloop.model import champions, training_snapshot
+from nightloop.model import champions
 from nightloop.model.champions import Champion
 from nightloop.model.predictor import Predictor
 from nightloop.model.registry import RegisteredVersion
-from nightloop.model.training_snapshot import Manifest
+from nightloop.model.training import training_snapshot
+from nightloop.model.training.training_snapshot import Manifest
 from nightloop.nights import Night
 from nightloop.promotion.verdicts import REGISTERED
 from nightloop.workspace import Workspace

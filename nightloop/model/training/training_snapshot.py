@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from nightloop.atomic_file import write_atomically
 from nightloop.errors import NotReady, StoreDamaged, StoreUnavailable, command
-from nightloop.model.training_set import TrainingSet
+from nightloop.model.training.training_set import TrainingSet
 from nightloop.nights import Night, parse_night
 
 FILE, MANIFEST = "training_set.parquet", "training.json"

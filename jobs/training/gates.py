@@ -11,20 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from jobs.judged_card import write_judged_card
 from jobs.published import Progress, silent
-from jobs.rivals import compared_rivals
-from jobs.training_state import candidate_version, manifest_of, trained_on
+from jobs.training.judged_card import write_judged_card
+from jobs.training.rivals import compared_rivals
+from jobs.training.state import candidate_version, manifest_of, trained_on
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed, TryAgain, UsageError, command
-from nightloop.evidence import gates
-from nightloop.evidence.gates import GATES
-from nightloop.evidence.training_data import TrainingRows, judge_data
+from nightloop.evidence.gates import gates
+from nightloop.evidence.gates.gates import GATES
+from nightloop.evidence.gates.training_data import TrainingRows, judge_data
 from nightloop.evidence.verdict import Verdict
 from nightloop.ledger import Event
-from nightloop.model import bundle, champions, evaluation_table, training_snapshot
+from nightloop.model import bundle, champions
 from nightloop.model.packaging import predict_in_clean_process
 from nightloop.model.registry import RegisteredVersion
+from nightloop.model.training import evaluation_table, training_snapshot
 from nightloop.model.use_case_task import metric_set_for, task_for
 from nightloop.nights import Night
 from nightloop.promotion import reversal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightloop.definitions.check_fairness import check_fairness
+from nightloop.definitions.checking.fairness import check_fairness
 from nightloop.definitions.gates import PerformanceMetric
 from nightloop.definitions.model import MulticlassModel
 from nightloop.definitions.parameters import faults

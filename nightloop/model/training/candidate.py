@@ -19,17 +19,18 @@ from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.evidence.baselines import ScorecardBins, last_known_rate
 from nightloop.evidence.evaluation import Evaluation
-from nightloop.evidence.gates import assessed
+from nightloop.evidence.gates.gates import assessed
 from nightloop.evidence.reference_profile import reference_profile
 from nightloop.evidence.verdict import Figure
 from nightloop.lake.commits import code_version
-from nightloop.model import bundle, card, trainers
+from nightloop.model import bundle
 from nightloop.model.calibration import Calibration
 from nightloop.model.models import LinearClasses, LinearModel, linear_from_json
 from nightloop.model.spec import Training
 from nightloop.model.tasks import Task
-from nightloop.model.training_set import Slices, TrainingSet, divide
-from nightloop.model.training_snapshot import Manifest
+from nightloop.model.training import card, trainers
+from nightloop.model.training.training_set import Slices, TrainingSet, divide
+from nightloop.model.training.training_snapshot import Manifest
 from nightloop.model.use_case_task import metric_set_for, task_for
 from nightloop.nights import Night
 

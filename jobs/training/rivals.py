@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.training_state import champion_before, predictor_of
+from jobs.training.state import champion_before, predictor_of
 from nightloop.definitions.use_case import UseCase
-from nightloop.model import champions, evaluation_table, training_set
+from nightloop.model import champions
 from nightloop.model.champions import Champion
 from nightloop.model.registry import RegisteredVersion
-from nightloop.model.training_set import TrainingSet
+from nightloop.model.training import evaluation_table, training_set
+from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import task_for
 from nightloop.nights import Night
 from nightloop.promotion.anchor import anchor_of

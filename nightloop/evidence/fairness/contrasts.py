@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from nightloop.evidence.group_counts import Counts
+from nightloop.evidence.fairness.group_counts import Counts
 from nightloop.evidence.intervals import CONFIDENCE, Floats, student_quantile
 
 Scale = Literal["difference", "ratio", "level"]

@@ -6,7 +6,7 @@ import math
 from statistics import median
 
 from nightloop.definitions.use_case import UseCase
-from nightloop.evidence.power import (
+from nightloop.evidence.gates.power import (
     PROMISED,
     least_margin,
     least_nights,

@@ -6,8 +6,8 @@ from datetime import time
 from zoneinfo import ZoneInfo, available_timezones
 
 from nightloop.daily import time_of
-from nightloop.definitions.check_features import FeatureChecks
-from nightloop.definitions.check_rules import BESIDE_THE_KEY, RESERVED, Path
+from nightloop.definitions.checking.features import FeatureChecks
+from nightloop.definitions.checking.rules import BESIDE_THE_KEY, RESERVED, Path
 from nightloop.definitions.connectors import Connector, FilesConnector, TableConnector
 from nightloop.definitions.patterns import files_fault
 from nightloop.definitions.problems import Problems

@@ -1,0 +1,1 @@
+"""The steps of stage train and what only they use."""

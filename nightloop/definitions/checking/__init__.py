@@ -1,0 +1,1 @@
+"""What a definition must mean, beyond its shape."""

@@ -1,0 +1,1 @@
+"""What a training makes: rows, candidate, evaluation, card."""
