@@ -90,9 +90,7 @@ def fit(use_case: UseCase, as_of: Night, rows: TrainingSet) -> Candidate:
     slices = divide(use_case, rows)
     parts = {name: rows.of(getattr(slices, name)) for name in ("fit", "calibrate", "validate")}
     parts["fit"] = learn = parts["fit"].to_learn
-    fitted = {
-        name: _calibrated(use_case, model, parts["calibrate"]) for name, model in _fit_models(use_case, as_of, learn).items()
-    }
+    fitted = fit_recipe(use_case, as_of, learn, parts["calibrate"])
     base_rate = _base_rate(learn)
     predictions = {name: model.predict(parts["validate"].matrix) for name, model in fitted.items()}
     predictions |= _other_baselines(use_case, as_of, rows, parts, base_rate)
@@ -104,6 +102,11 @@ def fit(use_case: UseCase, as_of: Night, rows: TrainingSet) -> Candidate:
         figures=_measure(use_case, predictions, parts["validate"]),
         rows={name: len(part.label) for name, part in parts.items()},
     )
+
+
+def fit_recipe(use_case: UseCase, as_of: Night, learn: TrainingSet, calibrate: TrainingSet) -> dict[str, Fitted]:
+    """Return candidate and baseline by name: fitted on the rows to learn from, calibrated on others, which are later."""
+    return {name: _calibrated(use_case, model, calibrate) for name, model in _fit_models(use_case, as_of, learn).items()}
 
 
 def _fit_models(use_case: UseCase, as_of: Night, learn: TrainingSet) -> dict[str, Booster | LinearModel | LinearClasses]:
