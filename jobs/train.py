@@ -37,6 +37,7 @@ from nightloop.meaning.archive import archive
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training import candidate as candidates
 from nightloop.model.training import card, evaluation_table, training_set, training_snapshot
+from nightloop.model.training.calibrating import report
 from nightloop.model.training.training_snapshot import Manifest
 from nightloop.model.use_case_task import metric_set_for, task_for
 from nightloop.nights import Night, Nights
@@ -201,6 +202,7 @@ def _draw_plots(
     return card.draw_plots(
         folder,
         label=validation.label,
+        night=validation.night,
         predictions=predictions,
         model=candidate.trees.model,
         metric_set=metric_set_for(use_case),
@@ -213,6 +215,7 @@ def _params(use_case: UseCase, candidate: candidates.Candidate) -> dict[str, obj
     return {
         **{f"xgboost.{name}": value for name, value in use_case.model.xgboost.items()},
         **{f"{baseline}.{name}": value for name, value in parameters.items()},
+        **report.params(use_case.model.calibration, candidate.trees.chosen),
         **{f"nights.{part}": str(getattr(candidate.slices, part)) for part in candidate.rows},
         **{f"rows.{part}": count for part, count in candidate.rows.items()},
     }

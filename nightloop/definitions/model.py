@@ -22,6 +22,18 @@ FitWhereKnown = Annotated[
 Reasons = Annotated[int, Field(ge=0, le=3)]
 
 
+def _is_shift(value: object) -> bool:
+    """Say whether a calibration is left out of what is dumped: the digests of definitions without it stay as they are."""
+    return value == "shift"
+
+
+CALIBRATION = Field(
+    "shift",
+    exclude_if=_is_shift,
+    description="What turns margins into answers. auto: the simplest that later nights do not show to be worse than the best.",
+)
+
+
 class Split(Strict):
     """How the labelled nights are divided by time, newest last: fit | calibrate | validate."""
 
@@ -48,6 +60,7 @@ class BinaryModel(ModelOfAnyTask):
     task: Literal["binary"]
     logistic_regression: Parameters = Field(default_factory=dict, description="Parameters of the baseline.")
     fit_where_known: FitWhereKnown
+    calibration: Literal["shift", "platt", "beta", "isotonic", "auto"] = CALIBRATION
     decision_threshold: float = Field(0.5, gt=0, lt=1)
     reasons: Reasons = 3
 
@@ -68,6 +81,7 @@ class RegressionModel(ModelOfAnyTask):
     task: Literal["regression"]
     ridge: Parameters = Field(default_factory=dict, description="Parameters of the baseline.")
     fit_where_known: FitWhereKnown
+    calibration: Literal["shift", "isotonic", "auto"] = CALIBRATION
     decision_threshold: float | None = Field(
         None, description="A prediction at or above it is a positive decision; absent: nothing is decided."
     )
@@ -93,6 +107,7 @@ class MulticlassModel(ModelOfAnyTask):
     )
     logistic_regression: Parameters = Field(default_factory=dict, description="Parameters of the baseline.")
     fit_where_known: FitWhereKnown
+    calibration: Literal["shift", "temperature", "auto"] = CALIBRATION
     reasons: Reasons = 3
 
     @property

@@ -51,9 +51,13 @@ class Estimate:
         sums, groups = _sums(self.influence, nights)
         if groups < 2 or not math.isfinite(self.value):  # noqa: PLR2004 - one night tells nothing of other nights
             return None, None
-        error = math.sqrt(groups / (groups - 1) * float(np.sum(sums**2)))
-        reach = student_quantile(0.5 + confidence / 2, groups - 1) * error
+        reach = student_quantile(0.5 + confidence / 2, groups - 1) * math.sqrt(_variance(sums, groups))
         return self.value - reach, self.value + reach
+
+    def variance(self, nights: Nights = None) -> float:
+        """Return the variance of the figure; NaN with fewer than two nights."""
+        sums, groups = _sums(self.influence, nights)
+        return _variance(sums, groups) if groups > 1 else math.nan
 
 
 def mean(values: Floats) -> Estimate:
@@ -95,6 +99,10 @@ def student_quantile(share_below: float, degrees: int) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, share_below))
+
+
+def _variance(sums: Floats, groups: int) -> float:
+    return groups / (groups - 1) * float(np.sum(sums**2))
 
 
 def _sums(influence: Floats, nights: Nights) -> tuple[Floats, int]:

@@ -7,7 +7,6 @@ A figure that cannot be measured (no rows, one class) has the value NaN and no i
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,19 +60,9 @@ def binned_error(prediction: Floats, gap: Floats, nights: Nights = None, *, bins
     """Return ``calibration_error`` from predictions (n,) and their gaps to the observations (n,): above 0 is too high."""
     if not len(prediction):
         return Figure("calibration_error", math.nan, None, None, 0, group)
-    place = _equal_count_bins(prediction, bins)
+    place = equal_count_bins(prediction, bins)
     direction = np.sign(np.bincount(place, weights=gap, minlength=bins))[place]
     return figure("calibration_error", intervals.mean(direction * gap), nights, len(prediction), group)
-
-
-def calibration_curve(observed: NDArray[Any], prediction: Floats, bins: int = BINS) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Return per bin of equal count: mean prediction, mean observation, rows; empty bins are left out."""
-    place = _equal_count_bins(prediction, bins)
-    rows = np.bincount(place, minlength=bins)
-    filled = rows > 0
-    mean_prediction = np.bincount(place, weights=prediction, minlength=bins)[filled] / rows[filled]
-    mean_observed = np.bincount(place, weights=observed.astype(np.float64), minlength=bins)[filled] / rows[filled]
-    return mean_prediction, mean_observed, rows[filled].astype(np.int64)
 
 
 def all_figures(label: Bools, probability: Floats, nights: Nights = None, *, group: str = "all") -> tuple[Figure, ...]:
@@ -87,7 +76,7 @@ def figure(name: str, estimate: Estimate, nights: Nights, rows: int, group: str 
     return Figure(name, estimate.value, *estimate.interval(nights), rows, group)
 
 
-def _equal_count_bins(probability: Floats, bins: int) -> NDArray[np.int64]:
+def equal_count_bins(probability: Floats, bins: int) -> NDArray[np.int64]:
     """Return each row's bin; rows of equal probability share one, so that the order of rows never shows."""
     order = np.argsort(probability, kind="stable")
     first = np.searchsorted(probability[order], probability, side="left")

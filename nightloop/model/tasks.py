@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.errors import StoreDamaged
-from nightloop.model.calibration import Calibration, softmax
+from nightloop.model.calibration import Calibration
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -100,7 +100,7 @@ class Regression:
 
     def predict(self, calibration: Calibration, margin: Floats) -> Floats:
         """See Task."""
-        return margin + calibration.intercept
+        return calibration.mean(margin)
 
     def decide(self, prediction: Floats) -> Bools | None:
         """See Task."""
@@ -134,7 +134,7 @@ class Multiclass:
 
     def predict(self, calibration: Calibration, margin: Floats) -> Floats:
         """See Task."""
-        return softmax(margin + np.asarray(calibration.shifts or 0.0))
+        return calibration.class_probabilities(margin)
 
     def decide(self, prediction: Floats) -> None:  # noqa: ARG002
         """See Task."""

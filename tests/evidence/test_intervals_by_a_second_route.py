@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from nightloop.evidence import intervals, metrics, multiclass, regression
 from nightloop.evidence.intervals import Estimate
 from nightloop.evidence.metrics import BINS, SMALLEST, figure
+from nightloop.evidence.reliability import reliability
 
 NAN = math.nan
 VALUES = np.array([1.0, 4.0, 2.0, 9.0, 3.0, 5.0])
@@ -169,17 +170,22 @@ def test_the_calibration_error_is_the_sum_of_the_bins_gaps(rows: list[tuple[bool
     assert metrics.calibration_error(label, probability, bins=bins).value == pytest.approx(expected)
 
 
+def curve(label: np.ndarray, probability: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    parts = reliability(label.astype(float), probability, bins=bins)
+    return tuple(np.array([getattr(part, name) for part in parts]) for name in ("predicted", "observed", "rows"))  # type: ignore[return-value]
+
+
 def test_there_are_ten_bins_unless_told() -> None:
     probability = np.linspace(0.01, 0.99, 100)
     label = np.arange(100) % 2 == 0
     assert metrics.calibration_error(label, probability).value == pytest.approx(plain_calibration(label, probability, 10))
-    predicted, observed, rows = metrics.calibration_curve(label, probability)
+    predicted, observed, rows = curve(label, probability)
     assert rows.tolist() == [10] * BINS
     assert predicted[0] == pytest.approx(np.mean(probability[:10])) and observed.tolist() == [0.5] * 10
 
 
 def test_a_curve_leaves_empty_bins_out_and_counts_every_row_once() -> None:
-    predicted, observed, rows = metrics.calibration_curve(np.array([1, 0, 1, 1]), np.array([0.5, 0.5, 0.5, 0.9]), bins=4)
+    predicted, observed, rows = curve(np.array([1, 0, 1, 1]), np.array([0.5, 0.5, 0.5, 0.9]), bins=4)
     assert predicted == pytest.approx([0.5, 0.9]) and observed == pytest.approx([2 / 3, 1.0]) and rows.tolist() == [3, 1]
 
 

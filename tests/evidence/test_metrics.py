@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from nightloop.evidence import intervals, metrics
+from nightloop.evidence.reliability import reliability
 
 
 def worlds(seed: int, nights: int, rows: int, spread: float = 0.8, model_noise: float = 1.0):
@@ -114,7 +115,8 @@ def test_one_night_tells_nothing_of_other_nights():
 
 def test_the_calibration_curve_counts_every_row_once():
     label, probability, _ = worlds(7, 10, 100)
-    said, came, rows = metrics.calibration_curve(label, probability)
+    bins = reliability(label.astype(float), probability)
+    said, came, rows = (np.array([getattr(item, name) for item in bins]) for name in ("predicted", "observed", "rows"))
     assert rows.sum() == 1000 and (np.diff(said) > 0).all()
     assert (said * rows).sum() == pytest.approx(probability.sum())
     assert (came * rows).sum() == pytest.approx(label.sum())

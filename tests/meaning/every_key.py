@@ -125,7 +125,13 @@ MEANING: list[tuple[UseCase, str, object]] = [
 
 _LABELS = ("description", "unit", "owner", "range", "personal", "sensitive", "calendar")
 _OF_ANY_MODEL = {"split.validate_nights": 5, "split.calibrate_nights": 5, "split.minimum_fit_nights": 5}
-_OF_ANY_MODEL |= {"window_nights": 9, "xgboost": {"max_depth": 2}, "reasons": 1, "fit_where_known": ["basket"]}
+_OF_ANY_MODEL |= {
+    "calibration": "auto",
+    "window_nights": 9,
+    "xgboost": {"max_depth": 2},
+    "reasons": 1,
+    "fit_where_known": ["basket"],
+}
 _OTHER = {"description": "Other.", "unit": "EUR", "owner": "her", "range": [0, 9]}
 
 OTHER: list[tuple[UseCase, str, object]] = [

@@ -9,7 +9,7 @@ import pytest
 
 from nightloop.errors import StoreDamaged
 from nightloop.model.calibration import KINDS, Calibration, sigmoid, softmax
-from nightloop.model.training.intercept_calibration import fit_class_intercepts, fit_intercept, fit_number_intercept
+from nightloop.model.training.calibrating.shift import fit_class_shifts, fit_number_shift, fit_shift
 
 
 def logistic(log_odds: float) -> float:
@@ -45,6 +45,9 @@ STORED = {
     "isotonic": {"kind": "isotonic", "margins": [-1.0, 2.0], "probabilities": [0.1, 0.8]},
     "shift": {"kind": "shift", "intercept": 3.5},
     "class_shifts": {"kind": "class_shifts", "shifts": [0.1, -0.1]},
+    "beta": {"kind": "beta", "slopes": [0.7, 1.2], "intercept": -0.1},
+    "isotonic_mean": {"kind": "isotonic_mean", "margins": [-1.0, 2.0], "means": [3.0, 8.0]},
+    "temperature": {"kind": "temperature", "slope": 0.6, "shifts": [0.1, -0.1]},
 }
 
 
@@ -57,10 +60,10 @@ def test_a_calibration_of_every_kind_that_bundles_hold_is_read_and_written_as_it
 
 @pytest.mark.parametrize(
     "stored",
-    [{"kind": "isotonic"}, {"kind": "isotonic", "margins": [0.0], "probabilities": []}, {"kind": "beta"}],
+    [{"kind": "isotonic"}, {"kind": "isotonic", "margins": [0.0], "probabilities": []}, {"kind": "beta"}, {"kind": "gamma"}],
 )
 def test_a_calibration_that_does_not_fit_together_is_refused(stored: dict[str, object]) -> None:
-    with pytest.raises(StoreDamaged, match=r"isotonic calibration has|is no calibration"):
+    with pytest.raises(StoreDamaged, match=r"isotonic calibration has|is no calibration|beta calibration has 0 slopes"):
         Calibration.from_json(stored)
 
 
@@ -75,21 +78,21 @@ def test_a_number_is_shifted_by_its_mean_error_as_far_as_nights_prove_it() -> No
     margin, night = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1, 1, 2, 2])
     label = margin + np.array([2.0, 2.5, 1.5, 1.0])  # 1.75 on the mean; night one is 1.0 above it, night two below
     expected = shrunk(1.75, {1: 1.0, 2: -1.0}, 4.0)
-    assert fit_number_intercept(margin, label, night) == Calibration("shift", intercept=pytest.approx(expected))
+    assert fit_number_shift(margin, label, night) == Calibration("shift", intercept=pytest.approx(expected))
     assert 0 < expected < 1.75
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_nights_that_contradict_one_another_prove_no_shift(sign: float) -> None:
     margin, night = np.zeros(4), np.array([1, 1, 2, 2])
-    assert fit_number_intercept(margin, sign * np.array([5.0, 5.0, -4.0, -4.0]), night).intercept == 0.0
+    assert fit_number_shift(margin, sign * np.array([5.0, 5.0, -4.0, -4.0]), night).intercept == 0.0
 
 
 def test_one_night_proves_nothing_and_no_error_needs_nothing() -> None:
     margin = np.array([1.0, 2.0])
-    assert fit_number_intercept(margin, margin + 5, np.array([3, 3])).intercept == 0.0
-    assert fit_number_intercept(margin, margin, np.array([3, 4])).intercept == 0.0
-    assert fit_number_intercept(margin, margin + 5, np.array([3, 4])).intercept == 5.0
+    assert fit_number_shift(margin, margin + 5, np.array([3, 3])).intercept == 0.0
+    assert fit_number_shift(margin, margin, np.array([3, 4])).intercept == 0.0
+    assert fit_number_shift(margin, margin + 5, np.array([3, 4])).intercept == 5.0
 
 
 def test_a_probability_s_shift_balances_the_share_and_is_shrunk_by_the_nights() -> None:
@@ -97,7 +100,7 @@ def test_a_probability_s_shift_balances_the_share_and_is_shrunk_by_the_nights() 
     label = np.array([True] * 17 + [False] * 3 + [True] * 13 + [False] * 7)
     shift = math.log(0.75 / 0.25)  # at margin 0, where 30 of 40 are positive
     expected = shrunk(shift, {1: 2.0, 2: -2.0}, 40 * 0.75 * 0.25)
-    calibration = fit_intercept(margin, label, night)
+    calibration = fit_shift(margin, label, night)
     assert (calibration.kind, calibration.slope) == ("platt", 1.0)
     assert calibration.intercept == pytest.approx(expected, rel=1e-9)
 
@@ -107,4 +110,4 @@ def test_two_classes_are_shifted_apart_as_one_probability_would_be() -> None:
     label = np.array([1] * 17 + [0] * 3 + [1] * 13 + [0] * 7)
     half = math.log(3) / 2
     expected = shrunk(half, {1: 2.0, 2: -2.0}, 40 * 0.75 * 0.25)
-    assert fit_class_intercepts(margin, label, night).shifts == pytest.approx((-expected, expected), rel=1e-9)
+    assert fit_class_shifts(margin, label, night).shifts == pytest.approx((-expected, expected), rel=1e-9)

@@ -14,7 +14,8 @@ from nightloop.model import bundle
 from nightloop.model.calibration import Calibration, softmax
 from nightloop.model.predictor import Predictor
 from nightloop.model.tasks import task_of
-from nightloop.model.training import intercept_calibration, trainers
+from nightloop.model.training import trainers
+from nightloop.model.training.calibrating import shift as shifts
 from tests.fixtures_models import NAMES, tiny_rows
 
 CLASSES = ("early", "late", "lost")
@@ -150,9 +151,9 @@ def nights_of(levels: list[float], count: int = 300) -> tuple[np.ndarray, np.nda
 
 
 def test_a_number_s_level_that_holds_night_after_night_is_taken_over_and_one_night_s_is_not() -> None:
-    held = intercept_calibration.fit_number_intercept(*nights_of([1.5] * 7))
+    held = shifts.fit_number_shift(*nights_of([1.5] * 7))
     assert held.intercept == pytest.approx(1.5, abs=0.2)
-    assert abs(intercept_calibration.fit_number_intercept(*nights_of([0.0] * 6 + [6.0])).intercept) < 0.3
+    assert abs(shifts.fit_number_shift(*nights_of([0.0] * 6 + [6.0])).intercept) < 0.3
     assert Calibration.from_json(held.as_json()) == held
 
 
@@ -161,7 +162,7 @@ def test_class_shifts_make_each_mean_probability_its_share() -> None:
     margin = random.normal(0, 1, (len(night), 3))
     truth = softmax(margin + np.array([0.8, -0.4, -0.4]))
     label = np.array([random.choice(3, p=row) for row in truth])
-    fitted = intercept_calibration.fit_class_intercepts(margin, label, night)
+    fitted = shifts.fit_class_shifts(margin, label, night)
     assert fitted.shifts == pytest.approx((0.8, -0.4, -0.4), abs=0.12)
     shares = np.bincount(label, minlength=3) / len(label)
     np.testing.assert_allclose(softmax(margin + np.array(fitted.shifts)).mean(axis=0), shares, atol=0.01)
@@ -171,7 +172,7 @@ def test_class_shifts_make_each_mean_probability_its_share() -> None:
 def test_a_class_that_never_came_while_calibrating_stays_possible() -> None:
     margin = np.random.default_rng(1).normal(0, 1, (400, 3))
     label = np.random.default_rng(2).integers(0, 2, 400)
-    fitted = intercept_calibration.fit_class_intercepts(margin, label, np.repeat(np.arange(4), 100))
+    fitted = shifts.fit_class_shifts(margin, label, np.repeat(np.arange(4), 100))
     assert np.isfinite(fitted.shifts).all()
 
 

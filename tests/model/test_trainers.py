@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from nightloop.errors import DefinitionError
 from nightloop.model.calibration import sigmoid
-from nightloop.model.training import intercept_calibration, trainers
+from nightloop.model.training import trainers
+from nightloop.model.training.calibrating import shift as shifts
 
 NAMES = ("carrier_late_rate", "origin_late_rate", "hour")
 
@@ -123,19 +124,19 @@ def nights_of(levels: list[float], count: int = 400, seed: int = 5):
 
 
 def test_a_level_that_holds_night_after_night_is_taken_over():
-    shift = intercept_calibration.fit_intercept(*nights_of([0.5] * 7)).intercept
+    shift = shifts.fit_shift(*nights_of([0.5] * 7)).intercept
     assert shift == pytest.approx(0.5, abs=0.1)
 
 
 def test_one_stormy_night_is_not():
     """Balancing alone would raise every probability for one night in seven."""
     margin, label, night = nights_of([0.0] * 6 + [3.0])
-    shift = intercept_calibration.fit_intercept(margin, label, night).intercept
-    assert intercept_calibration._balancing_shift(margin, label) > 0.3
+    shift = shifts.fit_shift(margin, label, night).intercept
+    assert shifts._balancing_shift(margin, label) > 0.3
     assert 0.0 <= shift < 0.2
 
 
 def test_the_shift_makes_the_mean_right_where_nights_agree():
     margin, label, night = nights_of([-0.7] * 14)
-    said = intercept_calibration.fit_intercept(margin, label, night).probability(margin)
+    said = shifts.fit_shift(margin, label, night).probability(margin)
     assert said.mean() == pytest.approx(label.mean(), abs=0.005)

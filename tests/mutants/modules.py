@@ -92,7 +92,7 @@ ROOMS = (
         "model",
         (
             "nightloop/model/calibration.py",
-            "nightloop/model/training/intercept_calibration.py",
+            "nightloop/model/training/calibrating/*.py",
             "nightloop/model/tasks.py",
             "nightloop/model/predictor.py",
         ),
@@ -278,7 +278,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "True -> False",
     ): "the parts are written in one order already",
     (
-        "nightloop/model/training/intercept_calibration.py",
+        "nightloop/model/training/calibrating/shift.py",
         "step = float(np.clip((target - float(np.mean(probability))) / steepness, -2.0, 2.0))",
         "2.0 -> 3.0",
     ): "how far one step goes decides no root",

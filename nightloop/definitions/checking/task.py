@@ -11,6 +11,7 @@ from nightloop.definitions.strict import Task
 from nightloop.definitions.use_case import UseCase
 
 PERFORMANCE_METRICS: dict[Task, PerformanceMetric] = {"binary": "auc", "regression": "mae", "multiclass": "log_loss"}
+NIGHTS_TO_CHOOSE = 4  # two to fit on, and two to compare on
 # What stands beside the entity's key in the table scores.
 SCORE_COLUMNS: dict[Task, tuple[str, ...]] = {
     "binary": ("probability", "decision"),
@@ -34,6 +35,7 @@ def check_task(use_case: UseCase, problems: Problems) -> None:
             "Give them in the label's unit.",
         )
     _parameters(use_case, problems)
+    _calibration(use_case, problems)
     if isinstance(use_case.model, MulticlassModel):
         _classes(use_case.model, problems)
 
@@ -45,6 +47,16 @@ def _parameters(use_case: UseCase, problems: Problems) -> None:
     if use_case.model.task != "binary" and "scale_pos_weight" in use_case.model.xgboost:
         what = f"'scale_pos_weight' means nothing for a {use_case.model.task} model."
         problems.add(("model", "xgboost", "scale_pos_weight"), what, "Leave it out.")
+
+
+def _calibration(use_case: UseCase, problems: Problems) -> None:
+    nights = use_case.model.split.calibrate_nights
+    if use_case.model.calibration == "auto" and nights < NIGHTS_TO_CHOOSE:
+        problems.add(
+            ("model", "calibration"),
+            f"auto compares methods on the newer half of {nights} calibrate nights, which tells nothing.",
+            f"Give split: {{calibrate_nights: {NIGHTS_TO_CHOOSE}}} or more, or name the method.",
+        )
 
 
 def _performance(use_case: UseCase, problems: Problems) -> None:

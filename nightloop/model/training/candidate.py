@@ -21,6 +21,7 @@ from nightloop.evidence.baselines import ScorecardBins, last_known_rate
 from nightloop.evidence.evaluation import Evaluation
 from nightloop.evidence.gates.gates import assessed
 from nightloop.evidence.reference_profile import reference_profile
+from nightloop.evidence.reliability import reliability
 from nightloop.evidence.verdict import Figure
 from nightloop.lake.commits import code_version
 from nightloop.model import bundle
@@ -29,6 +30,8 @@ from nightloop.model.models import LinearClasses, LinearModel, linear_from_json
 from nightloop.model.spec import Training
 from nightloop.model.tasks import Task
 from nightloop.model.training import card, trainers
+from nightloop.model.training.calibrating import report
+from nightloop.model.training.calibrating.choice import Calibrated, calibrate
 from nightloop.model.training.training_set import Slices, TrainingSet, divide
 from nightloop.model.training.training_snapshot import Manifest
 from nightloop.model.use_case_task import metric_set_for, task_for
@@ -48,6 +51,7 @@ class Fitted:
     model: Booster | LinearModel | LinearClasses
     calibration: Calibration
     task: Task
+    chosen: Calibrated | None = None  # how the calibration was, where it was fitted here
 
     def predict(self, features: Floats) -> Floats:
         """Return the predictions, (n,) or (n, c), of rows (n, k)."""
@@ -77,7 +81,9 @@ class Candidate:
     @property
     def metrics(self) -> dict[str, float]:
         """The figures as flat names, for the tracking server."""
-        named = {
+        calibration = self.trees.chosen.figures if self.trees.chosen else ()
+        named = {f"calibration.{figure.group}.{figure.metric}": figure.value for figure in calibration}
+        named |= {
             f"{model}.{figure.metric}" if figure.group == "all" else f"{model}.{figure.metric}.{figure.group}": figure.value
             for model, figures in self.figures.items()
             for figure in figures
@@ -127,8 +133,8 @@ def _fit_models(use_case: UseCase, as_of: Night, learn: TrainingSet) -> dict[str
 def _calibrated(use_case: UseCase, model: Booster | LinearModel | LinearClasses, rows: TrainingSet) -> Fitted:
     """Calibrate a model on rows it was not fitted on."""
     margin = trainers.margins(model, rows.matrix)
-    calibration = trainers.fitting_of(use_case.model).calibrate(margin, rows.label, rows.night)
-    return Fitted(model, calibration, task_for(use_case))
+    chosen = calibrate(use_case.model, margin, rows.label, rows.night)
+    return Fitted(model, chosen.calibration, task_for(use_case), chosen)
 
 
 def _base_rate(rows: TrainingSet) -> float | tuple[float, ...]:
@@ -156,9 +162,9 @@ def _scorecard(use_case: UseCase, as_of: Night, parts: Mapping[str, TrainingSet]
     fitting, seed, learn = trainers.fitting_of(use_case.model), trainers.seed_of(use_case.use_case, as_of), parts["fit"]
     bins, (_, parameters) = ScorecardBins.fit(learn.matrix, learn.label), use_case.model.baseline
     linear = fitting.linear(bins.apply(learn.matrix), learn.label, parameters=parameters, seed=seed)
-    calibrate, validate = (linear.margins(bins.apply(parts[name].matrix)) for name in ("calibrate", "validate"))
-    calibration = fitting.calibrate(calibrate, parts["calibrate"].label, parts["calibrate"].night)
-    return task_for(use_case).predict(calibration, validate)
+    margin, validate = (linear.margins(bins.apply(parts[name].matrix)) for name in ("calibrate", "validate"))
+    chosen = calibrate(use_case.model, margin, parts["calibrate"].label, parts["calibrate"].night)
+    return task_for(use_case).predict(chosen.calibration, validate)
 
 
 def _measure(use_case: UseCase, predictions: Mapping[str, Floats], rows: TrainingSet) -> dict[str, tuple[Figure, ...]]:
@@ -202,7 +208,7 @@ def write_bundle(
         data_versions={**manifest.table_versions, "dvc": manifest.dvc_md5},
         training_key=manifest.training_key,
     )
-    learn = rows.of(candidate.slices.fit)
+    learn, validate = rows.of(candidate.slices.fit), rows.of(candidate.slices.validate)
     finite = {name: [figure for figure in figures if np.isfinite(figure.value)] for name, figures in candidate.figures.items()}
     return bundle.write(
         folder,
@@ -212,8 +218,25 @@ def write_bundle(
         training=training,
         definition=definition,
         reference=reference_profile(list(rows.features), learn.matrix, learn.night),
-        card=card.render(use_case, training, candidates=finite, chosen=CANDIDATE, rows=candidate.rows),
+        card=card.render(
+            use_case,
+            training,
+            candidates=finite,
+            chosen=CANDIDATE,
+            rows=candidate.rows,
+            calibration=_calibration_blocks(use_case, candidate, validate),
+        ),
     )
+
+
+def _calibration_blocks(use_case: UseCase, candidate: Candidate, validate: TrainingSet) -> list[str]:
+    """Return what the card says of a calibration that is declared; of the default it says nothing."""
+    declared, chosen, metric_set = use_case.model.calibration, candidate.trees.chosen, metric_set_for(use_case)
+    if chosen is None or declared == "shift":
+        return []
+    predicted, observed = metric_set.predicted_and_observed(validate.label, candidate.trees.predict(validate.matrix))
+    bins = reliability(observed, predicted, validate.night, within=metric_set.bounds("calibration_seen"))
+    return report.blocks(declared, chosen, bins)
 
 
 def baseline_json(candidate: Candidate) -> bytes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nightloop.errors import command
 from nightloop.evidence.fairness.fairness import is_ratio
-from nightloop.evidence.metrics import calibration_curve
+from nightloop.evidence.reliability import reliability
 from nightloop.model.spec import Training
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def render(
     candidates: Mapping[str, Sequence[Figure]],
     chosen: str,
     rows: Mapping[str, int],
+    calibration: Sequence[str] = (),
     verdicts: Sequence[Verdict] = (),
     limits: Sequence[str] = (),
 ) -> str:
@@ -56,6 +57,7 @@ def render(
         candidates: name -> figures on the validation nights; those of a group carry its name and stand under fairness.
         chosen: the candidate that is in the bundle.
         rows: how many rows were used, by part (fit, calibrate, validate).
+        calibration: what there is to say of it, as blocks of Markdown.
         verdicts: of the gates, where they are known.
         limits: what a reader must know besides what holds for every model.
     """
@@ -64,17 +66,18 @@ def render(
     parts = [
         f"# {use_case.use_case}: {chosen}, as of {training.as_of}",
         use_case.description,
-        _table(("", ""), _facts(use_case, training)),
+        table(("", ""), _facts(use_case, training)),
         "## Data",
-        _table(("part", "nights", "rows"), _nights(training, rows)),
-        _table(("data set", "version"), [(name, str(training.data_versions[name])) for name in sorted(training.data_versions)]),
+        table(("part", "nights", "rows"), _nights(training, rows)),
+        table(("data set", "version"), [(name, str(training.data_versions[name])) for name in sorted(training.data_versions)]),
         "## Performance on the validation nights",
         _figures("candidate", overall),
+        *(["## Calibration", *calibration] if calibration else []),
         *_fairness(use_case.gates.fairness, groups),
         "## Gates",
         _verdicts(verdicts) if verdicts else NOT_JUDGED,
         "## Features",
-        _table(("feature", "unit", "range", "what it is"), _features(use_case)),
+        table(("feature", "unit", "range", "what it is"), _features(use_case)),
         "## Limits",
         "\n".join(f"- {limit}" for limit in (*_limits(use_case), *limits)),
         "## How to make it again",
@@ -108,7 +111,7 @@ def with_verdicts(card: str, verdicts: Sequence[Judgement]) -> str:
 
 def _verdicts(verdicts: Sequence[Judgement]) -> str:
     lines = [(verdict.gate, verdict.outcome.replace("_", " "), verdict.reason) for verdict in verdicts]
-    return _table(("gate", "verdict", "reason"), lines)
+    return table(("gate", "verdict", "reason"), lines)
 
 
 def _facts(use_case: UseCase, training: Training) -> list[tuple[str, str]]:
@@ -162,26 +165,33 @@ def _figures(first: str, named: Sequence[tuple[str, Figure]]) -> str:
         (name, figure.metric.replace("_", " "), f"{figure.value:.4f}", _interval(figure), f"{figure.n:,}")
         for name, figure in named
     ]
-    return _table((first, "metric", "value", "95 % interval", "rows"), lines)
+    return table((first, "metric", "value", "95 % interval", "rows"), lines)
 
 
 def _interval(figure: Figure) -> str:
     return "" if figure.low is None or figure.high is None else f"{figure.low:.4f} to {figure.high:.4f}"
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     rows = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows)
 
 
 def draw_plots(
-    folder: Path, *, label: NDArray[Any], predictions: Mapping[str, Floats], model: Booster, metric_set: MetricSet
+    folder: Path,
+    *,
+    label: NDArray[Any],
+    night: NDArray[Any],
+    predictions: Mapping[str, Floats],
+    model: Booster,
+    metric_set: MetricSet,
 ) -> dict[str, Path]:
     """Write calibration.png, importance.png and, of a binary model, roc.png into ``folder`` and return them by name.
 
     Args:
         folder: where to.
-        label: (n,) of the validation rows.
+        label, night: (n,) of the validation rows.
         predictions: (n,) or (n, c) each, by the model's name.
         model: the trees, whose gain by feature is drawn.
         metric_set: of the task.
@@ -190,7 +200,7 @@ def draw_plots(
     roc = {"roc": _save(folder / "roc.png", _roc(label, predictions))} if metric_set.metric == "auc" else {}
     return {
         **roc,
-        "calibration": _save(folder / "calibration.png", _calibration(label, predictions, metric_set)),
+        "calibration": _save(folder / "calibration.png", _calibration(label, night, predictions, metric_set)),
         "importance": _save(folder / "importance.png", _importance(model)),
     }
 
@@ -216,15 +226,16 @@ def _roc(label: NDArray[np.bool_], predictions: Mapping[str, Floats]) -> Any:
     return canvas
 
 
-def _calibration(label: NDArray[Any], predictions: Mapping[str, Floats], metric_set: MetricSet) -> Any:
+def _calibration(label: NDArray[Any], night: NDArray[Any], predictions: Mapping[str, Floats], metric_set: MetricSet) -> Any:
     unit = {"auc": "share of positive rows", "mae": "mean label"}.get(metric_set.metric, "share of rows that were right")
-    canvas, axes = _canvas("Predicted and observed", f"mean {metric_set.answers}", unit)
+    canvas, axes = _canvas("Predicted and observed, 95 % by night", f"mean {metric_set.answers}", unit)
     least, most = (0.0, 1.0) if metric_set.answers == "probability" else (np.inf, -np.inf)
     for name, prediction in predictions.items():
         predicted, observed = metric_set.predicted_and_observed(label, prediction)
-        mean_predicted, mean_observed, _ = calibration_curve(observed, predicted)
-        axes.plot(mean_predicted, mean_observed, marker="o", label=name)
-        least, most = min(least, *mean_predicted), max(most, *mean_predicted)
+        bins = reliability(observed, predicted, night, within=metric_set.bounds("calibration_seen"))
+        x, y, reach = [item.predicted for item in bins], [item.observed for item in bins], [item.reach for item in bins]
+        axes.errorbar(x, y, yerr=np.transpose(reach), marker="o", capsize=3, label=name)
+        least, most = min(least, *x), max(most, *x)
     axes.plot([least, most], [least, most], color="grey", linestyle=":", label="perfect")
     axes.legend()
     return canvas

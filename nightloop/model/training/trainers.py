@@ -19,9 +19,7 @@ from numpy.typing import NDArray
 
 from nightloop.definitions.parameters import faults
 from nightloop.errors import DefinitionError
-from nightloop.model.calibration import Calibration
 from nightloop.model.models import LinearClasses, LinearModel
-from nightloop.model.training import intercept_calibration
 from nightloop.nights import Night
 
 if TYPE_CHECKING:
@@ -46,23 +44,21 @@ class Fitting:
     Attributes:
         objective: of the trees.
         linear: (features, label, parameters=, seed=) -> the baseline.
-        calibrate: (margin, label, night) -> the calibration.
     """
 
     objective: Parameters
     linear: Callable[..., LinearModel | LinearClasses]
-    calibrate: Callable[[Floats, NDArray[Any], NDArray[Any]], Calibration]
 
 
 def fitting_of(model: Model) -> Fitting:
     """Return what the declared task's models are fitted by. A number's trees fit its mean: see docs/decisions/0055."""
     if model.task == "regression":
-        return Fitting({"objective": "reg:squarederror"}, fit_ridge, intercept_calibration.fit_number_intercept)
+        return Fitting({"objective": "reg:squarederror"}, fit_ridge)
     if model.task == "multiclass":
         count = len(model.classes)
         objective: Parameters = {"objective": "multi:softprob", "num_class": count}
-        return Fitting(objective, partial(fit_multinomial, classes=count), intercept_calibration.fit_class_intercepts)
-    return Fitting(OF_BINARY, fit_logistic, intercept_calibration.fit_intercept)
+        return Fitting(objective, partial(fit_multinomial, classes=count))
+    return Fitting(OF_BINARY, fit_logistic)
 
 
 def try_baseline(model: Model) -> None:

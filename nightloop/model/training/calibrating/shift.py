@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-def fit_intercept(margin: Floats, label: Bools, night: NDArray[Any]) -> Calibration:
+def fit_shift(margin: Floats, label: Bools, night: NDArray[Any]) -> Calibration:
     """Fit the one number that is added to every margin, as far as the nights prove it: a Platt line whose slope stays 1.
 
     The shift makes the mean probability equal to the share of positive rows; it is then shrunk towards 0 by what nights
@@ -35,8 +35,8 @@ def fit_intercept(margin: Floats, label: Bools, night: NDArray[Any]) -> Calibrat
     return Calibration("platt", slope=1.0, intercept=_shrunk(shift, label - probability, steepness, night))
 
 
-def fit_number_intercept(margin: Floats, label: Floats, night: NDArray[Any]) -> Calibration:
-    """Fit the one number that is added to every prediction, shrunk as in ``fit_intercept``: the mean error.
+def fit_number_shift(margin: Floats, label: Floats, night: NDArray[Any]) -> Calibration:
+    """Fit the one number that is added to every prediction, shrunk as in ``fit_shift``: the mean error.
 
     Args:
         margin: (n,) predictions of rows the model was not fitted on.
@@ -47,10 +47,10 @@ def fit_number_intercept(margin: Floats, label: Floats, night: NDArray[Any]) -> 
     return Calibration("shift", intercept=_shrunk(shift, label - margin - shift, float(len(label)), night))
 
 
-def fit_class_intercepts(margin: Floats, label: NDArray[np.int64], night: NDArray[Any], steps: int = 200) -> Calibration:
+def fit_class_shifts(margin: Floats, label: NDArray[np.int64], night: NDArray[Any], steps: int = 200) -> Calibration:
     """Fit one number a class that is added to its margin before the softmax: each class's mean probability becomes its share.
 
-    Each is shrunk as in ``fit_intercept``, by what nights alone would make its class vary against the rest.
+    Each is shrunk as in ``fit_shift``, by what nights alone would make its class vary against the rest.
 
     Args:
         margin: (n, c) margins of rows the model was not fitted on.
