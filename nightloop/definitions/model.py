@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -27,7 +27,7 @@ def _is_shift(value: object) -> bool:
     return value == "shift"
 
 
-CALIBRATION = Field(
+CALIBRATION: Any = Field(
     "shift",
     exclude_if=_is_shift,
     description="What turns margins into answers. auto: the simplest that later nights do not show to be worse than the best.",
