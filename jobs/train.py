@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.published import Progress, Published, silent
+from jobs.training.datasheet import datasheet_files, write_datasheet
 from jobs.training.gates import GATES, gate, promote, refusal
 from jobs.training.rivals import Rivals, rivals_predictions
 from jobs.training.state import (
@@ -36,10 +37,10 @@ from nightloop.lake.digest import content_digest
 from nightloop.meaning.archive import archive
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training import candidate as candidates
-from nightloop.model.training import card, evaluation_table, training_set, training_snapshot
+from nightloop.model.training import evaluation_table, plots, training_set, training_snapshot
 from nightloop.model.training.calibrating import report
 from nightloop.model.training.training_snapshot import Manifest
-from nightloop.model.use_case_task import metric_set_for, task_for
+from nightloop.model.use_case_task import task_for
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
@@ -122,7 +123,7 @@ def assemble(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
     slices = training_set.divide(use_case, rows)
     home = workspace.settings.home
     progress("snapshotting by DVC", 1, 2)
-    path, md5 = training_snapshot.write(home, use_case.use_case, as_of, rows)
+    path, md5 = training_snapshot.write(home, use_case.use_case, as_of, rows, remote=workspace.settings.dvc_remote)
     manifest = Manifest(
         use_case=use_case.use_case,
         as_of=as_of,
@@ -133,6 +134,7 @@ def assemble(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
         table_versions=versions,
         training_key=training_set.training_key(use_case, as_of, rows),
     )
+    write_datasheet(use_case, manifest, rows, slices, workspace)
     training_snapshot.write_manifest(home, manifest)
     progress("snapshotting by DVC", 2, 2)
     return {**manifest.as_json(), "nights": {name: str(getattr(slices, name)) for name in ("fit", "calibrate", "validate")}}
@@ -180,33 +182,15 @@ def _register(
         folder = candidates.write_bundle(
             Path(temporary) / "bundle", use_case, manifest, rows, candidate=candidate, definition=definition
         )
-        plots = _draw_plots(Path(temporary) / "plots", use_case, rows, candidate)
+        drawn = plots.draw(Path(temporary) / "plots", use_case, rows, candidate)
         return workspace.registry.log_candidate(
             use_case.use_case,
             folder,
             params=_params(use_case, candidate),
             metrics=candidate.metrics,
-            figures={**plots, "baseline.json": baseline_path(workspace, manifest)},
+            figures={**drawn, "baseline.json": baseline_path(workspace, manifest), **datasheet_files(manifest, workspace)},
             tags={"content_digest": manifest.content_digest, "dvc_md5": manifest.dvc_md5},
         )
-
-
-def _draw_plots(
-    folder: Path, use_case: UseCase, rows: training_set.TrainingSet, candidate: candidates.Candidate
-) -> dict[str, Path]:
-    validation = rows.of(candidate.slices.validate)
-    predictions = {
-        candidates.CANDIDATE: candidate.trees.predict(validation.matrix),
-        use_case.model.baseline[0]: candidate.baseline.predict(validation.matrix),
-    }
-    return card.draw_plots(
-        folder,
-        label=validation.label,
-        night=validation.night,
-        predictions=predictions,
-        model=candidate.trees.model,
-        metric_set=metric_set_for(use_case),
-    )
 
 
 def _params(use_case: UseCase, candidate: candidates.Candidate) -> dict[str, object]:

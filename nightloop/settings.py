@@ -29,6 +29,11 @@ class Settings(BaseSettings):
     artifacts_url: str = Field(
         "", description="Where MLflow keeps artifacts when HOME/mlflow.db is used. Default: HOME/artifacts."
     )
+    dvc_remote: str = Field(
+        "",
+        description="Where training sets are kept beside HOME: a folder or s3://bucket/prefix, in the layout of a "
+        "DVC remote. Default: nowhere.",
+    )
     engine: Literal["spark", "local", "auto", ""] = Field("", description="Engine over the use case's own choice.")
     local_up_to: int = Field(
         2 * 2**30, ge=0, description="Bytes of input files up to which the engine 'auto' is local; above, it is spark."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from airflow.sdk.configuration import conf
 
 from nightloop.errors import GateFailed
 from plugins.alerts import raise_alert
+from plugins.monitoring import page_address
 from plugins.operators import asked_by, form_night, open_use_case
 from plugins.retries import in_words
 
@@ -81,6 +83,7 @@ class ApprovalByPerson(ApprovalOperator):
         raise_alert(approval_asked(question, link=link, run=f"{context['run_id']} {question.deadline.isoformat()}"), workspace)
 
     def _question(self, context: Context) -> Question:
+        from jobs.training.judged_card import page_path
         from jobs.training.state import candidate_version, champion_before
         from nightloop.promotion.approval import question
 
@@ -98,6 +101,9 @@ class ApprovalByPerson(ApprovalOperator):
             deadline=datetime.now(UTC) + timedelta(hours=rule.deadline_hours),
             others_only=rule.by_another_person and bool(asker) and not only_user(),
         )
+        page = page_path(workspace, use_case.use_case, candidate.version)
+        if page.exists():
+            asked = replace(asked, links={"Model card as a page": page_address(page, workspace.reports), **asked.links})
         payload = {"version": candidate.version, "asked_by": asker, "deadline": asked.deadline.isoformat(timespec="seconds")}
         workspace.ledger.record(
             "approval_asked", use_case.use_case, night=night, subject=str(context["run_id"]), payload=payload

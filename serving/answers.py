@@ -19,6 +19,9 @@ class Reason(BaseModel):
 
     feature: str
     description: str
+    text: str = Field(
+        description="The reason in words, by its direction where the use case declares them; else the description."
+    )
     value: float | None = Field(description="The feature's value; null: missing.")
     effect: float = Field(
         description="Contribution in log-odds, positive: towards the label being true; of a number: in its unit; of several "

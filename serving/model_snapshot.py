@@ -80,7 +80,13 @@ class ModelSnapshot:
         rows = zip(predictions.reason.tolist(), values, predictions.effect.tolist(), strict=True)
         return [
             [
-                {"feature": spec.features[index], "description": spec.descriptions[index], "value": value, "effect": effect}
+                {
+                    "feature": spec.features[index],
+                    "description": spec.descriptions[index],
+                    "text": spec.reason_text(spec.features[index], effect),
+                    "value": value,
+                    "effect": effect,
+                }
                 for index, value, effect in zip(*row, strict=True)
             ]
             for row in rows

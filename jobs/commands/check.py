@@ -16,6 +16,7 @@ from jobs.console import errors, output
 from nightloop.contracts.mistakes import contract_mistakes
 from nightloop.definitions import UseCase, load_use_case, use_case_names
 from nightloop.definitions.parameters import COUPLED
+from nightloop.definitions.use_case import Card
 from nightloop.definitions.yaml_lines import read_yaml
 from nightloop.errors import DefinitionError, NightloopError, UnknownUseCase
 from nightloop.settings import Settings, load_settings
@@ -110,7 +111,8 @@ def _place(use_case: UseCase, definitions: Path, *path: str) -> str:
 
 
 def _notes(use_case: UseCase, definitions: Path) -> Iterator[str]:
-    """Say that outcomes may still be revised when their label matures."""
+    """Say that outcomes may still be revised when their label matures, and what the card lacks."""
+    yield from _unstated(use_case, definitions)
     label, reach = use_case.label, use_case.sources[use_case.label.source].revised_within
     if label.matures_after < reach:
         where = _place(use_case, definitions, "label", "matures_after")
@@ -119,6 +121,14 @@ def _notes(use_case: UseCase, definitions: Path) -> Iterator[str]:
             f"'{label.source}' may be revised for {reach} (revised_within): a training learns from outcomes that may still "
             f"change, and realised figures are restated. Write matures_after: {reach} to wait until they are final."
         )
+
+
+def _unstated(use_case: UseCase, definitions: Path) -> Iterator[str]:
+    """Say what the model card will have to say is not stated."""
+    absent = [f"card.{name}" for name in Card.model_fields if not getattr(use_case.card or Card(), name)]
+    if absent:
+        where = _place(use_case, definitions, *(("card",) if use_case.card else ("use_case",)))
+        yield f"{where}: note: the model card will say 'not stated by the owner' for {', '.join(absent)}: write them."
 
 
 def _with_lake(result: CheckResult, settings: Settings) -> CheckResult:

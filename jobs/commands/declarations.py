@@ -30,6 +30,7 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_sweep(commands)
     _add_champion(commands)
     _add_reproduce(commands)
+    _add_explain(commands)
     _add_embedded(commands)
 
 
@@ -230,7 +231,18 @@ def _add_reproduce(commands: Commands[Parser]) -> None:
     command = _described(commands, "reproduce", "train a registered version again, and compare", descriptions.REPRODUCE)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("version", metavar="VERSION", type=int, help="as MLflow and `champion history` number it")
-    _runs(command, "jobs.commands.stores", function="run_reproduce")
+    _runs(command, "jobs.commands.models", function="run_reproduce")
+
+
+def _add_explain(commands: Commands[Parser]) -> None:
+    command = _described(commands, "explain", "show what made one answer of a scored night", descriptions.EXPLAIN)
+    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument("night", metavar="NIGHT", help="the scored night")
+    command.add_argument("entity", metavar="ENTITY", nargs="+", help="a value for each column of the entity's key")
+    command.add_argument(
+        "--method", choices=("contributions", "lime"), default="contributions", help="lime: ask LIME too, which is an extra"
+    )
+    _runs(command, "jobs.commands.models", function="run_explain")
 
 
 def _add_embedded(commands: Commands[Parser]) -> None:
@@ -243,6 +255,6 @@ def _add_embedded(commands: Commands[Parser]) -> None:
         add_help=False,
     )
     airflow.add_argument("arguments", nargs=argparse.REMAINDER, help="what follows 'airflow'")
-    airflow.set_defaults(module="jobs.commands.airflow")
+    airflow.set_defaults(module="jobs.embedded.airflow")
     ui = commands.add_parser("ui", help="keep Airflow, MLflow, Spark and the service up (make ui) until Ctrl-C")
     ui.set_defaults(module="jobs.embedded.ui")

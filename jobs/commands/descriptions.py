@@ -105,3 +105,9 @@ REPRODUCE = """\
 Takes the definition and the rows of then (by DVC's digest), trains again, and
 compares every file of the bundle with the registered one. Registers nothing.
 Exit code 0: the model has the same bytes. 1: it has not; what differs is named."""
+
+EXPLAIN = """\
+Shows a published answer, the exact contribution of every feature to it, the
+largest first and in the words that the use case declares for it, and whether
+they add up to what the model says. --method lime asks LIME beside it, with five
+seeds, and says how far they agree: a package that has to be installed first."""

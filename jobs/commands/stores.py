@@ -1,4 +1,4 @@
-"""The commands sweep, ledger verify and reproduce: what was removed, how many events stand, whether a model is what it was."""
+"""The commands sweep and ledger verify: what was removed, and how many events stand."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from nightloop.definitions import load_use_case, use_case_names
 from nightloop.ledger import Ledger
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
-
-DIFFERS = 1  # the exit code of a model that is not what was registered
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -29,20 +27,6 @@ def run_sweep(options: argparse.Namespace) -> int:
             for line in lines(swept):
                 output.print(line, markup=False)
     return 0
-
-
-def run_reproduce(options: argparse.Namespace) -> int:
-    """Train a version again, print what is equal, and return 0 where the model is."""
-    from jobs.upkeep.reproduce import reproduce  # XGBoost and scikit-learn, which no other command here needs
-
-    workspace = Workspace.open(load_settings())
-    again = reproduce(load_use_case(options.use_case, workspace.settings.definitions), options.version, workspace)
-    if options.json:
-        print(json.dumps(again.as_json()))  # noqa: T201 - the command's answer
-    else:
-        for line in again.lines():
-            output.print(line, markup=False)
-    return 0 if again.same_model else DIFFERS
 
 
 def lines(swept: SweptUseCase) -> list[str]:

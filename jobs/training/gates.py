@@ -102,6 +102,7 @@ def promote(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: 
         }
         promoted = champions.promote(ledger, use_case.use_case, candidate.version, as_of, payload)
     follow(use_case.use_case, workspace)
+    write_judged_card(use_case, as_of, workspace, candidate)
     progress("promoting", 1, 1)
     return {"version": promoted.version, "promoted": True, "effective_from": str(promoted.effective_from)}
 

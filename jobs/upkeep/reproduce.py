@@ -13,11 +13,13 @@ from nightloop.meaning.archive import archived
 from nightloop.model import bundle
 from nightloop.model.spec import Training
 from nightloop.model.training import candidate, training_set, training_snapshot
+from nightloop.model.training.environment import other
 from nightloop.model.training.training_snapshot import Manifest
 from nightloop.workspace import Workspace
 
 MODEL_FILES = (bundle.TREES, bundle.LINEAR)
 DVC = "dvc"
+LINES_WITHOUT_A_CAUSE = 5  # the four that are always there, and the files that differ
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Reproduction:
         key: the training's key as it would be now; another one where libraries, or the code that makes models, changed.
         training: where the registered version comes from.
         code_version: of what trained it again.
+        libraries: that it was trained again with, see ``environment``.
     """
 
     use_case: str
@@ -37,6 +40,7 @@ class Reproduction:
     key: str
     training: Training
     code_version: str
+    libraries: Mapping[str, str]
 
     @property
     def same_model(self) -> bool:
@@ -56,10 +60,18 @@ class Reproduction:
         if differing:
             lines.append(f"  different: {', '.join(differing)}")
         if self.key != self.training.training_key:
-            lines.append("  libraries, or the code that makes models, are others than then: see the run's parameters in MLflow")
+            lines.append("  libraries, or the code that makes models, are others than then")
+        lines += [f"  {line}" for line in self.other_versions]
         if self.code_version != self.training.code_version:
             lines.append(f"  code then {self.training.code_version}, now {self.code_version}")
+        if not self.same_model and len(lines) == LINES_WITHOUT_A_CAUSE:
+            lines.append("  neither code nor libraries differ: compare the machines, their processors and numbers of threads")
         return lines
+
+    @property
+    def other_versions(self) -> list[str]:
+        """What it was made with that is another version now; nothing of bundles that do not say."""
+        return other(self.training.libraries, self.libraries) if self.training.libraries else []
 
     def as_json(self) -> dict[str, object]:
         """Return plain values for ``--json``."""
@@ -71,6 +83,7 @@ class Reproduction:
             "files": dict(self.files),
             "same_training_key": self.key == self.training.training_key,
             "code_version": {"then": self.training.code_version, "now": self.code_version},
+            "libraries": {"then": dict(self.training.libraries), "now": dict(self.libraries)},
         }
 
 
@@ -90,7 +103,7 @@ def reproduce(use_case: UseCase, version: int, workspace: Workspace) -> Reproduc
     training = bundle.read_spec(folder).training
     of_then = _definition(use_case, training.definition_digest, workspace)
     digest = str(training.data_versions[DVC])
-    path = training_snapshot.held_by_dvc(workspace.settings.home, digest)
+    path = training_snapshot.held_by_dvc(workspace.settings.home, digest, remote=workspace.settings.dvc_remote)
     tables = {table: int(number) for table, number in training.data_versions.items() if table != DVC}
     manifest = Manifest(name, training.as_of, str(path), digest, 0, "", tables, training.training_key)
     rows = training_snapshot.read(manifest, tuple(of_then.features), of_then.model.classes)
@@ -100,9 +113,9 @@ def reproduce(use_case: UseCase, version: int, workspace: Workspace) -> Reproduc
         bundle_again = Path(temporary) / "bundle"
         candidate.write_bundle(bundle_again, of_then, manifest, rows, candidate=again, definition=definition)
         files = {file.name: _same(file, bundle_again / file.name) for file in sorted(folder.iterdir())}
-        now = bundle.read_spec(bundle_again).training.code_version
+        now = bundle.read_spec(bundle_again).training
     key = training_set.training_key(of_then, training.as_of, rows)
-    return Reproduction(name, version, files, key, training, now)
+    return Reproduction(name, version, files, key, training, now.code_version, now.libraries)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -16,6 +16,15 @@ Scale = Annotated[
 ]
 
 
+class ReasonWords(Strict):
+    """What a feature's part in an answer is called, where people read reasons."""
+
+    up: str = Field(
+        min_length=1, description="Where it raises the answer: 'many late flights of this carrier in the last week'."
+    )
+    down: str = Field(min_length=1, description="Where it lowers the answer.")
+
+
 class FeatureBase(Strict):
     """What every feature says of itself."""
 
@@ -26,6 +35,9 @@ class FeatureBase(Strict):
     default: float | None = Field(None, description="Value in place of a missing one; absent: missing stays missing.")
     personal: bool = Field(False, description="Made of data about a person.")
     sensitive: bool = Field(False, description="Made of specially protected data (health, belief, origin, …).")
+    reason: ReasonWords | None = Field(
+        None, exclude_if=lambda value: value is None, description="Words of its reasons; absent: the description."
+    )
     calendar: bool = Field(False, description="Moves with the calendar by construction: left out of drift verdicts.")
 
 

@@ -108,6 +108,27 @@ class Alerts(Strict):
     slack_connection: str = "nightloop_slack"
 
 
+def _absent(value: object) -> bool:
+    return value is None
+
+
+class Card(Strict):
+    """What only people know of a model, in their words, for its card; what is left out, the card says is not stated."""
+
+    intended_use: str | None = Field(
+        None, min_length=1, exclude_if=_absent, description="What its answers are for, who uses them, and in which decision."
+    )
+    out_of_scope: str | None = Field(
+        None, min_length=1, exclude_if=_absent, description="What its answers must not be used for, though somebody might."
+    )
+    limitations: str | None = Field(
+        None, min_length=1, exclude_if=_absent, description="Where it is known to be weak, beside what is measured."
+    )
+    ethical_considerations: str | None = Field(
+        None, min_length=1, exclude_if=_absent, description="Whom a wrong answer hurts, how, and what is done about it."
+    )
+
+
 class UseCase(Strict):
     """One model's whole life, declared."""
 
@@ -134,14 +155,15 @@ class UseCase(Strict):
     # Left out of what is dumped where they are absent: the digests of definitions without them stay as they are.
     ready_by: str | None = Field(
         None,
-        exclude_if=lambda value: value is None,
+        exclude_if=_absent,
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
         description="Time (HH:MM, in the time zone) of the morning after a night by which its scores are there; later is an "
         "alert, whether a run exists or not.",
     )
+    card: Card | None = Field(None, exclude_if=_absent, description="What people write of the model, for its card.")
     contracts: Name | None = Field(
         None,
-        exclude_if=lambda value: value is None,
+        exclude_if=_absent,
         description="Use case whose suites guard these sources, where two use cases read the same ones; absent: its own.",
     )
 

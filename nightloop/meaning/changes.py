@@ -87,7 +87,7 @@ def _named(kind: str, was: Digests, is_now: Digests, before: Mapping[str, str], 
 
 
 def _short(declared: Mapping[str, object]) -> str:
-    words = ("kind", "description", "unit", "owner", "range", "personal", "sensitive", "calendar")
+    words = ("kind", "description", "unit", "owner", "range", "personal", "sensitive", "calendar", "reason")
     values = [value for name, value in declared.items() if name not in words]
     return (
         str(values[0])

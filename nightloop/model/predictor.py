@@ -29,6 +29,10 @@ class Model(Protocol):
     def feature_count(self) -> int:
         """How many features it takes."""
 
+    @property
+    def base(self) -> Floats:
+        """What contributions are added to, () or (c,)."""
+
     def margins(self, features: Floats) -> Floats:
         """Return the margins, (n,) or (n, c), of rows (n, k)."""
 
@@ -55,6 +59,20 @@ class Predictions:
     def probability(self) -> Floats:
         """The prediction of a binary model."""
         return self.prediction
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """What made n answers: ``base + effect.sum(axis=1)`` is the margin, to the rounding of 32-bit floats.
+
+    In log-odds as the calibration scales them, in the label's unit, or as margins of the predicted class.
+    """
+
+    prediction: Floats  # (n,) or (n, c), see Predictions
+    decision: NDArray[np.bool_] | None
+    base: Floats  # (n,)
+    effect: Floats  # (n, k), of every feature in order
+    margin: Floats  # (n,)
 
 
 @dataclass(frozen=True)
@@ -102,7 +120,21 @@ class Predictor:
         decision = self.spec.task.decide(prediction)
         return Predictions(prediction, decision, *self._strongest(effect, prediction))
 
-    def columns(self, predictions: Predictions) -> Mapping[str, NDArray[Any] | None]:
+    def explain(self, features: Floats) -> Explanations:
+        """Answer rows as ``predict`` does, with the contribution of every feature.
+
+        Raises:
+            UsageError: see ``predict``.
+        """
+        rows, scale = self._check(features), self.spec.calibration.effect_scale
+        margin, effect = self.model.explain(rows)
+        task, prediction = self.spec.task, self.spec.task.predict(self.spec.calibration, margin)
+        base = np.broadcast_to(self.model.base, margin.shape)
+        whole = np.concatenate([effect, base[..., None], margin[..., None]], axis=-1) * scale
+        attributed, _ = task.attribute(prediction, whole)
+        return Explanations(prediction, task.decide(prediction), attributed[:, -2], attributed[:, :-2], attributed[:, -1])
+
+    def columns(self, predictions: Predictions | Explanations) -> Mapping[str, NDArray[Any] | None]:
         """Return the columns of the answers, by name in order; None: null in every row."""
         return self.spec.task.column_values(predictions.prediction, predictions.decision)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHALLENGER, CHAMPION = "challenger", "champion"
+FIGURES = "figures"  # folder of a run with what people look at
 _NOT_IN_NAMES = re.compile(r"[^\w.\- :]")
 
 
@@ -137,14 +138,30 @@ class Registry:
 
             return Path(mlflow.artifacts.download_artifacts(f"models:/{use_case}/{version}", dst_path=str(into / "model")))
 
-    def log_card(self, run_id: str, card: str) -> None:
-        """Put a card in place of the one that the run shows; that of the bundle stays as it was registered.
+    def log_texts(self, run_id: str, texts: Mapping[str, str]) -> None:
+        """Put texts, such as a card, in place of those of the same name that the run shows; the bundle stays as it is.
 
         Raises:
             StoreUnavailable: the tracking server does not answer.
         """
-        with self.session.reach(f"log the card of the run {run_id}") as client:
-            client.log_text(run_id, card, f"figures/{bundle.CARD}")
+        with self.session.reach(f"log {', '.join(texts)} of the run {run_id}") as client:
+            for name, text in texts.items():
+                client.log_text(run_id, text, f"{FIGURES}/{name}")
+
+    def drawings(self, run_id: str) -> dict[str, bytes]:
+        """Return the drawings (PNG) of a training by their names.
+
+        Raises:
+            StoreUnavailable: the tracking server does not answer.
+        """
+        with (
+            self.session.reach(f"fetch the drawings of the run {run_id}") as client,
+            tempfile.TemporaryDirectory() as temporary,
+        ):
+            if not client.list_artifacts(run_id, FIGURES):
+                return {}
+            folder = Path(client.download_artifacts(run_id, FIGURES, temporary))
+            return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.png"))}
 
     def set_alias(self, use_case: str, alias: str, version: int | None) -> None:
         """Let the alias point at the version, or at none."""
@@ -182,7 +199,7 @@ class Registry:
             for name, path in files.items():
                 target = Path(temporary) / (name if Path(name).suffix else f"{name}{path.suffix}")
                 shutil.copyfile(path, target)
-            client.log_artifacts(run_id, temporary, "figures")
+            client.log_artifacts(run_id, temporary, FIGURES)
 
     def _register(self, use_case: str, folder: Path, spec: Spec, run_id: str, origin: Mapping[str, str]) -> RegisteredVersion:
         with self.session.reach(f"register a version of {use_case}") as client:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +33,9 @@ class Training:
     code_version: str
     data_versions: Mapping[str, int | str]  # table or data set -> version
     training_key: str  # equal for equal trainings
+    libraries: Mapping[str, str] = field(
+        default_factory=dict
+    )  # what it was made with -> version; nothing in bundles from before
 
     def as_json(self) -> dict[str, object]:
         """Return plain values; ``from_json`` reads them back."""
@@ -43,6 +46,7 @@ class Training:
             "code_version": self.code_version,
             "data_versions": dict(self.data_versions),
             "training_key": self.training_key,
+            **({"libraries": dict(self.libraries)} if self.libraries else {}),
         }
 
     @classmethod
@@ -57,6 +61,7 @@ class Training:
             code_version=values["code_version"],
             data_versions=values["data_versions"],
             training_key=values["training_key"],
+            libraries=values.get("libraries", {}),
         )
 
 
@@ -78,6 +83,8 @@ class Spec:
     classes: tuple[str, ...] = ()  # of a multiclass model, in order
     meanings: tuple[str, ...] = ()  # one digest per feature: what it was trained on; none in bundles from before
     label_meaning: str = ""
+    # feature -> words where it raises the answer, and where it lowers it; nothing where none are declared
+    reason_words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @cached_property
     def task(self) -> Task:
@@ -105,7 +112,15 @@ class Spec:
             classes=use_case.model.classes,
             meanings=tuple(meanings.features.values()),
             label_meaning=meanings.label,
+            reason_words={name: (of.reason.up, of.reason.down) for name, of in features.items() if of.reason},
         )
+
+    def reason_text(self, feature: str, effect: float) -> str:
+        """Return the words of a reason: those declared for the direction, else the feature's description."""
+        if feature in self.reason_words:
+            up, down = self.reason_words[feature]
+            return up if effect > 0 else down
+        return self.descriptions[self.features.index(feature)]
 
     @property
     def feature_meanings(self) -> dict[str, str]:
@@ -121,7 +136,10 @@ class Spec:
             **of_task,
             "use_case": self.use_case,
             "kind": self.kind,
-            "features": [{"name": name, "reason": text} for name, text in zip(self.features, self.descriptions, strict=True)],
+            "features": [
+                {"name": name, "reason": text, **dict(zip(("up", "down"), self.reason_words.get(name, ()), strict=False))}
+                for name, text in zip(self.features, self.descriptions, strict=True)
+            ],
             "calibration": self.calibration.as_json(),
             "threshold": self.threshold,
             "reasons": self.reasons,
@@ -171,4 +189,5 @@ class Spec:
             classes=tuple(values.get("classes", ())),
             meanings=tuple(values.get("meanings", {}).get("features", ())),
             label_meaning=values.get("meanings", {}).get("label", ""),
+            reason_words={of["name"]: (of["up"], of["down"]) for of in values["features"] if "up" in of},
         )

@@ -12,10 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nightloop.meaning.archive import archived
-from nightloop.meaning.changes import Change, changes
 from nightloop.model import bundle
 from nightloop.model.training import training_snapshot
+from nightloop.promotion.differences import differences
 from nightloop.promotion.verdicts import Judged, judged
 from nightloop.reporting.markdown import table, text
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from nightloop.model.registry import RegisteredVersion
     from nightloop.model.spec import Training
     from nightloop.workspace import Workspace
-
-CHANGES_SHOWN = 15
 
 
 @dataclass(frozen=True)
@@ -168,7 +165,7 @@ def question(
         champion=of_champion,
         champion_version=champion.version if champion else None,
         verdicts=tuple(judged(workspace.ledger, name, candidate.version)),
-        changed=tuple(_changed(name, of_champion, of_candidate, workspace)),
+        changed=tuple(differences(name, of_champion, of_candidate, workspace.lake)) if of_champion else (),
         asked_by=asked_by,
         requested_by=requested_by,
         reason=reason,
@@ -207,25 +204,6 @@ def _interval(figure: Mapping[str, Any]) -> str:
 
 def _brackets(interval: str) -> str:
     return f" ({interval})" if interval else ""
-
-
-def _changed(name: str, champion: Training | None, candidate: Training, workspace: Workspace) -> Iterator[str]:
-    """Yield what differs between the definitions that made the two."""
-    if champion is None or champion.definition_digest == candidate.definition_digest:
-        return
-    before, now = (archived(workspace.lake, name, of.definition_digest) for of in (champion, candidate))
-    if before is None or now is None:
-        yield "the definition, but the lake does not hold what it was"
-        return
-    differences = [_in_words(change) for change in changes(before, now)]
-    yield from differences[:CHANGES_SHOWN]
-    if len(differences) > CHANGES_SHOWN:
-        yield f"{len(differences) - CHANGES_SHOWN} more"
-
-
-def _in_words(change: Change) -> str:
-    kind = "" if change.kind in ("rule", "words") else f" {change.kind}"  # of those the path says what it is
-    return f"{change.thing}{kind}" + (f": {change.detail}" if change.detail else "")
 
 
 def _card(use_case: UseCase, candidate: RegisteredVersion, folder: Path, workspace: Workspace) -> Path:

@@ -9,9 +9,9 @@ from nightloop.settings import REPOSITORY
 
 FOLDER = REPOSITORY / "feature_defs"
 RECORDED = {
-    "arrival_delay": "84ea03740af36800735c25468f3b5d095c37c39da3f006a9e0ae1a4d5d78cafd",
-    "credit_risk": "0eed2d4b7dec42ca3ccf30f2a32df9d3572545aae03b0c76595d7805da90f048",
-    "flight_delay": "c3a4312b0c58234ac545de7b9bedf3623b5fa84ace45f3edfc6510775aeccbb3",
+    "arrival_delay": "bcf67e091d75a95879ee1d7b4cc40b9071db76906e920e6caaab623198f59571",
+    "credit_risk": "cf5e851aec259183ea35b5e219f446cf24c57f920fcdc425cc6f14615354d52b",
+    "flight_delay": "47506fb865b74549f28b776e0f4bf105b5eb404c60bf2706ef05cb3103252b0a",
 }
 
 

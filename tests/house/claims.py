@@ -9,6 +9,7 @@ import inspect
 import re
 import shlex
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import metadata
@@ -304,8 +305,14 @@ def false_libraries(text: str) -> Iterator[str]:
     held = sections_without(text, "Not yet")
     for name, distribution in LIBRARIES.items():
         named = re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", held)
-        if named and not (distribution in requirements() and _installed(distribution)):
+        if named and distribution not in extras() and not (distribution in requirements() and _installed(distribution)):
             yield name
+
+
+def extras() -> set[str]:
+    """Return the distributions that are asked for by hand, outside of the lock."""
+    declared = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return {re.split(r"[<>=!~]", item)[0] for items in declared["optional-dependencies"].values() for item in items}
 
 
 def _installed(distribution: str) -> bool:

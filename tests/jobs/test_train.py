@@ -115,7 +115,16 @@ def test_the_run_carries_parameters_metrics_plots_data_versions_and_the_card(tra
     assert run.data.params["xgboost.max_depth"] == "3" and run.data.params["rows.validate"] == "1280"
     baselines = {"base_rate.brier", "last_known_rate.brier", "logistic_regression.auc", "scorecard.auc"}
     assert {"xgboost.auc", *baselines} <= set(run.data.metrics)
-    assert {"roc.png", "calibration.png", "importance.png", "card.md", "baseline.json"} <= names
+    assert {
+        "roc.png",
+        "calibration.png",
+        "importance.png",
+        "summary.png",
+        "dependence.png",
+        "datasheet.md",
+        "card.md",
+        "baseline.json",
+    } <= names
     assert {"code_version", "data_version.labels", "data_version.dvc", "definition_digest"} <= set(run.data.tags)
     assert mlflow.get_tracking_uri() == trained.workspace.settings.mlflow_url
 

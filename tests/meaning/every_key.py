@@ -8,6 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from nightloop.definitions import UseCase
+from nightloop.definitions.use_case import Card
 from tests.meaning.definitions import USE_CASE, changed, put
 
 NAMES = {("UseCase", name) for name in ("use_case", "sources", "entity", "label", "features")}
@@ -50,6 +51,8 @@ DOUBLED = changed(
 REVISED = changed(lambda declared: declared["sources"]["payments"].update(revised_within=3, withdrawn="withdrawn::boolean"))
 COSTED = changed(put("gates.fairness.error_cost", {"false_positive": 1.0, "false_negative": 5.0}))
 DATA = changed(put("gates.data", {"minimum_rows_share": 0.3}))
+REASONED = changed(put("features.basket.reason", {"up": "Much.", "down": "Little."}))
+CARDED = changed(put("card", {"intended_use": "For clerks."}))
 APPROVED = changed(put("gates.approval", {"deadline_hours": 3}))
 
 MEANING: list[tuple[UseCase, str, object]] = [
@@ -123,7 +126,7 @@ MEANING: list[tuple[UseCase, str, object]] = [
 ]  # fmt: skip
 """Changes by which some value changes."""
 
-_LABELS = ("description", "unit", "owner", "range", "personal", "sensitive", "calendar")
+_LABELS = ("description", "unit", "owner", "range", "personal", "sensitive", "calendar", "reason")
 _OF_ANY_MODEL = {"split.validate_nights": 5, "split.calibrate_nights": 5, "split.minimum_fit_nights": 5}
 _OF_ANY_MODEL |= {
     "calibration": "auto",
@@ -132,7 +135,7 @@ _OF_ANY_MODEL |= {
     "reasons": 1,
     "fit_where_known": ["basket"],
 }
-_OTHER = {"description": "Other.", "unit": "EUR", "owner": "her", "range": [0, 9]}
+_OTHER = {"description": "Other.", "unit": "EUR", "owner": "her", "range": [0, 9], "reason": {"up": "Much.", "down": "Little."}}
 
 OTHER: list[tuple[UseCase, str, object]] = [
     *((USE_CASE, path, value) for path, value in {
@@ -145,6 +148,7 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "engine": "local",
         "ready_by": "06:00",
         "contracts": "other",
+        "card": {"out_of_scope": "All else."},
         "alerts": {"email": ["a@example.org"]},
         "alerts.email": ["b@example.org"],
         "alerts.smtp_connection": "other",
@@ -217,6 +221,8 @@ OTHER: list[tuple[UseCase, str, object]] = [
         for name, value in {**_OF_ANY_MODEL, "split": {"validate_nights": 3}, **more}.items()
     ),
     (USE_CASE, "model", {"task": "binary", "decision_threshold": 0.4}),
+    *((REASONED, f"features.basket.reason.{name}", "Other.") for name in ("up", "down")),
+    *((CARDED, f"card.{name}", "Other.") for name in Card.model_fields),
     (APPROVED, "gates.approval.deadline_hours", 3.5),
     (COSTED, "gates.fairness.error_cost.false_positive", 2.0),
     (COSTED, "gates.fairness.error_cost.false_negative", 2.0),

@@ -1,6 +1,12 @@
+import pytest
+
+from nightloop.definitions import load_use_case
 from nightloop.definitions.gates import FairnessGate
+from nightloop.definitions.use_case import Card
 from nightloop.evidence.verdict import Figure, Verdict
-from nightloop.model.training import card
+from nightloop.model.training import card, card_text
+from nightloop.model.training.card_checklists import ANNEX_IV, MITCHELL
+from nightloop.settings import REPOSITORY
 from tests.fixtures_models import NAMES, tiny_training
 
 FIGURES = {
@@ -47,7 +53,7 @@ def test_figures_of_groups_stand_under_fairness_with_the_bar_in_their_name_kept_
 
 def test_verdicts_are_told_where_they_are_known(tiny):
     verdict = Verdict("fairness", "not_enough_evidence", "Only 40 rows of group south.")
-    text = card.render(tiny, tiny_training(), **GIVEN, verdicts=[verdict])
+    text = card_text.completed(card.render(tiny, tiny_training(), **GIVEN), {card_text.GATES: card.verdicts_table([verdict])})
     assert "| fairness | not enough evidence | Only 40 rows of group south. |" in text
     assert "Judged after" not in text
 
@@ -71,3 +77,47 @@ def test_a_card_names_every_limit_and_crossing_of_the_fairness_gate_or_why_there
     ) in text
     none = card.render(with_gate(none_because="Pumps."), tiny_training(), **GIVEN)
     assert "## Fairness\n\nNo fairness gate applies: Pumps." in none and "Fairness by" not in none
+
+
+@pytest.fixture(params=["flight_delay", "arrival_delay", "credit_risk"])
+def shipped(request):
+    return load_use_case(request.param, REPOSITORY / "feature_defs")
+
+
+def test_every_heading_of_both_checklists_is_answered_for_every_shipped_use_case(shipped):
+    sections = card_text.sections_of(card.render(shipped, tiny_training(), **GIVEN))
+    answered = {**MITCHELL, **{point.heading: point.sections for point in ANNEX_IV if not point.left_to_owner}}
+    for heading, named in answered.items():
+        assert named, heading
+        for name in named:
+            bodies = [body for title, body in sections.items() if title == name or title.startswith(f"{name} by ")]
+            assert bodies and all(bodies), (heading, name)
+    assert all(point.sections or point.left_to_owner for point in ANNEX_IV)
+    assert all(body for heading, body in sections.items()), "a section is empty"
+    listed = sections["Where the checklists are answered"]
+    assert all(heading in listed for heading in [*MITCHELL, *(point.heading for point in ANNEX_IV)])
+
+
+@pytest.mark.parametrize("field", sorted(Card.model_fields))
+def test_what_the_owner_did_not_write_is_said_plainly_and_what_was_written_stands(tiny, field):
+    silent = card.render(tiny, tiny_training(), **GIVEN)
+    words = tiny.model_copy(update={"card": Card(**{field: "For clerks | only."})})
+    spoken = card.render(words, tiny_training(), **GIVEN)
+    assert silent.count(card_text.NOT_STATED) == 4 and spoken.count(card_text.NOT_STATED) == 3
+    assert "For clerks | only." in spoken
+
+
+def test_what_is_known_later_takes_the_place_of_its_sentence_and_an_earlier_card_gets_the_section(tiny):
+    text = card.render(tiny, tiny_training(), **GIVEN)
+    whole = card_text.completed(text, dict.fromkeys(card_text.LATER, "Known now."))
+    assert whole.count("Known now.") == 4 and not any(sentence in whole for sentence in card_text.LATER.values())
+    assert list(card_text.sections_of(whole)) == list(card_text.sections_of(text))
+    earlier = card_text.completed("# tiny\n\n## Gates\n\nOld.\n", {card_text.CHANGES: "Known now."})
+    assert card_text.sections_of(earlier)[card_text.CHANGES] == "Known now."
+
+
+def test_parts_of_the_rows_have_figures_of_their_own(tiny):
+    part = Figure("auc", 0.61, 0.5, 0.7, 300, group="2024-02-09 to 2024-02-15")
+    sections = card_text.sections_of(card.render(tiny, tiny_training(), **GIVEN, slices=[part]))
+    assert "| 2024-02-09 to 2024-02-15 | auc | 0.6100 | 0.5000 to 0.7000 | 300 |" in sections["Slices"]
+    assert card_text.sections_of(card.render(tiny, tiny_training(), **GIVEN))["Slices"] == card.NO_SLICES

@@ -12,7 +12,8 @@ from nightloop.meaning.changes import changes
 from nightloop.model import bundle, champions
 from nightloop.model.registry import RegisteredVersion
 from nightloop.promotion.answers import NOBODY, UNKNOWN, Answer, answer
-from nightloop.promotion.approval import Question, _in_words, question
+from nightloop.promotion.approval import Question, question
+from nightloop.promotion.differences import _in_words
 from tests.jobs.changing import FIRST, Things
 
 AS_OF = FIRST + timedelta(days=3)
@@ -96,7 +97,7 @@ def test_where_the_use_case_allows_it_the_page_says_that_who_asked_may_approve(t
 
 
 def test_of_many_changes_the_first_are_shown_and_the_rest_counted(things: Things, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nightloop.promotion.approval.CHANGES_SHOWN", 0)
+    monkeypatch.setattr("nightloop.promotion.differences.CHANGES_SHOWN", 0)
     assert asked(things).changed == ("1 more",)
 
 
@@ -107,7 +108,7 @@ def test_a_change_of_a_rule_is_its_path_with_before_and_after(things: Things) ->
 
 
 def test_where_the_lake_holds_no_definition_of_then_the_page_says_so(things: Things, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nightloop.promotion.approval.archived", lambda *_: None)
+    monkeypatch.setattr("nightloop.promotion.differences.archived", lambda *_: None)
     assert asked(things).changed == ("the definition, but the lake does not hold what it was",)
 
 

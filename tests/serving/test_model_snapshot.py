@@ -204,7 +204,11 @@ class Online:
 class LastTwoFeatures:
     """A model of the last and the first feature of the definition, in this order."""
 
-    spec = SimpleNamespace(features=("distance", "hour"), descriptions=("how far", "when"))
+    spec = SimpleNamespace(
+        features=("distance", "hour"),
+        descriptions=("how far", "when"),
+        reason_text=lambda name, effect: f"{'' if effect > 0 else 'not '}{ {'distance': 'far away', 'hour': 'late'}[name] }",
+    )
 
     def __init__(self) -> None:
         self.given: list[Any] = []
@@ -230,12 +234,12 @@ def test_answers_are_in_the_order_of_the_rows_with_the_features_in_the_order_of_
     assert (first["key"], first["probability"], first["decision"]) == ({"visit_id": "a"}, 0.1, None)
     assert (second["key"], second["probability"]) == ({"visit_id": "b"}, 0.9)
     assert first["reasons"] == [
-        {"feature": "hour", "description": "when", "value": 0.0, "effect": 0.5},
-        {"feature": "distance", "description": "how far", "value": 6.0, "effect": -0.25},
+        {"feature": "hour", "description": "when", "text": "late", "value": 0.0, "effect": 0.5},
+        {"feature": "distance", "description": "how far", "text": "not far away", "value": 6.0, "effect": -0.25},
     ]
     assert second["reasons"] == [
-        {"feature": "distance", "description": "how far", "value": 16.0, "effect": 2.0},
-        {"feature": "hour", "description": "when", "value": 10.0, "effect": 1.0},
+        {"feature": "distance", "description": "how far", "text": "far away", "value": 16.0, "effect": 2.0},
+        {"feature": "hour", "description": "when", "text": "late", "value": 10.0, "effect": 1.0},
     ]
     assert (first["model_version"], first["night"]) == (1, NIGHT)
 

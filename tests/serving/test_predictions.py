@@ -48,7 +48,7 @@ def test_an_answer_carries_probability_decision_reasons_version_night_and_key(
     described = {name: feature.description for name, feature in published_clinic.use_case.features.items()}
     for reason in answer["reasons"]:
         assert reason["description"] == described[reason["feature"]]
-        assert set(reason) == {"feature", "description", "value", "effect"}
+        assert set(reason) == {"feature", "description", "text", "value", "effect"}
 
 
 def test_without_reasons_the_probability_is_the_same(service: httpx.Client, published_clinic: Clinic) -> None:

@@ -32,6 +32,9 @@ from nightloop.model.tasks import Task
 from nightloop.model.training import card, trainers
 from nightloop.model.training.calibrating import report
 from nightloop.model.training.calibrating.choice import Calibrated, calibrate
+from nightloop.model.training.environment import made_with
+from nightloop.model.training.explanations import as_markdown, explained
+from nightloop.model.training.parts import figures_of_parts
 from nightloop.model.training.training_set import Slices, TrainingSet, divide
 from nightloop.model.training.training_snapshot import Manifest
 from nightloop.model.use_case_task import metric_set_for, task_for
@@ -69,6 +72,7 @@ class Candidate:
         slices: the nights used for what.
         figures: by model, measured on the validation nights.
         rows: by slice.
+        parts: figures of the trees on parts of the validation rows: weeks, and groups.
     """
 
     trees: Fitted
@@ -77,6 +81,7 @@ class Candidate:
     slices: Slices
     figures: Mapping[str, tuple[Figure, ...]]
     rows: Mapping[str, int]
+    parts: tuple[Figure, ...] = ()
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -107,6 +112,7 @@ def fit(use_case: UseCase, as_of: Night, rows: TrainingSet) -> Candidate:
         slices=slices,
         figures=_measure(use_case, predictions, parts["validate"]),
         rows={name: len(part.label) for name, part in parts.items()},
+        parts=figures_of_parts(use_case, parts["validate"], predictions[CANDIDATE]),
     )
 
 
@@ -207,8 +213,11 @@ def write_bundle(
         code_version=code_version(),
         data_versions={**manifest.table_versions, "dvc": manifest.dvc_md5},
         training_key=manifest.training_key,
+        libraries=made_with(),
     )
-    learn, validate = rows.of(candidate.slices.fit), rows.of(candidate.slices.validate)
+    learn, trees = rows.of(candidate.slices.fit), candidate.trees
+    validation = rows.of(candidate.slices.validate)
+    sampled = explained(trees.model, trees.calibration, trees.task, features=validation.features, values=validation.matrix)
     finite = {name: [figure for figure in figures if np.isfinite(figure.value)] for name, figures in candidate.figures.items()}
     return bundle.write(
         folder,
@@ -224,7 +233,9 @@ def write_bundle(
             candidates=finite,
             chosen=CANDIDATE,
             rows=candidate.rows,
-            calibration=_calibration_blocks(use_case, candidate, validate),
+            calibration=_calibration_blocks(use_case, candidate, validation),
+            slices=candidate.parts,
+            explanations=as_markdown(sampled),
         ),
     )
 

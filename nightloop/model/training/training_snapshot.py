@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from nightloop.atomic_file import write_atomically
 from nightloop.errors import NotReady, StoreDamaged, StoreUnavailable, command
+from nightloop.model.training import dvc_remote
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.nights import Night, parse_night
 
@@ -64,11 +65,11 @@ def judged_card(home: Path, use_case: str, as_of: Night, version: int) -> Path:
     return folder(home, use_case, as_of) / f"card-{version}.md"
 
 
-def write(home: Path, use_case: str, as_of: Night, rows: TrainingSet) -> tuple[Path, str]:
-    """Write the rows and give them to DVC; return the file and its DVC digest (MD5).
+def write(home: Path, use_case: str, as_of: Night, rows: TrainingSet, *, remote: str = "") -> tuple[Path, str]:
+    """Write the rows, give them to DVC and to its remote where there is one; return the file and its DVC digest (MD5).
 
     Raises:
-        StoreUnavailable: the disk or DVC refuses.
+        StoreUnavailable: the disk, DVC or its remote refuses.
     """
     path = folder(home, use_case, as_of) / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +83,7 @@ def write(home: Path, use_case: str, as_of: Night, rows: TrainingSet) -> tuple[P
             raise StoreUnavailable(
                 f"DVC does not hold {path.name} as {digest}.", where=str(path), do="Delete the folder and train again."
             )
+    dvc_remote.push(remote, path, digest)
     return path, digest
 
 
@@ -132,18 +134,20 @@ def _bytes(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def held_by_dvc(home: Path, digest: str) -> Path:
-    """Return the file of a training set, whatever was assembled for its night since, as DVC's cache holds it.
+def held_by_dvc(home: Path, digest: str, *, remote: str = "") -> Path:
+    """Return the file of a training set, whatever was assembled for its night since, as DVC's cache or its remote holds it.
 
     Raises:
-        StoreDamaged: the cache does not hold it.
+        StoreDamaged: neither holds it.
+        StoreUnavailable: the cache does not hold it, and the remote cannot be reached.
     """
     path = _cached(home / "training", digest)
-    if not path.exists():
+    if not path.exists() and not dvc_remote.pull(remote, digest, path):
+        searched = "nor does its remote" if remote else f"and no remote is set ({dvc_remote.SETTING})"
         raise StoreDamaged(
-            f"DVC does not hold the training set {digest} any more.",
+            f"DVC does not hold the training set {digest} any more, {searched}.",
             where=str(path),
-            do="Bring it back with `dvc pull` in that folder's repository, where it has a remote, or from a backup.",
+            do="Bring it back from a backup of the home, or set the remote that it was pushed to.",
         )
     return path
 

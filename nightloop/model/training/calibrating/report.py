@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nightloop.evidence.reliability import Bin, debiased_error
 from nightloop.evidence.verdict import Figure, with_interval
 from nightloop.model.training.calibrating.choice import AUTO, Calibrated
-from nightloop.model.training.card import table
+from nightloop.model.training.card_text import table
 
 
 def blocks(declared: str, chosen: Calibrated, bins: Sequence[Bin]) -> list[str]:

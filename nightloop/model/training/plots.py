@@ -1,0 +1,96 @@
+"""Draw what people look at of a training: the order and the calibration of its answers, and what the trees gained from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightloop.evidence.reliability import reliability
+from nightloop.model.training.candidate import CANDIDATE, Candidate
+from nightloop.model.training.explanations import draw_dependence, draw_summary, explained
+from nightloop.model.training.training_set import TrainingSet
+from nightloop.model.use_case_task import metric_set_for
+
+if TYPE_CHECKING:
+    from xgboost import Booster
+
+    from nightloop.definitions.use_case import UseCase
+    from nightloop.evidence.metric_set import MetricSet
+
+Floats = NDArray[np.float64]
+FEATURES_SHOWN = 20
+
+
+def draw(folder: Path, use_case: UseCase, rows: TrainingSet, candidate: Candidate) -> dict[str, Path]:
+    """Write the drawings of a training into ``folder`` and return them by their names.
+
+    Args:
+        folder: where to.
+        use_case: whose candidate.
+        rows: of the training; those of the validation nights are drawn.
+        candidate: with its baseline.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    validation, metric_set = rows.of(candidate.slices.validate), metric_set_for(use_case)
+    models = {CANDIDATE: candidate.trees, use_case.model.baseline[0]: candidate.baseline}
+    predictions = {name: model.predict(validation.matrix) for name, model in models.items()}
+    canvases = {"roc": _roc(validation.label, predictions)} if metric_set.metric == "auc" else {}
+    canvases["calibration"] = _calibration(validation.label, validation.night, predictions, metric_set)
+    canvases["importance"] = _importance(cast("Booster", candidate.trees.model))
+    trees = candidate.trees
+    sampled = explained(trees.model, trees.calibration, trees.task, features=validation.features, values=validation.matrix)
+    canvases |= {"summary": draw_summary(sampled), "dependence": draw_dependence(sampled)}
+    return {name: _save(folder / f"{name}.png", canvas) for name, canvas in canvases.items()}
+
+
+def canvas_of(title: str, x: str, y: str) -> tuple[Any, Any]:
+    """Return an empty drawing and its axes."""
+    # Not pyplot: it keeps figures in a registry of the process, and picks a screen to draw on.
+    from matplotlib.figure import Figure as Canvas
+
+    canvas = Canvas(figsize=(6, 5), dpi=110, layout="constrained")
+    axes = canvas.add_subplot()
+    axes.set(title=title, xlabel=x, ylabel=y)
+    return canvas, axes
+
+
+def _roc(label: NDArray[np.bool_], predictions: Mapping[str, Floats]) -> Any:
+    canvas, axes = canvas_of("Order of the validation rows", "false positive rate", "true positive rate")
+    for name, prediction in predictions.items():
+        ordered = label[np.argsort(-prediction, kind="stable")]
+        true, false = np.cumsum(ordered), np.cumsum(~ordered)
+        axes.plot(np.append(0, false / max(false[-1], 1)), np.append(0, true / max(true[-1], 1)), label=name)
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="a coin")
+    axes.legend()
+    return canvas
+
+
+def _calibration(label: NDArray[Any], night: NDArray[Any], predictions: Mapping[str, Floats], metric_set: MetricSet) -> Any:
+    unit = {"auc": "share of positive rows", "mae": "mean label"}.get(metric_set.metric, "share of rows that were right")
+    canvas, axes = canvas_of("Predicted and observed, 95 % by night", f"mean {metric_set.answers}", unit)
+    least, most = (0.0, 1.0) if metric_set.answers == "probability" else (np.inf, -np.inf)
+    for name, prediction in predictions.items():
+        predicted, observed = metric_set.predicted_and_observed(label, prediction)
+        bins = reliability(observed, predicted, night, within=metric_set.bounds("calibration_seen"))
+        x, y, reach = [item.predicted for item in bins], [item.observed for item in bins], [item.reach for item in bins]
+        axes.errorbar(x, y, yerr=np.transpose(reach), marker="o", capsize=3, label=name)
+        least, most = min(least, *x), max(most, *x)
+    axes.plot([least, most], [least, most], color="grey", linestyle=":", label="perfect")
+    axes.legend()
+    return canvas
+
+
+def _importance(model: Booster) -> Any:
+    canvas, axes = canvas_of("What the trees gained from", "mean gain", "")
+    gains = sorted(model.get_score(importance_type="gain").items(), key=lambda item: item[1])[-FEATURES_SHOWN:]
+    axes.barh([name for name, _ in gains], [gain for _, gain in gains])
+    return canvas
+
+
+def _save(path: Path, canvas: Any) -> Path:
+    canvas.savefig(path, format="png")
+    return path
