@@ -16,17 +16,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from jobs.published import Progress, Published, silent
 from jobs.training.datasheet import datasheet_files, write_datasheet
+from jobs.training.evaluation import evaluated
 from jobs.training.gates import GATES, gate, promote, refusal
-from jobs.training.rivals import Rivals, rivals_predictions
 from jobs.training.state import (
     baseline_path,
     candidate_version,
     manifest_of,
-    predictor_of,
     record_registered,
 )
 from nightloop.atomic_file import write_atomically
@@ -39,8 +36,8 @@ from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training import candidate as candidates
 from nightloop.model.training import evaluation_table, plots, training_set, training_snapshot
 from nightloop.model.training.calibrating import report
+from nightloop.model.training.slices import divide
 from nightloop.model.training.training_snapshot import Manifest
-from nightloop.model.use_case_task import task_for
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
@@ -120,7 +117,7 @@ def assemble(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress:
     progress("joining features and labels", 0, 2)
     archive(workspace.lake, use_case)
     rows, versions = training_set.load(use_case, as_of, workspace.lake)
-    slices = training_set.divide(use_case, rows)
+    slices = divide(use_case, rows)
     home = workspace.settings.home
     progress("snapshotting by DVC", 1, 2)
     path, md5 = training_snapshot.write(home, use_case.use_case, as_of, rows, remote=workspace.settings.dvc_remote)
@@ -155,7 +152,7 @@ def fit(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Prog
         progress("fitting", 0, 2)
         rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
         candidate = candidates.fit(use_case, as_of, rows)
-        write_atomically(baseline, candidates.baseline_json(candidate))
+        write_atomically(baseline, candidates.baseline_json(candidate.baseline))
         progress("registering", 1, 2)
         registered = registered or _register(use_case, manifest, workspace, rows=rows, candidate=candidate)
     record_registered(use_case, as_of, workspace, registered)
@@ -208,44 +205,22 @@ def _params(use_case: UseCase, candidate: candidates.Candidate) -> dict[str, obj
 def evaluate(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Details:
     """Let candidate, baseline, champion and the best of the year predict the same rows, and publish them as table evaluation.
 
+    Beside the newest nights, those of earlier origins: see ``jobs.training.evaluation``.
+
     Raises:
         NotReady: the candidate is not fitted.
     """
     manifest = manifest_of(use_case, as_of, workspace)
     candidate = candidate_version(use_case, as_of, workspace)
     progress("evaluating", 0, 1)
-    table, rivals = _evaluation(use_case, manifest, workspace, candidate)
+    evaluation = evaluated(use_case, manifest, workspace, candidate, progress)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), dict(manifest.table_versions))
-    state = workspace.lake.publish(evaluation_table.table_name(use_case), as_of, table, commit)
+    state = workspace.lake.publish(evaluation_table.table_name(use_case), as_of, evaluation.table, commit)
     progress("evaluating", 1, 1)
-    champion, anchor = rivals.versions
-    details = {"version": candidate.version, "champion": champion, "anchor": anchor}
+    champion, anchor = evaluation.rivals.versions
+    left_out = {str(origin): why for origin, why in evaluation.left_out.items()}
+    details = {"version": candidate.version, "champion": champion, "anchor": anchor, "origins_left_out": left_out}
     return Published.of(use_case.use_case, evaluation_table.table_name(use_case), state, details).as_json()
-
-
-def _evaluation(
-    use_case: UseCase, manifest: Manifest, workspace: Workspace, candidate: RegisteredVersion
-) -> tuple[pa.Table, Rivals]:
-    """Return what each model predicts for the validation rows of the training, and whom the candidate is compared with."""
-    predictor = predictor_of(use_case, candidate.version, candidate.bundle_digest, workspace)
-    rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
-    validation = rows.of(predictor.spec.training.validate)
-    predictions = predictor.predict(validation.matrix, reasons=False)
-    baseline = candidates.read_baseline(baseline_path(workspace, manifest).read_bytes(), task_for(use_case))
-    rivals, of_rivals = rivals_predictions(
-        use_case, manifest.as_of, workspace, candidate=candidate.version, validation=validation
-    )
-    champion, anchor = rivals.versions
-    table = evaluation_table.as_table(
-        validation,
-        list(use_case.entity.key),
-        version=candidate.version,
-        decision=predictions.decision,
-        predictions={"candidate": predictions.prediction, "baseline": baseline.predict(validation.matrix)},
-        rivals={role: (version, of_rivals.get(version or 0)) for role, version in (("champion", champion), ("anchor", anchor))},
-        unable=rivals.unable,
-    )
-    return table, rivals
 
 
 def _one(nights: Nights | Night) -> Night:

@@ -7,6 +7,7 @@ from statistics import median
 
 from nightloop.definitions.use_case import UseCase
 from nightloop.evidence.gates.power import (
+    MOST_NIGHTS,
     PROMISED,
     least_margin,
     least_nights,
@@ -18,6 +19,7 @@ from nightloop.lake import Lake
 from nightloop.ledger import Ledger
 from nightloop.promotion.verdicts import JUDGED
 
+MOST_ORIGINS = 26
 NEWEST = 5  # evaluations whose standard errors count
 
 
@@ -29,7 +31,7 @@ def margin_advice(use_case: UseCase, *, ledger: Ledger | None = None, rows: floa
         ledger: where the verdicts of earlier trainings stand; None: there are none.
         rows: of a typical night; None: not known.
     """
-    gate, nights = use_case.gates.performance, use_case.model.split.validate_nights
+    gate, nights = use_case.gates.performance, use_case.model.split.judged_nights
     errors = [] if ledger is None else _measured(use_case, ledger, nights)
     if errors:
         error, source = median(errors), f"measured in the newest {len(errors)}" if len(errors) > 1 else "measured in one"
@@ -41,7 +43,7 @@ def margin_advice(use_case: UseCase, *, ledger: Ledger | None = None, rows: floa
         return ""
     margin = gate.margin_to_champion
     share = promoted_share(error, nights, margin, rule=gate.rule)
-    needed = "" if share >= PROMISED or gate.rule == "superior" else _proposal(error, nights, margin)
+    needed = "" if share >= PROMISED or gate.rule == "superior" else _proposal(use_case, error, margin)
     asked = "rule superior" if gate.rule == "superior" else f"margin_to_champion {margin:g}"
     apart = f"{nights} nights tell two models apart by a standard error of {error:.2g} {gate.metric} ({source})"
     equal = f"a candidate equal to the champion is promoted in {share:.0%} of trainings"
@@ -56,9 +58,12 @@ def typical_rows(use_case: UseCase, lake: Lake) -> float | None:
     return median(states[night].rows for night in newest) if newest else None
 
 
-def _proposal(error: float, nights: int, margin: float) -> str:
+def _proposal(use_case: UseCase, error: float, margin: float) -> str:
+    split = use_case.model.split
+    nights = split.judged_nights
     more = least_nights(error * math.sqrt(nights), margin)
-    by_nights = f", or validate_nights {more}" if more else ""
+    origins = math.ceil((more or MOST_NIGHTS) / split.validate_nights) - 1
+    by_nights = f", or model.split.origins {origins}" if origins <= MOST_ORIGINS else ""
     return f". For {PROMISED:.0%}: margin_to_champion {least_margin(error, nights):.2g}{by_nights}"
 
 

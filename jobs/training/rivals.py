@@ -12,6 +12,7 @@ from jobs.training.state import champion_before, predictor_of
 from nightloop.definitions.use_case import UseCase
 from nightloop.model import champions
 from nightloop.model.champions import Champion
+from nightloop.model.predictor import Predictor
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training import evaluation_table, training_set
 from nightloop.model.training.training_set import TrainingSet
@@ -49,6 +50,21 @@ class Rivals:
         return tuple(rival.version if rival else None for rival in (self.champion, self.anchor))  # type: ignore[return-value]
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a rival that can answer says.
+
+    Attributes:
+        rival: who.
+        predictor: its model.
+        newest: (n,) or (n, c), its predictions for the newest nights; NaN for rows that it has seen.
+    """
+
+    rival: Champion
+    predictor: Predictor
+    newest: Floats
+
+
 def rivals_of(use_case: UseCase, as_of: Night, candidate: int, workspace: Workspace, *, unable: tuple[int, ...] = ()) -> Rivals:
     """Return whom a candidate is to be compared with, by the ledger as it stands."""
     changes = champions.changes(workspace.ledger, use_case.use_case)
@@ -56,26 +72,27 @@ def rivals_of(use_case: UseCase, as_of: Night, candidate: int, workspace: Worksp
     return Rivals(incumbent, anchor_of(changes, as_of, candidate=candidate, unable=unable), unable)
 
 
-def rivals_predictions(
+def rivals_answers(
     use_case: UseCase, as_of: Night, workspace: Workspace, *, candidate: int, validation: TrainingSet
-) -> tuple[Rivals, Mapping[int, Floats]]:
-    """Let champion and anchor predict the validation rows; return them, and their predictions by version.
+) -> tuple[Rivals, Mapping[int, Answers]]:
+    """Let champion and anchor predict the validation rows; return them, and their answers by version.
 
     One that cannot answer today's features, or has another task, is recorded as such, and the next best takes its place as the
     anchor.
     """
-    predictions: dict[int, Floats] = {}
+    answers: dict[int, Answers] = {}
     rivals = rivals_of(use_case, as_of, candidate, workspace)
-    while asked := [of for of in (rivals.champion, rivals.anchor) if of is not None and of.version not in predictions]:
+    while asked := [of for of in (rivals.champion, rivals.anchor) if of is not None and of.version not in answers]:
         rival = asked[0]
-        predicted = _predict(use_case, rival, validation, workspace)
-        if predicted is None:
+        predictor = predictor_of(use_case, rival.version, rival.payload.get("bundle_digest"), workspace)
+        predictions = predictions_of(predictor, use_case, validation, workspace)
+        if predictions is None:
             payload = {"version": candidate, "champion_version": rival.version}
             _record_not_comparable(use_case, as_of, workspace, payload)
             rivals = rivals_of(use_case, as_of, candidate, workspace, unable=(*rivals.unable, rival.version))
         else:
-            predictions[rival.version] = predicted
-    return rivals, predictions
+            answers[rival.version] = Answers(rival, predictor, predictions)
+    return rivals, answers
 
 
 def compared_rivals(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> tuple[Rivals, str]:
@@ -97,10 +114,10 @@ def compared_rivals(use_case: UseCase, as_of: Night, workspace: Workspace, candi
     return rivals, f"it was judged against {against}, but {now}: evaluate again, then judge again"
 
 
-def _predict(use_case: UseCase, rival: Champion, validation: TrainingSet, workspace: Workspace) -> Floats | None:
-    predictor = predictor_of(use_case, rival.version, rival.payload.get("bundle_digest"), workspace)
-    matrix = training_set.features_of(predictor.spec, use_case, validation, workspace.lake)
-    return evaluation_table.champion_predictions(predictor, validation, task_for(use_case), matrix)
+def predictions_of(predictor: Predictor, use_case: UseCase, rows: TrainingSet, workspace: Workspace) -> Floats | None:
+    """Return what another model predicts for rows, NaN for those that it has seen; None where it cannot answer."""
+    matrix = training_set.features_of(predictor.spec, use_case, rows, workspace.lake)
+    return evaluation_table.champion_predictions(predictor, rows, task_for(use_case), matrix)
 
 
 def _record_not_comparable(use_case: UseCase, as_of: Night, workspace: Workspace, payload: Mapping[str, int]) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightloop.definitions import UseCase, definition_digest
+from nightloop.definitions import UseCase
 from nightloop.errors import StoreDamaged, UsageError
-from nightloop.meaning.archive import archived
+from nightloop.meaning.archive import definition_of
 from nightloop.model import bundle
 from nightloop.model.spec import Training
 from nightloop.model.training import candidate, training_set, training_snapshot
@@ -124,9 +124,7 @@ def _same(one: Path, other: Path) -> bool:
 
 def _definition(use_case: UseCase, digest: str, workspace: Workspace) -> UseCase:
     """Return the definition of then: today's, or the one that the lake holds."""
-    if definition_digest(use_case) == digest:
-        return use_case
-    held = archived(workspace.lake, use_case.use_case, digest)
+    held = definition_of(workspace.lake, use_case, digest)
     if held is None:
         raise StoreDamaged(
             f"the definition {digest[:12]}, by which it was trained, is not in the lake.",

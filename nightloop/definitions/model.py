@@ -22,6 +22,11 @@ FitWhereKnown = Annotated[
 Reasons = Annotated[int, Field(ge=0, le=3)]
 
 
+def _is_nothing(value: object) -> bool:
+    """Say whether a field is left out of what is dumped: the digests of definitions without it stay as they are."""
+    return not value
+
+
 def _is_shift(value: object) -> bool:
     """Say whether a calibration is left out of what is dumped: the digests of definitions without it stay as they are."""
     return value == "shift"
@@ -40,6 +45,23 @@ class Split(Strict):
     validate_nights: int = Field(14, ge=1)
     calibrate_nights: int = Field(7, ge=1)
     minimum_fit_nights: int = Field(28, ge=1)
+    origins: int = Field(
+        0,
+        ge=0,
+        le=26,
+        exclude_if=_is_nothing,
+        description="Earlier cut-offs from which the recipe is judged too, each on validate_nights; 0: the newest alone.",
+    )
+    entities_apart: list[Name] = Field(
+        default_factory=list,
+        exclude_if=_is_nothing,
+        description="Entity columns, a customer for example: rows whose values a model has learned from are not judged on.",
+    )
+
+    @property
+    def judged_nights(self) -> int:
+        """On how many nights a candidate is compared with others."""
+        return self.validate_nights * (1 + self.origins)
 
 
 class ModelOfAnyTask(Strict):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.evidence.intervals import Bools, Floats
+from nightloop.evidence.intervals import Bools, Floats, Nights
 from nightloop.evidence.metric_set import Labels, MetricSet
 from nightloop.evidence.metric_sets import BINARY
 from nightloop.evidence.metrics import figure
@@ -35,6 +35,7 @@ class Evaluation:
         anchor_version: the best champion of the year; the champion itself where it is that one.
         unable: champions of the year that cannot answer what is asked today, so that nothing is compared with them.
         attributes: name -> (n,) text, what else the fairness gate divides by.
+        earlier: the same of earlier nights, one an origin, oldest first: what the recipes of all predicted there.
     """
 
     night: NDArray[Any]
@@ -50,6 +51,25 @@ class Evaluation:
     anchor_version: int | None = None
     unable: tuple[int, ...] = ()
     attributes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    earlier: tuple[Evaluation, ...] = ()
+
+    @property
+    def everything(self) -> Evaluation:
+        """The rows of the newest nights and of all earlier origins, as one."""
+        parts = (*self.earlier, self)
+
+        def joined(name: str) -> Any:
+            columns = [getattr(part, name) for part in parts]
+            return None if any(column is None for column in columns) else np.concatenate(columns)
+
+        return replace(
+            self,
+            **{name: joined(name) for name in ("night", "label", "candidate", "baseline", "group", "decision")},
+            champion=joined("champion"),
+            anchor=joined("anchor"),
+            attributes={name: np.concatenate([part.attributes[name] for part in parts]) for name in self.attributes},
+            earlier=(),
+        )
 
     @property
     def nights(self) -> int:
@@ -61,13 +81,22 @@ class Evaluation:
         return figure(name, self.metric_set.estimate(self.label, prediction), self.night, len(self.label))
 
     def improvement(self, name: str, other: Floats) -> Figure:
-        """Return by how much the candidate is better than another, paired, under a name."""
-        return figure(name, self.metric_set.improvement(self.label, self.candidate, other), self.night, len(self.label))
+        """Return by how much the candidate is better than another, paired by row and night by night, under a name."""
+        return self._difference(name, other, self.night)
+
+    def improvement_across(self, name: str, other: Floats) -> Figure:
+        """Return the same over all rows at once: to know a bad night from a good one counts too."""
+        return self._difference(name, other, None)
+
+    def _difference(self, name: str, other: Floats, nights: Nights) -> Figure:
+        estimate = self.metric_set.improvement(self.label, self.candidate, other, nights)
+        return figure(name, estimate, self.night, len(self.label))
 
     def of(self, rows: Bools) -> Evaluation:
-        """Return some of the rows."""
+        """Return some of the rows, without those of earlier origins."""
         return replace(
             self,
+            earlier=(),
             night=self.night[rows],
             label=self.label[rows],
             candidate=self.candidate[rows],

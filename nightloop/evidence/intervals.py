@@ -94,6 +94,33 @@ def auc(label: Bools, score: Floats) -> Estimate:
     return Estimate(value, (placement - value) / np.where(label, positive, negative))
 
 
+def auc_by_night(label: Bools, score: Floats, nights: Nights) -> Estimate:
+    """Return the chance that a positive row scores above a negative one of the same night; ties count half.
+
+    Nights are weighted by what their rows tell, positives x negatives / rows (van Elteren 1960), so a
+    night of one class has no weight. What nights have of their own, a storm or a holiday, is in no difference of two such
+    figures. NaN where no night has both classes.
+    """
+    if nights is None:
+        return auc(label, score)
+    place = np.unique(nights, return_inverse=True)[1]
+    rows = np.bincount(place).astype(np.float64)
+    positive = np.bincount(place, weights=label)
+    negative = rows - positive
+    weight = positive * negative / np.maximum(rows, 1)
+    if not weight.sum():
+        return Estimate(math.nan, np.zeros(len(label)))
+    weight /= weight.sum()
+    below = _midranks_within(score, place) - _midranks_within(score, 2 * place + label)
+    others = np.maximum(np.where(label, negative[place], positive[place]), 1)
+    placement = np.where(label, below / others, 1.0 - below / others)
+    of_night = np.bincount(place, weights=np.where(label, placement, 0.0)) / np.maximum(positive, 1)
+    value = float(weight @ of_night)
+    own_class = np.maximum(np.where(label, positive[place], negative[place]), 1)
+    within = (placement - of_night[place]) / own_class
+    return Estimate(value, weight[place] * (within + (of_night[place] - value) / rows[place]))
+
+
 def student_quantile(share_below: float, degrees: int) -> float:
     """Return the value that Student's t with these degrees of freedom stays below, with the given probability."""
     from scipy.special import stdtrit
@@ -117,3 +144,17 @@ def _midranks(values: Floats) -> Floats:
     """Return ranks from 1; equal values share the mean of theirs."""
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(count) - (count - 1) / 2)[place]
+
+
+def _midranks_within(values: Floats, group: NDArray[Any]) -> Floats:
+    """Return each value's rank from 1 within its group; equal values share the mean of theirs."""
+    order = np.lexsort((values, group))
+    changes = np.diff(group[order], prepend=-1) != 0
+    is_new = changes | (np.diff(values[order], prepend=np.nan) != 0)
+    count = np.bincount(np.cumsum(is_new) - 1)
+    ranks = np.cumsum(count) - (count - 1) / 2
+    before = np.flatnonzero(changes)  # rows of the groups before, of each group
+    ranked = np.repeat(ranks, count) - before[np.cumsum(changes) - 1]
+    result = np.empty(len(values))
+    result[order] = ranked
+    return result

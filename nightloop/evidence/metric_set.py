@@ -64,8 +64,11 @@ class MetricSet(Protocol):
     def estimate(self, label: Labels, prediction: Floats) -> Estimate:
         """Return the metric."""
 
-    def improvement(self, label: Labels, one: Floats, other: Floats) -> Estimate:
-        """Return by how much ``one`` improves on ``other`` on the same rows: positive is better, whatever the metric."""
+    def improvement(self, label: Labels, one: Floats, other: Floats, nights: Nights = None) -> Estimate:
+        """Return by how much ``one`` improves on ``other`` on the same rows: positive is better, whatever the metric.
+
+        With ``nights``, night by night: an order of rows is then compared within each night alone.
+        """
 
     def discrimination(self, label: Labels, prediction: Floats, nights: Nights) -> Figure:
         """Return the figure that proves any skill: its lower end must be above ``no_skill``."""

@@ -46,8 +46,8 @@ class Binary:
     def estimate(self, label: Labels, prediction: Floats) -> Estimate:
         return intervals.auc(label, prediction)
 
-    def improvement(self, label: Labels, one: Floats, other: Floats) -> Estimate:
-        return intervals.auc(label, one).minus(intervals.auc(label, other))
+    def improvement(self, label: Labels, one: Floats, other: Floats, nights: Nights = None) -> Estimate:
+        return intervals.auc_by_night(label, one, nights).minus(intervals.auc_by_night(label, other, nights))
 
     def discrimination(self, label: Labels, prediction: Floats, nights: Nights) -> Figure:
         return metrics.auc(label, prediction, nights)
@@ -115,7 +115,7 @@ class Regression:
     def estimate(self, label: Labels, prediction: Floats) -> Estimate:
         return regression.absolute_error(label, prediction)
 
-    def improvement(self, label: Labels, one: Floats, other: Floats) -> Estimate:
+    def improvement(self, label: Labels, one: Floats, other: Floats, nights: Nights = None) -> Estimate:
         return self.estimate(label, other).minus(self.estimate(label, one))
 
     def discrimination(self, label: Labels, prediction: Floats, nights: Nights) -> Figure:
@@ -190,7 +190,7 @@ class Multiclass:
     def estimate(self, label: Labels, prediction: Floats) -> Estimate:
         return multiclass.log_loss(label, prediction)
 
-    def improvement(self, label: Labels, one: Floats, other: Floats) -> Estimate:
+    def improvement(self, label: Labels, one: Floats, other: Floats, nights: Nights = None) -> Estimate:
         return self.estimate(label, other).minus(self.estimate(label, one))
 
     def discrimination(self, label: Labels, prediction: Floats, nights: Nights) -> Figure:

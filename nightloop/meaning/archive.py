@@ -32,6 +32,11 @@ def archived(lake: Lake, use_case: str, digest: str) -> UseCase | None:
     )
 
 
+def definition_of(lake: Lake, use_case: UseCase, digest: str) -> UseCase | None:
+    """Return the definition of a digest: the one given, or one that the lake holds; None where it holds none."""
+    return use_case if definition_digest(use_case) == digest else archived(lake, use_case.use_case, digest)
+
+
 def is_the_only(lake: Lake, use_case: UseCase) -> bool:
     """Whether no other definition of the use case ever made a night of this lake."""
     others = {name for name in document_names(lake.root, use_case.use_case) if name.startswith("definition-")}

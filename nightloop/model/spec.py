@@ -37,6 +37,11 @@ class Training:
         default_factory=dict
     )  # what it was made with -> version; nothing in bundles from before
 
+    @property
+    def learned(self) -> Nights:
+        """The nights that the model knows: fitted or calibrated on."""
+        return Nights(self.fit.first, self.calibrate.last)
+
     def as_json(self) -> dict[str, object]:
         """Return plain values; ``from_json`` reads them back."""
         nights = {name: str(getattr(self, name)) for name in ("as_of", "fit", "calibrate", "validate")}

@@ -234,6 +234,7 @@ DEFINITION: dict[str, Mistake] = {
     "a metric of another task": M("metric: auc", "metric: mae", "metric: mae", "not judged by mae", "metric: auc"),
     "a limit of another task": M("gates:\n", "monitoring: {error_ceiling: 3}\n\ngates:\n", "error_ceiling", "no error_ceiling", "auc_floor"),
     "a difference above one": M("maximum: 0.2", "maximum: 20", "maximum: 20", "at most 1", "Write a share"),
+    "a column apart that is none": M("task: binary", "task: binary\n  split: {entities_apart: [drivr]}", "entities_apart", "unknown column 'drivr'", "Columns of the entity"),
     "a column needed that is none": M("task: binary", "task: binary\n  fit_where_known: [drivr]", "fit_where_known", "unknown column 'drivr'", "Columns of the entity"),
 }  # fmt: skip
 

@@ -64,7 +64,7 @@ class StatedMetrics:
     def estimate(self, label: Any, prediction: Any) -> Estimate:
         return stated(self.candidate, self.candidate - 0.05, self.candidate + 0.05)
 
-    def improvement(self, label: Any, one: Any, other: Any) -> Estimate:
+    def improvement(self, label: Any, one: Any, other: Any, nights: Any = None) -> Estimate:
         low, high = self.over_baseline if other[0] == BASELINE else self.over_champion
         return stated(0.03, low, high)
 
@@ -166,6 +166,7 @@ def test_all_problems_of_a_candidate_are_told_at_once() -> None:
         "auc",
         "champion_auc",
         "auc_over_champion",
+        "auc_over_champion_newest",
     ]
 
 

@@ -303,3 +303,30 @@ def test_a_class_given_no_chance_costs_much_and_not_infinity() -> None:
     assert multiclass.log_loss(np.array([1]), certain).value == pytest.approx(-math.log(SMALLEST))
     for share in (1.0, 1.0 + 5e-10):  # shares may add up to one and a rounding
         assert multiclass.log_loss(np.array([0]), certain * share).value == 0.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.integers(-2, 2)), min_size=2, max_size=40))
+def test_the_auc_by_night_is_the_mean_of_the_nights_aucs_weighted_by_what_they_tell(rows: list[tuple[int, bool, int]]) -> None:
+    night, label, score = (np.array(column) for column in zip(*rows, strict=True))
+    estimate = intervals.auc_by_night(label, score.astype(float), night)
+    areas, weights = {}, {}
+    for of in np.unique(night):
+        inside = night == of
+        areas[of], weights[of] = 0.0, label[inside].sum() * (~label[inside]).sum() / inside.sum()
+        if weights[of]:
+            areas[of] = intervals.auc(label[inside], score[inside].astype(float)).value
+    if not sum(weights.values()):
+        assert math.isnan(estimate.value) and not estimate.influence.any()
+        return
+    shares = np.array(list(weights.values())) / sum(weights.values())
+    assert estimate.value == pytest.approx(shares @ list(areas.values()))
+    sums = [estimate.influence[night == of].sum() for of in areas]
+    assert sums == pytest.approx(shares * (np.array(list(areas.values())) - estimate.value), abs=1e-12)
+
+
+def test_the_auc_of_one_night_is_the_auc() -> None:
+    random = np.random.default_rng(3)
+    label, score = random.random(300) < 0.3, np.round(random.normal(size=300), 1)
+    by_night, whole = intervals.auc_by_night(label, score, np.zeros(300)), intervals.auc(label, score)
+    assert by_night.value == pytest.approx(whole.value) and by_night.influence == pytest.approx(whole.influence)
+    assert intervals.auc_by_night(label, score, None).value == whole.value

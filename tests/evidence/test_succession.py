@@ -16,6 +16,7 @@ from nightloop.evidence.evaluation import Evaluation
 from nightloop.evidence.gates import gates
 from nightloop.evidence.gates.succession import against_anchor, against_champion, succession
 from nightloop.evidence.intervals import Estimate
+from nightloop.evidence.metric_sets import BINARY
 
 ROWS = 20
 CANDIDATE, CHAMPION, ANCHOR = 0.7, 0.65, 0.75
@@ -40,6 +41,7 @@ class StatedDifferences:
     over_champion: tuple[float, float | None, float | None] = (0.0, -0.005, 0.005)
     over_anchor: tuple[float, float | None, float | None] = (0.0, -0.005, 0.005)
     champion_over_anchor: tuple[float, float | None, float | None] = (-0.01, -0.015, -0.005)
+    across_nights: tuple[float, float | None, float | None] | None = None
     metric, title, answers, no_skill, higher_is_better = "auc", "AUC", "probability", 0.5, True
 
     def constant_label(self, label: Any) -> str | None:
@@ -48,9 +50,10 @@ class StatedDifferences:
     def estimate(self, label: Any, prediction: Any) -> Estimate:
         return Stated(float(prediction[0]), np.zeros(0), (None, None))
 
-    def improvement(self, label: Any, one: Any, other: Any) -> Estimate:
+    def improvement(self, label: Any, one: Any, other: Any, nights: Any = None) -> Estimate:
         against_anchor = self.champion_over_anchor if one[0] == CHAMPION else self.over_anchor
-        value, *ends = {CHAMPION: self.over_champion, ANCHOR: against_anchor}[other[0]]
+        over_champion = self.across_nights if nights is None and self.across_nights else self.over_champion
+        value, *ends = {CHAMPION: over_champion, ANCHOR: against_anchor}[other[0]]
         return Stated(value, np.zeros(0), tuple(ends))
 
 
@@ -79,6 +82,50 @@ def test_an_interval_wholly_below_zero_never_passes_whatever_margin_and_rule(
     verdict = against_champion(compared(over_champion=(-0.005, -0.01, high)), limits)
     assert ("it is worse than the champion, wholly below zero" in verdict.reason) == is_worse, verdict.reason
     assert verdict.outcome == ("fail" if is_worse or limits.rule == "superior" else "pass")
+
+
+@pytest.mark.parametrize("limits", [LIMITS, SUPERIOR])
+@pytest.mark.parametrize(("high", "is_worse"), [(-0.0001, True), (0.0, False), (0.0001, False)])
+def test_a_certain_loss_on_the_newest_nights_never_passes_however_good_all_nights_are(
+    limits: PerformanceGate, high: float, is_worse: bool
+) -> None:
+    good = compared(over_champion=(0.02, 0.01, 0.03), across_nights=(-0.01, -0.02, high))
+    verdict = against_champion(good, limits)
+    assert verdict.outcome == ("fail" if is_worse else "pass")
+    assert ("on its newest nights it is worse than the champion, wholly below zero" in verdict.reason) == is_worse
+    assert f"over all rows of the newest 5 nights -0.010 [-0.020 to {high:.3f}]" in verdict.reason
+
+
+def test_nights_of_earlier_origins_count_for_champion_and_best_of_the_year_and_are_counted() -> None:
+    """Real differences: on the newest nights all are alike, on the earlier ones the candidate is worse."""
+    worse = drawn(loss=1.5, seed=1)
+    alike = replace(drawn(loss=0.0, seed=2), night=drawn(loss=0.0, seed=2).night + 10)
+    limits = LIMITS.model_copy(update={"margin_to_champion": 0.2, "yearly_budget": 0.2})
+    assert against_champion(alike, limits).outcome == "pass"
+    verdict = against_champion(replace(alike, earlier=(worse,)), limits)
+    assert verdict.outcome == "fail" and "on 20 nights" in verdict.reason, verdict.reason
+    anchor = against_anchor(replace(alike, earlier=(worse,), anchor_version=1), limits)
+    assert anchor is not None and "on 20 nights" in anchor.reason
+
+
+def drawn(*, loss: float, seed: int) -> Evaluation:
+    """Ten nights of 200 rows; the candidate's score has that much more noise than the champion's."""
+    random = np.random.default_rng(seed)
+    size = 2000
+    signal = random.normal(size=size)
+    champion = signal + random.normal(size=size) * 0.5
+    candidate = champion + random.normal(size=size) * (loss + 0.05)
+    return replace(
+        compared(),
+        night=np.arange(size) % 10,
+        label=signal + random.normal(size=size) > 0,
+        candidate=candidate,
+        baseline=candidate,
+        champion=champion,
+        anchor=champion,
+        group=np.full(size, "a"),
+        metric_set=BINARY,
+    )
 
 
 @pytest.mark.parametrize(

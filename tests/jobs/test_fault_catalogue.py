@@ -20,7 +20,7 @@ from nightloop.errors import GateFailed, NightloopError
 from nightloop.lake import Commit
 from nightloop.model import champions
 from nightloop.model.training import candidate as candidate_module
-from nightloop.model.training import training_set
+from nightloop.model.training.slices import Slices, divide
 from nightloop.nights import Night, Nights
 from nightloop.settings import REPOSITORY
 from tests.jobs.conftest import AS_OF, FIRST, MATURES, Loans
@@ -262,9 +262,9 @@ def test_a_fault_of_what_is_judged_is_stopped_and_makes_no_champion(ready: Loans
 
 @pytest.mark.slow
 def test_parts_of_the_split_that_overlap_are_stopped(loans: Loans, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = training_set.divide
+    whole = divide
 
-    def overlapping(*arguments: Any) -> training_set.Slices:
+    def overlapping(*arguments: Any) -> Slices:
         parts = whole(*arguments)
         return replace(parts, fit=Nights(parts.fit.first, parts.validate.first))
 

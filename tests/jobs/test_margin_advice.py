@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -37,7 +38,8 @@ def test_without_any_evaluation_a_formula_tells_and_proposes(loans: Loans) -> No
         in line
     )
     assert f"promoted in {share:.0%} of trainings. For 80%: margin_to_champion {least_margin(error, 8):.2g}" in line
-    assert line.endswith(f"or validate_nights {least_nights(error * 8**0.5, 0.02)}")
+    nights = least_nights(error * 8**0.5, 0.02)
+    assert nights is not None and line.endswith(f"or model.split.origins {math.ceil(nights / 8) - 1}")
 
 
 def test_evaluations_are_believed_before_the_formula(loans: Loans) -> None:
@@ -53,7 +55,7 @@ def test_evaluations_are_believed_before_the_formula(loans: Loans) -> None:
 
 
 def test_a_margin_that_no_year_proves_is_not_answered_by_nights(loans: Loans) -> None:
-    assert "validate_nights" not in margin_advice(with_margin(loans, margin_to_champion=0.001).use_case)
+    assert "origins" not in margin_advice(with_margin(loans, margin_to_champion=0.001).use_case)
 
 
 def test_of_the_rule_superior_nothing_is_proposed(loans: Loans) -> None:

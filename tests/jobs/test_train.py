@@ -18,6 +18,7 @@ from nightloop.evidence import metrics
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
 from nightloop.model.training import candidate, training_set, training_snapshot
+from nightloop.model.training.slices import Slices, divide
 from nightloop.nights import Nights
 from nightloop.promotion.approval import question
 
@@ -155,8 +156,8 @@ def test_rows_without_a_needed_column_are_judged_but_not_learned_from(loans: Loa
     )
 
 
-def divided(loans: Loans, rows: training_set.TrainingSet) -> training_set.Slices:
-    return training_set.divide(loans.use_case, rows)
+def divided(loans: Loans, rows: training_set.TrainingSet) -> Slices:
+    return divide(loans.use_case, rows)
 
 
 def test_a_missing_night_of_labels_is_named(loans: Loans):

@@ -128,6 +128,7 @@ MEANING: list[tuple[UseCase, str, object]] = [
 
 _LABELS = ("description", "unit", "owner", "range", "personal", "sensitive", "calendar", "reason")
 _OF_ANY_MODEL = {"split.validate_nights": 5, "split.calibrate_nights": 5, "split.minimum_fit_nights": 5}
+_OF_ANY_MODEL |= {"split.origins": 3, "split.entities_apart": ["basket"]}
 _OF_ANY_MODEL |= {
     "calibration": "auto",
     "window_nights": 9,

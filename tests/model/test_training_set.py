@@ -22,7 +22,8 @@ from nightloop.lake import Commit, Lake
 from nightloop.meaning import meanings_of
 from nightloop.meaning.digests import ROWS
 from nightloop.model.training import training_set
-from nightloop.model.training.training_set import Slices, TrainingSet, divide, features_of, load, training_key
+from nightloop.model.training.slices import Slices, divide
+from nightloop.model.training.training_set import TrainingSet, features_of, load, training_key
 from nightloop.nights import Nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace

@@ -87,7 +87,11 @@ ROOMS = (
         ("jobs/features.py", "jobs/feature_checks.py", "jobs/chunks.py"),
         ("tests/jobs/test_features.py", "tests/jobs/test_feature_checks.py", "tests/jobs/test_chunks.py"),
     ),
-    Room("training set", ("nightloop/model/training/training_set.py",), ("tests/model/test_training_set.py",)),
+    Room(
+        "training set",
+        ("nightloop/model/training/training_set.py", "nightloop/model/training/slices.py"),
+        ("tests/model/test_training_set.py",),
+    ),
     Room(
         "model",
         (

@@ -34,6 +34,8 @@ class _UseCaseChecks(FeatureChecks):
             self.check_fairness_columns()
             needed = self.use_case.model.fit_where_known
             self.check_names(needed, self.entity, ("model", "fit_where_known"), "Columns of the entity")
+            apart = self.use_case.model.split.entities_apart
+            self.check_names(apart, self.entity, ("model", "split", "entities_apart"), "Columns of the entity")
             for name, feature in self.use_case.features.items():
                 self.check_feature(name, feature)
             self.check_label()

@@ -15,7 +15,7 @@ from nightloop.evidence.fairness.fairness import Assessment, assess, judge, mean
 from nightloop.evidence.fairness.group_counts import Mean, check_by_fairlearn, groupings
 from nightloop.evidence.fairness.group_counts import grouping as group_by
 from nightloop.evidence.gates.limits import CalibrationLimits, FairnessLimits, PerformanceLimits
-from nightloop.evidence.gates.succession import LARGEST_ROUNDING, succession
+from nightloop.evidence.gates.succession import LARGEST_ROUNDING, on_nights, succession
 from nightloop.evidence.intervals import Floats
 from nightloop.evidence.verdict import Figure, Verdict, is_above, with_interval
 
@@ -32,7 +32,8 @@ def performance(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
     if stop := _unusable(gate, evaluation, limits.minimum_rows):
         return stop
     candidate = evaluation.metric(task.metric, evaluation.candidate)
-    improvement = evaluation.improvement(f"{task.metric}_over_baseline", evaluation.baseline)
+    everything = evaluation.everything
+    improvement = everything.improvement(f"{task.metric}_over_baseline", everything.baseline)
     discrimination = task.discrimination(evaluation.label, evaluation.candidate, evaluation.night)
     figures = [
         candidate,
@@ -62,7 +63,7 @@ def performance(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
         return Verdict(gate, "not_enough_evidence", _sentence(missing), tuple(figures))
     good = [
         f"{name} {with_interval(candidate)} on {candidate.n} rows of {evaluation.nights} nights",
-        f"over the baseline {with_interval(improvement)}",
+        f"over the baseline {with_interval(improvement)}{on_nights(evaluation, everything)}",
         *(comparison.reason for comparison in comparisons),
     ]
     return Verdict(gate, "pass", _sentence(good), tuple(figures))

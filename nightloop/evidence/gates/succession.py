@@ -30,38 +30,51 @@ def succession(evaluation: Evaluation, limits: PerformanceLimits) -> tuple[Verdi
 
 
 def against_champion(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
-    """Judge a candidate against the champion it would replace.
+    """Judge a candidate against the champion it would replace: on all nights, and on the newest, which are its own.
 
-    It never passes where its interval lies wholly below zero, whatever the margin, nor where it gives the same answers.
+    It never passes where an interval lies wholly below zero, whatever the margin, nor where it gives the same answers.
     """
     if evaluation.champion is None:
         if evaluation.champion_version in evaluation.unable:
             return Verdict(GATE, "pass", f"not compared with the champion, {_unable(evaluation.champion_version)}")
         return Verdict(GATE, "pass", "no champion yet to compare with")
-    unseen = _answered(evaluation, evaluation.champion)
-    assert unseen.champion is not None  # noqa: S101 - some rows of one that is there
-    if few := _too_few(unseen, limits, "the champion"):
+    newest = _answered(evaluation, evaluation.champion)
+    assert newest.champion is not None  # noqa: S101 - some rows of one that is there
+    if few := _too_few(newest, limits, "the champion"):
         return few
-    if np.all(np.abs(unseen.candidate - unseen.champion) <= LARGEST_ROUNDING):
-        reason = f"it answers all {len(unseen.label)} rows as the champion does: nothing is gained by replacing it"
+    if np.all(np.abs(newest.candidate - newest.champion) <= LARGEST_ROUNDING):
+        reason = f"it answers all {len(newest.label)} rows as the champion does: nothing is gained by replacing it"
         return Verdict(GATE, "fail", reason)
-    metric = unseen.metric_set.metric
-    improvement = unseen.improvement(f"{metric}_over_champion", unseen.champion)
-    fault = _fault(improvement, limits)
+    compared = _answered_of_all(evaluation, "champion")
+    assert compared.champion is not None  # noqa: S101 - likewise
+    metric = newest.metric_set.metric
+    improvement = compared.improvement(f"{metric}_over_champion", compared.champion)
+    on_newest = newest.improvement_across(f"{metric}_over_champion_newest", newest.champion)
+    fault = _fault(improvement, on_newest, limits)
     rule = "(rule superior)" if limits.rule == "superior" else f"(margin {limits.margin_to_champion})"
-    reason = f"{fault or 'its improvement over the champion'} {with_interval(improvement)} {rule}"
-    figures = (unseen.metric(f"champion_{metric}", unseen.champion), improvement)
+    what = fault or "its improvement over the champion"
+    reason = f"{what} {with_interval(improvement)}{on_nights(evaluation, compared)} {rule}"
+    if on_newest.value != improvement.value:
+        reason += f", over all rows of the newest {newest.nights} nights {with_interval(on_newest)}"
+    figures = (newest.metric(f"champion_{metric}", newest.champion), improvement, on_newest)
     return Verdict(GATE, "fail" if fault else "pass", reason, figures)
 
 
-def _fault(improvement: Figure, limits: PerformanceLimits) -> str:
+def _fault(improvement: Figure, on_newest: Figure, limits: PerformanceLimits) -> str:
     """Say what is wrong with the improvement over the champion; nothing where the rule allows it."""
     if improvement.high is not None and improvement.high < 0:
         return "it is worse than the champion, wholly below zero:"
+    if on_newest.high is not None and on_newest.high < 0:
+        return "on its newest nights it is worse than the champion, wholly below zero:"
     if limits.rule == "superior":
         return "" if is_above(improvement.low, 0.0) else "it is not proved better than the champion:"
     is_within = is_above(improvement.low, -limits.margin_to_champion)
     return "" if is_within else "it may be worse than the champion by more than the margin:"
+
+
+def on_nights(evaluation: Evaluation, compared: Evaluation) -> str:
+    """Say on how many nights a figure stands, where they are more than the newest."""
+    return f" on {compared.nights} nights" if evaluation.earlier else ""
 
 
 def against_anchor(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict | None:
@@ -73,7 +86,7 @@ def against_anchor(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict
     left_out = _left_out(evaluation)
     if evaluation.anchor is None:
         return Verdict(GATE, "pass", left_out) if left_out else None
-    unseen = _answered(evaluation, evaluation.anchor)
+    unseen = _answered_of_all(evaluation, "anchor")
     assert unseen.anchor is not None  # noqa: S101 - some rows of one that is there
     best = f"version {evaluation.anchor_version}, the best of the year"
     if few := _too_few(unseen, limits, best):
@@ -89,7 +102,7 @@ def against_anchor(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict
         spent,
         _left(budget, spent),
     )
-    reached = f"over {best}, {with_interval(improvement)}"
+    reached = f"over {best}, {with_interval(improvement)}{on_nights(evaluation, unseen)}"
     by_champion = f", the champion {before.value:.3f}" if before else ""
     words = f"of the yearly budget of {budget:g} it spends {spent.value:.3f}{by_champion}; {budget - spent.value:.3f} left"
     clauses = [f"{reached} ({words})", *([left_out] if left_out else [])]
@@ -97,6 +110,12 @@ def against_anchor(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict
         clauses[0] = f"it may have lost more than the yearly budget: {clauses[0]}"
         return Verdict(GATE, "fail", "; ".join(clauses), figures)
     return Verdict(GATE, "pass", "; ".join(clauses), figures)
+
+
+def _answered_of_all(evaluation: Evaluation, rival: str) -> Evaluation:
+    """Return the rows of all nights, the newest and those of earlier origins, that a rival answered."""
+    everything = evaluation.everything
+    return _answered(everything, getattr(everything, rival))
 
 
 def _answered(evaluation: Evaluation, predictions: Floats) -> Evaluation:
@@ -119,7 +138,7 @@ def _spent_before(evaluation: Evaluation) -> Figure | None:
         return None
     both = _answered(evaluation, evaluation.champion)
     assert both.champion is not None and both.anchor is not None  # noqa: S101 - some rows of those that are there
-    improvement = both.metric_set.improvement(both.label, both.champion, both.anchor)
+    improvement = both.metric_set.improvement(both.label, both.champion, both.anchor, both.night)
     return _loss("budget_spent_before", figure("", improvement, both.night, len(both.label)))
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
+from nightloop.errors import TrainingRefused
 from nightloop.evidence.baselines import ScorecardBins, last_known_rate
 from nightloop.evidence.evaluation import Evaluation
 from nightloop.evidence.gates.gates import assessed
@@ -35,7 +36,8 @@ from nightloop.model.training.calibrating.choice import Calibrated, calibrate
 from nightloop.model.training.environment import made_with
 from nightloop.model.training.explanations import as_markdown, explained
 from nightloop.model.training.parts import figures_of_parts
-from nightloop.model.training.training_set import Slices, TrainingSet, divide
+from nightloop.model.training.slices import Slices, divide
+from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.training.training_snapshot import Manifest
 from nightloop.model.use_case_task import metric_set_for, task_for
 from nightloop.nights import Night
@@ -100,6 +102,13 @@ def fit(use_case: UseCase, as_of: Night, rows: TrainingSet) -> Candidate:
     """Fit candidate and baseline on the oldest nights, calibrate on the next, measure on the newest."""
     slices = divide(use_case, rows)
     parts = {name: rows.of(getattr(slices, name)) for name in ("fit", "calibrate", "validate")}
+    parts["validate"] = parts["validate"].apart_from(rows.of(slices.learned))
+    if not len(parts["validate"].label):
+        raise TrainingRefused(
+            f"every row of {slices.validate} is of an entity that was learned from (model.split.entities_apart).",
+            where=use_case.use_case,
+            do="Name columns whose values are new on later nights, or leave entities_apart out.",
+        )
     parts["fit"] = learn = parts["fit"].to_learn
     fitted = fit_recipe(use_case, as_of, learn, parts["calibrate"])
     base_rate = _base_rate(learn)
@@ -250,11 +259,11 @@ def _calibration_blocks(use_case: UseCase, candidate: Candidate, validate: Train
     return report.blocks(declared, chosen, bins)
 
 
-def baseline_json(candidate: Candidate) -> bytes:
-    """Return the baseline as plain numbers; ``read_baseline`` reads them back."""
-    model = candidate.baseline.model
+def baseline_json(baseline: Fitted) -> bytes:
+    """Return a baseline as plain numbers; ``read_baseline`` reads them back."""
+    model = baseline.model
     assert isinstance(model, LinearModel | LinearClasses)  # noqa: S101 - the type of every baseline
-    values = {"model": model.as_json(), "calibration": candidate.baseline.calibration.as_json()}
+    values = {"model": model.as_json(), "calibration": baseline.calibration.as_json()}
     return (json.dumps(values, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 

@@ -1,14 +1,17 @@
 """The table evaluation: what candidate, baseline, champion and anchor predicted for the same rows, by night of training.
 
-Partition: the night ``as_of`` of the training. Gates read it, so a gate can be run again without training again.
+Partition: the night ``as_of`` of the training; ``origin`` names the earlier cut-off that a row was predicted from, null where
+the candidate itself did. Gates read it, so a gate can be run again without training again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nightloop.definitions.use_case import UseCase
@@ -21,9 +24,10 @@ from nightloop.model.predictor import Predictor
 from nightloop.model.tasks import Task
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import label_array, metric_set_for
-from nightloop.nights import Night, Nights, one
+from nightloop.nights import Night, one
 
 Floats = NDArray[np.float64]
+ORIGIN = "origin"
 
 
 def table_name(use_case: UseCase) -> str:
@@ -59,6 +63,7 @@ def as_table(
     predictions: Mapping[str, Floats],
     rivals: Mapping[str, tuple[int | None, Floats | None]],
     unable: Sequence[int],
+    origin: Night | None = None,
 ) -> pa.Table:
     """Return one row per validation row: key, label, groups, what every model predicted, and the candidate's decision.
 
@@ -72,12 +77,14 @@ def as_table(
         predictions: of candidate and baseline.
         rivals: of champion and anchor: their version and what they predicted, both None where there is none.
         unable: versions that would have been compared with, and cannot answer.
+        origin: as of which night the candidate's recipe made what predicted; None: the candidate itself did.
     """
     size, shape = len(rows.label), predictions["candidate"].shape
     columns = {
         **_columns("candidate", predictions["candidate"], rows.classes),
         "decision": pa.nulls(size, pa.bool_()) if decision is None else pa.array(decision),
         **_columns("baseline", predictions["baseline"], rows.classes),
+        ORIGIN: pa.array([origin] * size, pa.date32()),
         "version": pa.array([version] * size, pa.int64()),
         "unable_versions": pa.array([" ".join(map(str, sorted(unable)))] * size, pa.string()),
     }
@@ -101,6 +108,12 @@ def read(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> Evaluatio
     absent = [name for name in attribute_columns(use_case) if name not in rows.column_names or rows[name].null_count]
     if absent:
         raise _stale(use_case, as_of, f"without {', '.join(name.removeprefix(ATTRIBUTE) for name in absent)}")
+    of_origins = (rows.filter(pc.field(ORIGIN) == origin) for origin in pc.unique(rows[ORIGIN].drop_null()).sort())
+    earlier = tuple(_evaluation(use_case, part) for part in of_origins)
+    return replace(_evaluation(use_case, _newest(rows)), earlier=earlier)
+
+
+def _evaluation(use_case: UseCase, rows: pa.Table) -> Evaluation:
     classes = use_case.model.classes
     champion, anchor = _versions(rows)
     return Evaluation(
@@ -117,6 +130,11 @@ def read(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> Evaluatio
         anchor_version=anchor,
         attributes=attributes_of(rows.select(attribute_columns(use_case))),
     )
+
+
+def _newest(rows: pa.Table) -> pa.Table:
+    """Return the rows of the newest nights, which the candidate itself predicted."""
+    return rows.filter(pc.field(ORIGIN).is_null())
 
 
 def compared_versions(
@@ -142,9 +160,9 @@ def evaluated_rows(
         NotReady: there is no evaluation of this candidate, or it is of another training set.
     """
     columns = [SCORED, *use_case.entity.key]
-    evaluation = _rows(use_case, as_of, version, lake).sort_by([(column, "ascending") for column in columns])
-    nights = sorted(set(evaluation[SCORED].to_pylist()))
-    evaluated = rows.of(Nights(nights[0], nights[-1]))
+    evaluation = _newest(_rows(use_case, as_of, version, lake)).sort_by([(column, "ascending") for column in columns])
+    is_evaluated = rows.table.join(evaluation.select(columns), columns, join_type="left semi")
+    evaluated = replace(rows, table=is_evaluated.sort_by([(column, "ascending") for column in columns]))
     if any(evaluated.table[column].to_pylist() != evaluation[column].to_pylist() for column in columns):
         raise _stale(use_case, as_of, "of another training set")
     return evaluated, _predictions(evaluation, "candidate", use_case.model.classes)
@@ -177,8 +195,8 @@ def _rows(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> pa.Table
     versions = set(rows["version"].to_pylist())
     if versions != {version}:
         raise _stale(use_case, as_of, f"of version {sorted(versions)}, not of {version}")
-    if "anchor_version" not in rows.column_names:  # of a release before there was one
-        raise _stale(use_case, as_of, "without a comparison with the best champion of the year")
+    if ORIGIN not in rows.column_names:  # of a release before there were any
+        raise _stale(use_case, as_of, "without earlier origins")
     return rows
 
 

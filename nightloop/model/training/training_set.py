@@ -1,8 +1,9 @@
-"""Join features with the labels that were known, in one order, and divide them by time.
+"""Join features with the labels that were known, in one order.
 
 One row per entity of a scored night whose outcome was known at the cut-off of ``as_of``, in its newest version by then. The
 columns: ``scored_night``, the entity's key, ``label``, ``group`` and ``group-<attribute>`` (of the fairness gate), ``learn``
-(whether it may be learned from), and the features in the order of the use case.
+(whether it may be learned from), ``apart`` (whom it is of, where ``entities_apart`` is declared), and the features in the order
+of the use case.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ from nightloop.meaning import meanings_of
 from nightloop.meaning.digests import ROWS
 from nightloop.meaning.reading import by_meaning
 from nightloop.model.spec import Spec
-from nightloop.model.use_case_task import label_array, metric_set_for
+from nightloop.model.use_case_task import label_array
 from nightloop.nights import Night, Nights
 
 Floats = NDArray[np.float64]
 
 FORMAT = 1  # of trainings: raise it when the same data and definition shall give another model
 LIBRARIES = ("numpy", "scikit-learn", "xgboost")
-LEARN = "learn"
+LEARN, APART = "learn", "apart"
 
 
 @dataclass(frozen=True)
@@ -87,19 +88,16 @@ class TrainingSet:
         """The rows that may be learned from: see ``fit_where_known`` of the use case."""
         return replace(self, table=self.table.filter(self.table[LEARN]))
 
+    def apart_from(self, learned: TrainingSet) -> TrainingSet:
+        """Return the rows whose entities are not among those learned from; all, where none are to be apart."""
+        if APART not in self.table.column_names:
+            return self
+        return replace(self, table=self.table.filter(pc.invert(pc.is_in(self.table[APART], learned.table[APART]))))
+
     def of(self, nights: Nights) -> TrainingSet:
         """Return the rows of these scored nights."""
         within = (self.night >= np.datetime64(nights.first)) & (self.night <= np.datetime64(nights.last))
         return replace(self, table=self.table.filter(pa.array(within)))
-
-
-@dataclass(frozen=True)
-class Slices:
-    """The scored nights divided by time: fitted on, calibrated on, validated on; newest last."""
-
-    fit: Nights
-    calibrate: Nights
-    validate: Nights
 
 
 def load(use_case: UseCase, as_of: Night, lake: Lake) -> tuple[TrainingSet, dict[str, int]]:
@@ -125,16 +123,18 @@ def load(use_case: UseCase, as_of: Night, lake: Lake) -> tuple[TrainingSet, dict
     return TrainingSet(table, tuple(use_case.features), use_case.model.classes), versions
 
 
+def tables_of(use_case: UseCase) -> tuple[str, str, str]:
+    """Return the tables that a training set is joined from: labels, features, entities."""
+    return "labels", "features", f"raw_{use_case.entity.source}"
+
+
 def _snapshots(use_case: UseCase, nights: Nights, as_of: Night, lake: Lake) -> dict[str, Snapshot]:
     """Return labels, features and entities, in this order, each with all the nights that are needed of it."""
-    needed = {
-        "labels": Nights(use_case.first_night, as_of),
-        "features": nights,
-        f"raw_{use_case.entity.source}": nights,
-    }
+    needed = dict(zip(tables_of(use_case), (Nights(use_case.first_night, as_of), nights, nights), strict=True))
     meanings = meanings_of(use_case)
     required = {table: meanings.of_table(table, use_case) for table in needed}
-    read = (*use_case.gates.fairness.columns, *use_case.model.fit_where_known, *use_case.entity.key, ROWS)
+    model = use_case.model
+    read = (*use_case.gates.fairness.columns, *model.fit_where_known, *model.split.entities_apart, *use_case.entity.key, ROWS)
     required |= {table: {c: of[c] for c in read if c in of} for table, of in required.items() if table.startswith("raw_")}
     return {
         table: by_meaning(lake.require(f"{use_case.use_case}/{table}", of_table), required[table])
@@ -150,19 +150,24 @@ def _joined(use_case: UseCase, labels: pa.Table, features: Snapshot, entities: S
     _check_joined(use_case, labels, rows)
     ordered = rows.sort_by([(column, "ascending") for column in key])
     divided = [GROUP, *attribute_columns(use_case)]
-    return ordered.select([*key, LABEL, *divided, LEARN, *use_case.features]).combine_chunks()
+    apart = [APART] if use_case.model.split.entities_apart else []
+    return ordered.select([*key, LABEL, *divided, LEARN, *apart, *use_case.features]).combine_chunks()
 
 
 def _entities(use_case: UseCase, entities: Snapshot) -> pa.Table:
     """Return of each entity its key, its group and attributes, and whether it may be learned from."""
     key, gate, needed = use_case.entity.key, use_case.gates.fairness, use_case.model.fit_where_known
-    rows = entities.read(list(dict.fromkeys(["night", *key, *gate.columns, *needed]))).rename_columns({"night": SCORED})
+    apart = use_case.model.split.entities_apart
+    rows = entities.read(list(dict.fromkeys(["night", *key, *gate.columns, *needed, *apart]))).rename_columns({"night": SCORED})
     learn = pa.array(np.ones(rows.num_rows, dtype=np.bool_))
     for column in needed:
         learn = pc.and_(learn, pc.is_valid(rows[column]))
     divided = rows.select([SCORED, *key])
     for name, column in columns_of(use_case, rows).items():
         divided = divided.append_column(name, column)
+    if apart:
+        texts = [pc.fill_null(rows[column].cast(pa.string()), "") for column in apart]
+        divided = divided.append_column(APART, pc.binary_join_element_wise(*texts, "\x1f"))
     return divided.append_column(LEARN, learn)
 
 
@@ -203,70 +208,17 @@ def features_of(spec: Spec, use_case: UseCase, rows: TrainingSet, lake: Lake) ->
     return np.column_stack([joined[f"_{name}"].to_numpy().astype(np.float64) for name in spec.features])
 
 
-def divide(use_case: UseCase, rows: TrainingSet) -> Slices:
-    """Divide the nights that hold rows by time, as the use case's ``split`` says.
-
-    Raises:
-        TrainingRefused: too few nights, a slice whose labels are constant, or a class that the fit slice lacks; the message
-            counts them.
-    """
-    split = use_case.model.split
-    nights = [cast("Night", night) for night in np.unique(rows.night).tolist()]
-    needed = split.minimum_fit_nights + split.calibrate_nights + split.validate_nights
-    if len(nights) < needed:
-        raise TrainingRefused(
-            f"{len(nights)} nights hold labelled rows ({len(rows.label)} rows); {needed} are needed: "
-            f"{split.minimum_fit_nights} to fit, {split.calibrate_nights} to calibrate, {split.validate_nights} to validate.",
-            where=use_case.use_case,
-            do="Train as of a later night, or make the split smaller.",
-        )
-    validate = len(nights) - split.validate_nights
-    calibrate = validate - split.calibrate_nights
-    slices = Slices(
-        Nights(nights[0], nights[calibrate - 1]),
-        Nights(nights[calibrate], nights[validate - 1]),
-        Nights(nights[validate], nights[-1]),
-    )
-    learn = rows.of(slices.fit).to_learn
-    _check_labels_vary(use_case, learn, slices.fit)
-    _check_every_class(use_case, learn, slices.fit)
-    for part in (slices.calibrate, slices.validate):
-        _check_labels_vary(use_case, rows.of(part), part)
-    return slices
-
-
-def _check_labels_vary(use_case: UseCase, rows: TrainingSet, nights: Nights) -> None:
-    constant = metric_set_for(use_case).constant_label(rows.label) if len(rows.label) else "absent"
-    if constant:
-        counted = f"{len(rows.label)} rows of {nights}"
-        if use_case.model.task == "binary":
-            what = f"of the {counted}, {int(rows.label.sum())} are positive"
-        else:
-            what = f"the labels of the {counted} are all {constant}"
-        raise TrainingRefused(
-            f"{what}: there is nothing to tell apart.",
-            where=use_case.use_case,
-            do="Look at the label's definition and at the outcomes of these nights.",
-        )
-
-
-def _check_every_class(use_case: UseCase, rows: TrainingSet, nights: Nights) -> None:
-    missing = [name for place, name in enumerate(rows.classes) if not (rows.label == place).any()]
-    if missing:
-        raise TrainingRefused(
-            f"none of the {len(rows.label)} rows of {nights} to learn from is {' or '.join(missing)}.",
-            where=use_case.use_case,
-            do="Train as of a later night, or leave the class out of model.classes and of the label's expression.",
-        )
-
-
 def training_key(use_case: UseCase, as_of: Night, rows: TrainingSet) -> str:
     """Return a digest of all that a model depends on: the rows, the definition, the night, and the code that makes models."""
-    parts: Mapping[str, object] = {
+    parts = {**recipe_parts(use_case, as_of), "content": content_digest(rows.table)}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def recipe_parts(use_case: UseCase, as_of: Night) -> Mapping[str, object]:
+    """Return what a model depends on beside the rows, as plain values: definition, night, the code that makes models."""
+    return {
         "format": FORMAT,
         "as_of": str(as_of),
-        "content": content_digest(rows.table),
         "definition": definition_digest(use_case),
         "libraries": {library: version(library) for library in LIBRARIES},
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
