@@ -11,7 +11,8 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.lake import Lake
 from nightloop.model.training import datasheet, training_snapshot
 from nightloop.model.training.card_text import datasheet_page, sections_of
-from nightloop.model.training.training_set import Slices, TrainingSet
+from nightloop.model.training.slices import Slices
+from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.training.training_snapshot import Manifest
 from nightloop.nights import Nights
 from nightloop.reporting import card_page

@@ -63,4 +63,4 @@ def test_the_standard_error_is_that_of_the_interval() -> None:
 
 def test_rows_add_to_what_nights_differ_by() -> None:
     assert night_deviation_of_auc(None) == power.BETWEEN_NIGHTS
-    assert night_deviation_of_auc(200) == pytest.approx(math.sqrt(0.05**2 + 0.0025))
+    assert night_deviation_of_auc(200) == pytest.approx(math.sqrt(0.02**2 + 0.0025))

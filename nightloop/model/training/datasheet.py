@@ -16,7 +16,8 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.errors import command
 from nightloop.model.training import card_statements as statements
 from nightloop.model.training.card_text import NOT_STATED, items, table
-from nightloop.model.training.training_set import LEARN, Slices, TrainingSet
+from nightloop.model.training.slices import Slices
+from nightloop.model.training.training_set import LEARN, TrainingSet
 
 if TYPE_CHECKING:
     from nightloop.model.training.training_snapshot import Manifest
