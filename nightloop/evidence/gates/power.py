@@ -12,8 +12,8 @@ from nightloop.evidence.intervals import CONFIDENCE, student_quantile
 PROMISED = 0.8  # how often a candidate that equals the champion ought to be promoted
 MOST_NIGHTS = 366
 # Of the difference of two AUCs within a night, where nothing is measured yet: standard deviation between nights (0.01 to 0.03
-# between models of flight_delay), and variance of a row (Hanley and McNeil 1982: an AUC of 0.7, one positive row in five, half of
-# it shared).
+# between models of flight_delay), and variance of a row (Hanley and McNeil 1982: an AUC of 0.7, one positive row in five,
+# half of it shared).
 BETWEEN_NIGHTS, OF_A_ROW = 0.02, 0.5
 
 
