@@ -14,7 +14,7 @@ import pytest
 from jobs import train
 from nightloop.definitions import definition_digest
 from nightloop.errors import GateFailed, NotReady, TrainingRefused, UsageError
-from nightloop.evidence import metrics
+from nightloop.evidence import intervals
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
 from nightloop.model.training import candidate, training_set, training_snapshot
@@ -232,8 +232,9 @@ def test_the_year_is_held_to_its_best_champion_on_the_same_rows(trained: Loans):
     assert (set(rows["champion_version"].to_pylist()), set(rows["anchor_version"].to_pylist())) == ({versions[0]}, {3})
     judged = performance_of(trained, versions[1])
     over_anchor, spent, left = (judged["figures"][name] for name in ("auc_over_anchor", "budget_spent", "budget_left"))
-    label, *answers = (rows[name].to_numpy(zero_copy_only=False) for name in ("label", "candidate", "anchor"))
-    of_candidate, of_anchor = (metrics.auc(label, answer).value for answer in answers)
+    names = ("scored_night", "label", "candidate", "anchor")
+    night, label, *answers = (rows[name].to_numpy(zero_copy_only=False) for name in names)
+    of_candidate, of_anchor = (intervals.auc_by_night(label, answer, night).value for answer in answers)
     assert over_anchor["value"] == pytest.approx(of_candidate - of_anchor)
     assert spent["value"] == max(0, -over_anchor["value"]) and left["value"] == pytest.approx(0.02 - spent["value"])
     assert re.search(r"of the yearly budget of 0\.02 it spends [\d.]+, the champion [\d.]+; [\d.]+ left", judged["reason"])
