@@ -109,11 +109,11 @@ def _package(row: ScoredRow) -> Lime:
 
 def _prediction_of(row: ScoredRow, asked: Floats) -> Callable[[Floats], Floats]:
     """Return what LIME asks: the prediction; of several classes, the probability of the one that is predicted for the row."""
-    first = row.predictor.predict(asked[None, :], reasons=False).prediction
+    first = row.predictor.predict_undecided(asked[None, :])
     place = int(np.argmax(first[0])) if first.ndim > 1 else None
 
     def predict(rows: Floats) -> Floats:
-        prediction = row.predictor.predict(rows, reasons=False).prediction
+        prediction = row.predictor.predict_undecided(rows)
         return prediction if place is None else prediction[:, place]
 
     return predict

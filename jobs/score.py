@@ -18,10 +18,11 @@ from jobs.published import Progress, Published, silent
 from nightloop.definitions.loading import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.engine import Engine
-from nightloop.errors import ChampionMissing
+from nightloop.errors import ChampionMissing, DefinitionError
 from nightloop.lake import Commit, Snapshot, filesystem
 from nightloop.lake.missing import in_words
-from nightloop.meaning.reading import no_longer_made, stored_names
+from nightloop.meaning import meanings_of
+from nightloop.meaning.reading import by_meaning, no_longer_made, stored_names
 from nightloop.model import bundle, champions
 from nightloop.model.champions import Champion
 from nightloop.model.scoring import check_features, check_task, score_schema
@@ -52,10 +53,12 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     _check_columns(use_case, scored, features, workspace)
     pinned = {night: champions.pin(workspace.ledger, use_case.use_case, night) for night in scored}
     table = f"{use_case.use_case}/scores"
-    jobs = _jobs(use_case, pinned, features, workspace, folder=workspace.lake.new_folder(table))
+    entities = _entities(use_case, pinned, workspace)
+    jobs = _jobs(use_case, pinned, features, entities, workspace, folder=workspace.lake.new_folder(table))
     engine = workspace.engine(use_case, [features])
     files = _score(jobs, engine, progress)
-    inputs, seconds = {features.table: features.version}, (time.monotonic() - began) / len(scored)
+    inputs = {read.table: read.version for read in (features, entities) if read is not None}
+    seconds = (time.monotonic() - began) / len(scored)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), inputs, seconds=seconds)
     key = pa.schema([features.schema.field(name) for name in use_case.entity.key])
     schema = score_schema(key, use_case.model.reasons, task_for(use_case))
@@ -117,7 +120,13 @@ def _left_out(nights: Nights, pinned: Mapping[Night, Champion]) -> dict[str, obj
 
 
 def _jobs(
-    use_case: UseCase, pinned: Mapping[Night, Champion], features: Snapshot, workspace: Workspace, *, folder: str
+    use_case: UseCase,
+    pinned: Mapping[Night, Champion],
+    features: Snapshot,
+    entities: Snapshot | None,
+    workspace: Workspace,
+    *,
+    folder: str,
 ) -> Jobs:
     jobs: Jobs = []
     bundles: dict[int, dict[str, str]] = {}
@@ -126,12 +135,45 @@ def _jobs(
         if champion.version not in bundles:
             bundles[champion.version] = _bundle(use_case, champion, workspace)
             specs[champion.version] = bundle.read_spec(Path(bundles[champion.version]["bundle"]))
-        renamed = json.dumps(_renamed(specs[champion.version], night, features, champion.version))
+        spec = specs[champion.version]
+        renamed = json.dumps(_renamed(spec, night, features, champion.version))
+        groups = _groups(use_case, spec, night, entities)
         for source, row_group in _row_groups(features.files.get(night, ())):
-            part = {"night": str(night), "source": source, "row_group": str(row_group), "columns": renamed}
+            part = {"night": str(night), "source": source, "row_group": str(row_group), "columns": renamed, **groups}
             target = f"{folder}/{night}-{len(jobs)}.parquet"
             jobs.append({**bundles[champion.version], **part, "target": target})
     return jobs
+
+
+def _entities(use_case: UseCase, pinned: Mapping[Night, Champion], workspace: Workspace) -> Snapshot | None:
+    """Return the entities of the nights whose champion decides by a group of them; None where none does.
+
+    Raises:
+        NotReady: a night of them is not published.
+        OtherMeaning: a night holds the column by another definition than today's.
+        DefinitionError: today's definition has no such column.
+    """
+    read = {night: bundle.read_spec(_folder(use_case, champion, workspace)).attribute for night, champion in pinned.items()}
+    nights = [night for night, attribute in read.items() if attribute]
+    if not nights:
+        return None
+    source = use_case.entity.source
+    unknown = sorted({read[night] for night in nights} - set(use_case.sources[source].columns))
+    if unknown:
+        what = f"the champion of {nights[0]} decides by '{unknown[0]}', which '{source}' no longer has."
+        raise DefinitionError(what, where=f"use case '{use_case.use_case}'", do="Bring it back, or train a new champion.")
+    table, meanings = f"{use_case.use_case}/raw_{source}", meanings_of(use_case).of_table(f"raw_{source}", use_case)
+    columns = {*use_case.entity.key, *(read[night] for night in nights)}
+    required = {column: meanings[column] for column in columns if column in meanings}
+    return by_meaning(workspace.lake.require(table, Nights(nights[0], nights[-1])), required)
+
+
+def _groups(use_case: UseCase, spec: Spec, night: Night, entities: Snapshot | None) -> dict[str, str]:
+    """Return where a job finds the group of each entity, and under which names."""
+    if entities is None or not spec.attribute:
+        return {}
+    names = {name: entities.stored_name(night, name) for name in (*use_case.entity.key, spec.attribute)}
+    return {"entities": json.dumps({"files": entities.files.get(night, ()), "names": names})}
 
 
 def _bundle(use_case: UseCase, champion: Champion, workspace: Workspace) -> dict[str, str]:

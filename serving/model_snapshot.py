@@ -12,10 +12,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from nightloop.definitions import UseCase
-from nightloop.errors import DefinitionError, NotReady
+from nightloop.errors import DefinitionError, NotReady, UsageError
+from nightloop.features.group_columns import decision_columns, group_texts
 from nightloop.features.online import Aggregates, OnlineFeatures
 from nightloop.features.tables import keyed
 from nightloop.meaning import meanings_of
@@ -57,7 +59,7 @@ class ModelSnapshot:
     def answers(self, rows: Sequence[Mapping[str, Any]], *, reasons: bool = True) -> list[dict[str, Any]]:
         """Answer rows of entity columns, in their order."""
         features = self.online.compute(list(rows), self.aggregates)[:, self._columns]
-        predictions = self.predictor.predict(features, reasons=reasons)
+        predictions = self.predictor.predict(features, reasons=reasons, group=self._groups(rows))
         reasons_by_row = self._reasons(features, predictions)
         shared = {"model_version": self.identity.model_version, "night": self.identity.night}
         key = self.use_case.entity.key
@@ -73,6 +75,24 @@ class ModelSnapshot:
             }
             for row, answer, row_reasons in answered
         ]
+
+    def _groups(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[Any] | None:
+        """Return the group of each row where the champion decides by it; None where it does not.
+
+        Raises:
+            UsageError: a row does not name it, and today's definition does not ask for it.
+        """
+        attribute = self.predictor.spec.attribute
+        if not attribute:
+            return None
+        absent = [place for place, row in enumerate(rows) if row.get(attribute) is None]
+        if absent and attribute not in decision_columns(self.use_case):
+            raise UsageError(
+                f"row {absent[0]} does not name '{attribute}', by which version {self.identity.model_version} decides.",
+                where=f"use case '{self.use_case.use_case}'",
+                do="Send it, or train a champion of today's definition.",
+            )
+        return np.array(group_texts(pa.array([row[attribute] for row in rows])).to_pylist(), dtype=str)
 
     def _reasons(self, features: NDArray[np.float64], predictions: Predictions) -> list[list[dict[str, Any]]]:
         spec = self.predictor.spec

@@ -16,6 +16,7 @@ from pydantic_core import from_json
 
 from nightloop.definitions import UseCase
 from nightloop.definitions.use_case import Column
+from nightloop.features.group_columns import decision_columns
 from nightloop.features.online import OnlineFeatures
 from nightloop.nights import Night
 from serving.problems import BadRequest, TooLarge, mistakes_of
@@ -48,8 +49,8 @@ def entity_columns(use_case: UseCase) -> Mapping[str, Column]:
 
 
 def needed_columns(use_case: UseCase) -> set[str]:
-    """Return the columns a caller must name: the key, and all that a feature reads."""
-    return {*use_case.entity.key, *OnlineFeatures(use_case).columns}
+    """Return the columns a caller must name: the key, all that a feature reads, and a group that decisions may go by."""
+    return {*use_case.entity.key, *OnlineFeatures(use_case).columns, *decision_columns(use_case)}
 
 
 def row_model(use_case: UseCase) -> type[BaseModel]:

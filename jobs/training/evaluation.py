@@ -102,7 +102,7 @@ class _Compared:
         self, rows: TrainingSet, model: OriginModel, of_rivals: Mapping[int, Floats], *, origin: Night | None = None
     ) -> pa.Table:
         """Return the rows of the table evaluation, given the model that takes the candidate's part."""
-        predictions = model.predictor.predict(rows.matrix, reasons=False)
+        predictions = evaluation_table.candidate_predictions(self.use_case, model.predictor, rows)
         roles = zip(("champion", "anchor"), self.rivals.versions, strict=True)
         return evaluation_table.as_table(
             rows,

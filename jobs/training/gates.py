@@ -21,6 +21,7 @@ from nightloop.evidence.gates import gates
 from nightloop.evidence.gates.gates import GATES
 from nightloop.evidence.gates.training_data import TrainingRows, judge_data
 from nightloop.evidence.verdict import Verdict
+from nightloop.features.group_columns import groups_by
 from nightloop.ledger import Event
 from nightloop.model import bundle, champions
 from nightloop.model.packaging import predict_in_clean_process
@@ -258,10 +259,15 @@ def _bundle(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: Re
     """Let the registered model answer rows of the evaluation in a clean process."""
     rows = training_snapshot.read(manifest_of(use_case, as_of, workspace), tuple(use_case.features), use_case.model.classes)
     evaluated, expected = evaluation_table.evaluated_rows(use_case, as_of, candidate.version, workspace.lake, rows=rows)
+    attribute = bundle.read_spec(
+        workspace.registry.fetch(use_case.use_case, candidate.version, candidate.bundle_digest)
+    ).attribute
     sampled = np.unique(np.linspace(0, len(expected) - 1, num=min(SAMPLE, len(expected))).astype(int))
     with tempfile.TemporaryDirectory(prefix="nightloop-gate-") as temporary:
         model = workspace.registry.download_model(use_case.use_case, candidate.version, Path(temporary))
-        predictions = predict_in_clean_process(model, evaluated.matrix[sampled], task_for(use_case).prediction_columns)
+        group = groups_by(use_case, evaluated.table, attribute)[sampled] if attribute else None
+        columns = task_for(use_case).prediction_columns
+        predictions = predict_in_clean_process(model, evaluated.matrix[sampled], columns, group)
     return gates.bundle(expected[sampled], predictions, answers=metric_set_for(use_case).answers)
 
 

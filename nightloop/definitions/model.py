@@ -20,6 +20,7 @@ FitWhereKnown = Annotated[
     ),
 ]
 Reasons = Annotated[int, Field(ge=0, le=3)]
+MitigationMethod = Literal["reweighing", "exponentiated_gradient", "group_thresholds"]
 
 
 def _is_nothing(value: object) -> bool:
@@ -64,6 +65,32 @@ class Split(Strict):
         return self.validate_nights * (1 + self.origins)
 
 
+def _absent(value: object) -> bool:
+    """Say whether a field is left out of what is dumped: the digests of definitions without it stay as they are."""
+    return value is None
+
+
+class Mitigation(Strict):
+    """Models that treat groups more alike, fitted beside the unmitigated one; one of all is taken.
+
+    That of the least gap between groups, in the metric of gates > fairness, among those that lose at most ``maximum_loss``.
+    """
+
+    methods: tuple[MitigationMethod, ...] = Field(
+        min_length=1,
+        description="reweighing: rows weighed so that group and label are independent. exponentiated_gradient: fitted under a "
+        "constraint on the decisions. group_thresholds: a threshold for each group; the group must be known of what is scored.",
+    )
+    attribute: Name | None = Field(
+        None,
+        exclude_if=_absent,
+        description="Column of gates > fairness whose groups are to be treated alike. Left out: the group.",
+    )
+    maximum_loss: float = Field(
+        0.01, ge=0, description="Largest loss of the metric of gates > performance against the unmitigated model."
+    )
+
+
 class ModelOfAnyTask(Strict):
     """What every task declares."""
 
@@ -84,6 +111,9 @@ class BinaryModel(ModelOfAnyTask):
     fit_where_known: FitWhereKnown
     calibration: Literal["shift", "platt", "beta", "isotonic", "auto"] = CALIBRATION
     decision_threshold: float = Field(0.5, gt=0, lt=1)
+    mitigation: Mitigation | None = Field(
+        None, exclude_if=_absent, description="Methods that make groups be treated more alike; absent: none is tried."
+    )
     reasons: Reasons = 3
 
     @property

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model.calibration import Calibration
+from nightloop.model.group_thresholds import GroupThresholds
 from nightloop.model.models import LinearClasses, LinearModel
 from nightloop.model.spec import FORMAT, Spec, Training
 
@@ -46,6 +47,7 @@ def write(
     definition: str,
     reference: Mapping[str, object],
     card: str,
+    thresholds: GroupThresholds | None = None,
 ) -> Path:
     """Write the bundle into ``folder`` in one move, in place of what was there, and return the folder.
 
@@ -58,13 +60,14 @@ def write(
         definition: text of the use case's file.
         reference: profile of the training data, JSON-able, no NaN.
         card: Markdown.
+        thresholds: of a model that decides by one for each group.
 
     Raises:
         UsageError: the model takes other features than the use case has.
     """
     kind, name, content = _model_file(model, use_case)
     files = {
-        SPEC: _json(Spec.of(use_case, kind, calibration, training).as_json()),
+        SPEC: _json(Spec.of(use_case, kind, calibration, training, thresholds).as_json()),
         name: content,
         DEFINITION: definition.encode(),
         REFERENCE: _json(reference),

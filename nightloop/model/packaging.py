@@ -38,7 +38,8 @@ CODE = (
     "__init__.py",
     "errors.py",
     "nights.py",
-    *(f"model/{name}.py" for name in ("__init__", "bundle", "calibration", "models", "predictor", "spec", "tasks")),
+    *(f"model/{name}.py" for name in ("__init__", "bundle", "calibration", "group_thresholds", "models")),
+    *(f"model/{name}.py" for name in ("predictor", "spec", "tasks")),
 )
 ARTIFACT = "artifacts/bundle"  # where MLflow puts the bundle inside the model
 Floats = NDArray[np.float64]
@@ -50,7 +51,10 @@ import numpy as np, pandas as pd
 import mlflow
 model = mlflow.pyfunc.load_model(sys.argv[1])
 names = [column.name for column in model.metadata.signature.inputs]
-rows = pd.DataFrame(np.load(sys.argv[2]), columns=names)
+features = np.load(sys.argv[2])
+rows = pd.DataFrame(features, columns=names[: features.shape[1]])
+for name in names[features.shape[1] :]:
+    rows[name] = np.load(sys.argv[5])
 np.save(sys.argv[3], model.predict(rows)[sys.argv[4].split(",")].to_numpy(dtype=np.float64))
 """
 
@@ -81,7 +85,7 @@ def import_pyfunc() -> ModuleType:
 
 
 def signature(spec: Spec) -> ModelSignature:
-    """Return what MLflow enforces: every feature by name, as a double; NaN where missing."""
+    """Return what MLflow enforces: every feature by name, as a double; NaN where missing; and the group, as text."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
@@ -90,8 +94,9 @@ def signature(spec: Spec) -> ModelSignature:
         for place in range(1, spec.reasons + 1)
         for word, kind in (("reason", "string"), ("effect", "double"))
     ]
+    group = [ColSpec("string", spec.attribute)] if spec.attribute else []
     return ModelSignature(
-        inputs=Schema([ColSpec("double", name) for name in spec.features]),
+        inputs=Schema([*(ColSpec("double", name) for name in spec.features), *group]),
         outputs=Schema([*(ColSpec(kind, name) for name, kind in spec.task.columns.items()), *reasons]),
     )
 
@@ -99,7 +104,8 @@ def signature(spec: Spec) -> ModelSignature:
 def _example(spec: Spec) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame([[1.0] * len(spec.features)], columns=list(spec.features))
+    group = {spec.attribute: ["unknown"]} if spec.attribute else {}
+    return pd.DataFrame({**{name: [1.0] for name in spec.features}, **group})
 
 
 def _environment(spec: Spec) -> dict[str, object]:
@@ -119,16 +125,22 @@ def _copy_code(target: Path) -> Path:
     return target
 
 
-def predict_in_clean_process(model: Path, features: Floats, columns: Sequence[str]) -> Floats:
+def predict_in_clean_process(
+    model: Path, features: Floats, columns: Sequence[str], group: NDArray[Any] | None = None
+) -> Floats:
     """Return what the MLflow model in a folder predicts for features (n, k) in these columns: (n,), or (n, c) of several.
+
+    ``group`` (n,) is the text that it decides by, where it does.
 
     Raises:
         GateFailed: it cannot be loaded, does not answer, or takes too long; the message carries its last words.
     """
     with tempfile.TemporaryDirectory(prefix="nightloop-clean-") as folder:
         rows, answers = Path(folder) / "rows.npy", Path(folder) / "answers.npy"
+        groups = Path(folder) / "groups.npy"
         np.save(rows, features)
-        _run_program(model, [str(model), str(rows), str(answers), ",".join(columns)], Path(folder))
+        np.save(groups, np.array([], dtype=str) if group is None else group)
+        _run_program(model, [str(model), str(rows), str(answers), ",".join(columns), str(groups)], Path(folder))
         if not answers.exists():
             raise _failed(model, "wrote no answers")
         predictions: Floats = np.load(answers)

@@ -105,11 +105,16 @@ class Predictor:
             )
         return cls(spec, model)
 
-    def predict(self, features: Floats, *, reasons: bool = True) -> Predictions:
+    def predict(self, features: Floats, *, reasons: bool = True, group: NDArray[Any] | None = None) -> Predictions:
         """Answer rows of features (n, k), in the order of ``spec.features``, NaN where missing.
 
+        Args:
+            features: of the rows.
+            reasons: whether to give them.
+            group: (n,) text: what ``spec.attribute`` is of each row, where the model decides by it.
+
         Raises:
-            UsageError: another number of features, or a value too large for the model.
+            UsageError: another number of features, a value too large for the model, or no group where it is needed.
         """
         rows = self._check(features)
         if reasons and self.spec.reasons and len(rows):
@@ -117,11 +122,15 @@ class Predictor:
         else:
             margin, effect = self._margins(rows), np.empty((len(rows), 0))
         prediction = self.spec.task.predict(self.spec.calibration, margin)
-        decision = self.spec.task.decide(prediction)
-        return Predictions(prediction, decision, *self._strongest(effect, prediction))
+        decision = self._decide(prediction, group)
+        return Predictions(prediction, decision, *self._strongest(effect, prediction, decision))
+
+    def predict_undecided(self, features: Floats) -> Floats:
+        """Return the predictions of rows alone, for which no group need be known."""
+        return self.spec.task.predict(self.spec.calibration, self._margins(self._check(features)))
 
     def explain(self, features: Floats) -> Explanations:
-        """Answer rows as ``predict`` does, with the contribution of every feature.
+        """Answer rows as ``predict`` does, with the contribution of every feature; without decisions where a group decides.
 
         Raises:
             UsageError: see ``predict``.
@@ -131,22 +140,37 @@ class Predictor:
         task, prediction = self.spec.task, self.spec.task.predict(self.spec.calibration, margin)
         base = np.broadcast_to(self.model.base, margin.shape)
         whole = np.concatenate([effect, base[..., None], margin[..., None]], axis=-1) * scale
-        attributed, _ = task.attribute(prediction, whole)
-        return Explanations(prediction, task.decide(prediction), attributed[:, -2], attributed[:, :-2], attributed[:, -1])
+        attributed, _ = task.attribute(prediction, None, whole)
+        decision = None if self.spec.attribute else task.decide(prediction)
+        return Explanations(prediction, decision, attributed[:, -2], attributed[:, :-2], attributed[:, -1])
 
     def columns(self, predictions: Predictions | Explanations) -> Mapping[str, NDArray[Any] | None]:
         """Return the columns of the answers, by name in order; None: null in every row."""
         return self.spec.task.column_values(predictions.prediction, predictions.decision)
+
+    def _decide(self, prediction: Floats, group: NDArray[Any] | None) -> NDArray[np.bool_] | None:
+        thresholds = self.spec.group_thresholds
+        if thresholds is None:
+            return self.spec.task.decide(prediction)
+        if group is None or len(group) != len(prediction):
+            raise UsageError(
+                f"the model of '{self.spec.use_case}' decides by '{thresholds.attribute}', which is given of "
+                f"{0 if group is None else len(group)} of {len(prediction)} rows.",
+                do=f"Give '{thresholds.attribute}' of every row; 'unknown' where it is not known.",
+            )
+        return np.asarray(prediction >= thresholds.of(group), dtype=np.bool_)
 
     def _margins(self, rows: Floats) -> Floats:
         if len(rows):
             return self.model.margins(rows)
         return np.empty((0, len(self.spec.classes)) if self.spec.classes else 0)
 
-    def _strongest(self, effect: Floats, prediction: Floats) -> tuple[NDArray[np.int64], Floats]:
+    def _strongest(
+        self, effect: Floats, prediction: Floats, decision: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], Floats]:
         if not effect.shape[-1]:
             return np.empty((len(prediction), 0), dtype=np.int64), np.empty((len(prediction), 0))
-        effect, strength = self.spec.task.attribute(prediction, effect * self.spec.calibration.effect_scale)
+        effect, strength = self.spec.task.attribute(prediction, decision, effect * self.spec.calibration.effect_scale)
         # Stable: of equal effects, the feature that comes first.
         order = np.argsort(-strength, axis=1, kind="stable")[:, : self.spec.reasons]
         return order.astype(np.int64), np.take_along_axis(effect, order, axis=1)

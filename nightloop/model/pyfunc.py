@@ -25,7 +25,9 @@ class RegisteredModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
         """Answer each row; MLflow has checked the columns against the signature."""
         spec = self._predictor.spec
-        predictions = self._predictor.predict(model_input[list(spec.features)].to_numpy(dtype=np.float64))
+        features = model_input[list(spec.features)].to_numpy(dtype=np.float64)
+        group = model_input[spec.attribute].to_numpy(dtype=str) if spec.attribute else None
+        predictions = self._predictor.predict(features, group=group)
         answer: dict[str, object] = dict(self._predictor.columns(predictions))
         names = np.array(spec.features, dtype=object)
         for place in range(predictions.reason.shape[1]):

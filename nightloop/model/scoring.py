@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from nightloop.errors import DefinitionError
+from nightloop.errors import DefinitionError, NotReady
+from nightloop.features.group_columns import group_texts
 from nightloop.lake import filesystem
 from nightloop.model.predictor import Predictions, Predictor
 from nightloop.model.spec import Spec
@@ -45,10 +46,12 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
     Args:
         job: ``night``, ``source`` (features), ``row_group``, ``target`` (scores), ``bundle`` (folder), ``bundle_digest``,
             ``model_version``, ``key`` (JSON list of the entity's key columns), ``reasons`` (how many the table has room for),
-            ``columns`` (JSON object: features that the file holds under another name).
+            ``columns`` (JSON object: features that the file holds under another name), ``entities`` (JSON object, where the
+            model decides by a group: ``files`` of the night's entities, ``names`` of key and group in them).
 
     Raises:
         DefinitionError: the file lacks a feature of the model.
+        NotReady: an entity is not among the night's.
     """
     predictor = _predictor(job["bundle"], job["bundle_digest"])
     key, reasons, version = json.loads(job["key"]), int(job["reasons"]), int(job["model_version"])
@@ -68,10 +71,45 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
             pq.ParquetWriter(stream, schema, compression="zstd") as writer,
         ):
             for batch in batches:
-                predictions = predictor.predict(_matrix(batch, features), reasons=reasons > 0)
+                group = _groups(batch, key, predictor.spec.attribute, job.get("entities", ""))
+                predictions = predictor.predict(_matrix(batch, features), reasons=reasons > 0, group=group)
                 writer.write_batch(_answers(batch.select(key), predictor, predictions, version, schema))
                 rows += batch.num_rows
     return {"night": job["night"], "file": job["target"], "rows": rows}
+
+
+def _groups(batch: pa.RecordBatch, key: list[str], attribute: str, entities: str) -> NDArray[Any] | None:
+    """Return the group (n,) of each row of a batch by its entity, as text; None where the model decides by none.
+
+    Raises:
+        NotReady: an entity is not among the night's.
+    """
+    if not attribute:
+        return None
+    placed = pa.Table.from_batches([batch.select(key)]).append_column("place", pa.array(np.arange(batch.num_rows)))
+    joined = placed.join(_entities(entities, attribute), key, join_type="left outer").sort_by("place")
+    groups = joined["group"]
+    if groups.null_count or len(groups) != batch.num_rows:
+        raise NotReady(
+            f"'{attribute}' is not known of {max(groups.null_count, 1)} of {batch.num_rows} rows: the features are of other "
+            "entities than the night has.",
+            where=entities,
+            do="Build the features of the night again.",
+        )
+    return np.array(groups.to_pylist(), dtype=str)
+
+
+@lru_cache(maxsize=2)
+def _entities(entities: str, attribute: str) -> pa.Table:
+    """Return the key and the group of each entity of a night."""
+    read, tables = json.loads(entities), []
+    names = {name: stored for name, stored in read["names"].items() if name != attribute}
+    for file in read["files"]:
+        store, path = filesystem(file)
+        rows = pq.read_table(path, filesystem=store, columns=list(dict.fromkeys(read["names"].values())))
+        columns = {name: rows[stored] for name, stored in names.items()}
+        tables.append(pa.table({**columns, "group": group_texts(rows[read["names"][attribute]])}))
+    return pa.concat_tables(tables)
 
 
 @lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nightloop.errors import StoreDamaged
 from nightloop.model.calibration import Calibration
+from nightloop.model.group_thresholds import GroupThresholds
 from nightloop.model.tasks import Task, task_of
 from nightloop.nights import Night, Nights, parse_night, parse_nights
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of a binary model
 FORMAT_OF_TASKS = 2  # of one that names its task: what reads only the first must not take its answer for a probability
+FORMAT_OF_GROUPS = 3  # of one that decides by a threshold for each group: what reads only the others must not decide by one
+FORMATS = (FORMAT, FORMAT_OF_TASKS, FORMAT_OF_GROUPS)
 Kind = Literal["xgboost", "logistic_regression", "ridge"]
 KINDS: tuple[Kind, ...] = ("xgboost", "logistic_regression", "ridge")
 
@@ -90,6 +93,7 @@ class Spec:
     label_meaning: str = ""
     # feature -> words where it raises the answer, and where it lowers it; nothing where none are declared
     reason_words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    group_thresholds: GroupThresholds | None = None  # in place of the threshold
 
     @cached_property
     def task(self) -> Task:
@@ -97,7 +101,14 @@ class Spec:
         return task_of(self.task_name, self.threshold, self.classes)
 
     @classmethod
-    def of(cls, use_case: UseCase, kind: str, calibration: Calibration, training: Training) -> Spec:
+    def of(
+        cls,
+        use_case: UseCase,
+        kind: str,
+        calibration: Calibration,
+        training: Training,
+        thresholds: GroupThresholds | None = None,
+    ) -> Spec:
         """Take from the use case what the bundle repeats of it."""
         from nightloop.meaning import meanings_of  # a packaged model reads a spec, and never makes one
 
@@ -118,6 +129,7 @@ class Spec:
             meanings=tuple(meanings.features.values()),
             label_meaning=meanings.label,
             reason_words={name: (of.reason.up, of.reason.down) for name, of in features.items() if of.reason},
+            group_thresholds=thresholds,
         )
 
     def reason_text(self, feature: str, effect: float) -> str:
@@ -132,11 +144,18 @@ class Spec:
         """The digest that each feature of a night must have; nothing where the bundle does not say."""
         return dict(zip(self.features, self.meanings, strict=True)) if self.meanings else {}
 
+    @property
+    def attribute(self) -> str:
+        """The entity's column whose group must be known to decide; empty where none is needed."""
+        return self.group_thresholds.attribute if self.group_thresholds else ""
+
     def as_json(self) -> dict[str, object]:
         """Return plain values; ``from_json`` reads them back."""
         of_task: dict[str, object] = {"format": FORMAT}
         if self.task_name != "binary":
             of_task = {"format": FORMAT_OF_TASKS, "task": self.task_name, "classes": list(self.classes)}
+        if self.group_thresholds is not None:
+            of_task = {"format": FORMAT_OF_GROUPS, "group_thresholds": self.group_thresholds.as_json()}
         return {
             **of_task,
             "use_case": self.use_case,
@@ -161,9 +180,9 @@ class Spec:
         Raises:
             StoreDamaged: another format, or a field is missing or wrong.
         """
-        if values.get("format") not in (FORMAT, FORMAT_OF_TASKS):
+        if values.get("format") not in FORMATS:
             raise StoreDamaged(
-                f"the bundle has format {values.get('format')!r}, this version reads format {FORMAT} and {FORMAT_OF_TASKS}.",
+                f"the bundle has format {values.get('format')!r}, this version reads {', '.join(map(str, FORMATS))}.",
                 where=where,
                 do="Use the version of Nightloop that wrote it, or train again.",
             )
@@ -178,7 +197,7 @@ class Spec:
 
     @classmethod
     def _read(cls, values: Mapping[str, Any]) -> Spec:
-        threshold = values["threshold"]
+        threshold, by_group = values["threshold"], values.get("group_thresholds")
         return cls(
             use_case=values["use_case"],
             kind=values["kind"],
@@ -195,4 +214,5 @@ class Spec:
             meanings=tuple(values.get("meanings", {}).get("features", ())),
             label_meaning=values.get("meanings", {}).get("label", ""),
             reason_words={of["name"]: (of["up"], of["down"]) for of in values["features"] if "up" in of},
+            group_thresholds=GroupThresholds.from_json(by_group, float(threshold)) if by_group else None,
         )

@@ -48,7 +48,7 @@ class Task(Protocol):
     def decide(self, prediction: Floats) -> Bools | None:
         """Return the decision (n,), None where nothing is decided."""
 
-    def attribute(self, prediction: Floats, effect: Floats) -> tuple[Floats, Floats]:
+    def attribute(self, prediction: Floats, decision: Bools | None, effect: Floats) -> tuple[Floats, Floats]:
         """Return each feature's effect on the answer (n, k), and how strongly it speaks for the answer."""
 
     def column_values(self, prediction: Floats, decision: Bools | None) -> Mapping[str, NDArray[Any] | None]:
@@ -76,9 +76,10 @@ class Binary:
         """See Task."""
         return np.asarray(prediction >= self.threshold, dtype=np.bool_)
 
-    def attribute(self, prediction: Floats, effect: Floats) -> tuple[Floats, Floats]:
+    def attribute(self, prediction: Floats, decision: Bools | None, effect: Floats) -> tuple[Floats, Floats]:
         """Return the effects, and how far they speak for the decision."""
-        return effect, np.where(prediction >= self.threshold, 1.0, -1.0)[:, None] * effect
+        decided = self.decide(prediction) if decision is None else decision
+        return effect, np.where(decided, 1.0, -1.0)[:, None] * effect
 
     def column_values(self, prediction: Floats, decision: Bools | None) -> Mapping[str, NDArray[Any] | None]:
         """See Task."""
@@ -106,7 +107,7 @@ class Regression:
         """See Task."""
         return None if self.threshold is None else np.asarray(prediction >= self.threshold, dtype=np.bool_)
 
-    def attribute(self, prediction: Floats, effect: Floats) -> tuple[Floats, Floats]:  # noqa: ARG002
+    def attribute(self, prediction: Floats, decision: Bools | None, effect: Floats) -> tuple[Floats, Floats]:  # noqa: ARG002
         """Return the effects in the label's unit, and their size: up or down, what moves most comes first."""
         return effect, np.abs(effect)
 
@@ -140,7 +141,7 @@ class Multiclass:
         """See Task."""
         return
 
-    def attribute(self, prediction: Floats, effect: Floats) -> tuple[Floats, Floats]:
+    def attribute(self, prediction: Floats, decision: Bools | None, effect: Floats) -> tuple[Floats, Floats]:  # noqa: ARG002
         """Return, of effects (n, c, k), those on the margin of the predicted class."""
         of_predicted = effect[np.arange(len(prediction)), np.argmax(prediction, axis=1)]
         return of_predicted, of_predicted

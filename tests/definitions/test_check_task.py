@@ -83,6 +83,34 @@ MIXED_UP = {
     "no classes": ("multiclass", {"model": "task: multiclass"}, "the key 'classes' is missing in 'model'"),
     "classes of a number": ("regression", {"model": "task: regression\n  classes: [a, b]"}, "unknown key 'classes' in 'model'"),
     "a task that is none": ("binary", {"model": "task: ranking"}, "unknown task 'ranking' of 'model'"),
+    "a mitigation of a number": (
+        "regression",
+        {"model": "task: regression\n  mitigation: {methods: [reweighing]}"},
+        "unknown key 'mitigation' in 'model'",
+    ),
+    "a mitigation where no gate applies": (
+        "binary",
+        {"model": "task: binary\n  mitigation: {methods: [reweighing]}", "fairness": "{none_because: Parcels.}"},
+        "no fairness gate applies, so nothing says what is to be treated alike",
+    ),
+    "a method twice": (
+        "binary",
+        {"model": "task: binary\n  mitigation: {methods: [reweighing, reweighing]}"},
+        "a method is named twice",
+    ),
+    "groups that no gate judges": (
+        "binary",
+        {"model": "task: binary\n  mitigation: {methods: [reweighing], attribute: parcel}"},
+        "'parcel' is no column of the fairness gate",
+    ),
+    "thresholds by a weight": (
+        "binary",
+        {
+            "model": "task: binary\n  mitigation: {methods: [group_thresholds], attribute: weight}",
+            "fairness": "{group: depot, metric: selection_rate_difference, maximum: 0.9, attributes: [weight]}",
+        },
+        "'weight' is a number: no threshold can be looked up by it",
+    ),
     "no task": ("binary", {"model": "window_nights: 20"}, "the key 'task' is missing in 'model'"),
     "a label of another type": ("regression", {"expression": "damaged"}, "must yield a number"),
 }
@@ -107,6 +135,14 @@ def test_what_the_training_sets_itself_is_not_for_a_use_case_to_set() -> None:
     chosen = text("regression").replace("{n_estimators: 40", "{objective: reg:absoluteerror, n_estimators: 40")
     with pytest.raises(DefinitionError, match="'objective' is not for a use case to set"):
         parse_use_case(chosen, "parcels.yaml", "parcel_hours")
+
+
+def test_rows_are_not_weighed_twice() -> None:
+    mitigated = text("binary", model="task: binary\n  mitigation: {methods: [exponentiated_gradient]}")
+    with pytest.raises(DefinitionError, match="scale_pos_weight would weigh them again"):
+        parse_use_case(
+            mitigated.replace("{n_estimators: 40", "{scale_pos_weight: 2, n_estimators: 40"), "p.yaml", "parcel_damaged"
+        )
 
 
 def test_a_use_case_may_be_guarded_by_the_suites_of_another() -> None:
@@ -153,6 +189,13 @@ JUST_RIGHT = {
     "rates where something is decided": (
         "regression",
         {"model": "task: regression\n  decision_threshold: 3", "fairness": RATE + "maximum: 1}"},
+    ),
+    "a mitigation by an attribute of the gate": (
+        "binary",
+        {
+            "model": "task: binary\n  mitigation: {methods: [reweighing, group_thresholds], attribute: depot, maximum_loss: 0}",
+            "fairness": RATE + "maximum: 1}",
+        },
     ),
     "rates of one class": ("multiclass", {"fairness": RATE + "of_class: late, maximum: 0.5}"}),
     "accuracy of all classes": ("multiclass", {"fairness": "{group: depot, metric: accuracy_difference, maximum: 1}"}),

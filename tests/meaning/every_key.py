@@ -50,6 +50,7 @@ DOUBLED = changed(
 """With a second source of the same columns for each."""
 REVISED = changed(lambda declared: declared["sources"]["payments"].update(revised_within=3, withdrawn="withdrawn::boolean"))
 COSTED = changed(put("gates.fairness.error_cost", {"false_positive": 1.0, "false_negative": 5.0}))
+MITIGATED = changed(put("model.mitigation", {"methods": ["reweighing"]}))
 DATA = changed(put("gates.data", {"minimum_rows_share": 0.3}))
 REASONED = changed(put("features.basket.reason", {"up": "Much.", "down": "Little."}))
 CARDED = changed(put("card", {"intended_use": "For clerks."}))
@@ -224,6 +225,10 @@ OTHER: list[tuple[UseCase, str, object]] = [
     (USE_CASE, "model", {"task": "binary", "decision_threshold": 0.4}),
     *((REASONED, f"features.basket.reason.{name}", "Other.") for name in ("up", "down")),
     *((CARDED, f"card.{name}", "Other.") for name in Card.model_fields),
+    (of_task("binary"), "model.mitigation", {"methods": ["reweighing"]}),
+    (MITIGATED, "model.mitigation.methods", ["group_thresholds"]),
+    (MITIGATED, "model.mitigation.attribute", "city"),
+    (MITIGATED, "model.mitigation.maximum_loss", 0.02),
     (APPROVED, "gates.approval.deadline_hours", 3.5),
     (COSTED, "gates.fairness.error_cost.false_positive", 2.0),
     (COSTED, "gates.fairness.error_cost.false_negative", 2.0),

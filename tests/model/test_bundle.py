@@ -73,8 +73,8 @@ def test_a_number_that_json_cannot_hold_is_refused(write_bundle, tmp_path):
 def test_a_newer_format_is_refused_with_both_numbers(write_bundle, tmp_path):
     folder = write_bundle(tmp_path / "bundle")
     values = json.loads((folder / "bundle.json").read_text())
-    (folder / "bundle.json").write_text(json.dumps({**values, "format": 3}))
-    with pytest.raises(StoreDamaged, match="format 3, this version reads format 1 and 2"):
+    (folder / "bundle.json").write_text(json.dumps({**values, "format": 4}))
+    with pytest.raises(StoreDamaged, match="format 4, this version reads 1, 2, 3"):
         Predictor.load(folder)
 
 

@@ -135,7 +135,7 @@ def test_a_number_without_a_threshold_decides_nothing() -> None:
 def test_an_effect_speaks_for_the_decision_that_was_made() -> None:
     effect = np.array([[0.5, -0.25]])
     for probability, sign in ((0.5, 1.0), (0.4999, -1.0)):
-        shown, strength = task_of("binary", 0.5, ()).attribute(np.array([probability]), effect)
+        shown, strength = task_of("binary", 0.5, ()).attribute(np.array([probability]), None, effect)
         assert shown.tolist() == effect.tolist() and strength.tolist() == (sign * effect).tolist()
 
 

@@ -16,6 +16,7 @@ from nightloop.definitions import UseCase, definition_digest
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
 from nightloop.model.calibration import Calibration
+from nightloop.model.group_thresholds import GroupThresholds
 from nightloop.model.registry import Registry
 from nightloop.nights import Nights, one
 from nightloop.settings import Settings
@@ -133,7 +134,9 @@ def trees(use_case: UseCase, seed: int):
     return xgboost.train(params, matrix, num_boost_round=60)
 
 
-def promote(workspace: Workspace, use_case: UseCase, as_of: date, folder: Path, seed: int) -> champions.Champion:
+def promote(
+    workspace: Workspace, use_case: UseCase, as_of: date, folder: Path, *, seed: int, thresholds: GroupThresholds | None = None
+) -> champions.Champion:
     """Register a bundle and make it champion."""
     training = bundle.Training(
         as_of=as_of,
@@ -154,6 +157,7 @@ def promote(workspace: Workspace, use_case: UseCase, as_of: date, folder: Path, 
         definition=DEFINITION.read_text(),
         reference={"rows": 2000},
         card="# visits\n",
+        thresholds=thresholds,
     )
     registered = Registry.open(workspace.settings).log_candidate(
         use_case.use_case, written, params={}, metrics={}, figures={}, tags={}

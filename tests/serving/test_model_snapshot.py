@@ -205,6 +205,7 @@ class LastTwoFeatures:
     """A model of the last and the first feature of the definition, in this order."""
 
     spec = SimpleNamespace(
+        attribute="",
         features=("distance", "hour"),
         descriptions=("how far", "when"),
         reason_text=lambda name, effect: f"{'' if effect > 0 else 'not '}{ {'distance': 'far away', 'hour': 'late'}[name] }",
@@ -213,7 +214,8 @@ class LastTwoFeatures:
     def __init__(self) -> None:
         self.given: list[Any] = []
 
-    def predict(self, features: np.ndarray, *, reasons: bool) -> Any:
+    def predict(self, features: np.ndarray, *, reasons: bool, group: None) -> Any:
+        assert group is None
         self.given.append((features.tolist(), reasons))
         places = np.array([[1, 0], [0, 1]])[: len(features), : 2 if reasons else 0]
         return SimpleNamespace(reason=places, effect=np.array([[0.5, -0.25], [2.0, 1.0]])[: len(features), : places.shape[1]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nightloop.definitions.checking.fairness import check_fairness
+from nightloop.definitions.checking.mitigation import check_mitigation
 from nightloop.definitions.gates import PerformanceMetric
 from nightloop.definitions.model import MulticlassModel
 from nightloop.definitions.parameters import faults
@@ -24,6 +25,7 @@ def check_task(use_case: UseCase, problems: Problems) -> None:
     """Note every mistake in ``problems``."""
     _performance(use_case, problems)
     check_fairness(use_case, problems)
+    check_mitigation(use_case, problems)
     _monitoring(use_case, problems)
     _names(use_case, problems)
     if use_case.model.task == "regression" and (

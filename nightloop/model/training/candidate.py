@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.errors import TrainingRefused
 from nightloop.evidence.baselines import ScorecardBins, last_known_rate
 from nightloop.evidence.evaluation import Evaluation
+from nightloop.evidence.fairness.mitigation import Option
 from nightloop.evidence.gates.gates import assessed
 from nightloop.evidence.reference_profile import reference_profile
 from nightloop.evidence.reliability import reliability
@@ -32,9 +34,12 @@ from nightloop.model.spec import Training
 from nightloop.model.tasks import Task
 from nightloop.model.training import card, trainers
 from nightloop.model.training.calibrating import report
-from nightloop.model.training.calibrating.choice import Calibrated, calibrate
+from nightloop.model.training.calibrating.choice import calibrate
 from nightloop.model.training.environment import made_with
 from nightloop.model.training.explanations import as_markdown, explained
+from nightloop.model.training.fitted import Fitted
+from nightloop.model.training.mitigating import report as mitigation_report
+from nightloop.model.training.mitigation import decisions, declared, measure, mitigate
 from nightloop.model.training.parts import figures_of_parts
 from nightloop.model.training.slices import Slices, divide
 from nightloop.model.training.training_set import TrainingSet
@@ -50,20 +55,6 @@ CANDIDATE, BASE_RATE, LAST_KNOWN_RATE, SCORECARD = "xgboost", "base_rate", "last
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A model and what turns its margins into predictions."""
-
-    model: Booster | LinearModel | LinearClasses
-    calibration: Calibration
-    task: Task
-    chosen: Calibrated | None = None  # how the calibration was, where it was fitted here
-
-    def predict(self, features: Floats) -> Floats:
-        """Return the predictions, (n,) or (n, c), of rows (n, k)."""
-        return self.task.predict(self.calibration, trainers.margins(self.model, features))
-
-
-@dataclass(frozen=True)
 class Candidate:
     """What one training makes.
 
@@ -75,6 +66,7 @@ class Candidate:
         figures: by model, measured on the validation nights.
         rows: by slice.
         parts: figures of the trees on parts of the validation rows: weeks, and groups.
+        frontier: what the validation nights show of each method of mitigation; the choice was made on others.
     """
 
     trees: Fitted
@@ -84,6 +76,7 @@ class Candidate:
     figures: Mapping[str, tuple[Figure, ...]]
     rows: Mapping[str, int]
     parts: tuple[Figure, ...] = ()
+    frontier: tuple[Option, ...] = ()
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -95,6 +88,7 @@ class Candidate:
             for model, figures in self.figures.items()
             for figure in figures
         }
+        named |= {f"{option.name}.{of.metric}": of.value for option in self.frontier for of in (option.metric, option.gap)}
         return {name: value for name, value in named.items() if np.isfinite(value)}
 
 
@@ -111,23 +105,30 @@ def fit(use_case: UseCase, as_of: Night, rows: TrainingSet) -> Candidate:
         )
     parts["fit"] = learn = parts["fit"].to_learn
     fitted = fit_recipe(use_case, as_of, learn, parts["calibrate"])
-    base_rate = _base_rate(learn)
+    base_rate, mitigated = _base_rate(learn), fitted[CANDIDATE].mitigated
     predictions = {name: model.predict(parts["validate"].matrix) for name, model in fitted.items()}
+    decision = decisions(use_case, fitted[CANDIDATE], predictions[CANDIDATE], parts["validate"])
     predictions |= _other_baselines(use_case, as_of, rows, parts, base_rate)
     return Candidate(
         trees=fitted[CANDIDATE],
         baseline=fitted[use_case.model.baseline[0]],
         base_rate=base_rate,
         slices=slices,
-        figures=_measure(use_case, predictions, parts["validate"]),
+        figures=_measure(use_case, predictions, parts["validate"], decision),
         rows={name: len(part.label) for name, part in parts.items()},
         parts=figures_of_parts(use_case, parts["validate"], predictions[CANDIDATE]),
+        frontier=measure(use_case, mitigated.models, parts["validate"]) if mitigated else (),
     )
 
 
 def fit_recipe(use_case: UseCase, as_of: Night, learn: TrainingSet, calibrate: TrainingSet) -> dict[str, Fitted]:
     """Return candidate and baseline by name: fitted on the rows to learn from, calibrated on others, which are later."""
-    return {name: _calibrated(use_case, model, calibrate) for name, model in _fit_models(use_case, as_of, learn).items()}
+    fitted = {name: _calibrated(use_case, model, calibrate) for name, model in _fit_models(use_case, as_of, learn).items()}
+    if declared(use_case):
+        calibrated = partial(_calibrated, use_case, rows=calibrate)
+        candidate = fitted[CANDIDATE]
+        fitted[CANDIDATE] = mitigate(use_case, as_of, learn, calibrate, unmitigated=candidate, calibrated=calibrated)
+    return fitted
 
 
 def _fit_models(use_case: UseCase, as_of: Night, learn: TrainingSet) -> dict[str, Booster | LinearModel | LinearClasses]:
@@ -182,17 +183,21 @@ def _scorecard(use_case: UseCase, as_of: Night, parts: Mapping[str, TrainingSet]
     return task_for(use_case).predict(chosen.calibration, validate)
 
 
-def _measure(use_case: UseCase, predictions: Mapping[str, Floats], rows: TrainingSet) -> dict[str, tuple[Figure, ...]]:
+def _measure(
+    use_case: UseCase, predictions: Mapping[str, Floats], rows: TrainingSet, decision: NDArray[np.bool_] | None
+) -> dict[str, tuple[Figure, ...]]:
     metric_set = metric_set_for(use_case)
     candidate = predictions[CANDIDATE]
     figures = {name: metric_set.all_figures(rows.label, prediction, rows.night) for name, prediction in predictions.items()}
-    figures[CANDIDATE] += _by_group(use_case, rows, candidate)
+    figures[CANDIDATE] += _by_group(use_case, rows, candidate, decision)
     return figures
 
 
-def _by_group(use_case: UseCase, rows: TrainingSet, candidate: Floats) -> tuple[Figure, ...]:
+def _by_group(
+    use_case: UseCase, rows: TrainingSet, candidate: Floats, decision: NDArray[np.bool_] | None
+) -> tuple[Figure, ...]:
     """Return the figures that the fairness gate will look at; none where no gate applies."""
-    limits, decision = use_case.gates.fairness, task_for(use_case).decide(candidate)
+    limits = use_case.gates.fairness
     if limits.none_because:
         return ()
     judged = Evaluation(
@@ -233,6 +238,7 @@ def write_bundle(
         use_case=use_case,
         model=candidate.trees.model,
         calibration=candidate.trees.calibration,
+        thresholds=candidate.trees.thresholds,
         training=training,
         definition=definition,
         reference=reference_profile(list(rows.features), learn.matrix, learn.night),
@@ -245,6 +251,7 @@ def write_bundle(
             calibration=_calibration_blocks(use_case, candidate, validation),
             slices=candidate.parts,
             explanations=as_markdown(sampled),
+            mitigation=mitigation_report.section(candidate.trees, candidate.frontier),
         ),
     )
 

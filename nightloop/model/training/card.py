@@ -40,6 +40,7 @@ def render(
     calibration: Sequence[str] = (),
     slices: Sequence[Figure] = (),
     explanations: str = "",
+    mitigation: str = "",
     limits: Sequence[str] = (),
 ) -> str:
     """Return the card as it stands in the bundle; ``card_text.completed`` adds what is known later.
@@ -53,6 +54,7 @@ def render(
         calibration: what there is to say of it, as blocks of Markdown.
         slices: figures of the chosen one on parts of the validation rows.
         explanations: which features move its answers, as Markdown.
+        mitigation: which methods treat groups more alike and which was taken, as Markdown; empty where none is declared.
         limits: what a reader must know besides what holds for every model.
     """
     overall = [(name, figure) for name, figures in candidates.items() for figure in figures if figure.group == "all"]
@@ -69,6 +71,7 @@ def render(
         CALIBRATION: "\n\n".join(calibration) or "Its figures stand among those above.",
         "Slices": figures_table("part of the rows", [(figure.group, figure) for figure in slices]) if slices else NO_SLICES,
         fairness: by_group,
+        **({"Mitigation": mitigation} if mitigation else {}),
         EXPLANATIONS: explanations or "Not explained over all; each answer carries its reasons.",
         GATES: LATER[GATES],
         MARGIN: f"{statements.margin(use_case)}\n\n{LATER[MARGIN]}",

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import NotReady
 from nightloop.evidence.evaluation import Evaluation
-from nightloop.features.group_columns import ATTRIBUTE, GROUP, attribute_columns, attributes_of
+from nightloop.features.group_columns import ATTRIBUTE, GROUP, attribute_columns, attributes_of, groups_by
 from nightloop.features.labels import LABEL, SCORED
 from nightloop.lake import Lake
-from nightloop.model.predictor import Predictor
+from nightloop.model.predictor import Predictions, Predictor
 from nightloop.model.tasks import Task
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import label_array, metric_set_for
@@ -33,6 +33,13 @@ ORIGIN = "origin"
 def table_name(use_case: UseCase) -> str:
     """Return the name of the table."""
     return f"{use_case.use_case}/evaluation"
+
+
+def candidate_predictions(use_case: UseCase, candidate: Predictor, rows: TrainingSet) -> Predictions:
+    """Return what the candidate predicts and decides for rows, without reasons."""
+    attribute = candidate.spec.attribute
+    group = groups_by(use_case, rows.table, attribute) if attribute else None
+    return candidate.predict(rows.matrix, reasons=False, group=group)
 
 
 def champion_predictions(champion: Predictor, rows: TrainingSet, task: Task, matrix: Floats | None) -> Floats | None:
@@ -50,7 +57,7 @@ def champion_predictions(champion: Predictor, rows: TrainingSet, task: Task, mat
     predictions = np.full((len(rows.label), len(task.prediction_columns)), np.nan)
     fresh = rows.night > np.datetime64(spec.training.calibrate.last)
     if fresh.any():
-        predictions[fresh] = champion.predict(matrix[fresh], reasons=False).prediction.reshape(-1, predictions.shape[1])
+        predictions[fresh] = champion.predict_undecided(matrix[fresh]).reshape(-1, predictions.shape[1])
     return predictions[:, 0] if predictions.shape[1] == 1 else predictions
 
 

@@ -73,7 +73,7 @@ def explained(
     sampled = np.ascontiguousarray(values[places])
     explainer = model if isinstance(model, LinearModel | LinearClasses) else Trees(model, import_xgboost(light=False), 1)
     margin, effect = explainer.explain(sampled)
-    of_answer, _ = task.attribute(task.predict(calibration, margin), effect * calibration.effect_scale)
+    of_answer, _ = task.attribute(task.predict(calibration, margin), None, effect * calibration.effect_scale)
     unit = {"binary": "log-odds", "regression": "the label's unit"}.get(task.name, "margin of the predicted class")
     return Explained(features, sampled, of_answer, unit)
 

@@ -27,7 +27,7 @@ from nightloop.model import bundle
 from nightloop.model.predictor import Predictor
 from nightloop.model.spec import Training
 from nightloop.model.training import candidate, training_set
-from nightloop.model.training.candidate import Fitted
+from nightloop.model.training.fitted import Fitted
 from nightloop.model.training.slices import divide_to_learn
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import task_for
@@ -121,6 +121,7 @@ def _make(use_case: UseCase, origin: Origin, lake: Lake, folder: Path) -> None:
         use_case=use_case,
         model=trees.model,
         calibration=trees.calibration,
+        thresholds=trees.thresholds,
         training=training,
         definition=use_case.model_dump_json(),
         reference={},

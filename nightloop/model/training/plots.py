@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nightloop.evidence.reliability import reliability
 from nightloop.model.training.candidate import CANDIDATE, Candidate
 from nightloop.model.training.explanations import draw_dependence, draw_summary, explained
+from nightloop.model.training.mitigating import report as mitigation_report
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import metric_set_for
 
@@ -44,6 +45,7 @@ def draw(folder: Path, use_case: UseCase, rows: TrainingSet, candidate: Candidat
     trees = candidate.trees
     sampled = explained(trees.model, trees.calibration, trees.task, features=validation.features, values=validation.matrix)
     canvases |= {"summary": draw_summary(sampled), "dependence": draw_dependence(sampled)}
+    canvases |= mitigation_report.draw(candidate.frontier, trees, canvas_of)
     return {name: _save(folder / f"{name}.png", canvas) for name, canvas in canvases.items()}
 
 

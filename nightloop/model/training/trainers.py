@@ -91,6 +91,7 @@ def fit_trees(
     parameters: Parameters,
     seed: int,
     objective: Parameters = OF_BINARY,
+    weight: Floats | None = None,
 ) -> Booster:
     """Fit boosted trees on features (n, k) with NaN for missing and labels (n,).
 
@@ -101,6 +102,7 @@ def fit_trees(
             features (patterns, separated by commas) with which the answer may rise, but not fall.
         seed: of the sampling of rows and columns.
         objective: the task's.
+        weight: (n,) of the rows; None: all count alike.
 
     Raises:
         DefinitionError: XGBoost refuses a parameter, or a pattern names no feature.
@@ -111,7 +113,7 @@ def fit_trees(
     chosen = {**DEFAULTS, **parameters}
     rounds = int(chosen.pop(ROUNDS))
     chosen.update(_constraints(str(chosen.pop(INCREASING, "")), names))
-    data = xgboost.DMatrix(features, label=label.astype(np.float64), feature_names=list(names), nthread=THREADS)
+    data = xgboost.DMatrix(features, label=label.astype(np.float64), weight=weight, feature_names=list(names), nthread=THREADS)
     try:
         return xgboost.train({**chosen, **objective, **FIXED, "seed": seed}, data, num_boost_round=rounds)
     except xgboost.core.XGBoostError as error:

@@ -1,0 +1,1 @@
+"""What is said of mitigation: its section of the card, and its drawing."""
