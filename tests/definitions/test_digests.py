@@ -10,8 +10,8 @@ from nightloop.settings import REPOSITORY
 FOLDER = REPOSITORY / "feature_defs"
 RECORDED = {
     "arrival_delay": "bcf67e091d75a95879ee1d7b4cc40b9071db76906e920e6caaab623198f59571",
-    "credit_risk": "cf5e851aec259183ea35b5e219f446cf24c57f920fcdc425cc6f14615354d52b",
-    "flight_delay": "47506fb865b74549f28b776e0f4bf105b5eb404c60bf2706ef05cb3103252b0a",
+    "credit_risk": "20bda4d2721e4cd83a67de868b47c055480ceefa97f69d54de7c9c06082a1489",
+    "flight_delay": "e79030404ecd9a5e4597a84e2ecbd43f3470ef3bddd741fff5c71180632b7c0e",
 }
 
 
