@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,6 +26,7 @@ from nightloop.lake.missing import in_words
 from nightloop.meaning import meanings_of
 from nightloop.meaning.reading import by_meaning, no_longer_made, stored_names
 from nightloop.model import bundle, champions
+from nightloop.model.capacity import cut_of
 from nightloop.model.champions import Champion
 from nightloop.model.scoring import check_features, check_task, score_schema
 from nightloop.model.spec import Spec
@@ -32,7 +35,7 @@ from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
 STAGE = "score"
-WORKER = "nightloop.model.scoring:score_file"
+WORKER, RANKER = "nightloop.model.scoring:score_file", "nightloop.model.scoring:rank_file"
 
 Jobs = list[dict[str, str]]
 
@@ -56,7 +59,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     entities = _entities(use_case, pinned, workspace)
     jobs = _jobs(use_case, pinned, features, entities, workspace, folder=workspace.lake.new_folder(table))
     engine = workspace.engine(use_case, [features])
-    files = _score(jobs, engine, progress)
+    files = _score(_cut(jobs, engine, progress), engine, progress)
     inputs = {read.table: read.version for read in (features, entities) if read is not None}
     seconds = (time.monotonic() - began) / len(scored)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), inputs, seconds=seconds)
@@ -197,6 +200,27 @@ def _row_groups(paths: Sequence[str]) -> Iterator[tuple[str, int]]:
         store, location = filesystem(path)
         for number in range(pq.read_metadata(location, filesystem=store).num_row_groups):
             yield path, number
+
+
+def _cut(jobs: Jobs, engine: Engine, progress: Progress) -> Jobs:
+    """Return the jobs with where each night is cut whose champion decides by a capacity: its rows are ranked first."""
+    capacities = {job["bundle"]: bundle.read_spec(Path(job["bundle"])).capacity for job in jobs}
+    ranked = [job for job in jobs if capacities[job["bundle"]] is not None]
+    if not ranked:
+        return jobs
+    progress("ranking", 0, len(ranked))
+    first: dict[str, list[list[float | int]]] = {}
+    for answer in engine.map_files(RANKER, ranked, lambda done, total: progress("ranking", done, total)):
+        prediction, tie = first.setdefault(answer["night"], [[], []])
+        prediction += answer["highest"][0]
+        tie += answer["highest"][1]
+    cuts = {}
+    for job in ranked:
+        prediction, tie = first[job["night"]]
+        cut = cut_of(np.array(prediction), np.array(tie, dtype=np.int64), capacities[job["bundle"]] or 0)
+        if cut is not None:
+            cuts[job["night"]] = json.dumps(asdict(cut))
+    return [{**job, "cut": cuts[job["night"]]} if job["night"] in cuts else job for job in jobs]
 
 
 def _score(jobs: Jobs, engine: Engine, progress: Progress) -> dict[Night, list[str]]:

@@ -42,6 +42,13 @@ class Answer(BaseModel):
     night: datetime.date = Field(description="Night of the aggregates.")
 
 
+class AnswerByCapacity(Answer):
+    """The answer to one row, where a capacity decides on whole nights."""
+
+    threshold: float = Field(description="The least answer that the capacity took of a night, from which on it is positive.")
+    threshold_night: datetime.date | None = Field(description="Which night; null: as it usually was in training.")
+
+
 class Answers(BaseModel):
     """The answers to several rows, in their order."""
 
@@ -59,7 +66,7 @@ COLUMNS: Mapping[str, tuple[Any, Any]] = {
 def answer_model(use_case: UseCase, title: str) -> type[BaseModel]:
     """Return the answer's model: ``Answer`` for a binary one, else with the columns of the use case's task."""
     if use_case.model.task == "binary":
-        return Answer
+        return Answer if use_case.model.capacity is None else AnswerByCapacity
     of_class = (float, Field(ge=0, le=1, description="Probability of the class."))
     columns: dict[str, Any] = {name: COLUMNS.get(name, of_class) for name in task_for(use_case).columns}
     shared: dict[str, Any] = {
@@ -67,6 +74,9 @@ def answer_model(use_case: UseCase, title: str) -> type[BaseModel]:
         for name, field in Answer.model_fields.items()
         if name in ("reasons", "model_version", "night")
     }
+    if use_case.model.capacity is not None:
+        more = ("threshold", "threshold_night")
+        shared |= {name: (field.annotation, field) for name, field in AnswerByCapacity.model_fields.items() if name in more}
     key: dict[str, Any] = {"key": (dict[str, Scalar], Answer.model_fields["key"])}
     config = ConfigDict(protected_namespaces=())
     return create_model(f"{title}Answer", __config__=config, __doc__=Answer.__doc__, **key, **columns, **shared)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nightloop.definitions import UseCase
@@ -20,6 +21,7 @@ from nightloop.errors import DefinitionError, NotReady, UsageError
 from nightloop.features.group_columns import decision_columns, group_texts
 from nightloop.features.online import Aggregates, OnlineFeatures
 from nightloop.features.tables import keyed
+from nightloop.lake import NightState
 from nightloop.meaning import meanings_of
 from nightloop.meaning.archive import archived
 from nightloop.meaning.reading import by_meaning, stored_groupings
@@ -39,6 +41,19 @@ class Identity:
     aggregates_version: int  # of the table, when the night was published
     model_version: int
     champion: Champion = field(compare=False)
+    scores_version: int = 0  # of the table, where a capacity decides: the night's threshold is read from it
+
+
+@dataclass(frozen=True)
+class NightThreshold:
+    """The least answer that a capacity took of a scored night; of no night: what it usually was in training."""
+
+    value: float
+    night: Night | None
+
+    def decide(self, prediction: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return the decisions of rows (n,)."""
+        return np.asarray(prediction >= self.value, dtype=np.bool_)
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,7 @@ class ModelSnapshot:
     predictor: Predictor
     online: OnlineFeatures
     aggregates: Aggregates
+    threshold: NightThreshold | None = None
 
     @cached_property
     def _columns(self) -> NDArray[np.intp]:
@@ -59,9 +75,12 @@ class ModelSnapshot:
     def answers(self, rows: Sequence[Mapping[str, Any]], *, reasons: bool = True) -> list[dict[str, Any]]:
         """Answer rows of entity columns, in their order."""
         features = self.online.compute(list(rows), self.aggregates)[:, self._columns]
-        predictions = self.predictor.predict(features, reasons=reasons, group=self._groups(rows))
+        decide = self.threshold.decide if self.threshold else None
+        predictions = self.predictor.predict(features, reasons=reasons, group=self._groups(rows), decide=decide)
         reasons_by_row = self._reasons(features, predictions)
-        shared = {"model_version": self.identity.model_version, "night": self.identity.night}
+        shared: dict[str, Any] = {"model_version": self.identity.model_version, "night": self.identity.night}
+        if self.threshold:
+            shared |= {"threshold": self.threshold.value, "threshold_night": self.threshold.night}
         key = self.use_case.entity.key
         columns = self.predictor.columns(predictions)
         values = [[None] * len(rows) if column is None else column.tolist() for column in columns.values()]
@@ -129,7 +148,8 @@ def find(workspace: Workspace, use_case: UseCase, night: Night | None = None) ->
     champion = champions.effective(workspace.ledger, use_case.use_case, newest)
     if champion is None:
         raise champions.missing(workspace.ledger, use_case.use_case, newest)
-    return Identity(newest, states[newest].version, champion.version, champion)
+    scored = newest_scored(workspace, use_case, newest) if use_case.model.capacity is not None else None
+    return Identity(newest, states[newest].version, champion.version, champion, scored.version if scored else 0)
 
 
 def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: ModelSnapshot | None = None) -> ModelSnapshot:
@@ -141,7 +161,29 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
         predictor = Predictor.load(workspace.registry.fetch(use_case.use_case, identity.model_version, digest))
     meant = _as_trained(workspace, use_case, identity, predictor.spec)
     online = previous.online if previous and previous.use_case is meant else OnlineFeatures(meant)
-    return ModelSnapshot(meant, identity, predictor, online, read_aggregates(workspace, meant, identity.night, predictor))
+    aggregates, threshold = read_aggregates(workspace, meant, identity.night, predictor), None
+    if predictor.spec.capacity is not None:
+        threshold = night_threshold(workspace, use_case, identity, predictor.spec)
+    return ModelSnapshot(meant, identity, predictor, online, aggregates, threshold)
+
+
+def newest_scored(workspace: Workspace, use_case: UseCase, night: Night) -> NightState | None:
+    """Return the newest scored night that is not after a night; None where there is none."""
+    table = f"{use_case.use_case}/scores"
+    states = workspace.lake.states(table) if workspace.lake.exists(table) else {}
+    return max((state for of, state in states.items() if of <= night), key=lambda state: state.night, default=None)
+
+
+def night_threshold(workspace: Workspace, use_case: UseCase, identity: Identity, spec: Spec) -> NightThreshold:
+    """Return the least answer that was decided positively on the newest scored night, where the same version scored it."""
+    scored = newest_scored(workspace, use_case, identity.night)
+    if scored is not None:
+        column = spec.task.prediction_columns[0]
+        rows = workspace.lake.read(f"{use_case.use_case}/scores", one(scored.night), ["model_version", "decision", column])
+        positive = rows.filter(pc.and_(rows["decision"], pc.equal(rows["model_version"], identity.model_version)))
+        if positive.num_rows:
+            return NightThreshold(float(pc.min(positive[column]).as_py()), scored.night)
+    return NightThreshold(float(spec.threshold or 0.0), None)
 
 
 def _as_trained(workspace: Workspace, use_case: UseCase, identity: Identity, spec: Spec) -> UseCase:

@@ -65,6 +65,14 @@ def tiny() -> UseCase:
     )
 
 
+def with_capacity(use_case: UseCase, capacity: int) -> UseCase:
+    """Return the use case with a capacity in place of its threshold."""
+    declared = use_case.model_dump(mode="json", by_alias=True)
+    del declared["model"]["decision_threshold"]
+    declared["model"]["decision"] = {"capacity": capacity}
+    return UseCase.model_validate(declared)
+
+
 def tiny_rows(count: int = 400, seed: int = 7) -> np.ndarray:
     """Return features (n, 4), one in ten missing."""
     random = np.random.default_rng(seed)

@@ -91,6 +91,32 @@ class Mitigation(Strict):
     )
 
 
+class DecisionCosts(Strict):
+    """What a wrong decision costs, in any unit: the threshold is where both cost the same."""
+
+    false_positive: float = Field(gt=0)
+    false_negative: float = Field(gt=0)
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which on a positive decision costs less than a negative one (Elkan 2001)."""
+        return self.false_positive / (self.false_positive + self.false_negative)
+
+
+class Decision(Strict):
+    """How an answer becomes a decision, in place of decision_threshold: by what errors cost, or how many can be dealt with."""
+
+    costs: DecisionCosts | None = Field(
+        None, exclude_if=_absent, description="Binary: the threshold is false_positive / (false_positive + false_negative)."
+    )
+    capacity: int | None = Field(
+        None,
+        ge=1,
+        exclude_if=_absent,
+        description="So many of a night's entities are decided positively: those with the highest answers.",
+    )
+
+
 class ModelOfAnyTask(Strict):
     """What every task declares."""
 
@@ -111,6 +137,7 @@ class BinaryModel(ModelOfAnyTask):
     fit_where_known: FitWhereKnown
     calibration: Literal["shift", "platt", "beta", "isotonic", "auto"] = CALIBRATION
     decision_threshold: float = Field(0.5, gt=0, lt=1)
+    decision: Decision | None = Field(None, exclude_if=_absent, description="In place of decision_threshold.")
     mitigation: Mitigation | None = Field(
         None, exclude_if=_absent, description="Methods that make groups be treated more alike; absent: none is tried."
     )
@@ -126,6 +153,16 @@ class BinaryModel(ModelOfAnyTask):
         """Name and parameters of what the candidate must beat."""
         return "logistic_regression", self.logistic_regression
 
+    @property
+    def threshold(self) -> float:
+        """The declared threshold; with a capacity another is found in training, for answers outside of a night."""
+        return self.decision.costs.threshold if self.decision and self.decision.costs else self.decision_threshold
+
+    @property
+    def capacity(self) -> int | None:
+        """How many of a night are decided positively, where that is declared."""
+        return self.decision.capacity if self.decision else None
+
 
 class RegressionModel(ModelOfAnyTask):
     """The label is a number; the model says its mean."""
@@ -137,6 +174,7 @@ class RegressionModel(ModelOfAnyTask):
     decision_threshold: float | None = Field(
         None, description="A prediction at or above it is a positive decision; absent: nothing is decided."
     )
+    decision: Decision | None = Field(None, exclude_if=_absent, description="In place of decision_threshold: a capacity.")
     reasons: Reasons = 3
 
     @property
@@ -148,6 +186,21 @@ class RegressionModel(ModelOfAnyTask):
     def baseline(self) -> tuple[str, Parameters]:
         """Name and parameters of what the candidate must beat."""
         return "ridge", self.ridge
+
+    @property
+    def threshold(self) -> float | None:
+        """The declared threshold; with a capacity another is found in training, for answers outside of a night."""
+        return self.decision_threshold
+
+    @property
+    def capacity(self) -> int | None:
+        """How many of a night are decided positively, where that is declared."""
+        return self.decision.capacity if self.decision else None
+
+    @property
+    def decides(self) -> bool:
+        """Whether anything is decided."""
+        return self.threshold is not None or self.capacity is not None
 
 
 class MulticlassModel(ModelOfAnyTask):
@@ -163,8 +216,13 @@ class MulticlassModel(ModelOfAnyTask):
     reasons: Reasons = 3
 
     @property
-    def decision_threshold(self) -> float | None:
+    def threshold(self) -> float | None:
         """Nothing is decided by a threshold: the most probable class is told."""
+        return None
+
+    @property
+    def capacity(self) -> int | None:
+        """Nor by a number of entities."""
         return None
 
     @property

@@ -48,6 +48,7 @@ def write(
     reference: Mapping[str, object],
     card: str,
     thresholds: GroupThresholds | None = None,
+    threshold: float | None = None,
 ) -> Path:
     """Write the bundle into ``folder`` in one move, in place of what was there, and return the folder.
 
@@ -61,13 +62,14 @@ def write(
         reference: profile of the training data, JSON-able, no NaN.
         card: Markdown.
         thresholds: of a model that decides by one for each group.
+        threshold: found in training, where a capacity decides; else the declared one.
 
     Raises:
         UsageError: the model takes other features than the use case has.
     """
     kind, name, content = _model_file(model, use_case)
     files = {
-        SPEC: _json(Spec.of(use_case, kind, calibration, training, thresholds).as_json()),
+        SPEC: _json(Spec.of(use_case, kind, calibration, training, thresholds=thresholds, threshold=threshold).as_json()),
         name: content,
         DEFINITION: definition.encode(),
         REFERENCE: _json(reference),

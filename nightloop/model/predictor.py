@@ -5,7 +5,7 @@ Knows neither Spark nor HTTP. A row gets the same answer, to the last bit, alone
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from nightloop.model.models import Trees, linear_from_json
 from nightloop.model.spec import Spec
 
 Floats = NDArray[np.float64]
+Decide = Callable[[Floats], NDArray[np.bool_]]
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -105,13 +106,16 @@ class Predictor:
             )
         return cls(spec, model)
 
-    def predict(self, features: Floats, *, reasons: bool = True, group: NDArray[Any] | None = None) -> Predictions:
+    def predict(
+        self, features: Floats, *, reasons: bool = True, group: NDArray[Any] | None = None, decide: Decide | None = None
+    ) -> Predictions:
         """Answer rows of features (n, k), in the order of ``spec.features``, NaN where missing.
 
         Args:
             features: of the rows.
             reasons: whether to give them.
             group: (n,) text: what ``spec.attribute`` is of each row, where the model decides by it.
+            decide: from predictions (n,) to decisions, where they are rows of a night that a capacity decides on.
 
         Raises:
             UsageError: another number of features, a value too large for the model, or no group where it is needed.
@@ -122,7 +126,7 @@ class Predictor:
         else:
             margin, effect = self._margins(rows), np.empty((len(rows), 0))
         prediction = self.spec.task.predict(self.spec.calibration, margin)
-        decision = self._decide(prediction, group)
+        decision = self._decide(prediction, group) if decide is None else decide(prediction)
         return Predictions(prediction, decision, *self._strongest(effect, prediction, decision))
 
     def predict_undecided(self, features: Floats) -> Floats:

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from nightloop.errors import DefinitionError, NotReady
 from nightloop.features.group_columns import group_texts
 from nightloop.lake import filesystem
-from nightloop.model.predictor import Predictions, Predictor
+from nightloop.model.capacity import Cut, highest, ties
+from nightloop.model.predictor import Decide, Predictions, Predictor
 from nightloop.model.spec import Spec
 from nightloop.model.tasks import Task
+from nightloop.nights import Night
 
 ROWS_AT_ONCE = 65_536
 
@@ -47,7 +49,8 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
         job: ``night``, ``source`` (features), ``row_group``, ``target`` (scores), ``bundle`` (folder), ``bundle_digest``,
             ``model_version``, ``key`` (JSON list of the entity's key columns), ``reasons`` (how many the table has room for),
             ``columns`` (JSON object: features that the file holds under another name), ``entities`` (JSON object, where the
-            model decides by a group: ``files`` of the night's entities, ``names`` of key and group in them).
+            model decides by a group: ``files`` of the night's entities, ``names`` of key and group in them), ``cut`` (JSON
+            object, where a capacity decides: the last that it takes of the night).
 
     Raises:
         DefinitionError: the file lacks a feature of the model.
@@ -72,10 +75,46 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
         ):
             for batch in batches:
                 group = _groups(batch, key, predictor.spec.attribute, job.get("entities", ""))
-                predictions = predictor.predict(_matrix(batch, features), reasons=reasons > 0, group=group)
+                decide = _decide(batch.select(key), predictor.spec, job)
+                predictions = predictor.predict(_matrix(batch, features), reasons=reasons > 0, group=group, decide=decide)
                 writer.write_batch(_answers(batch.select(key), predictor, predictions, version, schema))
                 rows += batch.num_rows
     return {"night": job["night"], "file": job["target"], "rows": rows}
+
+
+def rank_file(job: Mapping[str, str]) -> dict[str, Any]:
+    """Return the highest answers of one row group, as many as the capacity takes of a night: pairs of answer and hash.
+
+    Args:
+        job: as of ``score_file``.
+    """
+    predictor = _predictor(job["bundle"], job["bundle_digest"])
+    key, capacity = json.loads(job["key"]), predictor.spec.capacity or 0
+    renamed = json.loads(job.get("columns", "{}"))
+    features = tuple(renamed.get(name, name) for name in predictor.spec.features)
+    prediction, tie = np.empty(0), np.empty(0, dtype=np.int64)
+    store, source = filesystem(job["source"])
+    with store.open_input_file(source) as opened:
+        columns = list(dict.fromkeys([*key, *features]))
+        for batch in pq.ParquetFile(opened).iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns):
+            prediction = np.append(prediction, predictor.predict_undecided(_matrix(batch, features)))
+            tie = np.append(tie, _ties(batch.select(key), predictor.spec, job))
+            first = highest(prediction, tie, capacity)
+            prediction, tie = prediction[first], tie[first]
+    return {"night": job["night"], "highest": [prediction.tolist(), tie.tolist()]}
+
+
+def _ties(keys: pa.RecordBatch, spec: Spec, job: Mapping[str, str]) -> NDArray[np.int64]:
+    columns = [column.to_pylist() for column in keys.columns]
+    return ties(spec.use_case, Night.fromisoformat(job["night"]), zip(*columns, strict=True))
+
+
+def _decide(keys: pa.RecordBatch, spec: Spec, job: Mapping[str, str]) -> Decide | None:
+    """Return how a capacity decides on the rows of a batch; None where none does."""
+    if "cut" not in job:
+        return None
+    cut, tie = Cut(**json.loads(job["cut"])), _ties(keys, spec, job)
+    return lambda prediction: cut.decide(prediction, tie)
 
 
 def _groups(batch: pa.RecordBatch, key: list[str], attribute: str, entities: str) -> NDArray[Any] | None:

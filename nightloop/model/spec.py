@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of a binary model
 FORMAT_OF_TASKS = 2  # of one that names its task: what reads only the first must not take its answer for a probability
-FORMAT_OF_GROUPS = 3  # of one that decides by a threshold for each group: what reads only the others must not decide by one
-FORMATS = (FORMAT, FORMAT_OF_TASKS, FORMAT_OF_GROUPS)
+FORMAT_OF_DECISIONS = 3  # of one that decides otherwise than by one threshold: what reads only the others must not
+FORMATS = (FORMAT, FORMAT_OF_TASKS, FORMAT_OF_DECISIONS)
 Kind = Literal["xgboost", "logistic_regression", "ridge"]
 KINDS: tuple[Kind, ...] = ("xgboost", "logistic_regression", "ridge")
 
@@ -94,6 +94,7 @@ class Spec:
     # feature -> words where it raises the answer, and where it lowers it; nothing where none are declared
     reason_words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     group_thresholds: GroupThresholds | None = None  # in place of the threshold
+    capacity: int | None = None  # so many of a night are positive; the threshold is for answers outside of one
 
     @cached_property
     def task(self) -> Task:
@@ -107,7 +108,9 @@ class Spec:
         kind: str,
         calibration: Calibration,
         training: Training,
+        *,
         thresholds: GroupThresholds | None = None,
+        threshold: float | None = None,
     ) -> Spec:
         """Take from the use case what the bundle repeats of it."""
         from nightloop.meaning import meanings_of  # a packaged model reads a spec, and never makes one
@@ -119,7 +122,8 @@ class Spec:
             features=tuple(features),
             descriptions=tuple(feature.description for feature in features.values()),
             calibration=calibration,
-            threshold=use_case.model.decision_threshold,
+            threshold=use_case.model.threshold if threshold is None else threshold,
+            capacity=use_case.model.capacity,
             reasons=min(use_case.model.reasons, len(features)),
             group=use_case.gates.fairness.group or "",
             personal=tuple(name for name, feature in features.items() if feature.personal),
@@ -155,7 +159,9 @@ class Spec:
         if self.task_name != "binary":
             of_task = {"format": FORMAT_OF_TASKS, "task": self.task_name, "classes": list(self.classes)}
         if self.group_thresholds is not None:
-            of_task = {"format": FORMAT_OF_GROUPS, "group_thresholds": self.group_thresholds.as_json()}
+            of_task |= {"format": FORMAT_OF_DECISIONS, "group_thresholds": self.group_thresholds.as_json()}
+        if self.capacity is not None:
+            of_task |= {"format": FORMAT_OF_DECISIONS, "capacity": self.capacity}
         return {
             **of_task,
             "use_case": self.use_case,
@@ -214,5 +220,6 @@ class Spec:
             meanings=tuple(values.get("meanings", {}).get("features", ())),
             label_meaning=values.get("meanings", {}).get("label", ""),
             reason_words={of["name"]: (of["up"], of["down"]) for of in values["features"] if "up" in of},
+            capacity=values.get("capacity"),
             group_thresholds=GroupThresholds.from_json(by_group, float(threshold)) if by_group else None,
         )

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def task_for(use_case: UseCase) -> Task:
-    """Return how its models answer."""
+    """Return how its models answer; where a capacity decides, by the threshold that is declared beside none."""
     model = use_case.model
-    return task_of(model.task, model.decision_threshold, model.classes)
+    return task_of(model.task, model.threshold, model.classes)
 
 
 def metric_set_for(use_case: UseCase) -> MetricSet:

@@ -111,6 +111,32 @@ MIXED_UP = {
         },
         "'weight' is a number: no threshold can be looked up by it",
     ),
+    "two rules of decision": (
+        "binary",
+        {"model": "task: binary\n  decision: {capacity: 5, costs: {false_positive: 1, false_negative: 5}}"},
+        "costs and capacity would each decide",
+    ),
+    "no rule of decision": ("binary", {"model": "task: binary\n  decision: {}"}, "nothing says how it is decided"),
+    "a threshold beside costs": (
+        "binary",
+        {"model": "task: binary\n  decision_threshold: 0.2\n  decision: {costs: {false_positive: 1, false_negative: 5}}"},
+        "decision_threshold 0.2 and decision would each decide",
+    ),
+    "costs of a number": (
+        "regression",
+        {"model": "task: regression\n  decision: {costs: {false_positive: 1, false_negative: 5}}"},
+        "the costs of errors make a threshold for probabilities",
+    ),
+    "a capacity of classes": (
+        "multiclass",
+        {"model": "task: multiclass\n  classes: [in_time, late, lost]\n  decision: {capacity: 5}"},
+        "unknown key 'decision' in 'model'",
+    ),
+    "a mitigation of a capacity": (
+        "binary",
+        {"model": "task: binary\n  decision: {capacity: 5}\n  mitigation: {methods: [reweighing]}"},
+        "compared by decisions at a threshold, and a capacity has none",
+    ),
     "no task": ("binary", {"model": "window_nights: 20"}, "the key 'task' is missing in 'model'"),
     "a label of another type": ("regression", {"expression": "damaged"}, "must yield a number"),
 }
@@ -197,6 +223,11 @@ JUST_RIGHT = {
             "fairness": RATE + "maximum: 1}",
         },
     ),
+    "rates of those a capacity takes": (
+        "regression",
+        {"model": "task: regression\n  decision: {capacity: 3}", "fairness": RATE + "maximum: 1}"},
+    ),
+    "what errors cost": ("binary", {"model": "task: binary\n  decision: {costs: {false_positive: 1, false_negative: 5}}"}),
     "rates of one class": ("multiclass", {"fairness": RATE + "of_class: late, maximum: 0.5}"}),
     "accuracy of all classes": ("multiclass", {"fairness": "{group: depot, metric: accuracy_difference, maximum: 1}"}),
     "a suspicion of the right kind": ("binary", {"performance": "{metric: auc, suspicious_above: 0.9}"}),

@@ -7,10 +7,11 @@ import pytest
 from jobs import score
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
+from nightloop.model.models import LinearModel
 from nightloop.nights import Nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
-from tests.fixtures_models import tiny_features
+from tests.fixtures_models import tiny_features, with_capacity
 
 FIRST = date(2024, 3, 1)
 NIGHTS = Nights(FIRST, FIRST + timedelta(days=3))
@@ -36,6 +37,14 @@ def expected(tmp_path, tiny, trees_bundle):
 def test_spark_and_local_score_the_same_content(expected, tmp_path, tiny, trees_bundle, spark_url):
     found = scored(tmp_path / "spark", tiny, trees_bundle, engine="spark", spark_url=spark_url)
     assert found == expected
+
+
+def test_spark_and_local_cut_a_night_in_the_same_place(tmp_path, tiny, write_bundle, spark_url):
+    tied = LinearModel(0.0, (0.0, 0.0, 0.0, 0.0), (0.0,) * 4, (1.0,) * 4, (0.0,) * 4)  # every answer is one half
+    limited = with_capacity(tiny, 40)
+    folder = write_bundle(tmp_path / "bundle", use_case=limited, model=tied, threshold=0.5)
+    local = scored(tmp_path / "local", limited, folder, engine="local")
+    assert scored(tmp_path / "spark", limited, folder, engine="spark", spark_url=spark_url) == local
 
 
 def test_a_lake_on_s3_holds_the_same_scores(expected, tmp_path, tiny, trees_bundle, s3_lake):

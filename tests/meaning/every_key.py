@@ -51,6 +51,8 @@ DOUBLED = changed(
 REVISED = changed(lambda declared: declared["sources"]["payments"].update(revised_within=3, withdrawn="withdrawn::boolean"))
 COSTED = changed(put("gates.fairness.error_cost", {"false_positive": 1.0, "false_negative": 5.0}))
 MITIGATED = changed(put("model.mitigation", {"methods": ["reweighing"]}))
+COSTING = changed(put("model", {"task": "binary", "decision": {"costs": {"false_positive": 1.0, "false_negative": 5.0}}}))
+LIMITED = changed(put("model", {"task": "binary", "decision": {"capacity": 5}}))
 DATA = changed(put("gates.data", {"minimum_rows_share": 0.3}))
 REASONED = changed(put("features.basket.reason", {"up": "Much.", "down": "Little."}))
 CARDED = changed(put("card", {"intended_use": "For clerks."}))
@@ -226,6 +228,12 @@ OTHER: list[tuple[UseCase, str, object]] = [
     *((REASONED, f"features.basket.reason.{name}", "Other.") for name in ("up", "down")),
     *((CARDED, f"card.{name}", "Other.") for name in Card.model_fields),
     (of_task("binary"), "model.mitigation", {"methods": ["reweighing"]}),
+    (of_task("binary"), "model.decision", {"capacity": 5}),
+    (of_task("regression"), "model.decision", {"capacity": 5}),
+    (LIMITED, "model.decision.capacity", 6),
+    (COSTING, "model.decision.costs", {"false_positive": 1.0, "false_negative": 6.0}),
+    (COSTING, "model.decision.costs.false_positive", 2.0),
+    (COSTING, "model.decision.costs.false_negative", 2.0),
     (MITIGATED, "model.mitigation.methods", ["group_thresholds"]),
     (MITIGATED, "model.mitigation.attribute", "city"),
     (MITIGATED, "model.mitigation.maximum_loss", 0.02),

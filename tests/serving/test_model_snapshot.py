@@ -132,7 +132,9 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Any:
         return f"folder of {arguments[1]}"
 
     def predictor(folder: object) -> Any:
-        return SimpleNamespace(folder=folder, spec=SimpleNamespace(features=features, meanings=(), feature_meanings={}))
+        return SimpleNamespace(
+            folder=folder, spec=SimpleNamespace(features=features, meanings=(), feature_meanings={}, capacity=None)
+        )
 
     features: list[str] = list(USE_CASE.features)
     monkeypatch.setattr("serving.model_snapshot.Predictor.load", predictor)
@@ -175,7 +177,7 @@ def test_a_champion_that_reads_what_the_definition_dropped_is_not_loaded(registr
 
 
 def predictor(*features: str) -> Any:
-    return SimpleNamespace(spec=SimpleNamespace(features=features, meanings=(), feature_meanings={}))
+    return SimpleNamespace(spec=SimpleNamespace(features=features, meanings=(), feature_meanings={}, capacity=None))
 
 
 def test_aggregates_made_without_what_the_champion_reads_are_refused(registry: Any) -> None:
@@ -214,8 +216,8 @@ class LastTwoFeatures:
     def __init__(self) -> None:
         self.given: list[Any] = []
 
-    def predict(self, features: np.ndarray, *, reasons: bool, group: None) -> Any:
-        assert group is None
+    def predict(self, features: np.ndarray, *, reasons: bool, group: None, decide: None) -> Any:
+        assert group is None and decide is None
         self.given.append((features.tolist(), reasons))
         places = np.array([[1, 0], [0, 1]])[: len(features), : 2 if reasons else 0]
         return SimpleNamespace(reason=places, effect=np.array([[0.5, -0.25], [2.0, 1.0]])[: len(features), : places.shape[1]])

@@ -62,7 +62,7 @@ def _metric(use_case: UseCase, metric: FairnessMetric, maximum: float, problems:
             (*PATH, "metric"), f"groups of a {model.task} model are not compared by {metric}.", f"Use {', '.join(allowed)}."
         )
         return
-    if model.task == "regression" and metric in RATES and model.decision_threshold is None:
+    if model.task == "regression" and metric in RATES and not model.decides:
         problems.add((*PATH, "metric"), "nothing is decided, so nobody is selected.", "Declare model.decision_threshold.")
     if metric in AT_MOST_ONE and maximum > 1:
         problems.add((*PATH, "maximum"), f"a difference of rates is at most 1, not {maximum:g}.", "Write a share.")
@@ -85,7 +85,7 @@ def _limit(use_case: UseCase, measure: FairnessMeasure, limit: float, problems: 
         return
     if measure == gate.metric:
         problems.add(path, f"the limit of the metric {measure} is 'maximum'.", "Leave it out here.")
-    if model.task == "regression" and measure in OF_RATES and model.decision_threshold is None:
+    if model.task == "regression" and measure in OF_RATES and not model.decides:
         problems.add(path, "nothing is decided, so nobody is selected.", "Declare model.decision_threshold.")
     if limit <= 0:
         problems.add(path, f"a limit is above 0, not {limit:g}.", "Write a positive number.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nightloop.definitions.checking.decision import check_decision
 from nightloop.definitions.checking.fairness import check_fairness
 from nightloop.definitions.checking.mitigation import check_mitigation
 from nightloop.definitions.gates import PerformanceMetric
@@ -26,6 +27,7 @@ def check_task(use_case: UseCase, problems: Problems) -> None:
     _performance(use_case, problems)
     check_fairness(use_case, problems)
     check_mitigation(use_case, problems)
+    check_decision(use_case, problems)
     _monitoring(use_case, problems)
     _names(use_case, problems)
     if use_case.model.task == "regression" and (

@@ -37,7 +37,7 @@ from nightloop.model.training.calibrating import report
 from nightloop.model.training.calibrating.choice import calibrate
 from nightloop.model.training.environment import made_with
 from nightloop.model.training.explanations import as_markdown, explained
-from nightloop.model.training.fitted import Fitted
+from nightloop.model.training.fitted import Fitted, calibrated_on
 from nightloop.model.training.mitigating import report as mitigation_report
 from nightloop.model.training.mitigation import decisions, declared, measure, mitigate
 from nightloop.model.training.parts import figures_of_parts
@@ -123,9 +123,9 @@ def fit(use_case: UseCase, as_of: Night, rows: TrainingSet) -> Candidate:
 
 def fit_recipe(use_case: UseCase, as_of: Night, learn: TrainingSet, calibrate: TrainingSet) -> dict[str, Fitted]:
     """Return candidate and baseline by name: fitted on the rows to learn from, calibrated on others, which are later."""
-    fitted = {name: _calibrated(use_case, model, calibrate) for name, model in _fit_models(use_case, as_of, learn).items()}
+    fitted = {name: calibrated_on(use_case, model, calibrate) for name, model in _fit_models(use_case, as_of, learn).items()}
     if declared(use_case):
-        calibrated = partial(_calibrated, use_case, rows=calibrate)
+        calibrated = partial(calibrated_on, use_case, rows=calibrate)
         candidate = fitted[CANDIDATE]
         fitted[CANDIDATE] = mitigate(use_case, as_of, learn, calibrate, unmitigated=candidate, calibrated=calibrated)
     return fitted
@@ -144,13 +144,6 @@ def _fit_models(use_case: UseCase, as_of: Night, learn: TrainingSet) -> dict[str
         objective=fitting.objective,
     )
     return {CANDIDATE: trees, baseline: fitting.linear(learn.matrix, learn.label, parameters=parameters, seed=seed)}
-
-
-def _calibrated(use_case: UseCase, model: Booster | LinearModel | LinearClasses, rows: TrainingSet) -> Fitted:
-    """Calibrate a model on rows it was not fitted on."""
-    margin = trainers.margins(model, rows.matrix)
-    chosen = calibrate(use_case.model, margin, rows.label, rows.night)
-    return Fitted(model, chosen.calibration, task_for(use_case), chosen)
 
 
 def _base_rate(rows: TrainingSet) -> float | tuple[float, ...]:
@@ -239,6 +232,7 @@ def write_bundle(
         model=candidate.trees.model,
         calibration=candidate.trees.calibration,
         thresholds=candidate.trees.thresholds,
+        threshold=candidate.trees.threshold,
         training=training,
         definition=definition,
         reference=reference_profile(list(rows.features), learn.matrix, learn.night),

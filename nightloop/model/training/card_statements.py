@@ -38,12 +38,16 @@ def out_of_scope(use_case: UseCase) -> str:
 def decision(use_case: UseCase) -> str:
     """Return how an answer becomes a decision, in words."""
     model = use_case.model
+    if model.capacity is not None:
+        return f"positive for the {model.capacity:,} highest answers of a night"
     if model.task == "multiclass":
         return f"none; the most probable of {', '.join(model.classes)} is told"
-    if model.decision_threshold is None:
+    if model.threshold is None:
         return "none; the prediction is told"
     answer = "probability" if model.task == "binary" else "prediction"
-    return f"positive from a {answer} of {model.decision_threshold:g} on"
+    costs = model.decision.costs if model.task == "binary" and model.decision else None
+    because = f": an error costs {costs.false_positive:g} or {costs.false_negative:g}" if costs else ""
+    return f"positive from a {answer} of {model.threshold:g} on{because}"
 
 
 def sources(use_case: UseCase) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from nightloop.evidence.evaluation import Evaluation
 from nightloop.features.group_columns import ATTRIBUTE, GROUP, attribute_columns, attributes_of, groups_by
 from nightloop.features.labels import LABEL, SCORED
 from nightloop.lake import Lake
+from nightloop.model.capacity import decide_by_night
 from nightloop.model.predictor import Predictions, Predictor
 from nightloop.model.tasks import Task
 from nightloop.model.training.training_set import TrainingSet
@@ -39,7 +41,14 @@ def candidate_predictions(use_case: UseCase, candidate: Predictor, rows: Trainin
     """Return what the candidate predicts and decides for rows, without reasons."""
     attribute = candidate.spec.attribute
     group = groups_by(use_case, rows.table, attribute) if attribute else None
-    return candidate.predict(rows.matrix, reasons=False, group=group)
+    by_capacity = partial(decide_by_capacity, rows, use_case) if candidate.spec.capacity is not None else None
+    return candidate.predict(rows.matrix, reasons=False, group=group, decide=by_capacity)
+
+
+def decide_by_capacity(rows: TrainingSet, use_case: UseCase, prediction: Floats) -> NDArray[np.bool_]:
+    """Return the decisions (n,) of whole nights of rows, by the declared capacity."""
+    keys = list(zip(*(rows.table[name].to_pylist() for name in use_case.entity.key), strict=True))
+    return decide_by_night(use_case.use_case, rows.night, keys, prediction, int(use_case.model.capacity or 0))
 
 
 def champion_predictions(champion: Predictor, rows: TrainingSet, task: Task, matrix: Floats | None) -> Floats | None:

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nightloop.definitions.use_case import UseCase
 from nightloop.evidence.fairness.mitigation import Option
 from nightloop.model.calibration import Calibration
+from nightloop.model.capacity import usual_threshold
 from nightloop.model.group_thresholds import GroupThresholds
 from nightloop.model.models import LinearClasses, LinearModel
 from nightloop.model.tasks import Task
 from nightloop.model.training import trainers
-from nightloop.model.training.calibrating.choice import Calibrated
+from nightloop.model.training.calibrating.choice import Calibrated, calibrate
+from nightloop.model.training.training_set import TrainingSet
+from nightloop.model.use_case_task import task_for
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -33,6 +37,7 @@ class Fitted:
         task: what a prediction means.
         chosen: how the calibration was, where it was fitted here.
         thresholds: of a model that decides by one for each group; None: the task's own decides for all.
+        threshold: the declared one; with a capacity that of the usual calibrate night.
         mitigated: beside what it was chosen, where the use case declares methods of mitigation.
     """
 
@@ -42,6 +47,7 @@ class Fitted:
     chosen: Calibrated | None = None
     thresholds: GroupThresholds | None = None
     mitigated: Mitigated | None = None
+    threshold: float | None = None
 
     def predict(self, features: Floats) -> Floats:
         """Return the predictions, (n,) or (n, c), of rows (n, k)."""
@@ -63,3 +69,13 @@ class Mitigated:
     chosen: str
     reason: str
     compared: tuple[Option, ...]
+
+
+def calibrated_on(use_case: UseCase, model: Booster | LinearModel | LinearClasses, rows: TrainingSet) -> Fitted:
+    """Calibrate a model on rows it was not fitted on; where a capacity decides, find the threshold of a usual night."""
+    margin = trainers.margins(model, rows.matrix)
+    chosen, task = calibrate(use_case.model, margin, rows.label, rows.night), task_for(use_case)
+    threshold, capacity = use_case.model.threshold, use_case.model.capacity
+    if capacity is not None:
+        threshold = usual_threshold(rows.night, task.predict(chosen.calibration, margin), capacity)
+    return Fitted(model, chosen.calibration, task, chosen, threshold=threshold)

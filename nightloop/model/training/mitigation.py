@@ -32,6 +32,7 @@ from nightloop.evidence.verdict import Figure
 from nightloop.features.group_columns import groups_by
 from nightloop.model.group_thresholds import GroupThresholds
 from nightloop.model.training import trainers
+from nightloop.model.training.evaluation_table import decide_by_capacity
 from nightloop.model.training.fitted import Fitted, Mitigated
 from nightloop.model.training.mixture import MEMBER, fit_exponentiated_gradient
 from nightloop.model.training.training_set import TrainingSet
@@ -84,7 +85,9 @@ def attribute_of(use_case: UseCase, rows: TrainingSet) -> NDArray[Any]:
 
 
 def decisions(use_case: UseCase, model: Fitted, prediction: Floats, rows: TrainingSet) -> Bools | None:
-    """Return the decisions (n,) of rows by predictions for them; None where nothing is decided."""
+    """Return the decisions (n,) of whole nights of rows by predictions for them; None where nothing is decided."""
+    if use_case.model.capacity is not None:
+        return decide_by_capacity(rows, use_case, prediction)
     if model.thresholds is None:
         return model.task.decide(prediction)
     thresholds = model.thresholds.of(groups_by(use_case, rows.table, model.thresholds.attribute))
@@ -183,7 +186,7 @@ def _minimum_rows(use_case: UseCase, nights: int) -> int:
 def _thresholds(use_case: UseCase, prediction: Floats, rows: TrainingSet) -> GroupThresholds:
     """Find a threshold for each group on rows that the model was not fitted on."""
     group, gate = attribute_of(use_case, rows), use_case.gates.fairness
-    threshold = float(use_case.model.decision_threshold or 0.0)
+    threshold = float(use_case.model.threshold or 0.0)
     thresholds = equal_rates(
         prediction,
         counted_rows(str(gate.metric), rows.label),
@@ -206,7 +209,7 @@ def _exponentiated_gradient(use_case: UseCase, as_of: Night, learn: TrainingSet)
         learn.label,
         attribute_of(use_case, learn),
         measure=str(use_case.gates.fairness.metric),
-        threshold=float(use_case.model.decision_threshold or 0.0),
+        threshold=float(use_case.model.threshold or 0.0),
     )
 
 

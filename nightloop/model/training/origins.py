@@ -122,6 +122,7 @@ def _make(use_case: UseCase, origin: Origin, lake: Lake, folder: Path) -> None:
         model=trees.model,
         calibration=trees.calibration,
         thresholds=trees.thresholds,
+        threshold=trees.threshold,
         training=training,
         definition=use_case.model_dump_json(),
         reference={},

@@ -84,7 +84,7 @@ def _losses_on_newer_nights(model: Model, margin: Floats, label: NDArray[Any], n
     if len(nights) < 2 * COMPARED_NIGHTS:
         return {}
     newer = night >= nights[(len(nights) + 1) // 2]
-    older, task = ~newer, task_of(model.task, model.decision_threshold, model.classes)
+    older, task = ~newer, task_of(model.task, model.threshold, model.classes)
     _, place, rows = np.unique(night[newer], return_inverse=True, return_counts=True)
     losses = {}
     for method, fit in METHODS[model.task].items():
