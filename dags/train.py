@@ -21,7 +21,10 @@ GATE_DOCS = {
     "performance": "Better than the baseline and not worse than the champion, and not so good that it must be a leak.",
     "calibration": "A probability of 30 % must come true in 30 of 100 cases, within the declared error.",
     "fairness": "The declared groups are treated alike, within every declared limit; the end of the interval counts.",
-    "bundle": "The registered bundle loads and scores in a clean process, and gives the same figures.",
+    "slices": "In none of the declared slices is the candidate shown to be worse than the champion by more than the limit.",
+    "behaviour": "Answers rise and fall as declared, hang on nothing they must not, and are answers at every extreme too.",
+    "privacy": "The bundle holds no key, no row and no rare personal value of the training set.",
+    "bundle": "The registered bundle loads in a clean process, gives the same answers, and is small and quick enough.",
 }
 
 for use_case in use_cases():

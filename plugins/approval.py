@@ -20,8 +20,10 @@ from plugins.retries import in_words
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from nightloop.model.registry import RegisteredVersion
     from nightloop.promotion.answers import Answer
     from nightloop.promotion.approval import Question
+    from nightloop.workspace import Workspace
 
 WHY = "why"  # the form's field; the DAG's own form has a reason already
 ONE_USER = "This Airflow knows one user only, so whoever asked for it may approve it; the ledger says that nobody else could."
@@ -108,7 +110,7 @@ class ApprovalByPerson(ApprovalOperator):
         workspace.ledger.record(
             "approval_asked", use_case.use_case, night=night, subject=str(context["run_id"]), payload=payload
         )
-        return asked
+        return replace(asked, links={**asked.links, **_page(use_case.use_case, candidate, workspace)})
 
     @in_words
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
@@ -147,6 +149,16 @@ class ApprovalByPerson(ApprovalOperator):
             version=candidate.version,
             stays=champions.what_stays(workspace.ledger, use_case.use_case),
         )
+
+
+def _page(use_case: str, candidate: RegisteredVersion, workspace: Workspace) -> dict[str, str]:
+    """Return the page of the verdicts where Airflow shows it; nothing where this machine does not have it."""
+    from nightloop.promotion.approval import VERDICTS
+    from nightloop.promotion.verdicts import page_name
+    from plugins.monitoring import page_address
+
+    page = workspace.reports / page_name(use_case, candidate.as_of, candidate.version)
+    return {VERDICTS: page_address(page, workspace.reports)} if page.exists() else {}
 
 
 def person(user: object) -> str:

@@ -6,16 +6,23 @@ import importlib
 import json
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 
+from nightloop.errors import NightloopError
+from plugins.monitoring import ReportLink, page_address
 from plugins.operators import UseCaseOperator, form_night, open_use_case
 from plugins.retries import in_words
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-GATES = ("data", "performance", "calibration", "fairness", "bundle")
+    from nightloop.definitions.use_case import UseCase
+    from nightloop.nights import Night
+    from nightloop.workspace import Workspace
+
+GATES = ("data", "performance", "calibration", "fairness", "slices", "behaviour", "privacy", "bundle")
 """One task each. A test holds them equal to jobs.train.GATES, whose module is too expensive to import at parse."""
 
 
@@ -44,6 +51,8 @@ class TrainOperator(UseCaseOperator):
     """One step of ``jobs.train``, for the night ``as_of`` of the form. Steps hand on their results by the stores, not here."""
 
     ui_color = "#eef4e6"
+    operator_extra_links = (ReportLink(),)
+    page = ""
 
     def __init__(self, *, step: str, gate: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -65,10 +74,30 @@ class TrainOperator(UseCaseOperator):
             train.record_request(use_case, night, workspace, **request)
             self.log.info("asked for by %s: %s", request["requested_by"], request["reason"])
         gate = {"name": self.gate} if self.gate else {}
-        result = train.STEPS[self.step](use_case, night, workspace, **gate)
+        try:
+            result = train.STEPS[self.step](use_case, night, workspace, **gate)
+        finally:
+            if self.gate:  # a gate that did not pass has a page too, and its reader needs it more
+                self.page = self._page(use_case, night, workspace)
         as_json = json.loads(json.dumps(result, default=json_value))
         self.log.info("%s as of %s: %s", self.task_id, night, in_brief(as_json))
         return as_json
+
+    def _page(self, use_case: UseCase, night: Night, workspace: Workspace) -> str:
+        """Return where Airflow shows the verdicts on the candidate, without its host; nothing where there is no page yet."""
+        from jobs.training.state import candidate_version
+        from nightloop.promotion.verdicts import page_name
+
+        try:
+            version = candidate_version(use_case, night, workspace).version
+        except NightloopError:  # nothing was judged: the error of the step says why
+            return ""
+        page = workspace.reports / page_name(use_case.use_case, night, version)
+        if not page.exists():
+            return ""
+        address = page_address(page, workspace.reports)
+        self.log.info("verdicts with plots: %s", address)
+        return urlsplit(address).path
 
 
 def in_brief(result: Any) -> str:

@@ -133,7 +133,7 @@ def _unstated(use_case: UseCase, definitions: Path) -> Iterator[str]:
 
 def _with_lake(result: CheckResult, settings: Settings) -> CheckResult:
     """Add what the definition means for what was made already, and what its margin can prove."""
-    from jobs.training.margin_advice import margin_advice, typical_rows
+    from jobs.training.margin_advice import bias_advice, margin_advice, typical_rows
 
     use_case = load_use_case(result.use_case, settings.definitions)
     if "://" not in settings.lake_url and not Path(settings.lake_url, result.use_case).exists():
@@ -143,14 +143,16 @@ def _with_lake(result: CheckResult, settings: Settings) -> CheckResult:
 
     workspace = Workspace.open(settings)
     try:
-        advice = margin_advice(use_case, ledger=workspace.ledger, rows=typical_rows(use_case, workspace.lake))
+        ledger = workspace.ledger
+        margin = margin_advice(use_case, ledger=ledger, rows=typical_rows(use_case, workspace.lake))
+        advice = _lines(margin, bias_advice(use_case, ledger))
     except NightloopError as error:
-        advice = f"  the ledger could not be asked what the margin proves: {error}"
-    return replace(result, plan=_plan(use_case, workspace), advice=_lines(advice))
+        advice = (f"  the ledger could not be asked what the margin proves: {error}",)
+    return replace(result, plan=_plan(use_case, workspace), advice=advice)
 
 
-def _lines(advice: str) -> tuple[str, ...]:
-    return (advice,) if advice else ()
+def _lines(*advice: str) -> tuple[str, ...]:
+    return tuple(line for line in advice if line)
 
 
 def _plan(use_case: UseCase, workspace: Workspace) -> tuple[str, ...]:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from jobs.published import Progress, silent
 from jobs.training.judged_card import write_judged_card
+from jobs.training.judges import JUDGES
 from jobs.training.rivals import compared_rivals
-from jobs.training.state import candidate_version, manifest_of, trained_on
+from jobs.training.state import candidate_version, trained_on
+from jobs.training.verdict_files import write_verdicts
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed, TryAgain, UsageError, command
-from nightloop.evidence.gates import gates
+from nightloop.evidence.gates.bundle import MILLISECONDS
 from nightloop.evidence.gates.gates import GATES
-from nightloop.evidence.gates.training_data import TrainingRows, judge_data
 from nightloop.evidence.verdict import Verdict
-from nightloop.features.group_columns import groups_by
 from nightloop.ledger import Event
-from nightloop.model import bundle, champions
-from nightloop.model.packaging import predict_in_clean_process
+from nightloop.model import champions
 from nightloop.model.registry import RegisteredVersion
-from nightloop.model.training import evaluation_table, training_snapshot
-from nightloop.model.use_case_task import metric_set_for, task_for
+from nightloop.model.training import evaluation_table
 from nightloop.nights import Night
 from nightloop.promotion import reversal
 from nightloop.promotion.alias import check_alias, follow
@@ -37,7 +29,6 @@ from nightloop.workspace import Workspace
 
 __all__ = ["GATES", "adopt", "gate", "promote"]
 
-SAMPLE = 500  # rows that the clean process answers: explaining a row costs more than answering it
 StepResult = dict[str, Any]  # what a step of the training tells the next one, as plain values
 
 
@@ -55,19 +46,25 @@ def gate(use_case: UseCase, as_of: Night, workspace: Workspace, *, name: str, pr
     progress(f"judging {name}", 0, 1)
     broken: Exception | None = None
     try:
-        verdict = _JUDGES[name](use_case, as_of, workspace, candidate)
+        verdict = JUDGES[name](use_case, as_of, workspace, candidate)
     except TryAgain:
         raise
     except Exception as error:  # whatever it is: a gate that could not judge is a gate that did not pass
         broken = error
         verdict = Verdict(name, "fail", f"The gate broke while judging: {type(error).__name__}: {error}")
     _record(use_case, as_of, workspace, candidate=candidate, verdict=verdict)
-    write_judged_card(use_case, as_of, workspace, candidate)
+    page = write_verdicts(use_case, as_of, workspace, candidate)
     progress(f"judging {name}", 1, 1)
     if not verdict.passed:
         what = f"gate {name}, version {candidate.version}: {verdict.outcome.replace('_', ' ')}. {verdict.reason}"
         raise refusal(use_case, as_of, workspace, what) from broken
-    return {"version": candidate.version, "gate": name, "outcome": verdict.outcome, "reason": verdict.reason}
+    return {
+        "version": candidate.version,
+        "gate": name,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "page": str(page),
+    }
 
 
 def refusal(use_case: UseCase, as_of: Night, workspace: Workspace, what: str) -> GateFailed:
@@ -206,75 +203,18 @@ def _record(use_case: UseCase, as_of: Night, workspace: Workspace, *, candidate:
     }
     with workspace.ledger.exclusive() as ledger:
         last = last_verdict(ledger, use_case.use_case, candidate.version, verdict.gate)
-        if last is None or last.payload != payload:
+        if last is None or _untimed(last.payload) != _untimed(payload):
             ledger.record(
                 JUDGED, use_case.use_case, night=as_of, subject=f"{candidate.version}/{verdict.gate}", payload=payload
             )
+
+
+def _untimed(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a verdict but for the time that its gate measured, which is another each time."""
+    return {**payload, "figures": [figure for figure in payload["figures"] if figure["metric"] != MILLISECONDS]}
 
 
 def _limits(use_case: UseCase, gate: str) -> dict[str, Any]:
     """Return what the use case declares for the gate; a gate without limits has none."""
     declared = getattr(use_case.gates, gate, None)
     return {} if declared is None else dict(declared.model_dump(mode="json"))
-
-
-def _data(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
-    """Judge the snapshot that the candidate was fitted on, by the split that its bundle says."""
-    rows = training_snapshot.read(manifest_of(use_case, as_of, workspace), tuple(use_case.features), use_case.model.classes)
-    folder = workspace.registry.fetch(use_case.use_case, candidate.version, candidate.bundle_digest)
-    split = bundle.read_spec(folder).training
-    states = workspace.lake.states(f"{use_case.use_case}/features")
-    judged = TrainingRows(
-        night=rows.night,
-        matrix=rows.matrix,
-        features=rows.features,
-        published={night: state.rows for night, state in states.items()},
-        split={"fit": split.fit, "calibrate": split.calibrate, "validate": split.validate},
-        last_labelled=as_of - timedelta(days=use_case.label.matures_after),
-    )
-    return judge_data(judged, use_case.gates.data)
-
-
-def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
-    evaluation = evaluation_table.read(use_case, as_of, candidate.version, workspace.lake)
-    rivals, outdated = compared_rivals(use_case, as_of, workspace, candidate)
-    if outdated:
-        return Verdict("performance", "not_enough_evidence", f"{outdated[0].upper()}{outdated[1:]}.")
-    champion = rivals.incumbent.version if rivals.incumbent else None
-    known = replace(evaluation, champion_version=champion, unable=rivals.unable)
-    return gates.performance(known, use_case.gates.performance)
-
-
-def _calibration(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
-    return gates.calibration(
-        evaluation_table.read(use_case, as_of, candidate.version, workspace.lake), use_case.gates.calibration
-    )
-
-
-def _fairness(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
-    return gates.fairness(evaluation_table.read(use_case, as_of, candidate.version, workspace.lake), use_case.gates.fairness)
-
-
-def _bundle(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
-    """Let the registered model answer rows of the evaluation in a clean process."""
-    rows = training_snapshot.read(manifest_of(use_case, as_of, workspace), tuple(use_case.features), use_case.model.classes)
-    evaluated, expected = evaluation_table.evaluated_rows(use_case, as_of, candidate.version, workspace.lake, rows=rows)
-    attribute = bundle.read_spec(
-        workspace.registry.fetch(use_case.use_case, candidate.version, candidate.bundle_digest)
-    ).attribute
-    sampled = np.unique(np.linspace(0, len(expected) - 1, num=min(SAMPLE, len(expected))).astype(int))
-    with tempfile.TemporaryDirectory(prefix="nightloop-gate-") as temporary:
-        model = workspace.registry.download_model(use_case.use_case, candidate.version, Path(temporary))
-        group = groups_by(use_case, evaluated.table, attribute)[sampled] if attribute else None
-        columns = task_for(use_case).prediction_columns
-        predictions = predict_in_clean_process(model, evaluated.matrix[sampled], columns, group)
-    return gates.bundle(expected[sampled], predictions, answers=metric_set_for(use_case).answers)
-
-
-_JUDGES: dict[str, Callable[[UseCase, Night, Workspace, RegisteredVersion], Verdict]] = {
-    "data": _data,
-    "performance": _performance,
-    "calibration": _calibration,
-    "fairness": _fairness,
-    "bundle": _bundle,
-}

@@ -1,4 +1,4 @@
-"""Say what the margin of a use case can prove with its nights and rows, and propose nights or a margin where it is little."""
+"""Say what the limits of a use case can prove with its nights and rows, and propose nights or a limit where it is little."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.evidence.gates.power import (
     MOST_NIGHTS,
     PROMISED,
+    least_limit,
     least_margin,
     least_nights,
     night_deviation_of_auc,
     promoted_share,
+    shown_within_share,
     standard_error,
 )
 from nightloop.lake import Lake
 from nightloop.ledger import Ledger
 from nightloop.promotion.verdicts import JUDGED
 
+BIASES = ("calibration_bias", "bias")  # of probabilities, and of numbers
 MOST_ORIGINS = 26
 NEWEST = 5  # evaluations whose standard errors count
 
@@ -48,6 +51,25 @@ def margin_advice(use_case: UseCase, *, ledger: Ledger | None = None, rows: floa
     apart = f"{nights} nights tell two models apart by a standard error of {error:.2g} {gate.metric} ({source})"
     equal = f"a candidate equal to the champion is promoted in {share:.0%} of trainings"
     return f"  what {asked} proves: {apart}; {equal}{needed}"
+
+
+def bias_advice(use_case: UseCase, ledger: Ledger) -> str:
+    """Return a line on what ``maximum_bias`` proves; nothing before the first verdict of the calibration gate."""
+    limit, nights = use_case.gates.calibration.maximum_bias, use_case.model.split.validate_nights
+    errors: dict[str, float] = {}
+    for event in ledger.events(use_case.use_case, kind=JUDGED):
+        for item in event.payload.get("figures", ()):
+            is_bias = item["metric"] in BIASES and item["group"] == "all" and event.subject.endswith("/calibration")
+            if is_bias and item["low"] is not None and item["high"] > item["low"] and nights > 1:
+                errors[event.subject] = standard_error(item["low"], item["high"], nights)
+    if not errors:
+        return ""
+    newest = list(errors.values())[-NEWEST:]
+    error, share = median(newest), shown_within_share(median(newest), nights, limit)
+    more = "" if share >= PROMISED else f". For {PROMISED:.0%}: maximum_bias {least_limit(error, nights):.2g}, or more nights"
+    measured = f"{nights} nights measure a bias to a standard error of {error:.2g} (the newest {len(newest)} evaluations)"
+    shown = f"a candidate without any is shown to be within in {share:.0%} of trainings"
+    return f"  what maximum_bias {limit:g} proves: {measured}; {shown}{more}"
 
 
 def typical_rows(use_case: UseCase, lake: Lake) -> float | None:

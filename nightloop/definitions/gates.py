@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from nightloop.definitions.candidate_gates import BehaviourGate, BundleGate, SlicesGate
 from nightloop.definitions.model import ClassName
 from nightloop.definitions.strict import Name, Strict
 
@@ -107,8 +108,16 @@ class CalibrationGate(Strict):
     Regression has no limit that fits every unit: declare both.
     """
 
-    maximum_error: float = Field(0.05, gt=0, description="Expected calibration error over ten equal-count bins.")
-    maximum_bias: float = Field(0.05, gt=0, description="|mean answer - mean outcome|.")
+    maximum_error: float = Field(
+        0.05, gt=0, description="Expected calibration error over ten equal-count bins; the interval's upper end counts."
+    )
+    maximum_bias: float = Field(0.05, gt=0, description="|mean answer - mean outcome|; both ends of the interval count.")
+    maximum_group_bias: float | None = Field(
+        None,
+        gt=0,
+        exclude_if=_absent,
+        description="The same within each fairness group. Left out: as much as maximum_bias.",
+    )
     minimum_rows: int = Field(500, ge=1)
 
 
@@ -191,7 +200,7 @@ class Approval(Strict):
 
 
 def _as_default(value: object) -> bool:
-    return value == Approval()
+    return value in (Approval(), BehaviourGate(), BundleGate())
 
 
 class Gates(Strict):
@@ -201,6 +210,9 @@ class Gates(Strict):
     performance: PerformanceGate = PerformanceGate()
     calibration: CalibrationGate = CalibrationGate()
     fairness: FairnessGate
+    slices: SlicesGate | None = Field(None, exclude_if=_absent)
+    behaviour: BehaviourGate = Field(BehaviourGate(), exclude_if=_as_default)
+    bundle: BundleGate = Field(BundleGate(), exclude_if=_as_default)
     approval: Approval = Field(Approval(), exclude_if=_as_default, description="Of a use case of high risk.")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 Outcome = Literal["pass", "fail", "not_enough_evidence"]
@@ -11,7 +12,7 @@ Outcome = Literal["pass", "fail", "not_enough_evidence"]
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number: its interval where it has one, and on how many rows it stands."""
+    """One measured number: its interval where it has one, its rows, and what it may be at least and at most."""
 
     metric: str
     value: float
@@ -19,11 +20,25 @@ class Figure:
     high: float | None
     n: int
     group: str = "all"
+    least: float | None = None
+    most: float | None = None
 
     def as_json(self) -> dict[str, object]:
-        """Return plain values that JSON can hold: what is not a number becomes null."""
-        values = asdict(self)
+        """Return plain values that JSON can hold: what is not a number becomes null; limits only where there are any."""
+        values = {name: of for name, of in asdict(self).items() if of is not None or name not in ("least", "most")}
         return {name: None if isinstance(of, float) and not math.isfinite(of) else of for name, of in values.items()}
+
+
+Limit = tuple[float | None, float | None]
+"""The least and the most that a figure may be."""
+
+
+def limited(figures: Iterable[Figure], limits: Mapping[str, Limit]) -> tuple[Figure, ...]:
+    """Return figures with the limits of their metrics; those of a metric without any as they are."""
+    return tuple(
+        replace(item, least=limits[item.metric][0], most=limits[item.metric][1]) if item.metric in limits else item
+        for item in figures
+    )
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ class Registry:
 
             return Path(mlflow.artifacts.download_artifacts(f"models:/{use_case}/{version}", dst_path=str(into / "model")))
 
-    def log_texts(self, run_id: str, texts: Mapping[str, str]) -> None:
+    def log_texts(self, run_id: str, texts: Mapping[str, str], folder: str = FIGURES) -> None:
         """Put texts, such as a card, in place of those of the same name that the run shows; the bundle stays as it is.
 
         Raises:
@@ -146,7 +146,7 @@ class Registry:
         """
         with self.session.reach(f"log {', '.join(texts)} of the run {run_id}") as client:
             for name, text in texts.items():
-                client.log_text(run_id, text, f"{FIGURES}/{name}")
+                client.log_text(run_id, text, f"{folder}/{name}")
 
     def drawings(self, run_id: str) -> dict[str, bytes]:
         """Return the drawings (PNG) of a training by their names.

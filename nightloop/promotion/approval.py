@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nightloop.model import bundle
 from nightloop.model.training import training_snapshot
 from nightloop.promotion.differences import differences
-from nightloop.promotion.verdicts import Judged, judged
+from nightloop.promotion.verdicts import FOLDER, PAGE, Judged, judged, page_name
 from nightloop.reporting.markdown import table, text
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from nightloop.model.registry import RegisteredVersion
     from nightloop.model.spec import Training
     from nightloop.workspace import Workspace
+
+VERDICTS = "Verdicts, with plots"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Question:
         return [
             f"Version {self.version}, trained as of {self.candidate.as_of}, passed every gate and waits for a person.",
             f"Champion: {champion}.",
-            *(f"{of.gate}: {of.outcome.replace('_', ' ')}. {of.reason} {figures_in_short(of.figures)}" for of in self.verdicts),
+            *(f"{of.gate}: {of.outcome.replace('_', ' ')}. {of.reason} {figures_in_short(of.listed)}" for of in self.verdicts),
             f"What changed: {'; '.join(self.changed) or 'nothing in the definition'}.",
             f"Asked for by {self.asked_by or 'the monitor'} ({self.requested_by}): {self.reason}",
             *(f"{name}: {address}" for name, address in self.links.items()),
@@ -183,7 +185,7 @@ def figures_in_short(figures: Sequence[Mapping[str, Any]]) -> str:
 
 def _figure_rows(verdicts: Sequence[Judged]) -> Iterator[tuple[str, ...]]:
     for of in verdicts:
-        for figure in of.figures:
+        for figure in of.listed:
             group = "" if figure["group"] == "all" else text(figure["group"])
             metric, rows = text(figure["metric"].replace("_", " ")), f"{figure['n']:,}"
             yield of.gate, metric, group, _number(figure["value"]), _interval(figure), rows
@@ -215,12 +217,14 @@ def _card(use_case: UseCase, candidate: RegisteredVersion, folder: Path, workspa
 
 def _links(use_case: UseCase, candidate: RegisteredVersion, card: Path, workspace: Workspace) -> dict[str, str]:
     """Return where card and run are: in MLflow's web UI where a server has one, else the file and the run's name."""
-    url = workspace.settings.mlflow_url.rstrip("/")
+    url, name, page = workspace.settings.mlflow_url.rstrip("/"), use_case.use_case, workspace.reports
+    page /= page_name(name, candidate.as_of, candidate.version)
     if not url.startswith("http"):
-        return {"Model card": str(card), "MLflow run": candidate.run_id}
+        return {VERDICTS: str(page), "Model card": str(card), "MLflow run": candidate.run_id}
     return {
+        VERDICTS: f"{url}/get-artifact?path={FOLDER}/{PAGE}&run_uuid={candidate.run_id}",
         "Model card": f"{url}/get-artifact?path=figures/{bundle.CARD}&run_uuid={candidate.run_id}",
-        "MLflow, with its run and figures": f"{url}/#/models/{use_case.use_case}/versions/{candidate.version}",
+        "MLflow, with its run and figures": f"{url}/#/models/{name}/versions/{candidate.version}",
     }
 
 

@@ -13,7 +13,7 @@ from nightloop.model import champions
 from nightloop.model.training import card
 from nightloop.model.training.card_text import CHANGES, GATES, MARGIN, OVERSIGHT, items, table
 from nightloop.promotion.differences import differences
-from nightloop.promotion.verdicts import GRANTED, REFUSED, Judged, judged
+from nightloop.promotion.verdicts import FOLDER, GRANTED, PAGE, REFUSED, Judged, judged, page_name
 
 if TYPE_CHECKING:
     from nightloop.ledger import Event, Ledger
@@ -56,7 +56,9 @@ def known_sections(name: str, version: int, spec: Spec, before: Before | None, w
         OVERSIGHT: _decided(workspace.ledger, name, version),
         CHANGES: _changes(name, version, spec, before, workspace),
     }
-    return {GATES: card.verdicts_table(verdicts), **known} if verdicts else known
+    page = page_name(name, spec.training.as_of, version)
+    more = f"Plots of every figure: `{FOLDER}/{PAGE}` of the MLflow run, and `reports/{page}` at home."
+    return {GATES: f"{card.verdicts_table(verdicts)}\n\n{more}", **known} if verdicts else known
 
 
 def _margin(verdicts: Sequence[Judged]) -> str:
@@ -129,8 +131,11 @@ def _measured(ledger: Ledger, name: str, version: int) -> dict[str, dict[str, An
     return {
         figure["metric"]: figure
         for verdict in judged(ledger, name, version)
-        for figure in verdict.figures
-        if verdict.gate in COMPARED and not figure["metric"].startswith(OF_OTHERS) and "_over_" not in figure["metric"]
+        for figure in verdict.listed
+        if verdict.gate in COMPARED
+        and figure["group"] == "all"
+        and not figure["metric"].startswith(OF_OTHERS)
+        and "_over_" not in figure["metric"]
     }
 
 

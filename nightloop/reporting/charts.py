@@ -9,11 +9,27 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Protocol
 
 from nightloop.reporting.week import Value
 
 WIDTH, HEIGHT = 520, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 22, 16, 34
+
+
+class Interval(Protocol):
+    """A figure with its interval, and what it may be at least and at most."""
+
+    @property
+    def value(self) -> float: ...  # noqa: D102
+    @property
+    def low(self) -> float | None: ...  # noqa: D102
+    @property
+    def high(self) -> float | None: ...  # noqa: D102
+    @property
+    def least(self) -> float | None: ...  # noqa: D102
+    @property
+    def most(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -100,6 +116,34 @@ def calibration_chart(bins: Sequence[tuple[Value, Value]], *, name: str, shares:
         title = f"predicted {text(predicted.value, 1)}, observed {text(observed.value, 1)}, n = {observed.n:,}"
         marks += [_whisker(x, up, observed.low, high), _dot(x, up(observed.value), 4, title)]
     return _svg(name, marks)
+
+
+STRIP_WIDTH, STRIP_HEIGHT = 300, 22
+
+
+def interval_strip(item: Interval, scale: Sequence[float]) -> str:
+    """Draw one interval on a line of its own, and shade where the figure may be; one row of a forest plot.
+
+    Args:
+        item: the figure.
+        scale: all values, ends and limits of the rows that are drawn on the same scale.
+    """
+    if not math.isfinite(item.value):
+        return ""
+    pad = max((max(scale) - min(scale)) * 0.06, abs(max(scale)) * 1e-3, 1e-9)
+    across, middle = Axis(min(scale) - pad, max(scale) + pad, 4, STRIP_WIDTH - 4), STRIP_HEIGHT / 2
+    low = across.start if item.least is None else across(item.least)
+    high = across.end if item.most is None else across(item.most)
+    marks = []
+    if item.least is not None or item.most is not None:
+        marks.append(f'<rect class="allowed" x="{low:.1f}" y="0" width="{max(high - low, 0):.1f}" height="{STRIP_HEIGHT}"/>')
+        ends = [end for end, limit in ((low, item.least), (high, item.most)) if limit is not None]
+        marks += [f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{STRIP_HEIGHT}"/>' for x in ends]
+    if item.low is not None and item.high is not None:
+        left, right = across(item.low), across(item.high)
+        marks.append(f'<line class="whisker" x1="{left:.1f}" x2="{right:.1f}" y1="{middle:.1f}" y2="{middle:.1f}"/>')
+    marks.append(f'<circle class="dot" cx="{across(item.value):.1f}" cy="{middle:.1f}" r="4"/>')
+    return f'<svg class="strip" viewBox="0 0 {STRIP_WIDTH} {STRIP_HEIGHT}" aria-hidden="true">{"".join(marks)}</svg>'
 
 
 def _title(label: str, item: Value) -> str:

@@ -100,7 +100,7 @@ def _declared(part: BaseModel) -> str:
     rows = []
     for key, field in type(part).model_fields.items():
         value = getattr(part, key)
-        if value not in (None, [], {}):
+        if value not in (None, [], {}, ()):
             rows.append((code(field.alias or key), _value(value), text(field.description or "")))
     return table(("key", "value", "meaning"), rows)
 
@@ -110,4 +110,4 @@ def _value(value: Any) -> str:
         value = value.model_dump(mode="json")
     if isinstance(value, dict):
         return "<br>".join(f"{text(key)}: {text(item)}" for key, item in value.items())
-    return text(", ".join(map(str, value)) if isinstance(value, list) else value)
+    return text(", ".join(map(str, value)) if isinstance(value, list | tuple) else value)

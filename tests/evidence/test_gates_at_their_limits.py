@@ -14,6 +14,7 @@ import pytest
 from nightloop.evidence.evaluation import MINIMUM_NIGHTS, Evaluation
 from nightloop.evidence.fairness.group_counts import Mean
 from nightloop.evidence.gates import gates
+from nightloop.evidence.gates.bundle import Package
 from nightloop.evidence.intervals import Estimate
 from nightloop.evidence.metric_sets import BINARY, metric_set_of
 from nightloop.evidence.verdict import Figure
@@ -47,8 +48,7 @@ class StatedMetrics:
     discrimination_low: float | None = 0.6
     over_baseline: tuple[float | None, float | None] = (0.02, 0.1)
     over_champion: tuple[float | None, float | None] = (-0.005, 0.1)
-    error: float = 0.03
-    bias: float = 0.0
+    bias: tuple[float | None, float | None] = (-0.01, 0.01)
     invalid: int = 0
     constant: str | None = None
     excess: str | None = None
@@ -76,7 +76,14 @@ class StatedMetrics:
 
     def calibration(self, label: Any, prediction: Any, nights: Any) -> tuple[Figure, ...]:
         self.calls.append(("calibration", prediction[0]))
-        return (figure("calibration_error", self.error, None, None), figure("calibration_bias", self.bias, None, None))
+        return (figure("calibration_error", 0.03, None, None), figure("calibration_bias", 0.0, *self.bias))
+
+    def predicted_and_observed(self, label: Any, prediction: Any) -> tuple[Any, Any]:
+        self.calls.append(("predicted_and_observed", prediction[0]))
+        return prediction, prediction
+
+    def bounds(self, metric: str) -> tuple[float, float]:
+        return (-1.0, 1.0)
 
     def group_mean(self, name: str, label: Any, prediction: Any, decision: Any, *, costs: Any) -> Mean:
         self.calls.append((name, prediction[0]))
@@ -110,6 +117,7 @@ def limits(**changes: Any) -> Any:
         "suspicious_below": None,
         "maximum_error": 0.05,
         "maximum_bias": 0.04,
+        "maximum_group_bias": None,
         "none_because": None,
         "group": "region",
         "bounds": {"selection_rate_difference": 0.1},
@@ -244,26 +252,81 @@ def test_an_answer_that_is_none_fails_whatever_else_is_true(gate: Callable[..., 
 
 
 @pytest.mark.parametrize(
-    ("figures", "outcome", "words"),
+    ("bias", "outcome", "words"),
     [
-        ({"error": 0.0499}, "pass", "Calibration error 0.050"),
-        ({"error": 0.05}, "pass", "(limit 0.05)"),
-        ({"error": 0.0501}, "fail", "Its calibration error 0.050 [no interval] is above 0.05."),
-        ({"error": math.nan}, "fail", "calibration error"),
-        ({"bias": 0.04}, "pass", "bias 0.040"),
-        ({"bias": 0.0401}, "fail", "Its probabilities are off by 0.040 [no interval] on average, more than 0.04."),
-        ({"bias": -0.04}, "pass", "bias -0.040"),
-        ({"bias": -0.0401}, "fail", "off by -0.040"),
-        ({"bias": math.nan}, "fail", "off by nan"),
-        ({"bias": 1.0, "error": 1.0}, "fail", "; its probabilities are off"),
+        ((-0.0399, 0.0399), "pass", "bias 0.000 [-0.040 to 0.040] (limit 0.04) on 20 rows, of 2 groups within 0.04."),
+        ((-0.04, 0.04), "pass", "bias 0.000"),
+        (
+            (-0.01, 0.0401),
+            "not_enough_evidence",
+            "Its probabilities are off by 0.000 [-0.010 to 0.040]: not shown to be within 0.04.",
+        ),
+        ((-0.0401, 0.01), "not_enough_evidence", "not shown to be within 0.04"),
+        ((0.04, 0.05), "not_enough_evidence", "not shown"),
+        ((0.0401, 0.05), "fail", "Its probabilities are off by 0.000 [0.040 to 0.050], beyond 0.04."),
+        ((-0.05, -0.0401), "fail", "beyond 0.04"),
+        ((None, None), "not_enough_evidence", "[no interval]: not shown"),
     ],
 )
-def test_calibration_at_each_of_its_limits(figures: Mapping[str, Any], outcome: str, words: str) -> None:
-    judged = evaluation(**figures)
+def test_the_ends_of_a_bias_at_its_limits(bias: tuple[float | None, float | None], outcome: str, words: str) -> None:
+    judged = evaluation(bias=bias)
     verdict = gates.calibration(judged, limits())
     assert (verdict.outcome, verdict.gate) == (outcome, "calibration")
     assert words in verdict.reason
-    assert judged.metric_set.calls == [("calibration", CANDIDATE)], "the candidate is judged"  # type: ignore[attr-defined]
+    calls = judged.metric_set.calls  # type: ignore[attr-defined]
+    assert {answers for _, answers in calls} == {CANDIDATE}, "the candidate is judged"
+
+
+@pytest.mark.parametrize(
+    ("ends", "outcome"),
+    [((0.0, 0.0499), "pass"), ((0.0, 0.05), "pass"), ((0.05, 0.06), "not_enough_evidence"), ((0.0501, 0.06), "fail")],
+)
+def test_the_ends_of_a_calibration_error_at_its_limit(
+    ends: tuple[float, float], outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = Figure("debiased_calibration_error", 0.03, *ends, ROWS)
+    monkeypatch.setattr("nightloop.evidence.gates.calibration.expected_error", lambda *_: error)
+    assert gates.calibration(evaluation(), limits()).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("package", "outcome", "words"),
+    [
+        (Package(np.zeros(2), 5.0, 2.0), "pass", "2 of them asked one by one too; 5.0 MB."),
+        (Package(np.zeros(2), 5.01, 2.0), "fail", "It has 5.0 MB, and may have 5."),
+        (Package(np.zeros(2), 5.0, 2.01), "fail", "A row takes it 2.01 ms, and may take 2."),
+        (Package(np.array([0.0, 1.01e-9]), 5.0, 2.0), "fail", "Asked row by row"),
+        (Package(np.zeros(2), math.nan, 2.0), "fail", "MB"),
+        (Package(np.zeros(0), 5.0, 2.0), "fail", "Asked row by row"),
+    ],
+)
+def test_a_package_at_its_limits(package: Package, outcome: str, words: str) -> None:
+    limits = SimpleNamespace(maximum_megabytes=5.0, maximum_milliseconds_a_row=2.0)
+    verdict = gates.bundle(np.zeros(4), np.zeros(4), package=package, limits=limits)
+    assert verdict.outcome == outcome and words in verdict.reason
+    assert outcome == "fail" or "ms" not in verdict.reason, "judged again, a pass is the same"
+
+
+def test_each_group_is_held_to_a_limit_of_its_own_or_to_that_of_all() -> None:
+    night, wrong = np.repeat(np.arange(10), 40), np.tile(np.arange(40) < 20, 10)
+    random = np.random.default_rng(5)
+    probability = random.uniform(0.2, 0.8, 400)
+    gap = np.where(wrong, 0.05, -0.05) + random.normal(0, 0.004, 10)[night]
+    judged = replace(
+        evaluation(),
+        night=night,
+        label=probability - gap,
+        candidate=probability,
+        group=np.where(wrong, "a", "b"),
+        metric_set=metric_set_of("regression"),
+    )
+    for of_groups, outcome in ((None, "fail"), (0.04, "fail"), (0.05, "not_enough_evidence"), (0.06, "pass")):
+        verdict = gates.calibration(judged, limits(maximum_error=0.09, maximum_group_bias=of_groups))
+        assert verdict.outcome == outcome, verdict.reason
+    assert "Of a they are off by 0.05" in gates.calibration(judged, limits(maximum_error=0.09)).reason
+    few = replace(judged, group=np.where(night < 3, "c", judged.group))
+    verdict = gates.calibration(few, limits(maximum_error=0.09, maximum_group_bias=0.06))
+    assert verdict.outcome == "not_enough_evidence" and "Of c they are off" in verdict.reason
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ LIMITS = {
     ),
     classes: (
         PerformanceGate(metric="log_loss", over_baseline=0.01, margin_to_champion=0.1, suspicious_below=0.05),
-        CalibrationGate(maximum_error=0.08, maximum_bias=0.05),
+        CalibrationGate(maximum_error=0.12, maximum_bias=0.09),
         FairnessGate(group="region", metric="accuracy_difference", maximum=0.2),
     ),
 }

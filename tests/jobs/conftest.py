@@ -56,13 +56,14 @@ def definition(**changes: object) -> dict[str, object]:
         },
         "gates": {
             "performance": {"over_baseline": 0.01, "margin_to_champion": 0.02, "minimum_rows": 500, "suspicious_above": 0.95},
-            "calibration": {"maximum_error": 0.08, "maximum_bias": 0.05, "minimum_rows": 500},
+            "calibration": {"maximum_error": 0.12, "maximum_bias": 0.08, "maximum_group_bias": 0.12, "minimum_rows": 500},
             "fairness": {
                 "group": "region",
                 "metric": "selection_rate_difference",
                 "maximum": 0.25,
                 "minimum_group_rows": 200,
             },
+            "slices": {"by": ["region", "visits"], "maximum_loss": 0.06, "minimum_rows": 200},
         },
         **changes,
     }

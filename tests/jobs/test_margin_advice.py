@@ -7,8 +7,16 @@ from typing import Any
 
 import pytest
 
-from jobs.training.margin_advice import NEWEST, margin_advice, typical_rows
-from nightloop.evidence.gates.power import least_margin, least_nights, night_deviation_of_auc, promoted_share, standard_error
+from jobs.training.margin_advice import NEWEST, bias_advice, margin_advice, typical_rows
+from nightloop.evidence.gates.power import (
+    least_limit,
+    least_margin,
+    least_nights,
+    night_deviation_of_auc,
+    promoted_share,
+    shown_within_share,
+    standard_error,
+)
 from tests.jobs.conftest import AS_OF, NIGHTS, ROWS, Loans, definition
 
 FORMULA = "by the formula of docs/gates.md, for nothing is measured yet"
@@ -72,3 +80,21 @@ def test_a_typical_night_is_that_of_the_newest_labels(loans: Loans) -> None:
     assert typical_rows(loans.use_case, loans.workspace.lake) == ROWS
     assert typical_rows(loans.with_(use_case="another").use_case, loans.workspace.lake) is None
     assert loans.use_case.model.split.validate_nights < NIGHTS
+
+
+def test_what_a_limit_of_bias_proves_is_said_from_the_first_verdict_on(loans: Loans) -> None:
+    ledger = loans.workspace.ledger
+    assert bias_advice(loans.use_case, ledger) == ""
+    figures = [
+        {"metric": "calibration_bias", "value": 0.0, "low": -reach, "high": reach, "n": 1280, "group": group}
+        for group, reach in (("all", 0.05), ("north", 0.2))
+    ]
+    ledger.record("gate_judged", "accounts_late", night=AS_OF, subject="1/calibration", payload={"figures": figures})
+    error = standard_error(-0.05, 0.05, 8)
+    share, least = shown_within_share(error, 8, 0.08), least_limit(error, 8)
+    line = bias_advice(loans.use_case, ledger)
+    assert f"8 nights measure a bias to a standard error of {error:.2g}" in line
+    assert f"is shown to be within in {share:.0%} of trainings" in line
+    assert ("For 80%" in line) == (share < 0.8)
+    assert shown_within_share(error, 8, least) == pytest.approx(0.8)
+    assert shown_within_share(error, 8, 0.0) == 0.0

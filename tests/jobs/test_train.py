@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,7 +63,7 @@ def test_an_honest_training_passes_every_gate_and_is_promoted(shared: Loans):
     champion = champions.effective(shared.workspace.ledger, "accounts_late", AS_OF)
     assert champion is not None and champion.version == 1 and champion.as_of == AS_OF
     assert shared.workspace.registry.alias("accounts_late", "champion") == 1
-    assert told[0] == "0/9 assemble" and told[-1] == "9/9 promote"
+    assert told[0] == "0/12 assemble" and told[-1] == "12/12 promote"
     assert champion.payload["bundle_digest"] == bundle.digest(shared.workspace.registry.fetch("accounts_late", 1))
 
 
@@ -130,6 +131,23 @@ def test_the_run_carries_parameters_metrics_plots_data_versions_and_the_card(tra
     assert mlflow.get_tracking_uri() == trained.workspace.settings.mlflow_url
 
 
+def test_the_run_carries_each_verdict_as_json_and_one_page_that_the_reports_hold_too(trained: Loans):
+    import mlflow
+
+    version = trained.workspace.registry.versions("accounts_late")[0]
+    with trained.workspace.registry.session.reach("read the run"):
+        folder = Path(mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path="verdicts"))
+    assert {path.name for path in folder.iterdir()} == {*(f"{gate}.json" for gate in train.GATES), "verdicts.html"}
+    recorded = trained.workspace.ledger.events("accounts_late", kind="gate_judged", subject="1/calibration")[-1].payload
+    written = json.loads((folder / "calibration.json").read_text())
+    assert written == {**recorded, "use_case": "accounts_late", "as_of": str(AS_OF)}
+    page = (trained.workspace.reports / "accounts_late" / str(AS_OF) / "verdicts-1.html").read_text()
+    assert page == (folder / "verdicts.html").read_text()
+    assert all(f'id="{gate}"' in page for gate in train.GATES) and "no verdict</span>" not in page
+    card = (trained.workspace.settings.home / "training" / "accounts_late" / str(AS_OF) / "card-1.md").read_text()
+    assert f"reports/accounts_late/{AS_OF}/verdicts-1.html" in card
+
+
 def test_labels_of_later_nights_do_not_enter(loans: Loans):
     assembled = train.assemble(loans.use_case, AS_OF, loans.workspace)
     loans.publish(Nights(FIRST, AS_OF + timedelta(days=3)))
@@ -181,7 +199,7 @@ def test_one_class_is_refused(loans: Loans):
 def test_a_training_is_as_of_one_night_and_gates_have_names(loans: Loans):
     with pytest.raises(UsageError, match="one night"):
         train.run(loans.use_case, Nights(FIRST, AS_OF), loans.workspace)
-    with pytest.raises(UsageError, match="data, performance, calibration, fairness, bundle"):
+    with pytest.raises(UsageError, match="data, performance, calibration, fairness, slices, behaviour, privacy, bundle"):
         train.gate(loans.use_case, AS_OF, loans.workspace, name="performnace")
 
 
@@ -189,7 +207,7 @@ def test_a_failed_gate_leaves_the_champion_and_says_why(trained: Loans):
     strict = trained.with_(
         gates={**trained.use_case.gates.model_dump(), "calibration": {"maximum_error": 0.0001, "minimum_rows": 500}}
     )
-    with pytest.raises(GateFailed, match=r"gate calibration, version 2: fail\. Its calibration error") as failed:
+    with pytest.raises(GateFailed, match=r"gate calibration, version 2: not enough evidence\. Its calibration error") as failed:
         run(strict)
     assert failed.value.exit_code == 8
     assert trained.workspace.registry.alias("accounts_late", "champion") == 1

@@ -51,7 +51,7 @@ def test_a_gate_that_breaks_is_a_recorded_fail(ready: Loans, monkeypatch: pytest
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setitem(train_gates._JUDGES, "calibration", broken)
+    monkeypatch.setitem(train_gates.JUDGES, "calibration", broken)
     with pytest.raises(GateFailed, match="broke while judging: ZeroDivisionError: a bug") as failed:
         judge(ready, "calibration")
     assert isinstance(failed.value.__cause__, ZeroDivisionError)
@@ -64,7 +64,7 @@ def test_a_store_that_does_not_answer_is_no_verdict_but_a_reason_to_try_again(re
     def away(*_: object) -> None:
         raise StoreUnavailable("the registry does not answer.")
 
-    monkeypatch.setitem(train_gates._JUDGES, "fairness", away)
+    monkeypatch.setitem(train_gates.JUDGES, "fairness", away)
     with pytest.raises(StoreUnavailable):
         judge(ready, "fairness")
     assert not [e for e in ready.workspace.ledger.events(NAME, kind="gate_judged") if e.payload["gate"] == "fairness"]

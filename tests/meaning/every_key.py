@@ -57,6 +57,9 @@ DATA = changed(put("gates.data", {"minimum_rows_share": 0.3}))
 REASONED = changed(put("features.basket.reason", {"up": "Much.", "down": "Little."}))
 CARDED = changed(put("card", {"intended_use": "For clerks."}))
 APPROVED = changed(put("gates.approval", {"deadline_hours": 3}))
+SLICED = changed(put("gates.slices", {"by": ["vip"], "maximum_loss": 0.1}))
+BEHAVED = changed(put("gates.behaviour", {"maximum_change": 0.1}))
+SIZED = changed(put("gates.bundle", {"maximum_megabytes": 7.0}))
 
 MEANING: list[tuple[UseCase, str, object]] = [
     *((USE_CASE, path, value) for path, value in {
@@ -183,6 +186,7 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "gates.calibration": {"minimum_rows": 3},
         "gates.calibration.maximum_error": 0.1,
         "gates.calibration.maximum_bias": 0.1,
+        "gates.calibration.maximum_group_bias": 0.2,
         "gates.calibration.minimum_rows": 7,
         "gates.fairness": {"group": "vip", "metric": "selection_rate_difference", "maximum": 0.5},
         "gates.fairness.group": "vip",
@@ -195,6 +199,9 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "gates.fairness.crossings": [["vip", "city"]],
         "gates.fairness.limits": {"selection_rate_ratio": 0.8},
         "gates.fairness.error_cost": {"false_positive": 1.0, "false_negative": 5.0},
+        "gates.slices": {"by": ["vip"], "maximum_loss": 0.1},
+        "gates.behaviour": {"maximum_change": 0.1},
+        "gates.bundle": {"maximum_megabytes": 7.0},
         "gates.approval": {"deadline_hours": 3},
         "sources.visits.description": "Other words.",
         "sources.visits.may_be_empty": True,
@@ -241,6 +248,16 @@ OTHER: list[tuple[UseCase, str, object]] = [
     (COSTED, "gates.fairness.error_cost.false_positive", 2.0),
     (COSTED, "gates.fairness.error_cost.false_negative", 2.0),
     (APPROVED, "gates.approval.by_another_person", False),
+    (SLICED, "gates.slices.by", ["vip", "city"]),
+    (SLICED, "gates.slices.maximum_loss", 0.2),
+    (SLICED, "gates.slices.minimum_rows", 7),
+    (BEHAVED, "gates.behaviour.increasing", ["*"]),
+    (BEHAVED, "gates.behaviour.decreasing", ["*"]),
+    (BEHAVED, "gates.behaviour.maximum_reversal", 0.5),
+    (BEHAVED, "gates.behaviour.invariant_to", ["vip"]),
+    (BEHAVED, "gates.behaviour.maximum_change", 0.2),
+    (SIZED, "gates.bundle.maximum_megabytes", 8.0),
+    (SIZED, "gates.bundle.maximum_milliseconds_a_row", 8.0),
     (DATA, "gates.data.minimum_rows_share", 0.2),
     (DATA, "gates.data.minimum_labelled_share", 0.2),
     (DATA, "gates.data.maximum_scale_change", 30),

@@ -74,6 +74,7 @@ def test_an_alert_says_the_same_without_markup(things: Things) -> None:
         "fairness: pass. fairness is <fine>. [selection rate of A|B -]",
         "What changed: feature price changed: price -> price * 100.",
         "Asked for by ada (Ada's team): Prices are in cents now.",
+        f"Verdicts, with plots: {things.settings.home}/reports/things/{AS_OF}/verdicts-2.html",
         f"Model card: {things.settings.home}/bundles/things/2/card.md",
         "MLflow run: run-2",
     ]
@@ -115,6 +116,7 @@ def test_where_the_lake_holds_no_definition_of_then_the_page_says_so(things: Thi
 def test_with_a_server_of_mlflow_card_and_run_are_links(things: Things) -> None:
     links = asked(things, mlflow="http://mlflow:5000/").links
     assert links == {
+        "Verdicts, with plots": "http://mlflow:5000/get-artifact?path=verdicts/verdicts.html&run_uuid=run-2",
         "Model card": "http://mlflow:5000/get-artifact?path=figures/card.md&run_uuid=run-2",
         "MLflow, with its run and figures": "http://mlflow:5000/#/models/things/versions/2",
     }

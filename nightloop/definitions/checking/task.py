@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nightloop.definitions.checking.candidate_gates import check_candidate_gates
 from nightloop.definitions.checking.decision import check_decision
 from nightloop.definitions.checking.fairness import check_fairness
 from nightloop.definitions.checking.mitigation import check_mitigation
@@ -28,6 +29,7 @@ def check_task(use_case: UseCase, problems: Problems) -> None:
     check_fairness(use_case, problems)
     check_mitigation(use_case, problems)
     check_decision(use_case, problems)
+    check_candidate_gates(use_case, problems)
     _monitoring(use_case, problems)
     _names(use_case, problems)
     if use_case.model.task == "regression" and (

@@ -6,20 +6,22 @@ compared with an end of a 95 % interval passes a candidate that lies exactly at 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-import numpy as np
-
-from nightloop.evidence.evaluation import MINIMUM_NIGHTS, Evaluation
-from nightloop.evidence.fairness.fairness import Assessment, assess, judge, means_of
+from nightloop.evidence.evaluation import Evaluation
+from nightloop.evidence.fairness.fairness import Assessment, assess, is_ratio, judge, means_of
 from nightloop.evidence.fairness.group_counts import Mean, check_by_fairlearn, groupings
 from nightloop.evidence.fairness.group_counts import grouping as group_by
-from nightloop.evidence.gates.limits import CalibrationLimits, FairnessLimits, PerformanceLimits
-from nightloop.evidence.gates.succession import LARGEST_ROUNDING, on_nights, succession
-from nightloop.evidence.intervals import Floats
-from nightloop.evidence.verdict import Figure, Verdict, is_above, with_interval
+from nightloop.evidence.gates.bundle import bundle
+from nightloop.evidence.gates.calibration import calibration
+from nightloop.evidence.gates.limits import FairnessLimits, PerformanceLimits
+from nightloop.evidence.gates.sentences import fail, sentence, unusable
+from nightloop.evidence.gates.succession import on_nights, succession
+from nightloop.evidence.verdict import Limit, Verdict, is_above, limited, with_interval
 
-GATES = ("data", "performance", "calibration", "fairness", "bundle")
+__all__ = ["GATES", "bundle", "calibration", "fairness", "performance"]
+
+GATES = ("data", "performance", "calibration", "fairness", "slices", "behaviour", "privacy", "bundle")
 
 
 def performance(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
@@ -29,7 +31,7 @@ def performance(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
     The comparisons are paired on the same rows; the lower end of their interval counts.
     """
     gate, task = "performance", evaluation.metric_set
-    if stop := _unusable(gate, evaluation, limits.minimum_rows):
+    if stop := unusable(gate, evaluation, limits.minimum_rows):
         return stop
     candidate = evaluation.metric(task.metric, evaluation.candidate)
     everything = evaluation.everything
@@ -56,42 +58,32 @@ def performance(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
         )
     comparisons = succession(evaluation, limits)
     figures += [item for comparison in comparisons for item in comparison.figures]
+    figures = list(limited(figures, _performance_limits(evaluation, limits, discrimination.metric)))
     problems += [comparison.reason for comparison in comparisons if comparison.outcome == "fail"]
     if problems:
-        return _fail(gate, problems, figures)
+        return fail(gate, problems, figures)
     if missing := [comparison.reason for comparison in comparisons if comparison.outcome == "not_enough_evidence"]:
-        return Verdict(gate, "not_enough_evidence", _sentence(missing), tuple(figures))
+        return Verdict(gate, "not_enough_evidence", sentence(missing), tuple(figures))
     good = [
         f"{name} {with_interval(candidate)} on {candidate.n} rows of {evaluation.nights} nights",
         f"over the baseline {with_interval(improvement)}{on_nights(evaluation, everything)}",
         *(comparison.reason for comparison in comparisons),
     ]
-    return Verdict(gate, "pass", _sentence(good), tuple(figures))
+    return Verdict(gate, "pass", sentence(good), tuple(figures))
 
 
-def calibration(evaluation: Evaluation, limits: CalibrationLimits) -> Verdict:
-    """Judge whether an answer means what it says: error over ten bins, and bias; the figures themselves count.
-
-    Not an end of their intervals: nights differ so much that two weeks could never prove a small bias.
-    """
-    gate = "calibration"
-    if stop := _unusable(gate, evaluation, limits.minimum_rows):
-        return stop
-    figures = evaluation.metric_set.calibration(evaluation.label, evaluation.candidate, evaluation.night)
-    error, bias = figures[:2]
-    answers = _several(evaluation.metric_set.answers)
-    problems = []
-    if not error.value <= limits.maximum_error:
-        problems.append(f"its calibration error {with_interval(error)} is above {limits.maximum_error}")
-    if not abs(bias.value) <= limits.maximum_bias:
-        problems.append(f"its {answers} are off by {with_interval(bias)} on average, more than {limits.maximum_bias}")
-    if problems:
-        return _fail(gate, problems, figures)
-    within = (
-        f"calibration error {with_interval(error)} (limit {limits.maximum_error}), "
-        f"bias {with_interval(bias)} (limit {limits.maximum_bias})"
-    )
-    return Verdict(gate, "pass", _sentence([f"{within} on {error.n} rows"]), figures)
+def _performance_limits(evaluation: Evaluation, limits: PerformanceLimits, discrimination: str) -> Mapping[str, Limit]:
+    """Return metric -> what the gate holds it to."""
+    task = evaluation.metric_set
+    metric, budget = task.metric, limits.margin_to_champion if limits.yearly_budget is None else limits.yearly_budget
+    suspicious = (None, limits.suspicious_above) if task.higher_is_better else (limits.suspicious_below, None)
+    return {
+        metric: suspicious,
+        discrimination: (task.no_skill, suspicious[1] if discrimination == metric else None),
+        f"{metric}_over_baseline": (limits.over_baseline, None),
+        f"{metric}_over_champion": (0.0 if limits.rule == "superior" else -limits.margin_to_champion, None),
+        f"{metric}_over_anchor": (-budget, None),
+    }
 
 
 def fairness(evaluation: Evaluation, limits: FairnessLimits) -> Verdict:
@@ -102,13 +94,15 @@ def fairness(evaluation: Evaluation, limits: FairnessLimits) -> Verdict:
     """
     gate = "fairness"
     if limits.none_because:
-        return Verdict(gate, "pass", _sentence([f"no fairness gate applies: {limits.none_because.rstrip('.')}"]))
-    if stop := _unusable(gate, evaluation, limits.minimum_group_rows):
+        return Verdict(gate, "pass", sentence([f"no fairness gate applies: {limits.none_because.rstrip('.')}"]))
+    if stop := unusable(gate, evaluation, limits.minimum_group_rows):
         return stop
     assessment = assessed(evaluation, limits)
     check_by_fairlearn(means_compared(evaluation, limits), group_by(str(limits.group), evaluation.group), assessment.groups)
     outcome, clauses = judge(assessment, limits.bounds, limits.minimum_group_rows)
-    return Verdict(gate, outcome, _sentence(clauses), assessment.figures)
+    bounds = {name: (limit, None) if is_ratio(name) else (None, limit) for name, limit in limits.bounds.items()}
+    gaps = limited((comparison.gap for comparison in assessment.comparisons), bounds)
+    return Verdict(gate, outcome, sentence(clauses), (*gaps, *assessment.groups))
 
 
 def assessed(evaluation: Evaluation, limits: FairnessLimits) -> Assessment:
@@ -130,46 +124,3 @@ def means_compared(evaluation: Evaluation, limits: FairnessLimits) -> dict[str, 
         name: evaluation.metric_set.group_mean(name, label, prediction, decision, costs=limits.error_costs)
         for name in means_of(tuple(limits.bounds))
     }
-
-
-def bundle(expected: Floats, answered: Floats, *, answers: str = "probability") -> Verdict:
-    """Judge whether the registered model, loaded in a clean process, says what was judged: both (n,) or (n, c) answers."""
-    gate = "bundle"
-    if not len(expected):
-        return Verdict(gate, "not_enough_evidence", "There were no rows to score in the clean process.")
-    if answered.shape != expected.shape:
-        return _fail(gate, [f"the clean process answered {answered.shape} for {len(expected)} rows"], ())
-    gap = float(np.max(np.abs(answered - expected)))
-    figures = (Figure("largest_gap", gap, None, None, len(expected)),)
-    if not gap <= LARGEST_ROUNDING:
-        return _fail(gate, [f"the registered model answers up to {gap:.3g} away from what was judged"], figures)
-    text = f"loaded and scored in a clean process; {len(expected)} {_several(answers)} equal those judged"
-    return Verdict(gate, "pass", _sentence([text]), figures)
-
-
-def _unusable(gate: str, evaluation: Evaluation, minimum_rows: int) -> Verdict | None:
-    """Return a verdict at once where no figure could be trusted."""
-    rows, nights, task = len(evaluation.label), evaluation.nights, evaluation.metric_set
-    not_numbers = int(task.is_invalid(evaluation.candidate).sum())
-    if not_numbers:
-        return _fail(gate, [f"{not_numbers} of {rows} answers are no {task.answers}"], ())
-    if rows < minimum_rows or nights < MINIMUM_NIGHTS:
-        needed = f"{minimum_rows} rows and {MINIMUM_NIGHTS} nights are needed"
-        reason = f"only {rows} rows of {nights} nights to judge on; {needed}"
-        return Verdict(gate, "not_enough_evidence", _sentence([reason]))
-    if one := task.constant_label(evaluation.label):
-        return Verdict(gate, "not_enough_evidence", f"All {rows} labels are {one}: nothing to tell apart.")
-    return None
-
-
-def _several(word: str) -> str:
-    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
-
-
-def _fail(gate: str, problems: Sequence[str], figures: Sequence[Figure]) -> Verdict:
-    return Verdict(gate, "fail", _sentence(problems), tuple(figures))
-
-
-def _sentence(clauses: Sequence[str]) -> str:
-    text = "; ".join(clauses)
-    return f"{text[0].upper()}{text[1:]}."

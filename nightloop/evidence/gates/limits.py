@@ -51,6 +51,8 @@ class CalibrationLimits(Protocol):
     @property
     def maximum_bias(self) -> float: ...  # noqa: D102
     @property
+    def maximum_group_bias(self) -> float | None: ...  # noqa: D102
+    @property
     def minimum_rows(self) -> int: ...  # noqa: D102
 
 
@@ -69,3 +71,30 @@ class FairnessLimits(Protocol):
     def error_costs(self) -> tuple[float, float] | None: ...  # noqa: D102
     @property
     def minimum_group_rows(self) -> int: ...  # noqa: D102
+
+
+class SlicesLimits(Protocol):
+    """See SlicesGate of the use case."""
+
+    @property
+    def maximum_loss(self) -> float: ...  # noqa: D102
+    @property
+    def minimum_rows(self) -> int: ...  # noqa: D102
+
+
+class BehaviourLimits(Protocol):
+    """See BehaviourGate of the use case."""
+
+    @property
+    def maximum_reversal(self) -> float: ...  # noqa: D102
+    @property
+    def maximum_change(self) -> float: ...  # noqa: D102
+
+
+class BundleLimits(Protocol):
+    """See BundleGate of the use case."""
+
+    @property
+    def maximum_megabytes(self) -> float: ...  # noqa: D102
+    @property
+    def maximum_milliseconds_a_row(self) -> float: ...  # noqa: D102

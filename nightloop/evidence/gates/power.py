@@ -61,6 +61,22 @@ def least_nights(deviation: float, margin: float) -> int | None:
     return next(enough, None)
 
 
+def shown_within_share(error: float, nights: int, limit: float) -> float:
+    """Return how often an interval around a true 0 lies within a limit on either side: that a candidate without bias passes.
+
+    Args:
+        error: standard error of the figure.
+        nights: that it is measured on.
+        limit: of its size.
+    """
+    return max(0.0, 1 - 2 * _share_above(limit / error - _quantile(nights), nights))
+
+
+def least_limit(error: float, nights: int) -> float:
+    """Return the limit within which a true 0 is shown to lie as often as ``PROMISED``."""
+    return (_quantile(nights) + student_quantile((1 + PROMISED) / 2, nights - 1)) * error
+
+
 def _quantile(nights: int) -> float:
     return student_quantile(0.5 + CONFIDENCE / 2, nights - 1)
 

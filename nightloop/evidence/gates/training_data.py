@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nightloop.evidence.gates.limits import DataLimits
 from nightloop.evidence.intervals import Floats
-from nightloop.evidence.verdict import Figure, Verdict
+from nightloop.evidence.verdict import Figure, Limit, Verdict, limited
 from nightloop.nights import Night, Nights
 
 GATE = "data"
@@ -105,11 +105,20 @@ def judge_data(rows: TrainingRows, limits: DataLimits) -> Verdict:
         ([], list(_repeats(nights))),
         ([], list(_still(nights))),
     ]
-    figures = tuple(figure for of_check, _ in checks for figure in of_check)
+    figures = limited((figure for of_check, _ in checks for figure in of_check), _bounds(limits))
     if problems := [problem for _, of_check in checks for problem in of_check]:
         return Verdict(GATE, "fail", _sentence(problems), figures)
     whole = f"{len(rows.night)} rows of {len(nights.days)} nights, none of them cut off, repeated, or unlike those before it."
     return Verdict(GATE, "pass", whole, figures)
+
+
+def _bounds(limits: DataLimits) -> Mapping[str, Limit]:
+    return {
+        "rows_share": (limits.minimum_rows_share, None),
+        "labelled_share": (limits.minimum_labelled_share, None),
+        "largest_scale_change": (None, limits.maximum_scale_change),
+        "largest_missing_rise": (None, limits.maximum_missing_rise),
+    }
 
 
 def _share(nights: _Nights, kind: str, values: Floats, words: str, limit: float) -> Check:

@@ -1,0 +1,108 @@
+"""The calibration gate: does an answer mean what it says, for all rows and for each group?
+
+Ends of intervals count. Shown to be within every limit passes; shown to be beyond one fails; all else is not enough evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nightloop.evidence import intervals
+from nightloop.evidence.calibration import expected_error
+from nightloop.evidence.evaluation import MINIMUM_NIGHTS, Evaluation
+from nightloop.evidence.gates.limits import CalibrationLimits
+from nightloop.evidence.gates.sentences import fail, sentence, several, unusable
+from nightloop.evidence.intervals import CONFIDENCE, Floats
+from nightloop.evidence.metrics import figure
+from nightloop.evidence.realised import calibration_figures
+from nightloop.evidence.verdict import Figure, Verdict, with_interval
+
+GATE = "calibration"
+BIAS = "calibration_bias"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A figure that must be shown to lie within its limits, how a sentence names it, and whether it is shown to be beyond."""
+
+    figure: Figure
+    words: str
+    is_beyond: bool
+
+    @property
+    def is_within(self) -> bool:
+        """Whether the interval lies within the limits; at a limit is within, and no interval is not."""
+        item = self.figure
+        if item.low is None or item.high is None or item.most is None:
+            return False
+        return item.high <= item.most and (item.least is None or item.low >= item.least)
+
+    @property
+    def clause(self) -> str:
+        """The figure for a sentence."""
+        return f"{self.words} {with_interval(self.figure)}"
+
+
+def calibration(evaluation: Evaluation, limits: CalibrationLimits) -> Verdict:
+    """Judge whether an answer means what it says: error over ten bins, bias, and the bias of each group.
+
+    Each end is at 97.5 %, and passing needs all of them, so no correction (Berger 1982). Of the groups only one need be beyond
+    for a fail: the ends for that are Bonferroni's.
+    """
+    if stop := unusable(GATE, evaluation, limits.minimum_rows):
+        return stop
+    predicted, observed = evaluation.metric_set.predicted_and_observed(evaluation.label, evaluation.candidate)
+    gap, answers = predicted - observed, several(evaluation.metric_set.answers)
+    error = replace(expected_error(predicted, gap, evaluation.night), most=limits.maximum_error)
+    raw, bias, *others = evaluation.metric_set.calibration(evaluation.label, evaluation.candidate, evaluation.night)
+    bias = replace(bias, least=-limits.maximum_bias, most=limits.maximum_bias)
+    by_group = list(_groups(evaluation, gap, limits))
+    claims = [
+        Claim(error, "its calibration error", error.low is not None and error.low > limits.maximum_error),
+        Claim(bias, f"its {answers} are off by", _is_beyond(bias, limits.maximum_bias)),
+        *by_group,
+    ]
+    curve = calibration_figures(evaluation.label, evaluation.candidate, evaluation.night, evaluation.metric_set)
+    without = replace(raw, low=None, high=None)  # its interval takes the signs of the gaps as given
+    figures = (error, bias, without, *others, *(claim.figure for claim in by_group), *curve)
+    return judge(claims, figures)
+
+
+def judge(claims: list[Claim], figures: tuple[Figure, ...]) -> Verdict:
+    """Return the verdict on the claims about the error, the bias, and each group's bias, in this order."""
+    if beyond := [claim for claim in claims if claim.is_beyond]:
+        return fail(GATE, [f"{claim.clause}, beyond {_limit(claim.figure)}" for claim in beyond], figures)
+    if unclear := [claim for claim in claims if not claim.is_within]:
+        clauses = [f"{claim.clause}: not shown to be within {_limit(claim.figure)}" for claim in unclear]
+        return Verdict(GATE, "not_enough_evidence", sentence(clauses), figures)
+    error, bias, *groups = (claim.figure for claim in claims)
+    within = (
+        f"calibration error {with_interval(error)} (limit {error.most:g}), bias {with_interval(bias)} (limit {bias.most:g})"
+    )
+    each = [f"of {len(groups)} groups within {groups[0].most:g}"] if groups else []
+    return Verdict(GATE, "pass", sentence([", ".join([f"{within} on {error.n} rows", *each])]), figures)
+
+
+def _groups(evaluation: Evaluation, gap: Floats, limits: CalibrationLimits) -> Iterator[Claim]:
+    """Yield the bias of each group; nothing where the use case divides nobody."""
+    names = np.unique(evaluation.group)
+    limit = limits.maximum_bias if limits.maximum_group_bias is None else limits.maximum_group_bias
+    for name in names if len(names) > 1 else ():
+        rows = evaluation.group == name
+        night, estimate = evaluation.night[rows], intervals.mean(gap[rows])
+        item = replace(figure(BIAS, estimate, night, int(rows.sum()), str(name)), least=-limit, most=limit)
+        if len(np.unique(night)) < MINIMUM_NIGHTS:
+            item = replace(item, low=None, high=None)
+        low, high = estimate.interval(night, 1 - (1 - CONFIDENCE) / len(names))
+        yield Claim(item, f"of {name} they are off by", _is_beyond(replace(item, low=low, high=high), limit))
+
+
+def _is_beyond(item: Figure, limit: float) -> bool:
+    return item.low is not None and item.high is not None and (item.low > limit or item.high < -limit)
+
+
+def _limit(item: Figure) -> str:
+    return f"{item.most:g}"
