@@ -64,7 +64,7 @@ def judge_privacy(files: Mapping[str, bytes], secrets: Secrets) -> Verdict:
     figures = [Figure("held", float(counts[what]), None, None, size, what, most=0.0) for what, size in sizes.items()]
     if problems:
         return fail(GATE, problems, figures)
-    sought = ", ".join(f"{size} {what}" for what, size in sizes.items())
+    sought = ", ".join(f"{size} {what}" for what, size in sizes.items() if size)
     return Verdict(GATE, "pass", sentence([f"none of {sought} is in any of the {len(files)} files"]), tuple(figures))
 
 
