@@ -146,7 +146,11 @@ PASSED = dict.fromkeys(GATES, "pass")
     [
         ("high", PASSED, "approval of candidate 2 as of 2024-03-05"),
         ("medium", PASSED, "candidate 2 as of 2024-03-05 passed every gate and is not promoted"),
-        ("high", {"performance": "pass"}, "candidate 2 as of 2024-03-05: not judged by data, calibration, fairness, bundle"),
+        (
+            "high",
+            {"performance": "pass"},
+            "candidate 2 as of 2024-03-05: not judged by data, calibration, fairness, slices, behaviour, privacy, bundle",
+        ),
         ("high", {**PASSED, "fairness": "fail"}, None),
         ("high", {"performance": "not_enough_evidence"}, None),
     ],
