@@ -79,5 +79,5 @@ def _declared(answers: Answers) -> list[str]:
     directions = len(answers.increasing) + len(answers.decreasing)
     if not directions and not answers.changed:
         return ["no direction and no invariance is declared"]
-    kept = [f"{directions} declared directions hold"] if directions else []
-    return kept + ([f"decisions do not hang on {', '.join(answers.changed)}"] if answers.changed else [])
+    directions_held = [f"{directions} declared directions hold"] if directions else []
+    return directions_held + ([f"decisions do not hang on {', '.join(answers.changed)}"] if answers.changed else [])

@@ -85,13 +85,13 @@ def judge_slices(evaluation: Evaluation, columns: Mapping[str, NDArray[np.str_]]
 
 def _measured(evaluation: Evaluation, rival: Floats, rows: NDArray[np.bool_], name: str, limits: SlicesLimits) -> _Slice | None:
     """Measure one slice; nothing where too little is known of it."""
-    seen, other = evaluation.of(rows), rival[rows]
-    size, task = len(seen.label), evaluation.metric_set
-    if size < limits.minimum_rows or seen.nights < MINIMUM_NIGHTS or task.constant_label(seen.label):
+    part, other = evaluation.of(rows), rival[rows]
+    size, task = len(part.label), evaluation.metric_set
+    if size < limits.minimum_rows or part.nights < MINIMUM_NIGHTS or task.constant_label(part.label):
         return None
-    estimate = task.improvement(seen.label, seen.candidate, other)
-    item = figure(f"{task.metric}_improvement", estimate, seen.night, size, name)
-    return _Slice(replace(item, least=-limits.maximum_loss), _p_value(estimate.value + limits.maximum_loss, item, seen.nights))
+    estimate = task.improvement(part.label, part.candidate, other)
+    item = figure(f"{task.metric}_improvement", estimate, part.night, size, name)
+    return _Slice(replace(item, least=-limits.maximum_loss), _p_value(estimate.value + limits.maximum_loss, item, part.nights))
 
 
 def _p_value(above: float, item: Figure, nights: int) -> float:
