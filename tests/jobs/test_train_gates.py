@@ -84,6 +84,7 @@ class Training:
                 "version": np.full(len(label), version),
                 "champion_version": pa.array([champion_version] * len(label), pa.int64()),
                 "unable_versions": [""] * len(label),
+                "origin": pa.nulls(len(label), pa.date32()),
                 "anchor": pa.array(champion, from_pandas=True),
                 "anchor_version": pa.array([anchor_version or champion_version] * len(label), pa.int64()),
             }
@@ -114,7 +115,8 @@ def training(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Training:
     workspace.__dict__["registry"] = registry
     version = RegisteredVersion(VERSION, "run-3", AS_OF, "key-3", "digest-3")
     monkeypatch.setattr(train_gates, "candidate_version", lambda *_: version)
-    monkeypatch.setattr(train_gates, "write_verdicts", lambda *_: None)
+    for written in ("write_verdicts", "write_judged_card"):
+        monkeypatch.setattr(train_gates, written, lambda *_: None)
     for name in ("data", "slices", "behaviour", "privacy"):
         monkeypatch.setitem(train_gates.JUDGES, name, lambda *_, name=name: Verdict(name, "pass", "Whole."))
     monkeypatch.setitem(
@@ -343,12 +345,12 @@ def test_a_candidate_not_compared_with_the_best_of_the_year_is_not_promoted(trai
     assert {"auc_over_anchor", "budget_spent", "budget_left"} <= {item["metric"] for item in verdict.payload["figures"]}
 
 
-def test_an_evaluation_of_a_release_before_there_was_a_best_of_the_year_is_made_again(training: Training) -> None:
+def test_an_evaluation_of_a_release_before_there_were_earlier_origins_is_made_again(training: Training) -> None:
     lake, table = training.workspace.lake, f"{NAME}/evaluation"
-    rows = lake.read(table, one(AS_OF)).drop_columns(["night", "anchor", "anchor_version", "unable_versions"])
+    rows = lake.read(table, one(AS_OF)).drop_columns(["night", "origin"])
     older = Training(training.workspace, UseCase.model_validate(definition(use_case="older")), training.registry)
     lake.publish("older/evaluation", AS_OF, rows, Commit("train", "older"))
-    with pytest.raises(NotReady, match="without a comparison with the best champion of the year"):
+    with pytest.raises(NotReady, match="without earlier origins"):
         gate(older.use_case, AS_OF, older.workspace, name="performance")
 
 
