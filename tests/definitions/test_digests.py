@@ -9,9 +9,9 @@ from nightloop.settings import REPOSITORY
 
 FOLDER = REPOSITORY / "feature_defs"
 RECORDED = {
-    "arrival_delay": "bcf67e091d75a95879ee1d7b4cc40b9071db76906e920e6caaab623198f59571",
-    "credit_risk": "20bda4d2721e4cd83a67de868b47c055480ceefa97f69d54de7c9c06082a1489",
-    "flight_delay": "e79030404ecd9a5e4597a84e2ecbd43f3470ef3bddd741fff5c71180632b7c0e",
+    "arrival_delay": "c7206b0a0b5f809952c70e731a9521aaeace37d91143ed11b9c10092041f48c9",
+    "credit_risk": "14b71f73caf43f63e1635abefafadeca7706343f2ee0eb9f31055df551ae373b",
+    "flight_delay": "b240771728d2cf49467e83aa71318b57c44a02578ad537c020a92054751a5424",
 }
 
 
