@@ -13,7 +13,7 @@ the alias `champion`; else the champion stays, and this run ends red. The same t
 """
 STEPS = {
     "assemble": "Join features and matured labels of the nights up to `as_of`; snapshot the training set with DVC.",
-    "fit": "Fit XGBoost and the logistic regression baseline, calibrate, write the bundle and its card, register it in MLflow.",
+    "fit": "Fit the candidate and the linear baseline, calibrate, write the bundle and its card, register it in MLflow.",
     "evaluate": "Measure candidate, baseline and champion on the same validation nights, with intervals.",
 }
 GATE_DOCS = {

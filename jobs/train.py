@@ -25,7 +25,9 @@ from jobs.training.state import (
     candidate_version,
     manifest_of,
     record_registered,
+    search_journal,
 )
+from jobs.training.tracked import params
 from nightloop.atomic_file import write_atomically
 from nightloop.definitions import UseCase, definition_digest
 from nightloop.errors import GateFailed, UsageError
@@ -35,7 +37,6 @@ from nightloop.meaning.archive import archive
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training import candidate as candidates
 from nightloop.model.training import evaluation_table, plots, training_set, training_snapshot
-from nightloop.model.training.calibrating import report
 from nightloop.model.training.slices import divide
 from nightloop.model.training.training_snapshot import Manifest
 from nightloop.nights import Night, Nights
@@ -151,7 +152,7 @@ def fit(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Prog
     if registered is None or not baseline.exists():
         progress("fitting", 0, 2)
         rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
-        candidate = candidates.fit(use_case, as_of, rows)
+        candidate = candidates.fit(use_case, as_of, rows, journal=search_journal(workspace, manifest))
         write_atomically(baseline, candidates.baseline_json(candidate.baseline))
         progress("registering", 1, 2)
         registered = registered or _register(use_case, manifest, workspace, rows=rows, candidate=candidate)
@@ -180,26 +181,15 @@ def _register(
             Path(temporary) / "bundle", use_case, manifest, rows, candidate=candidate, definition=definition
         )
         drawn = plots.draw(Path(temporary) / "plots", use_case, rows, candidate)
+        drawn |= {"search.jsonl": search_journal(workspace, manifest)} if candidate.searched else {}
         return workspace.registry.log_candidate(
             use_case.use_case,
             folder,
-            params=_params(use_case, candidate),
+            params=params(use_case, candidate),
             metrics=candidate.metrics,
             figures={**drawn, "baseline.json": baseline_path(workspace, manifest), **datasheet_files(manifest, workspace)},
             tags={"content_digest": manifest.content_digest, "dvc_md5": manifest.dvc_md5},
         )
-
-
-def _params(use_case: UseCase, candidate: candidates.Candidate) -> dict[str, object]:
-    """Return what the training was given, as the tracking server names it."""
-    baseline, parameters = use_case.model.baseline
-    return {
-        **{f"xgboost.{name}": value for name, value in use_case.model.xgboost.items()},
-        **{f"{baseline}.{name}": value for name, value in parameters.items()},
-        **report.params(use_case.model.calibration, candidate.trees.chosen),
-        **{f"nights.{part}": str(getattr(candidate.slices, part)) for part in candidate.rows},
-        **{f"rows.{part}": count for part, count in candidate.rows.items()},
-    }
 
 
 def evaluate(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> Details:

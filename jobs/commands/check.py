@@ -84,23 +84,27 @@ def check(use_case_name: str, definitions: Path, contracts: Path) -> CheckResult
     except NightloopError as error:
         return CheckResult(use_case_name, 0, 0, 0, tuple(_mistakes(error)))
     rules, errors_of_contracts = contract_mistakes(use_case, contracts)
-    all_errors = (*_baseline_mistakes(use_case, definitions), *errors_of_contracts)
+    all_errors = (*_linear_mistakes(use_case, definitions), *errors_of_contracts)
     mistakes = (mistake for error in all_errors for mistake in _mistakes(error))
     sizes = len(use_case.sources), len(use_case.features), rules
     return CheckResult(use_case_name, *sizes, tuple(mistakes), tuple(_notes(use_case, definitions)))
 
 
-def _baseline_mistakes(use_case: UseCase, definitions: Path) -> Iterator[DefinitionError]:
-    """Yield why the baseline's parameters do not go together, where some of them do not go with every other."""
-    estimator, parameters = use_case.model.baseline
-    if set(parameters).isdisjoint(COUPLED):
-        return  # scikit-learn need not be imported
-    from nightloop.model.training.trainers import try_baseline
+def _linear_mistakes(use_case: UseCase, definitions: Path) -> Iterator[DefinitionError]:
+    """Yield why parameters of a linear model do not go together, where some of them do not go with every other."""
+    model, (baseline, of_baseline) = use_case.model, use_case.model.baseline
+    declared = {("model", baseline): of_baseline}
+    if model.estimator is not None and model.estimator.kind == baseline:
+        declared["model", "estimator"] = model.estimator.parameters
+    for path, parameters in declared.items():
+        if set(parameters).isdisjoint(COUPLED):
+            continue  # scikit-learn need not be imported
+        from nightloop.model.training.trainers import try_linear
 
-    try:
-        try_baseline(use_case.model)
-    except DefinitionError as error:
-        yield DefinitionError(error.what, where=_place(use_case, definitions, "model", estimator), do=error.do)
+        try:
+            try_linear(model, parameters)
+        except DefinitionError as error:
+            yield DefinitionError(error.what, where=_place(use_case, definitions, *path), do=error.do)
 
 
 def _place(use_case: UseCase, definitions: Path, *path: str) -> str:

@@ -231,8 +231,8 @@ def _measured(
     pairs = np.array([(place[key], at) for at, key in enumerate(keys[1]) if key in place], dtype=np.int64).reshape(-1, 2)
     rows = now[1]
     label, night = rows.label[pairs[:, 1]], rows.night[pairs[:, 1]]
-    older = before[0].trees.predict(before[1].matrix[pairs[:, 0]])
-    newer = now[0].trees.predict(rows.matrix[pairs[:, 1]])
+    older = before[0].fitted.predict(before[1].matrix[pairs[:, 0]])
+    newer = now[0].fitted.predict(rows.matrix[pairs[:, 1]])
     metrics = metric_set_for(use_case)
     return Worth(
         figures=(

@@ -74,7 +74,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "train",
         "train a candidate from what was known at the night's cut-off, judge it by every gate, promote it if all pass",
-        "Assembles the training set (snapshotted by DVC), fits XGBoost and a logistic regression baseline, calibrates, logs "
+        "Assembles the training set (snapshotted by DVC), fits the candidate and a linear baseline, calibrates, logs "
         "and registers in MLflow, judges the data, performance, calibration, fairness and the bundle itself, and moves the "
         "alias 'champion' only when all pass.",
         (

@@ -35,6 +35,12 @@ def baseline_path(workspace: Workspace, manifest: Manifest) -> Path:
     return folder / f"baseline-{manifest.training_key[:12]}.json"
 
 
+def search_journal(workspace: Workspace, manifest: Manifest) -> Path:
+    """Return the file of the finished trials of a training's search: other rows, or another definition, search anew."""
+    folder = training_snapshot.folder(workspace.settings.home, manifest.use_case, manifest.as_of)
+    return folder / f"search-{manifest.training_key[:12]}.jsonl"
+
+
 def candidate_version(use_case: UseCase, as_of: Night, workspace: Workspace) -> RegisteredVersion:
     """Return the candidate that ``fit`` registered for the training set that stands.
 

@@ -59,6 +59,25 @@ class CrossFeature(FeatureBase):
     buckets: int = Field(ge=2, le=65536)
 
 
+class CategoryFeature(FeatureBase):
+    """A column of the entity as one of its declared levels: 0 for the first, 1 for the next; missing where it is none of them.
+
+    Trees split its levels in any two groups, a linear model gives each level an effect. A level that a training did not see is
+    missing to its model.
+    """
+
+    kind: Literal["category"]
+    column: Name
+    levels: list[Annotated[str, Field(max_length=200)] | int] = Field(min_length=2, max_length=200)
+
+    @property
+    def expression(self) -> str:
+        """The code of the level, as an expression over the entity's row."""
+        quoted = (str(level) if isinstance(level, int) else "'" + level.replace("'", "''") + "'" for level in self.levels)
+        cases = " ".join(f"when {self.column} = {level} then {code}" for code, level in enumerate(quoted))
+        return f"case {cases} else null end"
+
+
 class PeersFeature(FeatureBase):
     """How many entities of the night share these keys."""
 
@@ -143,8 +162,17 @@ class RatioFeature(OverRecords):
     scale: Scale = 2
 
 
+ComputedFeature = ExpressionFeature | CategoryFeature
 RecordFeature = RateFeature | WindowFeature | RatioFeature
 Feature = Annotated[
-    ExpressionFeature | CrossFeature | PeersFeature | LagFeature | LookupFeature | RateFeature | WindowFeature | RatioFeature,
+    ExpressionFeature
+    | CrossFeature
+    | CategoryFeature
+    | PeersFeature
+    | LagFeature
+    | LookupFeature
+    | RateFeature
+    | WindowFeature
+    | RatioFeature,
     Field(discriminator="kind"),
 ]

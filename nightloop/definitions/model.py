@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from nightloop.definitions.estimators import EarlyStopping, Estimator, Parameters, Search, Weights
 from nightloop.definitions.strict import Name, Strict, Task
 
-Parameters = dict[str, float | int | str]
 # A class is part of column names (probability_<class>), and engines do not tell capitals apart there.
 ClassName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,48}$")]
 FitWhereKnown = Annotated[
@@ -26,6 +26,11 @@ MitigationMethod = Literal["reweighing", "exponentiated_gradient", "group_thresh
 def _is_nothing(value: object) -> bool:
     """Say whether a field is left out of what is dumped: the digests of definitions without it stay as they are."""
     return not value
+
+
+def is_absent(value: object) -> bool:
+    """Whether an optional part is not declared."""
+    return value is None
 
 
 def _is_shift(value: object) -> bool:
@@ -125,8 +130,30 @@ class ModelOfAnyTask(Strict):
     window_nights: int | None = Field(None, ge=1, description="Train on the newest so many nights only; absent: all.")
     xgboost: Parameters = Field(
         default_factory=dict,
-        description="Parameters over the defaults. increasing_in: features with which the answer only rises.",
+        description="Parameters over the defaults. increasing_in, decreasing_in: features with which the answer only rises, or "
+        "only falls.",
     )
+    # Left out of what is dumped where they are absent: the digests of definitions without them stay as they are.
+    estimator: Estimator | None = Field(None, exclude_if=is_absent, description="Fitted in place of XGBoost's trees.")
+    early_stopping: EarlyStopping | None = Field(None, exclude_if=is_absent)
+    weights: Weights | None = Field(None, exclude_if=is_absent)
+    search: Search | None = Field(None, exclude_if=is_absent)
+
+    @property
+    def weighs_classes(self) -> bool:
+        """Whether candidate or baseline weighs one class more than another."""
+        _, of_baseline = self.baseline
+        return not {"scale_pos_weight", "class_weight"}.isdisjoint({*self.candidate[1], *of_baseline})
+
+    @property
+    def baseline(self) -> tuple[str, Parameters]:
+        """Name and parameters of what the candidate must beat."""
+        raise NotImplementedError
+
+    @property
+    def candidate(self) -> tuple[str, Parameters]:
+        """Name and parameters of what is fitted."""
+        return (self.estimator.kind, self.estimator.parameters) if self.estimator else ("xgboost", self.xgboost)
 
 
 class BinaryModel(ModelOfAnyTask):

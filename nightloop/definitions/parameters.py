@@ -61,6 +61,7 @@ PARAMETERS: Mapping[str, Mapping[str, Parameter]] = {
     "xgboost": {
         "n_estimators": Parameter("whole", 1, 100_000),
         "increasing_in": Parameter("text"),
+        "decreasing_in": Parameter("text"),
         "max_depth": Parameter("whole", 0, 64),
         "max_leaves": Parameter("whole"),
         "max_bin": Parameter("whole", 2, 65_536),
@@ -78,6 +79,19 @@ PARAMETERS: Mapping[str, Mapping[str, Parameter]] = {
         "reg_alpha": NOT_NEGATIVE,
         "scale_pos_weight": POSITIVE,
         "sampling_method": Parameter("text", choices=("uniform", "gradient_based")),
+    },
+    "hist_gradient_boosting": {
+        "max_iter": Parameter("whole", 1, 100_000),
+        "increasing_in": Parameter("text"),
+        "decreasing_in": Parameter("text"),
+        "learning_rate": SHARE,
+        "max_leaf_nodes": Parameter("whole", 2, 100_000),
+        "max_depth": Parameter("whole", 1, 64),
+        "min_samples_leaf": ITERATIONS,
+        "l2_regularization": NOT_NEGATIVE,
+        "max_features": SHARE,
+        "max_bins": Parameter("whole", 2, 255),
+        "class_weight": Parameter("text", choices=("balanced",)),
     },
     "logistic_regression": {
         "C": POSITIVE,
@@ -106,7 +120,11 @@ INSTEAD: Mapping[str, Mapping[str, str]] = {
         "min_split_loss": "gamma",
         "lambda": "reg_lambda",
         "alpha": "reg_alpha",
-        "monotone_constraints": "increasing_in",
+        "monotone_constraints": "increasing_in, decreasing_in",
+    },
+    "hist_gradient_boosting": {
+        "monotonic_cst": "increasing_in, decreasing_in",
+        "n_estimators": "max_iter",
     },
     "logistic_regression": {"penalty": "l1_ratio"},
     "ridge": {},
@@ -124,6 +142,10 @@ RESERVED_PARAMETERS: Mapping[str, tuple[str, ...]] = {
         *("enable_categorical", "feature_types", "feature_weights", "max_cat_threshold", "max_cat_to_onehot"),
         *("importance_type", "interaction_constraints"),
     ),
+    "hist_gradient_boosting": (
+        *("loss", "quantile", "random_state", "verbose", "warm_start", "categorical_features", "interaction_cst"),
+        *("early_stopping", "validation_fraction", "n_iter_no_change", "scoring", "tol"),
+    ),
     "logistic_regression": (*_OF_EVERY_FIT, "dual"),
     "ridge": ("random_state", "fit_intercept", "copy_X", "positive"),
 }
@@ -133,7 +155,7 @@ def faults(estimator: str, parameters: Mapping[str, Value]) -> Iterator[tuple[st
     """Yield (name, what was read, what to do) of each parameter that is unknown, not for a use case to set, or senseless.
 
     Args:
-        estimator: xgboost, logistic_regression or ridge.
+        estimator: one of ``PARAMETERS``.
         parameters: as declared.
     """
     allowed = PARAMETERS[estimator]

@@ -17,6 +17,9 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.definitions.yaml_lines import Key
 from nightloop.errors import suggest
 
+HOLDERS = {*PARAMETERS, "parameters"}
+"""Keys that hold parameters of an estimator."""
+
 
 @cache
 def json_schema() -> dict[str, Any]:
@@ -55,7 +58,7 @@ def to_use_case(document: Any, problems: Problems) -> UseCase | None:
 
 def _is_one_more_of_a_parameter(loc: Sequence[Key]) -> bool:
     """Whether pydantic names again a value that is neither number nor text: it does so for each type there might be."""
-    return len(loc) > 2 and loc[-3] in PARAMETERS and loc[-1] in ("int", "str")  # noqa: PLR2004
+    return len(loc) > 2 and loc[-3] in HOLDERS and loc[-1] in ("int", "str")  # noqa: PLR2004
 
 
 def _place(item: Any, path: list[Key]) -> list[Key]:
@@ -95,7 +98,7 @@ def _without_tags(loc: Sequence[Key]) -> tuple[list[Key], list[str]]:
         if step in mapping:
             node = _resolve({"$ref": mapping[step]})
             continue
-        if step == "[key]" or (len(path) > 1 and path[-2] in PARAMETERS):  # the type that a parameter might have
+        if step == "[key]" or (len(path) > 1 and path[-2] in HOLDERS):  # the type that a parameter might have
             continue
         keys = list(node.get("properties", {}))
         node = _descend(node, step)

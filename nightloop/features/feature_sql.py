@@ -7,7 +7,7 @@ columns of its table. No statement looks outside the nights it is given, and the
 
 from __future__ import annotations
 
-from nightloop.definitions.features import CrossFeature, ExpressionFeature, Feature, RateFeature, WindowFeature
+from nightloop.definitions.features import CategoryFeature, CrossFeature, ExpressionFeature, Feature, RateFeature, WindowFeature
 from nightloop.definitions.use_case import Source, UseCase
 from nightloop.expressions import compile_expression
 from nightloop.expressions.to_sql import double, identifier, quoted
@@ -80,7 +80,7 @@ def features_sql(use_case: UseCase, nights: Nights) -> str:
 def _inner_sql(feature: Feature, source: Source) -> str | None:
     """Return SQL of what a feature is computed from in the entity's own row; None where it comes from the aggregates."""
     match feature:
-        case ExpressionFeature():
+        case ExpressionFeature() | CategoryFeature():
             return f"cast({compile_expression(feature.expression, source.types).sql()} as double)"
         case CrossFeature():
             return f"md5({key_sql(feature.columns, source.types)})"

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from nightloop.definitions.features import CrossFeature, ExpressionFeature, Feature, RateFeature, WindowFeature
+from nightloop.definitions.features import ComputedFeature, CrossFeature, Feature, RateFeature, WindowFeature
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import UsageError, suggest
 from nightloop.expressions import Expression, compile_expression
@@ -94,7 +94,7 @@ class OnlineFeatures:
         self._features = use_case.features
         self._expressions: dict[str, tuple[Expression, Callable[[Mapping[str, Column], int], Column]]] = {}
         for name, feature in use_case.features.items():
-            if isinstance(feature, ExpressionFeature):
+            if isinstance(feature, ComputedFeature):
                 expression = compile_expression(feature.expression, types)
                 self._expressions[name] = (expression, expression.numpy())
         self._groupings = {

@@ -7,7 +7,16 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from nightloop.definitions.features import CrossFeature, ExpressionFeature, Feature, LagFeature, LookupFeature, PeersFeature
+from nightloop.definitions.features import (
+    CategoryFeature,
+    ComputedFeature,
+    CrossFeature,
+    ExpressionFeature,
+    Feature,
+    LagFeature,
+    LookupFeature,
+    PeersFeature,
+)
 from nightloop.definitions.strict import LABEL_TYPES
 from nightloop.definitions.use_case import UseCase
 from nightloop.expressions.types import ColumnType
@@ -27,9 +36,7 @@ ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
 def keyed(use_case: UseCase) -> dict[str, Feature]:
     """Return the features whose values are found by a key in the table aggregates, in order."""
     return {
-        name: feature
-        for name, feature in use_case.features.items()
-        if not isinstance(feature, ExpressionFeature | CrossFeature)
+        name: feature for name, feature in use_case.features.items() if not isinstance(feature, ComputedFeature | CrossFeature)
     }
 
 
@@ -40,7 +47,7 @@ def key_columns(use_case: UseCase, feature: Feature) -> tuple[str, ...]:
             return tuple(feature.by.values())
         case LagFeature():
             return tuple(use_case.entity.key)
-        case ExpressionFeature() | CrossFeature():
+        case ExpressionFeature() | CategoryFeature() | CrossFeature():
             return ()
     return tuple(feature.by)
 

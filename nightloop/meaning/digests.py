@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from nightloop.definitions.connectors import Connector, FilesConnector, PackageConnector, SqlConnector
 from nightloop.definitions.features import (
+    CategoryFeature,
     CrossFeature,
     ExpressionFeature,
     Feature,
@@ -125,7 +126,7 @@ class _Digester:
         default = feature.default
         entity = self.entity_columns
         match feature:
-            case ExpressionFeature():
+            case ExpressionFeature() | CategoryFeature():
                 return digest_of("expression", self._entity_expression(feature.expression), default)
             case CrossFeature():
                 return digest_of("cross", [entity[name] for name in feature.columns], feature.buckets, default)

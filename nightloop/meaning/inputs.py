@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from nightloop.definitions.features import CrossFeature, ExpressionFeature, LagFeature, LookupFeature, PeersFeature
+from nightloop.definitions.features import ComputedFeature, CrossFeature, LagFeature, LookupFeature, PeersFeature
 from nightloop.definitions.use_case import UseCase
 from nightloop.expressions import compile_expression
 from nightloop.features.tables import key_columns, keyed
@@ -59,7 +59,7 @@ def _by_features(use_case: UseCase) -> Iterator[Read]:
     yield entity.source, entity.key
     for feature in use_case.features.values():
         yield entity.source, key_columns(use_case, feature)
-        if isinstance(feature, ExpressionFeature):
+        if isinstance(feature, ComputedFeature):
             yield entity.source, _named(use_case, entity.source, [feature.expression])
         elif isinstance(feature, CrossFeature):
             yield entity.source, feature.columns

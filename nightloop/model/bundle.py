@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model.calibration import Calibration
 from nightloop.model.group_thresholds import GroupThresholds
-from nightloop.model.models import LinearClasses, LinearModel
+from nightloop.model.models import FittedModel, LinearClasses, LinearModel, Trees
 from nightloop.model.spec import FORMAT, Spec, Training
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def write(
     folder: Path,
     *,
     use_case: UseCase,
-    model: Booster | LinearModel | LinearClasses,
+    model: Booster | FittedModel,
     calibration: Calibration,
     training: Training,
     definition: str,
@@ -84,13 +84,14 @@ def write(
     return fresh.rename(folder)
 
 
-def _model_file(model: Booster | LinearModel | LinearClasses, use_case: UseCase) -> tuple[str, str, bytes]:
+def _model_file(model: Booster | FittedModel, use_case: UseCase) -> tuple[str, str, bytes]:
     names = list(use_case.features)
     if isinstance(model, LinearModel | LinearClasses):
         _check_features(model.feature_count, None, names)
         return use_case.model.baseline[0], LINEAR, _json(model.as_json())
-    _check_features(model.num_features(), model.feature_names, names)
-    return "xgboost", TREES, bytes(model.save_raw("ubj"))
+    booster = model.booster if isinstance(model, Trees) else model
+    _check_features(booster.num_features(), booster.feature_names, names)
+    return use_case.model.candidate[0], TREES, bytes(booster.save_raw("ubj"))
 
 
 def _check_features(count: int, given: list[str] | None, names: list[str]) -> None:

@@ -6,6 +6,7 @@ A linear model is plain numbers; boosted trees answer from a file, with XGBoost'
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 import threading
 from collections.abc import Mapping
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 _IMPORTING = threading.Lock()
+CATEGORIES = "categories"  # attribute of a Booster: the codes it was fitted on, by column, where a feature is a category
 
 
 @dataclass(frozen=True)
 class LinearModel:
     """``margin = intercept + sum(coefficient * (value - mean) / scale)``; a missing value counts as ``fill``.
 
-    Each list has one entry per feature, in the order of the use case.
+    Each list has one entry per feature, in the order of the use case. A categorical feature adds the effect of its level
+    instead: ``levels`` has what each code 0, 1, … adds, and last what a missing or unknown one adds.
     """
 
     intercept: float
@@ -38,9 +41,11 @@ class LinearModel:
     means: tuple[float, ...]
     scales: tuple[float, ...]
     fills: tuple[float, ...]
+    levels: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        sizes = {name: len(getattr(self, name)) for name in ("coefficients", "means", "scales", "fills")}
+        lists = ("coefficients", "means", "scales", "fills", *(("levels",) if self.levels else ()))
+        sizes = {name: len(getattr(self, name)) for name in lists}
         if len(set(sizes.values())) != 1 or not all(self.scales):
             raise StoreDamaged(f"the linear model does not fit together: {sizes}, scales {self.scales}.", do="Train it again.")
 
@@ -66,6 +71,9 @@ class LinearModel:
         """Return margins (n,) and contributions (n, k); a row's contributions and the intercept add up to its margin."""
         filled = np.where(np.isnan(features), np.asarray(self.fills), features)
         effects = np.asarray(self.coefficients) * ((filled - np.asarray(self.means)) / np.asarray(self.scales))
+        for column, of_level in enumerate(self.levels):
+            if of_level:
+                effects[:, column] = _level_effects(features[:, column], of_level)
         total = np.full(len(features), self.intercept)
         for column in range(effects.shape[1]):
             total = total + effects[:, column]
@@ -73,13 +81,28 @@ class LinearModel:
 
     def as_json(self) -> dict[str, object]:
         """Return plain values; ``from_json`` reads them back."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        plain = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        levels = {"levels": [list(of_level) for of_level in self.levels]} if self.levels else {}
+        return {**{key: value for key, value in plain.items() if key != "levels"}, **levels}
 
     @classmethod
     def from_json(cls, values: Mapping[str, object]) -> LinearModel:
         """Read what ``as_json`` wrote."""
         lists = {key: tuple(cast("list[float]", values[key])) for key in ("coefficients", "means", "scales", "fills")}
-        return cls(intercept=float(cast("float", values["intercept"])), **lists)
+        levels = tuple(tuple(of_level) for of_level in cast("list[list[float]]", values.get("levels", [])))
+        return cls(intercept=float(cast("float", values["intercept"])), **lists, levels=levels)
+
+    @property
+    def weights(self) -> Floats:
+        """How much each feature moves the margins (k,): by one standard deviation, or by that of its levels' effects."""
+        spreads = [float(np.std(of_level)) if of_level else 0.0 for of_level in self.levels] or [0.0] * self.feature_count
+        return np.asarray(np.abs(self.coefficients) + np.asarray(spreads))
+
+
+def _level_effects(codes: Floats, of_level: tuple[float, ...]) -> Floats:
+    """Return the effect of each code (n,); of one that is missing or unknown, the last."""
+    known = (codes >= 0) & (codes < len(of_level) - 1) & (codes == np.floor(codes))
+    return np.asarray(of_level)[np.where(known, codes, len(of_level) - 1).astype(np.int64)]
 
 
 @dataclass(frozen=True)
@@ -120,6 +143,11 @@ class LinearClasses:
         """Read what ``as_json`` wrote."""
         return cls(tuple(LinearModel.from_json(item) for item in cast("list[dict[str, object]]", values["models"])))
 
+    @property
+    def weights(self) -> Floats:
+        """How much each feature moves the margins (k,): see LinearModel; the mean of the classes."""
+        return np.asarray(np.mean([model.weights for model in self.models], axis=0))
+
 
 def linear_from_json(values: Mapping[str, object]) -> LinearModel | LinearClasses:
     """Read either, as it was written."""
@@ -127,17 +155,22 @@ def linear_from_json(values: Mapping[str, object]) -> LinearModel | LinearClasse
 
 
 class Trees:
-    """A Booster read from model.ubj.
+    """A Booster, as it was fitted or as it is read from model.ubj.
 
     Features go in as float32, once, for both the margin and the contributions: XGBoost compares in float32. Each row is summed
     tree by tree on its own, so neither the other rows nor the number of threads show in its answer.
+
+    Of a categorical feature the model knows the codes it was fitted on; any other is taken for missing, for XGBoost would let
+    it go left in every tree, whatever the trees learned of missing values.
     """
 
     def __init__(self, booster: Booster, xgboost: ModuleType, threads: int) -> None:
-        self._booster = booster
+        self.booster = booster
         self._xgboost = xgboost
         self._threads = threads
         self.feature_count: int = booster.num_features()
+        codes = json.loads(booster.attr(CATEGORIES) or "{}")
+        self._codes = {int(column): np.asarray(known, dtype=np.float64) for column, known in codes.items()}
 
     @classmethod
     def load(cls, path: Path, *, threads: int, light: bool) -> Trees:
@@ -158,7 +191,7 @@ class Trees:
 
     def margins(self, features: Floats) -> Floats:
         """Return the margins (n,) of rows (n, k); (n, c) where the trees tell several classes."""
-        margin = self._booster.inplace_predict(features.astype(np.float32), predict_type="margin", validate_features=False)
+        margin = self.booster.inplace_predict(self._prepared(features), predict_type="margin", validate_features=False)
         return cast("Floats", margin.astype(np.float64))
 
     @property
@@ -176,8 +209,22 @@ class Trees:
 
     def _contributions(self, features: Floats) -> NDArray[np.float32]:
         """Return contributions (n, k + 1) or (n, c, k + 1), the last of them the base."""
-        data = self._xgboost.DMatrix(features.astype(np.float32), nthread=self._threads)
-        return cast("NDArray[np.float32]", self._booster.predict(data, pred_contribs=True, validate_features=False))
+        data = self._xgboost.DMatrix(self._prepared(features), nthread=self._threads)
+        return cast("NDArray[np.float32]", self.booster.predict(data, pred_contribs=True, validate_features=False))
+
+    @property
+    def gains(self) -> dict[str, float]:
+        """The mean gain of the splits of each feature that the trees use."""
+        return dict(self.booster.get_score(importance_type="gain"))
+
+    def _prepared(self, features: Floats) -> NDArray[np.float32]:
+        prepared = features.astype(np.float32)
+        for column, known in self._codes.items():
+            prepared[~np.isin(features[:, column], known), column] = np.nan
+        return prepared
+
+
+FittedModel = Trees | LinearModel | LinearClasses
 
 
 def import_xgboost(*, light: bool) -> ModuleType:

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.errors import GateFailed
-from nightloop.model.spec import Spec
+from nightloop.model.spec import TREES, Spec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +129,7 @@ def _example(spec: Spec) -> pd.DataFrame:
 
 
 def _environment(spec: Spec) -> dict[str, object]:
-    engine = ["xgboost"] if spec.kind == "xgboost" else []
+    engine = ["xgboost"] if spec.kind in TREES else []
     needed = [f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", *engine)]
     return {
         "name": "mlflow-env",

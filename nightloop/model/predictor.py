@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model import bundle
 from nightloop.model.models import Trees, linear_from_json
-from nightloop.model.spec import Spec
+from nightloop.model.spec import TREES, Spec
 
 Floats = NDArray[np.float64]
 Decide = Callable[[Floats], NDArray[np.bool_]]
@@ -198,7 +198,7 @@ class Predictor:
 
 
 def _load_model(folder: Path, spec: Spec, threads: int, light: bool) -> Model:
-    if spec.kind == "xgboost":
+    if spec.kind in TREES:
         return Trees.load(folder / bundle.TREES, threads=threads, light=light)
     try:
         return linear_from_json(bundle.read_json(folder, bundle.LINEAR))

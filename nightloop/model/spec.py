@@ -20,8 +20,9 @@ FORMAT = 1  # of a binary model
 FORMAT_OF_TASKS = 2  # of one that names its task: what reads only the first must not take its answer for a probability
 FORMAT_OF_DECISIONS = 3  # of one that decides otherwise than by one threshold: what reads only the others must not
 FORMATS = (FORMAT, FORMAT_OF_TASKS, FORMAT_OF_DECISIONS)
-Kind = Literal["xgboost", "logistic_regression", "ridge"]
-KINDS: tuple[Kind, ...] = ("xgboost", "logistic_regression", "ridge")
+Kind = Literal["xgboost", "hist_gradient_boosting", "logistic_regression", "ridge"]
+KINDS: tuple[Kind, ...] = ("xgboost", "hist_gradient_boosting", "logistic_regression", "ridge")
+TREES: tuple[Kind, ...] = ("xgboost", "hist_gradient_boosting")  # all of them written as XGBoost's
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nightloop.definitions.features import (
+    CategoryFeature,
     CrossFeature,
     ExpressionFeature,
     Feature,
@@ -23,10 +24,14 @@ def made_from(feature: Feature) -> str:
     return _row(feature)
 
 
-def _row(feature: ExpressionFeature | LagFeature | CrossFeature | PeersFeature | LookupFeature) -> str:
+def _row(
+    feature: ExpressionFeature | CategoryFeature | LagFeature | CrossFeature | PeersFeature | LookupFeature,
+) -> str:
     match feature:
         case ExpressionFeature():
             return code(feature.expression)
+        case CategoryFeature():
+            return f"{code(feature.column)} as one of {', '.join(str(level) for level in feature.levels)}"
         case LagFeature():
             return f"{code(feature.expression)}, {feature.nights} nights before"
         case CrossFeature():

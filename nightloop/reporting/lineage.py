@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nightloop.definitions.features import CrossFeature, ExpressionFeature, Feature, LagFeature, LookupFeature, PeersFeature
+from nightloop.definitions.features import (
+    CategoryFeature,
+    CrossFeature,
+    ExpressionFeature,
+    Feature,
+    LagFeature,
+    LookupFeature,
+    PeersFeature,
+)
 from nightloop.definitions.use_case import UseCase
 
 
@@ -75,7 +83,7 @@ def nights_of(feature: Feature) -> Iterator[int]:
 
 def _source_and_title(feature: Feature, entity: str) -> tuple[str, str]:
     match feature:
-        case ExpressionFeature() | CrossFeature():
+        case ExpressionFeature() | CategoryFeature() | CrossFeature():
             return entity, "of the row itself"
         case LagFeature():
             return entity, "of the same key some nights ago"

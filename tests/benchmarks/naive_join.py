@@ -124,7 +124,7 @@ def _rate_sql(feature: RateFeature, join: Join) -> str:
 
 
 def _row(use_case: UseCase, join: Join, made: TrainingSet, honest: TrainingSet) -> list[object]:
-    model = candidate.fit(use_case, LEARNED.last, made.of(LEARNED)).trees
+    model = candidate.fit(use_case, LEARNED.last, made.of(LEARNED)).fitted
     (shown, error_shown), (brought, error) = (_figures(rows.of(SHOWN), model) for rows in (made, honest))
     too_much = f"{shown.value - brought.value:.3f}"
     return [join.name, _told(shown), _told(brought), too_much, f"{error_shown.value:.3f}", f"{error.value:.3f}"]

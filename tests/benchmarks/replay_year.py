@@ -145,9 +145,9 @@ def _candidates(use_case: UseCase, rows: TrainingSet, year: Year) -> dict[str, n
         # What was known at the cut-off of as_of: labels mature a fixed number of nights after they were scored.
         known = Nights(use_case.first_night, as_of - timedelta(days=use_case.label.matures_after))
         made = candidate.fit(use_case, as_of, rows.of(known))
-        first = first or made.trees
+        first = first or made.fitted
         scored = year.between(as_of, until)
-        for name, model in ((DECLARED, made.trees), (BASELINES, made.baseline), (NEVER, first)):
+        for name, model in ((DECLARED, made.fitted), (BASELINES, made.baseline), (NEVER, first)):
             said[name][scored] = model.predict(rows.matrix[scored])
     return said
 

@@ -47,7 +47,7 @@ MISTAKES = {
         "kind: rate",
         "kind: rat",
         "kind: rat,",
-        "Did you mean 'rate' or 'ratio'? Allowed kinds: cross, expression, lag, lookup, peers, rate, ratio, window.",
+        "Did you mean 'rate' or 'ratio'? Allowed kinds: category, cross, expression, lag, lookup, peers, rate, ratio, window.",
     ),
     "a text for a number": (
         "nights: 7,",

@@ -14,10 +14,13 @@ from nightloop.definitions.model import BinaryModel, MulticlassModel, Regression
 from nightloop.definitions.parameters import INSTEAD, PARAMETERS, RESERVED_PARAMETERS, Parameter, faults
 from nightloop.errors import DefinitionError
 from nightloop.model.training import trainers
+from nightloop.model.training.estimators import boosted_trees
+from nightloop.model.training.estimators.fit_rows import FitRows
+from nightloop.model.training.estimators.hist_gradient_boosting import HistGradientBoostingTrainer
 from tests.definitions.rides import accepted, assert_told
 from tests.system.parcels import QUESTIONS, USE_CASE
 
-OWN = {"n_estimators", "increasing_in"}
+OWN = {"n_estimators", "increasing_in", "decreasing_in"}
 """What the training reads itself, and XGBoost's core does not know."""
 CASES = [(estimator, name) for estimator, names in PARAMETERS.items() for name in names]
 
@@ -161,12 +164,27 @@ def test_every_parameter_of_xgboost_is_allowed_named_otherwise_or_reserved() -> 
     }
 
 
-@pytest.mark.parametrize("estimator", ["logistic_regression", "ridge"])
-def test_every_parameter_of_the_baselines_is_allowed_named_otherwise_or_reserved(estimator: str) -> None:
+@pytest.mark.parametrize("estimator", ["logistic_regression", "ridge", "hist_gradient_boosting"])
+def test_every_parameter_of_scikit_learn_is_allowed_named_otherwise_or_reserved(estimator: str) -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    known = set({"logistic_regression": LogisticRegression, "ridge": Ridge}[estimator]().get_params())
-    assert known == {*PARAMETERS[estimator], *INSTEAD[estimator], *RESERVED_PARAMETERS[estimator]}
+    kinds = {"logistic_regression": [LogisticRegression], "ridge": [Ridge]}
+    of_estimator = kinds.get(estimator, [HistGradientBoostingClassifier, HistGradientBoostingRegressor])
+    known = {name for kind in of_estimator for name in kind().get_params()}
+    listed = {*PARAMETERS[estimator], *INSTEAD[estimator], *RESERVED_PARAMETERS[estimator]}
+    assert known == listed - ({*OWN} if estimator == "hist_gradient_boosting" else set())
+
+
+@pytest.mark.parametrize("name", [name for name in PARAMETERS["hist_gradient_boosting"] if name not in OWN])
+def test_scikit_learns_trees_take_what_the_table_allows(name: str) -> None:
+    random = np.random.default_rng(1)
+    features, night = random.normal(size=(60, 2)), np.repeat(np.datetime64("2024-01-01"), 60)
+    rows = FitRows(features, features[:, 0] > 0, night, ("a", "b"))
+    for value in values_of(PARAMETERS["hist_gradient_boosting"][name]):
+        is_whole = PARAMETERS["hist_gradient_boosting"][name].kind == "whole"
+        given = {"max_iter": 2, name: int(value) if is_whole else value}
+        HistGradientBoostingTrainer(boosted_trees.OF_BINARY).fit(rows, given, 1)
 
 
 def values_of(parameter: Parameter) -> list[Any]:
@@ -181,25 +199,29 @@ def test_xgboost_takes_what_the_table_allows(name: str) -> None:
     features = np.random.default_rng(1).normal(size=(60, 2))
     for value in values_of(PARAMETERS["xgboost"][name]):
         given = {"n_estimators": 2, name: int(value) if PARAMETERS["xgboost"][name].kind == "whole" else value}
-        trainers.fit_trees(features, features[:, 0] > 0, names=("a", "b"), parameters=given, seed=1)
+        boosted_trees.fit_trees(features, features[:, 0] > 0, names=("a", "b"), parameters=given, seed=1)
+
+
+def try_baseline(model: Any) -> None:
+    trainers.try_linear(model, model.baseline[1])
 
 
 @pytest.mark.parametrize("name", PARAMETERS["logistic_regression"])
 def test_the_logistic_regression_takes_what_the_table_allows(name: str) -> None:
     for value in values_of(PARAMETERS["logistic_regression"][name]):
         solver = {"solver": "saga"} if name == "l1_ratio" else {}
-        trainers.try_baseline(BinaryModel(task="binary", logistic_regression={**solver, name: value}))
+        try_baseline(BinaryModel(task="binary", logistic_regression={**solver, name: value}))
 
 
 @pytest.mark.parametrize("name", PARAMETERS["ridge"])
 def test_the_ridge_takes_what_the_table_allows(name: str) -> None:
     for value in values_of(PARAMETERS["ridge"][name]):
-        trainers.try_baseline(RegressionModel(task="regression", ridge={name: value}))
+        try_baseline(RegressionModel(task="regression", ridge={name: value}))
 
 
 def test_parameters_that_do_not_go_together_are_refused_by_a_fit_on_made_up_rows() -> None:
     with pytest.raises(DefinitionError, match=r"scikit-learn refuses model.logistic_regression: .*elasticnet"):
-        trainers.try_baseline(BinaryModel(task="binary", logistic_regression={"solver": "lbfgs", "l1_ratio": 0.5}))
+        try_baseline(BinaryModel(task="binary", logistic_regression={"solver": "lbfgs", "l1_ratio": 0.5}))
     classes = MulticlassModel(task="multiclass", classes=("a", "b", "c"), logistic_regression={"solver": "liblinear"})
     with pytest.raises(DefinitionError, match="scikit-learn refuses"):
-        trainers.try_baseline(classes)
+        try_baseline(classes)

@@ -51,7 +51,7 @@ SHAPES = {
         {"features.zone_rides.kind": ABSENT},
         "features.zone_rides",
         "the key 'kind' is missing in 'features > zone_rides'.",
-        "Say which kind it is: cross, expression, lag, lookup, peers, rate, ratio, window.",
+        "Say which kind it is: category, cross, expression, lag, lookup, peers, rate, ratio, window.",
     ),
     "a missing kind of connector": (
         {"sources.zones.connector.kind": ABSENT},
@@ -69,7 +69,7 @@ SHAPES = {
         {"features.zone_rides.kind": "per"},
         "features.zone_rides.kind",
         "unknown kind 'per' of 'features > zone_rides'.",
-        "Did you mean 'peers'? Allowed kinds: cross, expression, lag, lookup, peers, rate, ratio, window.",
+        "Did you mean 'peers'? Allowed kinds: category, cross, expression, lag, lookup, peers, rate, ratio, window.",
     ),
     "an unknown task": ({"model.task": "rank"}, "model.task", "unknown task 'rank' of 'model'.", "Allowed tasks: binary, mult"),
     "a range of one end": (

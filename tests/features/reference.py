@@ -129,6 +129,7 @@ def _of_visit(history, visit, nights, payments, clicks):
     return {
         "basket_per_ten": None if basket is None else basket / 10,
         "city_customer": _bucket(city, customer),
+        "city_code": {"Zürich": 1.0, "": 2.0}.get(city),
         "same_city": None if city is None else float(sum(other["city"] == city for other in history.visits[night])),
         "basket_before": before["basket"] if before else None,
         "score": _score(history, customer, night, known),

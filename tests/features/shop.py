@@ -83,6 +83,7 @@ label: {{description: Bought., source: payments, join: {{customer: customer}}, e
 features:
   basket_per_ten: {{kind: expression, expression: basket / 10, description: Tenth.}}
   city_customer: {{kind: cross, columns: [city, customer], buckets: 97, description: Both.}}
+  city_code: {{kind: category, column: city, levels: ["It's", Zürich, ""], description: Which city.}}
   same_city: {{kind: peers, by: [city], description: Peers.}}
   basket_before: {{kind: lag, expression: basket, nights: 2, description: Two nights ago.}}
   score: {{kind: lookup, source: customers, by: {{customer: customer}}, expression: score + 1, within: 5, default: -7, description: Newest score.}}

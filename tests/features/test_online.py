@@ -19,6 +19,7 @@ FEATURES = {
     "basket": {"kind": "expression", "expression": "basket / items"},
     "city_customer": {"kind": "cross", "columns": ["city", "customer"], "buckets": 97},
     "day_vip": {"kind": "cross", "columns": ["day", "vip"], "buckets": 5, "default": -1.0},
+    "city_code": {"kind": "category", "column": "city", "levels": ["nowhere", "Zürich"]},
     "same_city": {"kind": "peers", "by": ["city"]},
     "before": {"kind": "lag", "expression": "basket", "nights": 1},
     "score": {"kind": "lookup", "source": "customers", "by": {"customer": "customer"}, "expression": "score", "default": 7.0},

@@ -17,6 +17,7 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.evidence.fairness.mitigation import UNMITIGATED
 from nightloop.lake import Commit
 from nightloop.model import champions
+from nightloop.model.models import Trees
 from nightloop.model.training import candidate as candidates
 from nightloop.model.training import training_snapshot
 from nightloop.nights import Nights, one
@@ -89,10 +90,10 @@ def fit(loans: Loans, use_case: UseCase) -> candidates.Candidate:
 
 
 def test_an_injected_bias_shows_and_is_halved_for_a_hundredth_of_auc(fitted: candidates.Candidate) -> None:
-    assert fitted.trees.mitigated is not None
+    assert fitted.fitted.mitigated is not None
     by_name = {option.name: option for option in fitted.frontier}
     assert list(by_name) == [UNMITIGATED, *MITIGATION["methods"]]
-    plain, chosen = by_name[UNMITIGATED], by_name[fitted.trees.mitigated.chosen]
+    plain, chosen = by_name[UNMITIGATED], by_name[fitted.fitted.mitigated.chosen]
     assert plain.gap.low is not None and plain.gap.low > 0.05, "detected: the interval lies clear of zero"
     assert chosen.gap.value <= plain.gap.value / 2
     assert chosen.loss.value <= 0.01
@@ -109,7 +110,7 @@ def test_the_choice_is_made_on_the_calibration_nights_alone(biased: Loans, fitte
     place = rows.table.column_names.index("label")
     turned = candidates.TrainingSet(rows.table.set_column(place, "label", pa.array(labels)), NAMES)
     again = candidates.fit(biased.use_case, AS_OF, turned)
-    mitigated, before = again.trees.mitigated, fitted.trees.mitigated
+    mitigated, before = again.fitted.mitigated, fitted.fitted.mitigated
     assert mitigated is not None and before is not None
     assert (mitigated.chosen, mitigated.reason, mitigated.compared) == (before.chosen, before.reason, before.compared)
     assert again.frontier != fitted.frontier
@@ -118,12 +119,13 @@ def test_the_choice_is_made_on_the_calibration_nights_alone(biased: Loans, fitte
 def test_a_mixture_is_one_model_whose_reasons_add_up(biased: Loans, fitted: candidates.Candidate) -> None:
     import xgboost
 
-    assert fitted.trees.mitigated is not None
-    trees = fitted.trees.mitigated.models["exponentiated_gradient"].model
-    assert trees.num_boosted_rounds() % 40 == 0
+    assert fitted.fitted.mitigated is not None
+    trees = fitted.fitted.mitigated.models["exponentiated_gradient"].model
+    assert isinstance(trees, Trees)
+    assert trees.booster.num_boosted_rounds() % 40 == 0
     values = night_of(AS_OF)[2]
-    effects = trees.predict(xgboost.DMatrix(values, feature_names=list(NAMES)), pred_contribs=True)
-    np.testing.assert_allclose(effects.sum(axis=1), candidates.trainers.margins(trees, values), atol=1e-5)
+    effects = trees.booster.predict(xgboost.DMatrix(values, feature_names=list(NAMES)), pred_contribs=True)
+    np.testing.assert_allclose(effects.sum(axis=1), trees.margins(values), atol=1e-5)
 
 
 @pytest.fixture
@@ -168,5 +170,5 @@ def test_without_mitigation_the_bundle_is_the_one_of_before(only: Callable[[str]
     plain = declared(mitigation=None)
     train.assemble(plain, AS_OF, loans.workspace)
     candidate = fit(loans, plain)
-    assert candidate.trees.mitigated is None and candidate.frontier == ()
+    assert candidate.fitted.mitigated is None and candidate.frontier == ()
     assert "mitigation" not in plain.model.model_dump(mode="json")

@@ -56,6 +56,21 @@ LIMITED = changed(put("model", {"task": "binary", "decision": {"capacity": 5}}))
 DATA = changed(put("gates.data", {"minimum_rows_share": 0.3}))
 REASONED = changed(put("features.basket.reason", {"up": "Much.", "down": "Little."}))
 CARDED = changed(put("card", {"intended_use": "For clerks."}))
+LEVELS = {"kind": "category", "column": "city", "levels": ["Bern", "Basel"], "description": "City."}
+CATEGORISED = changed(put("features.city_code", LEVELS))
+SEARCH = {"folds": 1, "space": {"max_depth": [2, 4]}}
+TRAINED = changed(
+    put(
+        "model",
+        {
+            "task": "binary",
+            "estimator": {"kind": "hist_gradient_boosting"},
+            "early_stopping": {"nights": 5},
+            "weights": {"half_life_nights": 9},
+            "search": SEARCH,
+        },
+    )
+)
 APPROVED = changed(put("gates.approval", {"deadline_hours": 3}))
 SLICED = changed(put("gates.slices", {"by": ["vip"], "maximum_loss": 0.1}))
 BEHAVED = changed(put("gates.behaviour", {"maximum_change": 0.1}))
@@ -118,6 +133,9 @@ MEANING: list[tuple[UseCase, str, object]] = [
         "features.spent": "payments", "features.trend": "payments",
     }.items()),
     (REVISED, "sources.payments.withdrawn", "kind = 'void'"),
+    (CATEGORISED, "features.city_code.default", 0.0),
+    (CATEGORISED, "features.city_code.column", "customer"),
+    (CATEGORISED, "features.city_code.levels", ["Basel", "Bern"]),
     (of_connector("files"), "sources.visits.connector.null", "NA"),
     (of_connector("package"), "sources.visits.connector.distribution", "other"),
     (of_connector("package"), "sources.visits.connector.file", "other.csv"),
@@ -137,6 +155,10 @@ _OF_ANY_MODEL = {"split.validate_nights": 5, "split.calibrate_nights": 5, "split
 _OF_ANY_MODEL |= {"split.origins": 3, "split.entities_apart": ["basket"]}
 _OF_ANY_MODEL |= {
     "calibration": "auto",
+    "estimator": {"kind": "hist_gradient_boosting"},
+    "early_stopping": {"nights": 5},
+    "weights": {"half_life_nights": 9.0},
+    "search": SEARCH,
     "window_nights": 9,
     "xgboost": {"max_depth": 2},
     "reasons": 1,
@@ -215,6 +237,7 @@ OTHER: list[tuple[UseCase, str, object]] = [
         for feature in USE_CASE.features
         for name in _LABELS
     ),
+    *((CATEGORISED, f"features.city_code.{name}", _OTHER.get(name, True)) for name in _LABELS),
     *((of_connector("files"), f"sources.visits.connector.{name}", value) for name, value in {
         "pattern": "elsewhere/{night}.csv", "maximum_bytes": 7, "maximum_cell_bytes": 7, "arrives_by": "09:00",
         "complete_when": "{night}/_SUCCESS", "absolute": True,
@@ -244,6 +267,11 @@ OTHER: list[tuple[UseCase, str, object]] = [
     (MITIGATED, "model.mitigation.methods", ["group_thresholds"]),
     (MITIGATED, "model.mitigation.attribute", "city"),
     (MITIGATED, "model.mitigation.maximum_loss", 0.02),
+    *((TRAINED, f"model.{name}", value) for name, value in {
+        "estimator.parameters": {"max_iter": 9}, "early_stopping.nights": 6, "early_stopping.rounds": 3,
+        "weights.half_life_nights": 5.0, "search.trials": 3, "search.minutes": 1.0, "search.folds": 2, "search.nights": 3,
+        "search.space": {"max_depth": [3, 4]},
+    }.items()),
     (APPROVED, "gates.approval.deadline_hours", 3.5),
     (COSTED, "gates.fairness.error_cost.false_positive", 2.0),
     (COSTED, "gates.fairness.error_cost.false_negative", 2.0),

@@ -16,6 +16,7 @@ from nightloop.model.predictor import Predictor
 from nightloop.model.tasks import task_of
 from nightloop.model.training import trainers
 from nightloop.model.training.calibrating import shift as shifts
+from nightloop.model.training.estimators import boosted_trees, linear
 from tests.fixtures_models import NAMES, tiny_rows
 
 CLASSES = ("early", "late", "lost")
@@ -54,7 +55,7 @@ def folder(
     label = labels(task, rows)
     if request.param == "trees":
         parameters = {"n_estimators": 30, "max_depth": 3}
-        model = trainers.fit_trees(rows, label, names=NAMES, parameters=parameters, seed=1, objective=fitting.objective)
+        model = boosted_trees.fit_trees(rows, label, names=NAMES, parameters=parameters, seed=1, objective=fitting.objective)
     else:
         model = fitting.linear(rows, label, parameters={}, seed=1)
     target = tmp_path_factory.mktemp(task) / "bundle"
@@ -182,10 +183,10 @@ def test_the_baselines_are_scikit_learns() -> None:
     rows = np.random.default_rng(8).normal(size=(600, 3))
     scaled = (rows - rows.mean(axis=0)) / rows.std(axis=0)
     number = rows @ [1.0, -2.0, 0.5]
-    ours = trainers.fit_ridge(rows, number, parameters={"alpha": 2.0}, seed=1)
+    ours = linear.fit_ridge(rows, number, parameters={"alpha": 2.0}, seed=1)
     np.testing.assert_allclose(ours.margins(rows), Ridge(alpha=2.0).fit(scaled, number).predict(scaled), atol=1e-9)
     for count, edges in ((3, [-1.0, 1.0]), (2, [0.0])):
         label = np.digitize(number, edges)
-        model = trainers.fit_multinomial(rows, label, classes=count, parameters={}, seed=1)
+        model = linear.fit_multinomial(rows, label, classes=count, parameters={}, seed=1)
         expected = LogisticRegression(max_iter=1000, random_state=1).fit(scaled, label).predict_proba(scaled)
         np.testing.assert_allclose(softmax(model.margins(rows)), expected, atol=1e-6)

@@ -12,6 +12,7 @@ from nightloop.errors import DefinitionError
 from nightloop.model.calibration import sigmoid
 from nightloop.model.training import trainers
 from nightloop.model.training.calibrating import shift as shifts
+from nightloop.model.training.estimators import boosted_trees, linear
 
 NAMES = ("carrier_late_rate", "origin_late_rate", "hour")
 
@@ -29,7 +30,7 @@ def test_the_same_rows_and_seed_give_the_same_trees_to_the_byte_and_another_seed
     parameters = {"n_estimators": 30, "subsample": 0.7, "colsample_bytree": 0.5}
 
     def trees(seed: int) -> bytes:
-        return bytes(trainers.fit_trees(features, label, names=NAMES, parameters=parameters, seed=seed).save_raw("ubj"))
+        return bytes(boosted_trees.fit_trees(features, label, names=NAMES, parameters=parameters, seed=seed).save_raw("ubj"))
 
     assert trees(1) == trees(1)
     assert trees(1) != trees(2)
@@ -42,7 +43,7 @@ def test_the_baseline_does_not_depend_on_how_many_threads_the_machine_gives():
     found = []
     for threads in (1, 2, 3):
         with threadpool_limits(threads, user_api="blas"):
-            found.append(trainers.fit_logistic(features, label, parameters={}, seed=1))
+            found.append(linear.fit_logistic(features, label, parameters={}, seed=1))
     assert found[0] == found[1] == found[2]
 
 
@@ -59,20 +60,27 @@ def test_the_probability_never_falls_with_a_feature_declared_increasing():
 
     def along(**parameters: str) -> np.ndarray:
         chosen = {"n_estimators": 50, **parameters}
-        return trainers.margins(trainers.fit_trees(features, label, names=NAMES, parameters=chosen, seed=1), sweep)
+        booster = boosted_trees.fit_trees(features, label, names=NAMES, parameters=chosen, seed=1)
+        return booster.inplace_predict(sweep, predict_type="margin", validate_features=False)
 
     assert np.diff(along()).min() < 0
     assert np.diff(along(increasing_in="*_late_rate")).min() >= 0
+    sweep = sweep[:, [1, 0, 2]]  # along carrier_late_rate, which raises the label
+    assert np.diff(along()).max() > 0
+    assert np.diff(along(decreasing_in="carrier_*", increasing_in="origin_*")).max() <= 0
 
 
 def test_a_wrong_parameter_or_a_pattern_without_a_feature_is_a_mistake_of_the_definition():
     features, label = rows(200)
     with pytest.raises(DefinitionError, match=r"late_rates.*names no feature"):
-        trainers.fit_trees(features, label, names=NAMES, parameters={"increasing_in": "*_late_rates"}, seed=1)
+        boosted_trees.fit_trees(features, label, names=NAMES, parameters={"increasing_in": "*_late_rates"}, seed=1)
+    both = {"increasing_in": "hour, *_late_rate", "decreasing_in": "origin*"}
+    with pytest.raises(DefinitionError, match="origin_late_rate in both increasing_in and decreasing_in"):
+        boosted_trees.fit_trees(features, label, names=NAMES, parameters=both, seed=1)
     with pytest.raises(DefinitionError, match="XGBoost refuses"):
-        trainers.fit_trees(features, label, names=NAMES, parameters={"gamma": 1e300}, seed=1)
+        boosted_trees.fit_trees(features, label, names=NAMES, parameters={"gamma": 1e300}, seed=1)
     with pytest.raises(DefinitionError, match="scikit-learn refuses"):
-        trainers.fit_logistic(features, label, parameters={"solver": "lbfgs", "l1_ratio": 0.5}, seed=1)
+        linear.fit_logistic(features, label, parameters={"solver": "lbfgs", "l1_ratio": 0.5}, seed=1)
 
 
 @pytest.mark.parametrize(
@@ -86,11 +94,11 @@ def test_a_wrong_parameter_or_a_pattern_without_a_feature_is_a_mistake_of_the_de
 def test_training_refuses_what_xgboost_would_pass_over(parameters, message):
     features, label = rows(200)
     with pytest.raises(DefinitionError) as refused:
-        trainers.fit_trees(features, label, names=NAMES, parameters=parameters, seed=1)
+        boosted_trees.fit_trees(features, label, names=NAMES, parameters=parameters, seed=1)
     assert str(refused.value).startswith(f"model.xgboost: {message}")
 
 
-@pytest.mark.parametrize("fit", [trainers.fit_logistic, trainers.fit_ridge])
+@pytest.mark.parametrize("fit", [linear.fit_logistic, linear.fit_ridge])
 def test_training_refuses_an_unknown_parameter_of_the_baseline(fit):
     features, label = rows(200)
     with pytest.raises(DefinitionError, match=r"unknown parameter 'max_itter' of .*Did you mean 'max_iter'"):
@@ -103,17 +111,17 @@ def test_the_linear_model_is_scikit_learns_pipeline_in_plain_numbers():
     from sklearn.preprocessing import StandardScaler
 
     features, label = rows()
-    model = trainers.fit_logistic(features, label, parameters={"C": 0.5}, seed=1)
+    model = linear.fit_logistic(features, label, parameters={"C": 0.5}, seed=1)
     filled = np.where(np.isnan(features), np.nanmedian(features, axis=0), features)
     theirs = make_pipeline(StandardScaler(), LogisticRegression(C=0.5, max_iter=1000)).fit(filled, label)
-    assert trainers.margins(model, features) == pytest.approx(theirs.decision_function(filled), abs=1e-6)
+    assert model.margins(features) == pytest.approx(theirs.decision_function(filled), abs=1e-6)
 
 
 def test_a_column_without_a_value_or_without_variation_does_no_harm():
     features, label = rows(300)
     features[:, 0], features[:, 1] = np.nan, 7.0
-    model = trainers.fit_logistic(features, label, parameters={}, seed=1)
-    assert np.isfinite(trainers.margins(model, features)).all()
+    model = linear.fit_logistic(features, label, parameters={}, seed=1)
+    assert np.isfinite(model.margins(features)).all()
 
 
 def nights_of(levels: list[float], count: int = 400, seed: int = 5):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from nightloop.definitions.checking.rules import RESERVED, Path, Rules
 from nightloop.definitions.features import (
+    CategoryFeature,
     CrossFeature,
     ExpressionFeature,
     Feature,
@@ -36,12 +37,33 @@ class FeatureChecks(Rules):
                 self.check_expression(feature.expression, self.entity, (*path, "expression"), "number", "boolean")
             case CrossFeature():
                 self.check_key(feature.columns, self.entity, (*path, "columns"))
+            case CategoryFeature():
+                self.check_category(feature, path)
             case PeersFeature():
                 self.check_key(feature.by, self.entity, (*path, "by"))
             case LookupFeature():
                 self.check_lookup(feature, path)
             case _:
                 self.check_records(feature, path)
+
+    def check_category(self, feature: CategoryFeature, path: Path) -> None:
+        """The levels are values of the column, each once; a code has no range and no default."""
+        for key in {"range", "default"} & feature.model_fields_set:
+            self.problems.add((*path, key), f"a category has no {key}: its values are codes.", "Leave it out.")
+        if not self.check_names([feature.column], self.entity, (*path, "column"), "Columns of the entity"):
+            return
+        type_of_column = self.entity[feature.column]
+        kinds = {"string": str, "integer": int}
+        if type_of_column not in kinds:
+            what = f"'{feature.column}' is a {type_of_column} and cannot be a category."
+            self.problems.add((*path, "column"), what, "A category is a string or an integer.")
+            return
+        for place, level in enumerate(feature.levels):
+            if not isinstance(level, kinds[type_of_column]):
+                what = f"the level {level!r} is no {type_of_column}, as '{feature.column}' is."
+                self.problems.add((*path, "levels", place), what, "Write the levels as the column has them.")
+            elif level in feature.levels[:place]:
+                self.problems.add((*path, "levels", place), f"the level {level!r} stands twice.", "Name each once.")
 
     def check_range(self, feature: Feature, path: Path) -> None:
         """A range has two ends in order, and a default lies within it."""

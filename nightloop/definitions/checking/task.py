@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from nightloop.definitions.checking.candidate_gates import check_candidate_gates
 from nightloop.definitions.checking.decision import check_decision
+from nightloop.definitions.checking.estimators import check_estimators
 from nightloop.definitions.checking.fairness import check_fairness
 from nightloop.definitions.checking.mitigation import check_mitigation
 from nightloop.definitions.gates import PerformanceMetric
 from nightloop.definitions.model import MulticlassModel
-from nightloop.definitions.parameters import faults
 from nightloop.definitions.problems import Problems
 from nightloop.definitions.strict import Task
 from nightloop.definitions.use_case import UseCase
@@ -40,19 +40,10 @@ def check_task(use_case: UseCase, problems: Problems) -> None:
             f"a regression needs limits of its own: {', '.join(sorted(absent))}.",
             "Give them in the label's unit.",
         )
-    _parameters(use_case, problems)
+    check_estimators(use_case, problems)
     _calibration(use_case, problems)
     if isinstance(use_case.model, MulticlassModel):
         _classes(use_case.model, problems)
-
-
-def _parameters(use_case: UseCase, problems: Problems) -> None:
-    for estimator, parameters in (("xgboost", use_case.model.xgboost), use_case.model.baseline):
-        for name, what, do in faults(estimator, parameters):
-            problems.add(("model", estimator, name), what, do)
-    if use_case.model.task != "binary" and "scale_pos_weight" in use_case.model.xgboost:
-        what = f"'scale_pos_weight' means nothing for a {use_case.model.task} model."
-        problems.add(("model", "xgboost", "scale_pos_weight"), what, "Leave it out.")
 
 
 def _calibration(use_case: UseCase, problems: Problems) -> None:
@@ -114,9 +105,3 @@ def _names(use_case: UseCase, problems: Problems) -> None:
 def _classes(model: MulticlassModel, problems: Problems) -> None:
     if len(set(model.classes)) < len(model.classes):
         problems.add(("model", "classes"), "a class is named twice.", "Name each once.")
-    if "increasing_in" in model.xgboost:
-        problems.add(
-            ("model", "xgboost", "increasing_in"),
-            "several probabilities cannot all rise with a feature.",
-            "Leave it out of a multiclass model.",
-        )

@@ -1,7 +1,8 @@
 """Make a candidate and its baseline from a training set: fit, calibrate, measure, write the bundle.
 
-The candidate is boosted trees; the baseline a linear model on the same rows, which any candidate worth its cost beats. Beside
-them stand what needs no model (the base rate, the rate last known) and a scorecard.
+The candidate is what the use case's estimator fits, boosted trees where it says nothing else; the baseline a linear model on
+the same rows, which any candidate worth its cost beats. Beside them stand what needs no model (the base rate, the rate last
+known) and a scorecard.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +21,6 @@ from numpy.typing import NDArray
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import TrainingRefused
-from nightloop.evidence.baselines import ScorecardBins, last_known_rate
 from nightloop.evidence.evaluation import Evaluation
 from nightloop.evidence.fairness.mitigation import Option
 from nightloop.evidence.gates.gates import assessed
@@ -29,13 +30,15 @@ from nightloop.evidence.verdict import Figure
 from nightloop.lake.commits import code_version
 from nightloop.model import bundle
 from nightloop.model.calibration import Calibration
-from nightloop.model.models import LinearClasses, LinearModel, linear_from_json
+from nightloop.model.models import FittedModel, LinearClasses, LinearModel, Trees, import_xgboost, linear_from_json
 from nightloop.model.spec import Training
 from nightloop.model.tasks import Task
 from nightloop.model.training import card, trainers
+from nightloop.model.training.baselines import base_rate_of, other_baselines
 from nightloop.model.training.calibrating import report
-from nightloop.model.training.calibrating.choice import calibrate
 from nightloop.model.training.environment import made_with
+from nightloop.model.training.estimators import boosted_trees
+from nightloop.model.training.estimators.search import Parameters, Searched
 from nightloop.model.training.explanations import as_markdown, explained
 from nightloop.model.training.fitted import Fitted, calibrated_on
 from nightloop.model.training.mitigating import report as mitigation_report
@@ -44,14 +47,14 @@ from nightloop.model.training.parts import figures_of_parts
 from nightloop.model.training.slices import Slices, divide
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.training.training_snapshot import Manifest
-from nightloop.model.use_case_task import metric_set_for, task_for
+from nightloop.model.use_case_task import metric_set_for
 from nightloop.nights import Night
 
 if TYPE_CHECKING:
     from xgboost import Booster
 
 Floats = NDArray[np.float64]
-CANDIDATE, BASE_RATE, LAST_KNOWN_RATE, SCORECARD = "xgboost", "base_rate", "last_known_rate", "scorecard"
+NOTHING: Parameters = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Candidate:
     """What one training makes.
 
     Attributes:
-        trees: what becomes the bundle.
+        name: of the candidate, among the figures.
+        fitted: what becomes the bundle.
         baseline: what it must beat.
         base_rate: share of positive rows of the fit slice, mean of the labels, or share of each class: the simplest answer.
         slices: the nights used for what.
@@ -67,21 +71,26 @@ class Candidate:
         rows: by slice.
         parts: figures of the trees on parts of the validation rows: weeks, and groups.
         frontier: what the validation nights show of each method of mitigation; the choice was made on others.
+        parameters: it was fitted by.
+        searched: the trials for them; None where none were asked for.
     """
 
-    trees: Fitted
+    name: str
+    fitted: Fitted
     baseline: Fitted
     base_rate: float | tuple[float, ...]
     slices: Slices
     figures: Mapping[str, tuple[Figure, ...]]
     rows: Mapping[str, int]
+    parameters: Parameters
+    searched: Searched | None
     parts: tuple[Figure, ...] = ()
     frontier: tuple[Option, ...] = ()
 
     @property
     def metrics(self) -> dict[str, float]:
         """The figures as flat names, for the tracking server."""
-        calibration = self.trees.chosen.figures if self.trees.chosen else ()
+        calibration = self.fitted.chosen.figures if self.fitted.chosen else ()
         named = {f"calibration.{figure.group}.{figure.metric}": figure.value for figure in calibration}
         named |= {
             f"{model}.{figure.metric}" if figure.group == "all" else f"{model}.{figure.metric}.{figure.group}": figure.value
@@ -92,8 +101,11 @@ class Candidate:
         return {name: value for name, value in named.items() if np.isfinite(value)}
 
 
-def fit(use_case: UseCase, as_of: Night, rows: TrainingSet) -> Candidate:
-    """Fit candidate and baseline on the oldest nights, calibrate on the next, measure on the newest."""
+def fit(use_case: UseCase, as_of: Night, rows: TrainingSet, *, journal: Path | None = None) -> Candidate:
+    """Fit candidate and baseline on the oldest nights, calibrate on the next, measure on the newest.
+
+    ``journal`` is the file of the finished trials of a search: see ``trainers.search_for``.
+    """
     slices = divide(use_case, rows)
     parts = {name: rows.of(getattr(slices, name)) for name in ("fit", "calibrate", "validate")}
     parts["validate"] = parts["validate"].apart_from(rows.of(slices.learned))
@@ -104,85 +116,72 @@ def fit(use_case: UseCase, as_of: Night, rows: TrainingSet) -> Candidate:
             do="Name columns whose values are new on later nights, or leave entities_apart out.",
         )
     parts["fit"] = learn = parts["fit"].to_learn
-    fitted = fit_recipe(use_case, as_of, learn, parts["calibrate"])
-    base_rate, mitigated = _base_rate(learn), fitted[CANDIDATE].mitigated
-    predictions = {name: model.predict(parts["validate"].matrix) for name, model in fitted.items()}
-    decision = decisions(use_case, fitted[CANDIDATE], predictions[CANDIDATE], parts["validate"])
-    predictions |= _other_baselines(use_case, as_of, rows, parts, base_rate)
+    searched = trainers.search_for(use_case, as_of, learn, journal)
+    best, name = searched.best.parameters if searched else NOTHING, candidate_name(use_case)
+    fitted = fit_recipe(use_case, as_of, learn, parts["calibrate"], best)
+    base_rate, mitigated = base_rate_of(learn), fitted[name].mitigated
+    predictions = {model: of.predict(parts["validate"].matrix) for model, of in fitted.items()}
+    decision = decisions(use_case, fitted[name], predictions[name], parts["validate"])
+    predictions |= other_baselines(use_case, as_of, rows, parts, base_rate)
     return Candidate(
-        trees=fitted[CANDIDATE],
+        name=candidate_name(use_case),
+        fitted=fitted[candidate_name(use_case)],
         baseline=fitted[use_case.model.baseline[0]],
         base_rate=base_rate,
         slices=slices,
         figures=_measure(use_case, predictions, parts["validate"], decision),
         rows={name: len(part.label) for name, part in parts.items()},
-        parts=figures_of_parts(use_case, parts["validate"], predictions[CANDIDATE]),
+        parameters={**use_case.model.candidate[1], **best},
+        searched=searched,
+        parts=figures_of_parts(use_case, parts["validate"], predictions[name]),
         frontier=measure(use_case, mitigated.models, parts["validate"]) if mitigated else (),
     )
 
 
-def fit_recipe(use_case: UseCase, as_of: Night, learn: TrainingSet, calibrate: TrainingSet) -> dict[str, Fitted]:
-    """Return candidate and baseline by name: fitted on the rows to learn from, calibrated on others, which are later."""
-    fitted = {name: calibrated_on(use_case, model, calibrate) for name, model in _fit_models(use_case, as_of, learn).items()}
+def fit_recipe(
+    use_case: UseCase, as_of: Night, learn: TrainingSet, calibrate: TrainingSet, searched: Parameters = NOTHING
+) -> dict[str, Fitted]:
+    """Return candidate and baseline by name: fitted on the rows to learn from, calibrated on others, which are later.
+
+    ``searched`` are parameters of the candidate over the declared ones.
+    """
+    models = _fit_models(use_case, as_of, learn, searched)
+    fitted = {name: calibrated_on(use_case, model, calibrate) for name, model in models.items()}
     if declared(use_case):
-        calibrated = partial(calibrated_on, use_case, rows=calibrate)
-        candidate = fitted[CANDIDATE]
-        fitted[CANDIDATE] = mitigate(use_case, as_of, learn, calibrate, unmitigated=candidate, calibrated=calibrated)
+        calibrated, name = partial(_calibrated_trees, use_case, rows=calibrate), candidate_name(use_case)
+        fitted[name] = mitigate(use_case, as_of, learn, calibrate, unmitigated=fitted[name], calibrated=calibrated)
     return fitted
 
 
-def _fit_models(use_case: UseCase, as_of: Night, learn: TrainingSet) -> dict[str, Booster | LinearModel | LinearClasses]:
-    """Fit the trees and the baseline on the same rows, by the same seed."""
-    fitting, seed = trainers.fitting_of(use_case.model), trainers.seed_of(use_case.use_case, as_of)
-    baseline, parameters = use_case.model.baseline
-    trees = trainers.fit_trees(
-        learn.matrix,
-        learn.label,
-        names=learn.features,
-        parameters=use_case.model.xgboost,
-        seed=seed,
-        objective=fitting.objective,
-    )
-    return {CANDIDATE: trees, baseline: fitting.linear(learn.matrix, learn.label, parameters=parameters, seed=seed)}
+def candidate_name(use_case: UseCase) -> str:
+    """Return the candidate's name among the figures: its estimator's, which is not the baseline's."""
+    kind = use_case.model.candidate[0]
+    return "candidate" if kind == use_case.model.baseline[0] else kind
 
 
-def _base_rate(rows: TrainingSet) -> float | tuple[float, ...]:
-    if rows.classes:
-        return tuple(float(share) for share in np.bincount(rows.label, minlength=len(rows.classes)) / len(rows.label))
-    return float(np.mean(rows.label))
-
-
-def _other_baselines(
-    use_case: UseCase, as_of: Night, rows: TrainingSet, parts: Mapping[str, TrainingSet], base_rate: float | tuple[float, ...]
-) -> dict[str, Floats]:
-    """Return what the simplest answers are for the validation rows, by name."""
-    validate, delay = parts["validate"], use_case.label.matures_after
-    answers = {
-        BASE_RATE: np.broadcast_to(np.asarray(base_rate), (len(validate.label), *np.shape(base_rate))),
-        LAST_KNOWN_RATE: last_known_rate(rows.label, rows.night, validate.night, delay=delay, base_rate=base_rate),
+def _fit_models(use_case: UseCase, as_of: Night, learn: TrainingSet, searched: Parameters) -> dict[str, FittedModel]:
+    """Fit candidate and baseline on the same rows, by the same seed."""
+    rows, seed = trainers.fit_rows(use_case, learn), trainers.seed_of(use_case.use_case, as_of)
+    candidate, parameters = trainers.trainer_of(use_case)
+    baseline, of_baseline = trainers.baseline_trainer_of(use_case)
+    return {
+        candidate_name(use_case): candidate.fit(rows, {**parameters, **searched}, seed),
+        baseline.name: baseline.fit(rows, of_baseline, seed),
     }
-    if not rows.classes:
-        answers[SCORECARD] = _scorecard(use_case, as_of, parts)
-    return answers
 
 
-def _scorecard(use_case: UseCase, as_of: Night, parts: Mapping[str, TrainingSet]) -> Floats:
-    """Fit the linear baseline on the points of binned features, calibrate it, and return its predictions."""
-    fitting, seed, learn = trainers.fitting_of(use_case.model), trainers.seed_of(use_case.use_case, as_of), parts["fit"]
-    bins, (_, parameters) = ScorecardBins.fit(learn.matrix, learn.label), use_case.model.baseline
-    linear = fitting.linear(bins.apply(learn.matrix), learn.label, parameters=parameters, seed=seed)
-    margin, validate = (linear.margins(bins.apply(parts[name].matrix)) for name in ("calibrate", "validate"))
-    chosen = calibrate(use_case.model, margin, parts["calibrate"].label, parts["calibrate"].night)
-    return task_for(use_case).predict(chosen.calibration, validate)
+def _calibrated_trees(use_case: UseCase, booster: Booster, rows: TrainingSet) -> Fitted:
+    """Calibrate trees that a method of mitigation fitted."""
+    return calibrated_on(use_case, Trees(booster, import_xgboost(light=False), boosted_trees.THREADS), rows)
 
 
 def _measure(
     use_case: UseCase, predictions: Mapping[str, Floats], rows: TrainingSet, decision: NDArray[np.bool_] | None
 ) -> dict[str, tuple[Figure, ...]]:
     metric_set = metric_set_for(use_case)
-    candidate = predictions[CANDIDATE]
+    name = candidate_name(use_case)
     figures = {name: metric_set.all_figures(rows.label, prediction, rows.night) for name, prediction in predictions.items()}
-    figures[CANDIDATE] += _by_group(use_case, rows, candidate, decision)
+    figures[name] += _by_group(use_case, rows, predictions[name], decision)
     return figures
 
 
@@ -222,17 +221,17 @@ def write_bundle(
         training_key=manifest.training_key,
         libraries=made_with(),
     )
-    learn, trees = rows.of(candidate.slices.fit), candidate.trees
+    learn, fitted = rows.of(candidate.slices.fit), candidate.fitted
     validation = rows.of(candidate.slices.validate)
-    sampled = explained(trees.model, trees.calibration, trees.task, features=validation.features, values=validation.matrix)
+    sampled = explained(fitted.model, fitted.calibration, fitted.task, features=validation.features, values=validation.matrix)
     finite = {name: [figure for figure in figures if np.isfinite(figure.value)] for name, figures in candidate.figures.items()}
     return bundle.write(
         folder,
         use_case=use_case,
-        model=candidate.trees.model,
-        calibration=candidate.trees.calibration,
-        thresholds=candidate.trees.thresholds,
-        threshold=candidate.trees.threshold,
+        model=candidate.fitted.model,
+        calibration=candidate.fitted.calibration,
+        thresholds=candidate.fitted.thresholds,
+        threshold=candidate.fitted.threshold,
         training=training,
         definition=definition,
         reference=reference_profile(list(rows.features), learn.matrix, learn.night),
@@ -240,22 +239,23 @@ def write_bundle(
             use_case,
             training,
             candidates=finite,
-            chosen=CANDIDATE,
+            chosen=candidate.name,
             rows=candidate.rows,
+            search=candidate.searched.as_markdown() if candidate.searched else "",
             calibration=_calibration_blocks(use_case, candidate, validation),
             slices=candidate.parts,
             explanations=as_markdown(sampled),
-            mitigation=mitigation_report.section(candidate.trees, candidate.frontier),
+            mitigation=mitigation_report.section(candidate.fitted, candidate.frontier),
         ),
     )
 
 
 def _calibration_blocks(use_case: UseCase, candidate: Candidate, validate: TrainingSet) -> list[str]:
     """Return what the card says of a calibration that is declared; of the default it says nothing."""
-    declared, chosen, metric_set = use_case.model.calibration, candidate.trees.chosen, metric_set_for(use_case)
+    declared, chosen, metric_set = use_case.model.calibration, candidate.fitted.chosen, metric_set_for(use_case)
     if chosen is None or declared == "shift":
         return []
-    predicted, observed = metric_set.predicted_and_observed(validate.label, candidate.trees.predict(validate.matrix))
+    predicted, observed = metric_set.predicted_and_observed(validate.label, candidate.fitted.predict(validate.matrix))
     bins = reliability(observed, predicted, validate.night, within=metric_set.bounds("calibration_seen"))
     return report.blocks(declared, chosen, bins)
 

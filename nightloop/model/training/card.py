@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Judgement = Verdict | Judged
 
 CALIBRATION = "Calibration"
+SEARCH = "Search for parameters"
 EXPLANATIONS = "Explanations"
 PERFORMANCE = "Performance on the validation nights"
 HEAD_OF_FIGURES = ("metric", "value", "95 % interval", "rows")
@@ -37,6 +38,7 @@ def render(
     candidates: Mapping[str, Sequence[Figure]],
     chosen: str,
     rows: Mapping[str, int],
+    search: str = "",
     calibration: Sequence[str] = (),
     slices: Sequence[Figure] = (),
     explanations: str = "",
@@ -51,6 +53,7 @@ def render(
         candidates: name -> figures on the validation nights; those of a group carry its name and stand under fairness.
         chosen: the candidate that is in the bundle.
         rows: how many rows were used, by part (fit, calibrate, validate).
+        search: the trials for its parameters, as Markdown; nothing where there were none.
         calibration: what there is to say of it, as blocks of Markdown.
         slices: figures of the chosen one on parts of the validation rows.
         explanations: which features move its answers, as Markdown.
@@ -68,6 +71,7 @@ def render(
         "Features": statements.features(use_case),
         "Metrics": statements.metrics(use_case),
         PERFORMANCE: figures_table("candidate", overall),
+        **({SEARCH: search} if search else {}),
         CALIBRATION: "\n\n".join(calibration) or "Its figures stand among those above.",
         "Slices": figures_table("part of the rows", [(figure.group, figure) for figure in slices]) if slices else NO_SLICES,
         fairness: by_group,

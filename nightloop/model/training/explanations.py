@@ -7,18 +7,15 @@ with explainable AI for trees"), drawn here: the contributions are XGBoost's own
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.model.calibration import Calibration
-from nightloop.model.models import LinearClasses, LinearModel, Trees, import_xgboost
+from nightloop.model.models import FittedModel
 from nightloop.model.tasks import Task
 from nightloop.model.training.card_text import table
-
-if TYPE_CHECKING:
-    from xgboost import Booster
 
 SAMPLE = 1000  # rows: a contribution costs 150 times an answer
 SHOWN, DRAWN, DEPENDENCE = 20, 15, 4
@@ -54,7 +51,7 @@ class Explained:
 
 
 def explained(
-    model: Booster | LinearModel | LinearClasses,
+    model: FittedModel,
     calibration: Calibration,
     task: Task,
     *,
@@ -71,8 +68,7 @@ def explained(
     """
     places = np.unique(np.linspace(0, len(values) - 1, num=min(SAMPLE, len(values))).astype(int))
     sampled = np.ascontiguousarray(values[places])
-    explainer = model if isinstance(model, LinearModel | LinearClasses) else Trees(model, import_xgboost(light=False), 1)
-    margin, effect = explainer.explain(sampled)
+    margin, effect = model.explain(sampled)
     of_answer, _ = task.attribute(task.predict(calibration, margin), None, effect * calibration.effect_scale)
     unit = {"binary": "log-odds", "regression": "the label's unit"}.get(task.name, "margin of the predicted class")
     return Explained(features, sampled, of_answer, unit)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +13,11 @@ from nightloop.evidence.fairness.mitigation import Option
 from nightloop.model.calibration import Calibration
 from nightloop.model.capacity import usual_threshold
 from nightloop.model.group_thresholds import GroupThresholds
-from nightloop.model.models import LinearClasses, LinearModel
+from nightloop.model.models import FittedModel
 from nightloop.model.tasks import Task
-from nightloop.model.training import trainers
 from nightloop.model.training.calibrating.choice import Calibrated, calibrate
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import task_for
-
-if TYPE_CHECKING:
-    from xgboost import Booster
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +36,7 @@ class Fitted:
         mitigated: beside what it was chosen, where the use case declares methods of mitigation.
     """
 
-    model: Booster | LinearModel | LinearClasses
+    model: FittedModel
     calibration: Calibration
     task: Task
     chosen: Calibrated | None = None
@@ -51,7 +46,7 @@ class Fitted:
 
     def predict(self, features: Floats) -> Floats:
         """Return the predictions, (n,) or (n, c), of rows (n, k)."""
-        return self.task.predict(self.calibration, trainers.margins(self.model, features))
+        return self.task.predict(self.calibration, self.model.margins(features))
 
 
 @dataclass(frozen=True)
@@ -71,9 +66,9 @@ class Mitigated:
     compared: tuple[Option, ...]
 
 
-def calibrated_on(use_case: UseCase, model: Booster | LinearModel | LinearClasses, rows: TrainingSet) -> Fitted:
+def calibrated_on(use_case: UseCase, model: FittedModel, rows: TrainingSet) -> Fitted:
     """Calibrate a model on rows it was not fitted on; where a capacity decides, find the threshold of a usual night."""
-    margin = trainers.margins(model, rows.matrix)
+    margin = model.margins(rows.matrix)
     chosen, task = calibrate(use_case.model, margin, rows.label, rows.night), task_for(use_case)
     threshold, capacity = use_case.model.threshold, use_case.model.capacity
     if capacity is not None:

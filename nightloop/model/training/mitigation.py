@@ -32,9 +32,10 @@ from nightloop.evidence.verdict import Figure
 from nightloop.features.group_columns import groups_by
 from nightloop.model.group_thresholds import GroupThresholds
 from nightloop.model.training import trainers
+from nightloop.model.training.estimators import boosted_trees
+from nightloop.model.training.estimators.mixture import MEMBER, fit_exponentiated_gradient
 from nightloop.model.training.evaluation_table import decide_by_capacity
 from nightloop.model.training.fitted import Fitted, Mitigated
-from nightloop.model.training.mixture import MEMBER, fit_exponentiated_gradient
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.nights import Night
@@ -199,7 +200,7 @@ def _thresholds(use_case: UseCase, prediction: Floats, rows: TrainingSet) -> Gro
 
 def _reweighed(use_case: UseCase, as_of: Night, learn: TrainingSet) -> Booster:
     weight = reweighing(attribute_of(use_case, learn), learn.label)
-    return _fit(use_case, as_of, learn, weight=weight, objective=trainers.OF_BINARY)
+    return _fit(use_case, as_of, learn, weight=weight, objective=boosted_trees.OF_BINARY)
 
 
 def _exponentiated_gradient(use_case: UseCase, as_of: Night, learn: TrainingSet) -> Booster:
@@ -219,11 +220,11 @@ def _fit(
     learn: TrainingSet,
     *,
     weight: Floats,
-    objective: trainers.Parameters,
+    objective: boosted_trees.Parameters,
     label: Bools | None = None,
 ) -> Booster:
     """Fit trees as the candidate's are, but for labels, weights and objective."""
-    return trainers.fit_trees(
+    return boosted_trees.fit_trees(
         learn.matrix,
         learn.label if label is None else label,
         names=learn.features,

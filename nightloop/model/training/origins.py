@@ -26,7 +26,7 @@ from nightloop.lake.commits import code_version
 from nightloop.model import bundle
 from nightloop.model.predictor import Predictor
 from nightloop.model.spec import Training
-from nightloop.model.training import candidate, training_set
+from nightloop.model.training import candidate, trainers, training_set
 from nightloop.model.training.fitted import Fitted
 from nightloop.model.training.slices import divide_to_learn
 from nightloop.model.training.training_set import TrainingSet
@@ -104,8 +104,12 @@ def model_of(use_case: UseCase, origin: Origin, lake: Lake, home: Path) -> Origi
 def _make(use_case: UseCase, origin: Origin, lake: Lake, folder: Path) -> None:
     rows, versions = training_set.load(use_case, origin.as_of, lake)
     fit, calibrate = divide_to_learn(use_case, rows)
-    fitted = candidate.fit_recipe(use_case, origin.as_of, rows.of(fit).to_learn, rows.of(calibrate))
-    trees = fitted[candidate.CANDIDATE]
+    learn = rows.of(fit).to_learn
+    # The search is a part of the recipe: one on later nights would have seen those that this model is judged on.
+    searched = trainers.search_for(use_case, origin.as_of, learn, folder.with_name(f"{folder.name}.jsonl"))
+    best = searched.best.parameters if searched else candidate.NOTHING
+    fitted = candidate.fit_recipe(use_case, origin.as_of, learn, rows.of(calibrate), best)
+    judged = fitted[candidate.candidate_name(use_case)]
     training = Training(
         as_of=origin.as_of,
         fit=fit,
@@ -119,10 +123,10 @@ def _make(use_case: UseCase, origin: Origin, lake: Lake, folder: Path) -> None:
     bundle.write(
         folder,
         use_case=use_case,
-        model=trees.model,
-        calibration=trees.calibration,
-        thresholds=trees.thresholds,
-        threshold=trees.threshold,
+        model=judged.model,
+        calibration=judged.calibration,
+        thresholds=judged.thresholds,
+        threshold=judged.threshold,
         training=training,
         definition=use_case.model_dump_json(),
         reference={},

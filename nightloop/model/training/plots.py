@@ -1,24 +1,23 @@
-"""Draw what people look at of a training: the order and the calibration of its answers, and what the trees gained from."""
+"""Draw what people look at of a training: the order and the calibration of its answers, and what moves them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.evidence.reliability import reliability
-from nightloop.model.training.candidate import CANDIDATE, Candidate
+from nightloop.model.models import FittedModel, Trees
+from nightloop.model.training.candidate import Candidate
 from nightloop.model.training.explanations import draw_dependence, draw_summary, explained
 from nightloop.model.training.mitigating import report as mitigation_report
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import metric_set_for
 
 if TYPE_CHECKING:
-    from xgboost import Booster
-
     from nightloop.definitions.use_case import UseCase
     from nightloop.evidence.metric_set import MetricSet
 
@@ -37,15 +36,15 @@ def draw(folder: Path, use_case: UseCase, rows: TrainingSet, candidate: Candidat
     """
     folder.mkdir(parents=True, exist_ok=True)
     validation, metric_set = rows.of(candidate.slices.validate), metric_set_for(use_case)
-    models = {CANDIDATE: candidate.trees, use_case.model.baseline[0]: candidate.baseline}
+    models = {candidate.name: candidate.fitted, use_case.model.baseline[0]: candidate.baseline}
     predictions = {name: model.predict(validation.matrix) for name, model in models.items()}
     canvases = {"roc": _roc(validation.label, predictions)} if metric_set.metric == "auc" else {}
     canvases["calibration"] = _calibration(validation.label, validation.night, predictions, metric_set)
-    canvases["importance"] = _importance(cast("Booster", candidate.trees.model))
-    trees = candidate.trees
-    sampled = explained(trees.model, trees.calibration, trees.task, features=validation.features, values=validation.matrix)
+    canvases["importance"] = _importance(candidate.fitted.model, rows.features)
+    fitted = candidate.fitted
+    sampled = explained(fitted.model, fitted.calibration, fitted.task, features=validation.features, values=validation.matrix)
     canvases |= {"summary": draw_summary(sampled), "dependence": draw_dependence(sampled)}
-    canvases |= mitigation_report.draw(candidate.frontier, trees, canvas_of)
+    canvases |= mitigation_report.draw(candidate.frontier, fitted, canvas_of)
     return {name: _save(folder / f"{name}.png", canvas) for name, canvas in canvases.items()}
 
 
@@ -86,10 +85,14 @@ def _calibration(label: NDArray[Any], night: NDArray[Any], predictions: Mapping[
     return canvas
 
 
-def _importance(model: Booster) -> Any:
-    canvas, axes = canvas_of("What the trees gained from", "mean gain", "")
-    gains = sorted(model.get_score(importance_type="gain").items(), key=lambda item: item[1])[-FEATURES_SHOWN:]
-    axes.barh([name for name, _ in gains], [gain for _, gain in gains])
+def _importance(model: FittedModel, names: tuple[str, ...]) -> Any:
+    if isinstance(model, Trees):
+        (canvas, axes), values = canvas_of("What the trees gained from", "mean gain", ""), model.gains
+    else:
+        canvas, axes = canvas_of("What moves the linear model", "by one standard deviation, or between levels", "")
+        values = dict(zip(names, model.weights.tolist(), strict=True))
+    largest = sorted(values.items(), key=lambda item: item[1])[-FEATURES_SHOWN:]
+    axes.barh([name for name, _ in largest], [value for _, value in largest])
     return canvas
 
 

@@ -39,6 +39,7 @@ from nightloop.nights import Night, Nights
 Floats = NDArray[np.float64]
 
 FORMAT = 1  # of trainings: raise it when the same data and definition shall give another model
+FORMAT_OF_WEIGHTED = 2  # of those that weigh classes, whose weight is taken off the margins
 LIBRARIES = ("numpy", "scikit-learn", "xgboost")
 LEARN, APART = "learn", "apart"
 
@@ -216,9 +217,10 @@ def training_key(use_case: UseCase, as_of: Night, rows: TrainingSet) -> str:
 
 def recipe_parts(use_case: UseCase, as_of: Night) -> Mapping[str, object]:
     """Return what a model depends on beside the rows, as plain values: definition, night, the code that makes models."""
+    libraries = (*LIBRARIES, *(("optuna",) if use_case.model.search else ()))
     return {
-        "format": FORMAT,
+        "format": FORMAT_OF_WEIGHTED if use_case.model.weighs_classes else FORMAT,
         "as_of": str(as_of),
         "definition": definition_digest(use_case),
-        "libraries": {library: version(library) for library in LIBRARIES},
+        "libraries": {library: version(library) for library in libraries},
     }

@@ -13,7 +13,8 @@ from jobs.commands import models
 from jobs.commands.command_line import main
 from jobs.upkeep.reproduce import reproduce
 from nightloop.errors import StoreDamaged, UsageError
-from nightloop.model.training import environment, trainers, training_snapshot
+from nightloop.model.training import environment, training_snapshot
+from nightloop.model.training.estimators import boosted_trees
 from nightloop.workspace import Workspace
 from tests.jobs.conftest import AS_OF, Loans, definition
 
@@ -45,9 +46,9 @@ def test_the_same_rows_and_definition_give_the_same_bytes_of_every_file(register
 def test_another_model_is_told_with_what_differs(
     registered: Loans, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fit = trainers.fit_trees
+    fit = boosted_trees.fit_trees
     few = {"parameters": {"n_estimators": 3}}
-    monkeypatch.setattr(trainers, "fit_trees", lambda *rows, **named: fit(*rows, **{**named, **few}))
+    monkeypatch.setattr(boosted_trees, "fit_trees", lambda *rows, **named: fit(*rows, **{**named, **few}))
     monkeypatch.setattr("nightloop.model.training.training_set.FORMAT", 2)
     monkeypatch.setattr("nightloop.model.training.candidate.code_version", lambda: "another")
     again = reproduce(registered.use_case, 1, registered.workspace)
@@ -104,9 +105,9 @@ def test_the_libraries_that_are_others_than_then_are_named(registered: Loans, mo
 def test_another_model_of_the_same_code_and_libraries_points_at_the_machine(
     registered: Loans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit = trainers.fit_trees
+    fit = boosted_trees.fit_trees
     few = {"parameters": {"n_estimators": 3}}
-    monkeypatch.setattr(trainers, "fit_trees", lambda *rows, **named: fit(*rows, **{**named, **few}))
+    monkeypatch.setattr(boosted_trees, "fit_trees", lambda *rows, **named: fit(*rows, **{**named, **few}))
     assert "compare the machines" in reproduce(registered.use_case, 1, registered.workspace).lines()[-1]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.errors import TrainingRefused
-from nightloop.model.training import trainers
+from nightloop.model.training.estimators import boosted_trees
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -20,7 +20,10 @@ Bools = NDArray[np.bool_]
 # (labels, weights) -> trees whose margin is the sum of their leaves: see MEMBER.
 FitMember = Callable[[Bools, Floats], "Booster"]
 
-MEMBER: trainers.Parameters = {"objective": "binary:logistic", "base_score": 0.5}  # log-odds of 0: only leaves add to a margin
+MEMBER: boosted_trees.Parameters = {
+    "objective": "binary:logistic",
+    "base_score": 0.5,
+}  # log-odds of 0: only leaves add to a margin
 BOUND, ITERATIONS, LEAST_WEIGHT = 0.01, 8, 0.01
 
 
@@ -96,7 +99,7 @@ class _Member:
 
     def predict(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Decide the rows at these places."""
-        margin = trainers.margins(self.trees, self._features[places[:, 0]])
+        margin = boosted_trees.margins_of(self.trees, self._features[places[:, 0]])
         return (margin >= 0).astype(np.int64)
 
 
@@ -122,7 +125,7 @@ def join(members: Sequence[Booster], weights: Sequence[float]) -> Booster:
     model["iteration_indptr"] = list(range(len(trees) + 1))
     model["gbtree_model_param"]["num_trees"] = str(len(trees))
     booster = xgboost.Booster(model_file=bytearray(json.dumps(joined).encode()))
-    booster.set_param({"nthread": trainers.THREADS})
+    booster.set_param({"nthread": boosted_trees.THREADS})
     return booster
 
 
