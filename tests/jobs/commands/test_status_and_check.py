@@ -31,8 +31,9 @@ def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Things:
 
 
 def lines(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    """Return what a command prints; what the card of the use case lacks has a test of its own."""
     assert command_line.main(arguments) == 0
-    return capsys.readouterr().out.splitlines()
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith("{") or "stated by the owner" not in line]
 
 
 def twice(things: Things) -> None:
@@ -151,3 +152,16 @@ def test_check_tries_baselines_whose_parameters_may_not_go_together(things: Thin
     file = things.folder / "feature_defs" / "things.yaml"
     line = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if "logistic_regression" in text)
     assert f"feature_defs/things.yaml:{line}: scikit-learn refuses model.logistic_regression" in capsys.readouterr().err
+
+
+def test_check_notes_what_the_model_card_will_have_to_say_is_not_stated(
+    things: Things, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"intended_use": "For clerks.", "out_of_scope": "All else.", "limitations": "None known."}
+    things.change(lambda declared: declared.update(card=dict(words)))
+    assert command_line.main(("check", "things")) == 0
+    [note] = [line for line in capsys.readouterr().out.splitlines() if "not stated by the owner" in line]
+    assert note.endswith("for card.ethical_considerations: write them.") and note.startswith("feature_defs/things.yaml:")
+    things.change(lambda declared: declared["card"].update(ethical_considerations="Nobody is hurt."))
+    assert command_line.main(("check", "things")) == 0
+    assert "not stated by the owner" not in capsys.readouterr().out
