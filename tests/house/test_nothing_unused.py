@@ -29,15 +29,15 @@ USED_BY_OTHERS = {
     (r"plugins/control_room.py", r"Nightloop\w+|external_views"): "Airflow loads plugins by their class",
     (r"plugins/night_timetable.py", r"_get_\w+|iter_partition_dagrun_infos|_decode_partition_date"): "Airflow calls it",
     (r"serving/app.py", "healthz|readyz|metrics_text"): "FastAPI calls routes by their decorator",
-    (r"serving/answers.py", "alive"): "a field of an answer in JSON",
+    (r"serving/answers.py", "alive|threshold_night"): "a field of an answer in JSON",
     (r"plugins/approval.py", "response_timeout"): "Airflow's operator waits no longer than it says",
     (r"nightloop/model/pyfunc.py", "load_context"): "MLflow calls it",
-    (r"nightloop/model/scoring.py", "score_file"): "engines call it by name: nightloop.model.scoring:score_file",
+    (r"nightloop/model/scoring.py", "score_file|rank_file"): "engines call it by name: nightloop.model.scoring:score_file",
     (r"nightloop/ledger/store.py", "isolation_level"): "sqlite3 reads it",
     (r"nightloop/contracts/great_expectations_engine.py", "progress_bars"): "Great Expectations reads it",
     (r"nightloop/reporting/use_case_page.py", "filters"): "Jinja2 reads it",
     (r"nightloop/definitions/loading.py", "mtime_ns"): "part of the key of the cache",
-    (r"serving/model_snapshot.py", "aggregates_version"): "compared: another version is another snapshot",
+    (r"serving/model_snapshot.py", "aggregates_version|scores_version"): "compared: another version is another snapshot",
 }  # fmt: skip
 
 
