@@ -30,7 +30,7 @@ from nightloop.model.capacity import cut_of
 from nightloop.model.champions import Champion
 from nightloop.model.scoring import check_features, check_task, score_schema
 from nightloop.model.spec import Spec
-from nightloop.model.use_case_task import task_for
+from nightloop.model.use_case_task import answer_columns, task_for
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
@@ -64,7 +64,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     seconds = (time.monotonic() - began) / len(scored)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), inputs, seconds=seconds)
     key = pa.schema([features.schema.field(name) for name in use_case.entity.key])
-    schema = score_schema(key, use_case.model.reasons, task_for(use_case))
+    schema = score_schema(key, use_case.model.reasons, answer_columns(use_case))
     published = []
     for state in workspace.lake.adopt_nights(table, {night: files.get(night, []) for night in pinned}, commit, schema=schema):
         champion = pinned[state.night]
@@ -188,6 +188,7 @@ def _bundle(use_case: UseCase, champion: Champion, workspace: Workspace) -> dict
         "model_version": str(champion.version),
         "key": json.dumps(use_case.entity.key),
         "reasons": str(use_case.model.reasons),
+        "answer": json.dumps(answer_columns(use_case)),
     }
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from nightloop.definitions import UseCase
-from nightloop.model.use_case_task import task_for
+from nightloop.model.conformal import HIGH, LOW, SET
+from nightloop.model.use_case_task import answer_columns
 
 Scalar = str | int | float | bool | datetime.date | datetime.datetime
 
@@ -60,15 +61,23 @@ COLUMNS: Mapping[str, tuple[Any, Any]] = {
     "decision": (bool | None, Field(description="Whether the prediction reaches the threshold; null: none is declared.")),
     "predicted_class": (str, Field(description="The most probable class.")),
     "probability": (float, Field(ge=0, le=1, description="Probability of the predicted class.")),
+    LOW: (float | None, Field(description="Lower end of what the promised share of labels lies within; null: none promised.")),
+    HIGH: (float | None, Field(description="Upper end of it.")),
+    SET: (
+        str | None,
+        Field(description="Classes, joined by |, of which the promised share of rows has its own; null: none is promised."),
+    ),
 }
 
 
 def answer_model(use_case: UseCase, title: str) -> type[BaseModel]:
-    """Return the answer's model: ``Answer`` for a binary one, else with the columns of the use case's task."""
+    """Return the answer's model: ``Answer`` for a binary one, else with the columns of the use case's task and promise."""
     if use_case.model.task == "binary":
-        return Answer if use_case.model.capacity is None else AnswerByCapacity
+        base = Answer if use_case.model.capacity is None else AnswerByCapacity
+        promised: dict[str, Any] = {SET: COLUMNS[SET]}
+        return create_model(f"{title}Answer", __base__=base, **promised) if use_case.model.conformal else base
     of_class = (float, Field(ge=0, le=1, description="Probability of the class."))
-    columns: dict[str, Any] = {name: COLUMNS.get(name, of_class) for name in task_for(use_case).columns}
+    columns: dict[str, Any] = {name: COLUMNS.get(name, of_class) for name in answer_columns(use_case)}
     shared: dict[str, Any] = {
         name: (field.annotation, field)
         for name, field in Answer.model_fields.items()

@@ -29,6 +29,7 @@ from nightloop.model import champions
 from nightloop.model.champions import Champion
 from nightloop.model.predictor import Predictions, Predictor
 from nightloop.model.spec import Spec
+from nightloop.model.use_case_task import answer_columns
 from nightloop.nights import Night, one
 from nightloop.workspace import Workspace
 
@@ -58,13 +59,17 @@ class NightThreshold:
 
 @dataclass(frozen=True)
 class ModelSnapshot:
-    """A loaded champion and a night's aggregates. Never changes: a refresh puts another in its place."""
+    """A loaded champion and a night's aggregates. Never changes: a refresh puts another in its place.
+
+    ``use_case`` is the definition of the champion's features, ``columns`` are those of an answer by today's definition.
+    """
 
     use_case: UseCase
     identity: Identity
     predictor: Predictor
     online: OnlineFeatures
     aggregates: Aggregates
+    columns: tuple[str, ...]
     threshold: NightThreshold | None = None
 
     @cached_property
@@ -82,8 +87,9 @@ class ModelSnapshot:
         if self.threshold:
             shared |= {"threshold": self.threshold.value, "threshold_night": self.threshold.night}
         key = self.use_case.entity.key
-        columns = self.predictor.columns(predictions)
-        values = [[None] * len(rows) if column is None else column.tolist() for column in columns.values()]
+        given = self.predictor.columns(predictions)
+        columns = self.columns
+        values = [[None] * len(rows) if (column := given.get(name)) is None else column.tolist() for name in columns]
         answered = zip(rows, zip(*values, strict=True), reasons_by_row, strict=True)
         return [
             {
@@ -164,7 +170,7 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
     aggregates, threshold = read_aggregates(workspace, meant, identity.night, predictor), None
     if predictor.spec.capacity is not None:
         threshold = night_threshold(workspace, use_case, identity, predictor.spec)
-    return ModelSnapshot(meant, identity, predictor, online, aggregates, threshold)
+    return ModelSnapshot(meant, identity, predictor, online, aggregates, tuple(answer_columns(use_case)), threshold)
 
 
 def newest_scored(workspace: Workspace, use_case: UseCase, night: Night) -> NightState | None:

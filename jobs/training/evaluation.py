@@ -71,7 +71,7 @@ def evaluated(
             parts.append(compared.part_of(origin, everything))
         except UNAVAILABLE as error:
             left_out[origin.as_of] = error.what
-    return Evaluated(pa.concat_tables(parts), rivals, left_out)
+    return Evaluated(pa.concat_tables(parts, promote_options="default"), rivals, left_out)
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,7 @@ class _Compared:
             predictions={"candidate": predictions.prediction, "baseline": model.baseline.predict(rows.matrix)},
             rivals={role: (version, of_rivals.get(version or 0)) for role, version in roles},
             unable=self.rivals.unable,
+            covered=model.predictor.covered(predictions, rows.label),
             origin=origin,
         )
 

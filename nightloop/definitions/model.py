@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -38,6 +39,15 @@ def _is_shift(value: object) -> bool:
     return value == "shift"
 
 
+class Conformal(Strict):
+    """How far an answer reaches, so that a promised share of outcomes lies within: an interval, or a set of classes."""
+
+    coverage: float = Field(ge=0.5, le=0.99, description="The share, which every training measures and the monitor watches.")
+    each_class: bool = Field(
+        default=False, exclude_if=operator.not_, description="Whether it is promised of the rows of each class by themselves."
+    )
+
+
 CALIBRATION: Any = Field(
     "shift",
     exclude_if=_is_shift,
@@ -70,11 +80,6 @@ class Split(Strict):
         return self.validate_nights * (1 + self.origins)
 
 
-def _absent(value: object) -> bool:
-    """Say whether a field is left out of what is dumped: the digests of definitions without it stay as they are."""
-    return value is None
-
-
 class Mitigation(Strict):
     """Models that treat groups more alike, fitted beside the unmitigated one; one of all is taken.
 
@@ -88,7 +93,7 @@ class Mitigation(Strict):
     )
     attribute: Name | None = Field(
         None,
-        exclude_if=_absent,
+        exclude_if=is_absent,
         description="Column of gates > fairness whose groups are to be treated alike. Left out: the group.",
     )
     maximum_loss: float = Field(
@@ -112,12 +117,12 @@ class Decision(Strict):
     """How an answer becomes a decision, in place of decision_threshold: by what errors cost, or how many can be dealt with."""
 
     costs: DecisionCosts | None = Field(
-        None, exclude_if=_absent, description="Binary: the threshold is false_positive / (false_positive + false_negative)."
+        None, exclude_if=is_absent, description="Binary: the threshold is false_positive / (false_positive + false_negative)."
     )
     capacity: int | None = Field(
         None,
         ge=1,
-        exclude_if=_absent,
+        exclude_if=is_absent,
         description="So many of a night's entities are decided positively: those with the highest answers.",
     )
 
@@ -132,6 +137,9 @@ class ModelOfAnyTask(Strict):
         default_factory=dict,
         description="Parameters over the defaults. increasing_in, decreasing_in: features with which the answer only rises, or "
         "only falls.",
+    )
+    conformal: Conformal | None = Field(
+        None, exclude_if=is_absent, description="What is promised of every answer: an interval, or a set of classes."
     )
     # Left out of what is dumped where they are absent: the digests of definitions without them stay as they are.
     estimator: Estimator | None = Field(None, exclude_if=is_absent, description="Fitted in place of XGBoost's trees.")
@@ -164,9 +172,9 @@ class BinaryModel(ModelOfAnyTask):
     fit_where_known: FitWhereKnown
     calibration: Literal["shift", "platt", "beta", "isotonic", "auto"] = CALIBRATION
     decision_threshold: float = Field(0.5, gt=0, lt=1)
-    decision: Decision | None = Field(None, exclude_if=_absent, description="In place of decision_threshold.")
+    decision: Decision | None = Field(None, exclude_if=is_absent, description="In place of decision_threshold.")
     mitigation: Mitigation | None = Field(
-        None, exclude_if=_absent, description="Methods that make groups be treated more alike; absent: none is tried."
+        None, exclude_if=is_absent, description="Methods that make groups be treated more alike; absent: none is tried."
     )
     reasons: Reasons = 3
 
@@ -201,7 +209,7 @@ class RegressionModel(ModelOfAnyTask):
     decision_threshold: float | None = Field(
         None, description="A prediction at or above it is a positive decision; absent: nothing is decided."
     )
-    decision: Decision | None = Field(None, exclude_if=_absent, description="In place of decision_threshold: a capacity.")
+    decision: Decision | None = Field(None, exclude_if=is_absent, description="In place of decision_threshold: a capacity.")
     reasons: Reasons = 3
 
     @property

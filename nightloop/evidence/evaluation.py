@@ -34,6 +34,9 @@ class Evaluation:
         champion_version: whom the candidate would replace.
         anchor_version: the best champion of the year; the champion itself where it is that one.
         unable: champions of the year that cannot answer what is asked today, so that nothing is compared with them.
+        covered: (n,) 1 where the outcome lay within the reach of the candidate's answer, else 0; None: nothing is promised.
+        promised: the share of rows that is promised to; None where nothing is.
+        promised_classes: classes of whose rows by themselves it is promised too.
         attributes: name -> (n,) text, what else the fairness gate divides by.
         earlier: the same of earlier nights, one an origin, oldest first: what the recipes of all predicted there.
     """
@@ -51,6 +54,9 @@ class Evaluation:
     anchor_version: int | None = None
     unable: tuple[int, ...] = ()
     attributes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    covered: Floats | None = None
+    promised: float | None = None
+    promised_classes: tuple[str, ...] = ()
     earlier: tuple[Evaluation, ...] = ()
 
     @property
@@ -69,6 +75,8 @@ class Evaluation:
             anchor=joined("anchor"),
             attributes={name: np.concatenate([part.attributes[name] for part in parts]) for name in self.attributes},
             earlier=(),
+            covered=None,
+            promised=None,
         )
 
     @property
@@ -106,4 +114,5 @@ class Evaluation:
             decision=None if self.decision is None else self.decision[rows],
             anchor=None if self.anchor is None else self.anchor[rows],
             attributes={name: values[rows] for name, values in self.attributes.items()},
+            covered=None if self.covered is None else self.covered[rows],
         )

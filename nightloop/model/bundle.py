@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model.calibration import Calibration
+from nightloop.model.conformal import Conformal
 from nightloop.model.group_thresholds import GroupThresholds
 from nightloop.model.models import FittedModel, LinearClasses, LinearModel, Trees
 from nightloop.model.spec import FORMAT, Spec, Training
@@ -49,6 +50,7 @@ def write(
     card: str,
     thresholds: GroupThresholds | None = None,
     threshold: float | None = None,
+    conformal: Conformal | None = None,
 ) -> Path:
     """Write the bundle into ``folder`` in one move, in place of what was there, and return the folder.
 
@@ -63,13 +65,15 @@ def write(
         card: Markdown.
         thresholds: of a model that decides by one for each group.
         threshold: found in training, where a capacity decides; else the declared one.
+        conformal: how far its answers reach, where the use case promises it.
 
     Raises:
         UsageError: the model takes other features than the use case has.
     """
     kind, name, content = _model_file(model, use_case)
+    spec = Spec.of(use_case, kind, calibration, training, thresholds=thresholds, threshold=threshold, promise=conformal)
     files = {
-        SPEC: _json(Spec.of(use_case, kind, calibration, training, thresholds=thresholds, threshold=threshold).as_json()),
+        SPEC: _json(spec.as_json()),
         name: content,
         DEFINITION: definition.encode(),
         REFERENCE: _json(reference),

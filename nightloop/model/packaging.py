@@ -39,7 +39,7 @@ CODE = (
     "__init__.py",
     "errors.py",
     "nights.py",
-    *(f"model/{name}.py" for name in ("__init__", "bundle", "calibration", "group_thresholds", "models")),
+    *(f"model/{name}.py" for name in ("__init__", "bundle", "calibration", "conformal", "group_thresholds", "models")),
     *(f"model/{name}.py" for name in ("predictor", "spec", "tasks")),
 )
 ARTIFACT = "artifacts/bundle"  # where MLflow puts the bundle inside the model
@@ -117,7 +117,7 @@ def signature(spec: Spec) -> ModelSignature:
     group = [ColSpec("string", spec.attribute)] if spec.attribute else []
     return ModelSignature(
         inputs=Schema([*(ColSpec("double", name) for name in spec.features), *group]),
-        outputs=Schema([*(ColSpec(kind, name) for name, kind in spec.task.columns.items()), *reasons]),
+        outputs=Schema([*(ColSpec(kind, name) for name, kind in spec.columns.items()), *reasons]),
     )
 
 

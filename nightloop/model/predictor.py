@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model import bundle
+from nightloop.model.conformal import covered
 from nightloop.model.models import Trees, linear_from_json
 from nightloop.model.spec import TREES, Spec
 
@@ -150,7 +151,14 @@ class Predictor:
 
     def columns(self, predictions: Predictions | Explanations) -> Mapping[str, NDArray[Any] | None]:
         """Return the columns of the answers, by name in order; None: null in every row."""
-        return self.spec.task.column_values(predictions.prediction, predictions.decision)
+        promise = self.spec.conformal
+        values = self.spec.task.column_values(predictions.prediction, predictions.decision)
+        return {**values, **(promise.columns(predictions.prediction) if promise else {})}
+
+    def covered(self, predictions: Predictions, label: NDArray[Any]) -> Floats | None:
+        """Return 1 where the outcome lies within the reach of the answer, else 0; (n,). None where nothing is promised."""
+        promise = self.spec.conformal
+        return covered(promise.columns(predictions.prediction), label, self.spec.classes) if promise else None
 
     def _decide(self, prediction: Floats, group: NDArray[Any] | None) -> NDArray[np.bool_] | None:
         thresholds = self.spec.group_thresholds

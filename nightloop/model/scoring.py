@@ -19,7 +19,7 @@ from nightloop.lake import filesystem
 from nightloop.model.capacity import Cut, highest, ties
 from nightloop.model.predictor import Decide, Predictions, Predictor
 from nightloop.model.spec import Spec
-from nightloop.model.tasks import Task
+from nightloop.model.tasks import ColumnKind, Task
 from nightloop.nights import Night
 
 ROWS_AT_ONCE = 65_536
@@ -28,13 +28,13 @@ ROWS_AT_ONCE = 65_536
 ARROW: Mapping[str, pa.DataType] = {"double": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
 
 
-def score_schema(entity: pa.Schema, reasons: int, task: Task) -> pa.Schema:
-    """Return the columns of a scores table: the entity's key, then the answer."""
+def score_schema(entity: pa.Schema, reasons: int, columns: Mapping[str, ColumnKind]) -> pa.Schema:
+    """Return the columns of a scores table: the entity's key, then those of the answer."""
     pairs = [(f"reason_{place}", f"effect_{place}") for place in range(1, reasons + 1)]
     return pa.schema(
         [
             *entity,
-            *(pa.field(name, ARROW[kind]) for name, kind in task.columns.items()),
+            *(pa.field(name, ARROW[kind]) for name, kind in columns.items()),
             pa.field("model_version", pa.int64()),
             *(pa.field(reason, pa.string()) for reason, _ in pairs),
             *(pa.field(effect, pa.float64()) for _, effect in pairs),
@@ -48,9 +48,10 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
     Args:
         job: ``night``, ``source`` (features), ``row_group``, ``target`` (scores), ``bundle`` (folder), ``bundle_digest``,
             ``model_version``, ``key`` (JSON list of the entity's key columns), ``reasons`` (how many the table has room for),
-            ``columns`` (JSON object: features that the file holds under another name), ``entities`` (JSON object, where the
-            model decides by a group: ``files`` of the night's entities, ``names`` of key and group in them), ``cut`` (JSON
-            object, where a capacity decides: the last that it takes of the night).
+            ``columns`` (JSON object: features that the file holds under another name), ``answer`` (JSON object: the columns of
+            an answer; absent: those that the bundle answers), ``entities`` (JSON object, where the model decides by a group:
+            ``files`` of the night's entities, ``names`` of key and group in them), ``cut`` (JSON object, where a capacity
+            decides: the last that it takes of the night).
 
     Raises:
         DefinitionError: the file lacks a feature of the model.
@@ -59,6 +60,7 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
     predictor = _predictor(job["bundle"], job["bundle_digest"])
     key, reasons, version = json.loads(job["key"]), int(job["reasons"]), int(job["model_version"])
     renamed = json.loads(job.get("columns", "{}"))
+    answer = json.loads(job["answer"]) if "answer" in job else predictor.spec.columns
     features = tuple(renamed.get(name, name) for name in predictor.spec.features)
     source_filesystem, source = filesystem(job["source"])
     target_filesystem, target = filesystem(job["target"])
@@ -66,7 +68,7 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
     with source_filesystem.open_input_file(source) as opened:
         file = pq.ParquetFile(opened)
         check_features(predictor.spec, file.schema_arrow, version, job["night"], where=job["source"], renamed=renamed)
-        schema = score_schema(pa.schema([file.schema_arrow.field(name) for name in key]), reasons, predictor.spec.task)
+        schema = score_schema(pa.schema([file.schema_arrow.field(name) for name in key]), reasons, answer)
         columns = list(dict.fromkeys([*key, *features]))
         batches = file.iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns)
         with (

@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from nightloop.errors import StoreDamaged
+from nightloop.model import conformal
 from nightloop.model.calibration import Calibration
+from nightloop.model.conformal import Conformal
 from nightloop.model.group_thresholds import GroupThresholds
-from nightloop.model.tasks import Task, task_of
+from nightloop.model.tasks import ColumnKind, Task, task_of
 from nightloop.nights import Night, Nights, parse_night, parse_nights
 
 if TYPE_CHECKING:
@@ -96,11 +98,17 @@ class Spec:
     reason_words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     group_thresholds: GroupThresholds | None = None  # in place of the threshold
     capacity: int | None = None  # so many of a night are positive; the threshold is for answers outside of one
+    conformal: Conformal | None = None  # how far an answer reaches; None: nothing is promised
 
     @cached_property
     def task(self) -> Task:
         """What the model's margins mean."""
         return task_of(self.task_name, self.threshold, self.classes)
+
+    @property
+    def columns(self) -> Mapping[str, ColumnKind]:
+        """The columns of an answer, in order: those of the task, then what is promised of it."""
+        return {**self.task.columns, **(conformal.reach_columns(self.task_name) if self.conformal else {})}
 
     @classmethod
     def of(
@@ -112,6 +120,7 @@ class Spec:
         *,
         thresholds: GroupThresholds | None = None,
         threshold: float | None = None,
+        promise: Conformal | None = None,
     ) -> Spec:
         """Take from the use case what the bundle repeats of it."""
         from nightloop.meaning import meanings_of  # a packaged model reads a spec, and never makes one
@@ -135,6 +144,7 @@ class Spec:
             label_meaning=meanings.label,
             reason_words={name: (of.reason.up, of.reason.down) for name, of in features.items() if of.reason},
             group_thresholds=thresholds,
+            conformal=promise,
         )
 
     def reason_text(self, feature: str, effect: float) -> str:
@@ -178,6 +188,7 @@ class Spec:
             "personal": list(self.personal),
             "training": self.training.as_json(),
             "meanings": {"features": list(self.meanings), "label": self.label_meaning},
+            **({"conformal": self.conformal.as_json()} if self.conformal else {}),
         }
 
     @classmethod
@@ -223,4 +234,5 @@ class Spec:
             reason_words={of["name"]: (of["up"], of["down"]) for of in values["features"] if "up" in of},
             capacity=values.get("capacity"),
             group_thresholds=GroupThresholds.from_json(by_group, float(threshold)) if by_group else None,
+            conformal=conformal.from_json(values["conformal"], values.get("classes", ())) if "conformal" in values else None,
         )

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from nightloop.errors import DefinitionError
 from nightloop.evidence.metric_set import MetricSet
 from nightloop.evidence.metric_sets import metric_set_of
-from nightloop.model.tasks import Task, task_of
+from nightloop.model.conformal import OUTCOMES, reach_columns
+from nightloop.model.tasks import ColumnKind, Task, task_of
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
@@ -23,6 +24,21 @@ def task_for(use_case: UseCase) -> Task:
     """Return how its models answer; where a capacity decides, by the threshold that is declared beside none."""
     model = use_case.model
     return task_of(model.task, model.threshold, model.classes)
+
+
+def answer_columns(use_case: UseCase) -> dict[str, ColumnKind]:
+    """Return the columns of an answer, in order: those of the task, then what is promised of it.
+
+    A champion that was trained before anything was promised leaves the latter null.
+    """
+    promised = reach_columns(use_case.model.task) if use_case.model.conformal else {}
+    return {**task_for(use_case).columns, **promised}
+
+
+def promised_classes(use_case: UseCase) -> tuple[str, ...]:
+    """Return the classes of whose rows by themselves a coverage is promised; none where it is of all rows, or of nothing."""
+    promise = use_case.model.conformal
+    return (use_case.model.classes or OUTCOMES) if promise and promise.each_class else ()
 
 
 def metric_set_for(use_case: UseCase) -> MetricSet:

@@ -16,6 +16,7 @@ from nightloop.features.labels import newest_labels
 from nightloop.features.tables import label_revised_within
 from nightloop.meaning import meanings_of
 from nightloop.meaning.reading import by_meaning
+from nightloop.model.conformal import covered, reach_columns
 from nightloop.model.use_case_task import label_array, task_for
 from nightloop.nights import Night, Nights, one
 
@@ -36,6 +37,7 @@ class Matured:
         decision: bool (n,), None where nothing is decided.
         model_version: int64 (n,), the version that scored the row.
         group: str (n,), the value of the fairness group's column; '' where the source has none.
+        covered: (n,) 1 where the outcome lies within the reach of the answer, else 0; NaN where nothing was promised.
         scored: how many entities were scored on those nights, known outcome or not.
         inputs: version of each table that was read.
     """
@@ -47,6 +49,7 @@ class Matured:
     decision: NDArray[np.bool_] | None
     model_version: NDArray[np.int64]
     group: NDArray[np.str_]
+    covered: NDArray[np.float64]
     scored: int
     inputs: dict[str, int]
 
@@ -62,6 +65,7 @@ class Matured:
             decision=None if self.decision is None else self.decision[rows],
             model_version=self.model_version[rows],
             group=self.group[rows],
+            covered=self.covered[rows],
         )
 
     def __len__(self) -> int:
@@ -96,7 +100,8 @@ def read_matured(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night], 
     span, key = Nights(min(scored_nights), max(scored_nights)), ["night", *use_case.entity.key]
     labels = _labels(lake, use_case, scored_nights, as_known_at)
     scores = lake.snapshot(f"{use_case.use_case}/scores", span)
-    rows = scores.read([*key, *_answer_columns(use_case), "model_version"])
+    promised = [name for name in _promised(use_case) if name in scores.schema.names]
+    rows = scores.read([*key, *_answer_columns(use_case), *promised, "model_version"])
     rows = rows.filter(pc.is_in(rows["night"], pa.array(scored_nights, pa.date32())))
     label_rows = newest_labels(use_case, labels).rename_columns([*key, "label"])
     joined, group_inputs = _with_group(lake, use_case, rows.join(label_rows, key, join_type="inner"), span)
@@ -184,6 +189,16 @@ def _answer_columns(use_case: UseCase) -> list[str]:
     return [*task.prediction_columns, *(name for name in task.columns if name == "decision")]
 
 
+def _promised(use_case: UseCase) -> list[str]:
+    """Return the columns of a score that say how far its answer reaches; none where nothing is promised."""
+    return list(reach_columns(use_case.model.task)) if use_case.model.conformal else []
+
+
+def _covered(use_case: UseCase, rows: pa.Table, label: NDArray[Any]) -> NDArray[np.float64]:
+    columns = {name: rows[name].to_numpy() for name in _promised(use_case) if name in rows.column_names}
+    return covered(columns, label, use_case.model.classes) if columns else np.full(len(label), np.nan)
+
+
 def _as_arrays(
     use_case: UseCase, rows: pa.Table, scored_nights: tuple[Night, ...], scored: int, inputs: dict[str, int]
 ) -> Matured:
@@ -192,14 +207,16 @@ def _as_arrays(
 
     predictions = [column(name, np.float64) for name in task_for(use_case).prediction_columns]
     decided = "decision" in rows.column_names and not rows["decision"].null_count
+    label = label_array(rows["label"], use_case.model.classes)
     return Matured(
         scored_nights=scored_nights,
         night=column("night", "datetime64[D]"),
-        label=label_array(rows["label"], use_case.model.classes),
+        label=label,
         prediction=predictions[0] if len(predictions) == 1 else np.column_stack(predictions),
         decision=column("decision", np.bool_) if decided else None,
         model_version=column("model_version", np.int64),
         group=np.asarray(pc.fill_null(rows["group"], "").to_numpy(), dtype=np.str_),
+        covered=_covered(use_case, rows, label),
         scored=scored,
         inputs=inputs,
     )

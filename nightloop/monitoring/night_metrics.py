@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nightloop.evidence.coverage import coverage_by_class
 from nightloop.evidence.realised import calibration_figures, group_figures, realised_figures
 from nightloop.evidence.verdict import Figure
-from nightloop.model.use_case_task import metric_set_for, task_for
+from nightloop.model.use_case_task import metric_set_for, promised_classes, task_for
 from nightloop.monitoring import metrics_table
 from nightloop.monitoring.metrics_table import Sourced
 from nightloop.nights import Night
@@ -33,7 +34,14 @@ def night_figures(use_case: UseCase, night: Night, matured: Matured) -> list[Sou
     rows = matured.of(scored_night)
     figures = realised_figures(rows.label, rows.prediction, rows.decision, metric_set=metric_set_for(use_case))
     source = f"scores of {scored_night} with the labels known on {night}"
-    return [Sourced(source, _version(rows.model_version), figures)]
+    return [Sourced(source, _version(rows.model_version), (*figures, *coverage_figures(use_case, rows)))]
+
+
+def coverage_figures(use_case: UseCase, matured: Matured) -> tuple[Figure, ...]:
+    """Return ``coverage``, the share of outcomes within the reach of their answers; nothing where nothing was promised."""
+    if np.isnan(matured.covered).all():
+        return ()
+    return coverage_by_class(matured.covered, matured.night, matured.label, promised_classes(use_case))
 
 
 def restated_figures(use_case: UseCase, night: Night, restated: Sequence[Restated]) -> list[Sourced]:
@@ -46,6 +54,7 @@ def _restated(use_case: UseCase, night: Night, restated: Restated) -> Sourced:
     measured = (
         Figure("outcomes", restated.outcomes, None, None, len(rows)),
         *realised_figures(rows.label, rows.prediction, rows.decision, metric_set=metric_set_for(use_case)),
+        *coverage_figures(use_case, rows),
     )
     figures = tuple(replace(each, metric=f"{metrics_table.RESTATED}{each.metric}", group=group) for each in measured)
     source = f"scores of {restated.scored_night} with the labels known on {night}"
@@ -87,6 +96,7 @@ def pooled_figures(use_case: UseCase, matured: Matured, figures: tuple[Figure, .
         Figure("matured_share", len(matured) / matured.scored if matured.scored else 0.0, None, None, matured.scored),
         *figures,
         *groups,
+        *coverage_figures(use_case, matured),
         *calibration_figures(matured.label, matured.prediction, matured.night, metric_set),
     )
     source = f"scores of {matured.scored_nights[0]}..{matured.scored_nights[-1]} with the labels matured since"

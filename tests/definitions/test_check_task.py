@@ -82,6 +82,26 @@ MIXED_UP = {
     "a class twice": ("multiclass", {"model": "task: multiclass\n  classes: [late, late]"}, "a class is named twice"),
     "no classes": ("multiclass", {"model": "task: multiclass"}, "the key 'classes' is missing in 'model'"),
     "classes of a number": ("regression", {"model": "task: regression\n  classes: [a, b]"}, "unknown key 'classes' in 'model'"),
+    "too few nights to choose on": (
+        "binary",
+        {"model": "task: binary\n  calibration: auto"},
+        "auto compares methods on the newer half of 3 calibrate nights",
+    ),
+    "too few nights to promise by": (
+        "regression",
+        {"model": "task: regression\n  conformal: {coverage: 0.9}"},
+        "3 calibrate nights tell nothing of what another night may bring",
+    ),
+    "classes of a number that are promised": (
+        "regression",
+        {"model": "task: regression\n  conformal: {coverage: 0.9, each_class: true}"},
+        "a number has no classes",
+    ),
+    "a calibration of another task": (
+        "multiclass",
+        {"model": "task: multiclass\n  classes: [late, lost]\n  calibration: beta"},
+        "calibration",
+    ),
     "a task that is none": ("binary", {"model": "task: ranking"}, "unknown task 'ranking' of 'model'"),
     "a mitigation of a number": (
         "regression",

@@ -8,13 +8,16 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from jobs import score
+from nightloop.definitions.model import Conformal
 from nightloop.errors import ChampionMissing, DefinitionError, NotReady, StoreDamaged
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
 from nightloop.model.calibration import Calibration
+from nightloop.model.conformal import OUTCOMES, ClassSet
 from nightloop.model.models import LinearModel
 from nightloop.model.predictor import Predictor
 from nightloop.nights import Nights, one
@@ -205,6 +208,24 @@ def test_a_model_of_fewer_reasons_leaves_the_tables_other_reasons_empty(workspac
     scores = workspace.lake.read("tiny/scores")
     assert scores["reason_1"].null_count == 0
     assert scores["reason_2"].null_count == scores["effect_3"].null_count == 300
+
+
+def test_what_is_promised_stands_beside_the_answer_and_is_null_where_the_champion_promised_nothing(
+    workspace, tiny, write_bundle, tmp_path
+):
+    promising = tiny.model_copy(update={"model": tiny.model.model_copy(update={"conformal": Conformal(coverage=0.9)})})
+    workspace.lake.publish_nights("tiny/features", {night: tiny_features(night) for night in WEEK}, FEATURES)
+    promote(workspace, write_bundle(tmp_path / "a", model=TINY_LINEAR), 1, FIRST)
+    score.run(promising, one(FIRST), workspace)
+    promise = ClassSet(0.9, (0.3, 0.3), OUTCOMES)
+    promote(workspace, write_bundle(tmp_path / "b", model=TINY_LINEAR, conformal=promise), 2, FIRST + timedelta(days=1))
+    score.run(promising, one(WEEK.last), workspace)
+    scores = workspace.lake.read("tiny/scores")
+    first, last = (scores.filter(pc.field("night") == night) for night in (FIRST, WEEK.last))
+    assert first["prediction_set"].null_count == 300
+    assert last["prediction_set"].to_pylist() == promise.columns(last["probability"].to_numpy())["prediction_set"].tolist()
+    score.run(tiny, one(WEEK.last), workspace)
+    assert workspace.lake.snapshot("tiny/scores", one(WEEK.last)).read()["prediction_set"].null_count == 300, "not asked for"
 
 
 RUN = """

@@ -5,8 +5,10 @@ from datetime import date, timedelta
 import pytest
 
 from jobs import score
+from nightloop.definitions.model import Conformal
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
+from nightloop.model.conformal import OUTCOMES, ClassSet
 from nightloop.model.models import LinearModel
 from nightloop.nights import Nights
 from nightloop.settings import load_settings
@@ -30,12 +32,23 @@ def scored(home, tiny, folder, **settings) -> dict[date, str]:
 
 
 @pytest.fixture
-def expected(tmp_path, tiny, trees_bundle):
-    return scored(tmp_path / "local", tiny, trees_bundle, engine="local")
+def promising(tiny):
+    """The use case, with a promise: every score has a set."""
+    return tiny.model_copy(update={"model": tiny.model.model_copy(update={"conformal": Conformal(coverage=0.9)})})
 
 
-def test_spark_and_local_score_the_same_content(expected, tmp_path, tiny, trees_bundle, spark_url):
-    found = scored(tmp_path / "spark", tiny, trees_bundle, engine="spark", spark_url=spark_url)
+@pytest.fixture
+def promising_bundle(write_bundle, promising, tmp_path):
+    return write_bundle(tmp_path / "promising", use_case=promising, conformal=ClassSet(0.9, (0.3, 0.3), OUTCOMES))
+
+
+@pytest.fixture
+def expected(tmp_path, promising, promising_bundle):
+    return scored(tmp_path / "local", promising, promising_bundle, engine="local")
+
+
+def test_spark_and_local_score_the_same_content(expected, tmp_path, promising, promising_bundle, spark_url):
+    found = scored(tmp_path / "spark", promising, promising_bundle, engine="spark", spark_url=spark_url)
     assert found == expected
 
 
@@ -47,5 +60,5 @@ def test_spark_and_local_cut_a_night_in_the_same_place(tmp_path, tiny, write_bun
     assert scored(tmp_path / "spark", limited, folder, engine="spark", spark_url=spark_url) == local
 
 
-def test_a_lake_on_s3_holds_the_same_scores(expected, tmp_path, tiny, trees_bundle, s3_lake):
-    assert scored(tmp_path / "s3", tiny, trees_bundle, engine="local", lake_url=s3_lake) == expected
+def test_a_lake_on_s3_holds_the_same_scores(expected, tmp_path, promising, promising_bundle, s3_lake):
+    assert scored(tmp_path / "s3", promising, promising_bundle, engine="local", lake_url=s3_lake) == expected

@@ -53,6 +53,7 @@ COSTED = changed(put("gates.fairness.error_cost", {"false_positive": 1.0, "false
 MITIGATED = changed(put("model.mitigation", {"methods": ["reweighing"]}))
 COSTING = changed(put("model", {"task": "binary", "decision": {"costs": {"false_positive": 1.0, "false_negative": 5.0}}}))
 LIMITED = changed(put("model", {"task": "binary", "decision": {"capacity": 5}}))
+PROMISED = changed(put("model.conformal", {"coverage": 0.8}))
 DATA = changed(put("gates.data", {"minimum_rows_share": 0.3}))
 REASONED = changed(put("features.basket.reason", {"up": "Much.", "down": "Little."}))
 CARDED = changed(put("card", {"intended_use": "For clerks."}))
@@ -159,6 +160,7 @@ _OF_ANY_MODEL |= {
     "early_stopping": {"nights": 5},
     "weights": {"half_life_nights": 9.0},
     "search": SEARCH,
+    "conformal": {"coverage": 0.8},
     "window_nights": 9,
     "xgboost": {"max_depth": 2},
     "reasons": 1,
@@ -286,6 +288,8 @@ OTHER: list[tuple[UseCase, str, object]] = [
     (BEHAVED, "gates.behaviour.maximum_change", 0.2),
     (SIZED, "gates.bundle.maximum_megabytes", 8.0),
     (SIZED, "gates.bundle.maximum_milliseconds_a_row", 8.0),
+    (PROMISED, "model.conformal.coverage", 0.7),
+    (PROMISED, "model.conformal.each_class", True),
     (DATA, "gates.data.minimum_rows_share", 0.2),
     (DATA, "gates.data.minimum_labelled_share", 0.2),
     (DATA, "gates.data.maximum_scale_change", 30),

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from nightloop.model.conformal import covered
 from nightloop.model.training import candidate
 from nightloop.model.training.training_set import TrainingSet
 from tests.fixtures_sales import FEATURES, definition, night
@@ -68,3 +69,29 @@ def test_the_rate_last_known_is_of_nights_whose_labels_had_matured() -> None:
     labels = {number: rows.label[rows.night == np.datetime64(night(number))] for number in range(NIGHTS)}
     rate = (labels[3].sum() + fitted.base_rate) / (ROWS + 1)  # the validation night is the sixth, and labels take two nights
     assert fitted.metrics["last_known_rate.brier"] == pytest.approx(np.mean((labels[5] - rate) ** 2))
+
+
+@pytest.mark.parametrize("task", BASELINES)
+def test_a_calibration_that_is_chosen_is_measured_beside_the_others(task: str) -> None:
+    given: dict[str, object] = {"classes": list(CLASSES)} if task == "multiclass" else {}
+    split = {"minimum_fit_nights": 1, "calibrate_nights": 4, "validate_nights": 1}
+    use_case = definition(task=task, xgboost={"n_estimators": 10}, calibration="auto", split=split, **given)
+    fitted = candidate.fit(use_case, night(NIGHTS + 2), training_rows(task))
+    score = "squared_error" if task == "regression" else "log_loss"
+    methods = {"binary": ("platt", "beta", "isotonic"), "regression": ("isotonic",), "multiclass": ("temperature",)}[task]
+    assert {name for name in fitted.metrics if name.startswith("calibration.")} == {
+        f"calibration.{method}.{name}" for method in ("shift", *methods) for name in (score, f"{score}_over_shift")
+    }
+    assert fitted.trees.promise is None
+
+
+@pytest.mark.parametrize("task", BASELINES)
+def test_what_is_promised_is_measured_on_the_validation_rows(task: str) -> None:
+    given: dict[str, object] = {"classes": list(CLASSES)} if task == "multiclass" else {}
+    use_case = definition(task=task, xgboost={"n_estimators": 10}, conformal={"coverage": 0.8}, **given)
+    fitted, rows = candidate.fit(use_case, night(NIGHTS + 2), training_rows(task)), training_rows(task)
+    validate = rows.of(fitted.slices.validate)
+    (coverage,) = [figure for figure in fitted.figures["xgboost"] if figure.metric == "coverage"]
+    assert fitted.trees.promise is not None and coverage.n == ROWS
+    columns = fitted.trees.promise.columns(fitted.trees.predict(validate.matrix))
+    assert coverage.value == covered(columns, validate.label, rows.classes).mean() == fitted.metrics["xgboost.coverage"]

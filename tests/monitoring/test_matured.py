@@ -322,6 +322,7 @@ def several(decision: np.ndarray | None) -> Matured:
         decision=decision,
         model_version=np.array([1, 1, 2]),
         group=np.array(["n", "s", "e"]),
+        covered=np.array([1.0, 0.0, np.nan]),
         scored=9,
         inputs={"sales/labels": 3},
     )
@@ -344,3 +345,37 @@ def test_the_fixture_knows_what_night_labels_are_published_on(lake: Lake) -> Non
     assert FIRST + timedelta(days=3) == night(3)
     assert set(lake.read("sales/labels", one(night(3)))["scored_night"].to_pylist()) == {night(1)}
     assert lake.snapshot("sales/labels", Nights(night(3), night(3))).files.keys() == {night(3)}
+
+
+# --- what was promised -----------------------------------------------------------------------------------------------
+
+
+def test_whether_an_outcome_lay_within_its_set_is_known_of_the_scores_that_have_one(lake: Lake) -> None:
+    promising = definition(conformal={"coverage": 0.9})
+    publish_night(lake, 0)
+    assert np.isnan(read_matured(lake, promising, [night(0)]).covered).all(), "no night of the table promised anything"
+    sets = dict(zip(KEYS, ("true", "true", "false|true", "true"), strict=True))
+    publish_night(lake, 1)
+    with_sets = [{**row, "prediction_set": sets[row["shop"], row["item"]]} for row in scores(1)]
+    publish(lake, "scores", night(1), with_sets)
+    matured = read_matured(lake, promising, [night(0), night(1)])
+    happened = {(row["shop"], row["item"]): row["label"] for row in labels(1)}
+    assert np.isnan(matured.covered[:4]).all()
+    assert matured.covered[4:].tolist() == [float(str(happened[key]).lower() in sets[key]) for key in KEYS] == [1, 0, 1, 1]
+    assert matured.of(night(1)).covered.tolist() == matured.covered[4:].tolist()
+    assert np.isnan(read_matured(lake, definition(), [night(1)]).covered).all(), "today's definition promises nothing"
+
+
+def test_whether_a_number_lay_between_its_ends_is_known(lake: Lake) -> None:
+    promising = definition(task="regression", conformal={"coverage": 0.9})
+    ends = [(9.0, 11.0), (10.0, 12.0), (10.5, 12.0), (None, None)]
+    rows = [
+        {"shop": shop, "item": item, "prediction": 10.0, "decision": None, "model_version": 1, "prediction_low": low}
+        | {"prediction_high": high}
+        for (shop, item), (low, high) in zip(KEYS, ends, strict=True)
+    ]
+    publish(lake, "scores", night(0), rows)
+    publish(lake, "labels", night(MATURES), [{**row, "label": 10.0} for row in labels(0)])
+    publish(lake, "raw_sales", night(0), [{"shop": shop, "item": item, "region": "north"} for shop, item in KEYS])
+    covered = read_matured(lake, promising, [night(0)]).covered
+    assert covered[:3].tolist() == [1.0, 1.0, 0.0] and np.isnan(covered[3])

@@ -43,6 +43,7 @@ def matured(**changes: object) -> Matured:
             decision=np.array(PREDICTION) >= 0.5,
             model_version=np.full(8, 5),
             group=np.array(["north", "south"] * 4),
+            covered=np.full(8, np.nan),
             scored=10,
             inputs={},
         ),
@@ -197,3 +198,15 @@ def test_rows_that_came_in_are_counted_for_the_night_from_the_tables_logs(lake: 
         (f"quarantine of {night(2)}", "rows_quarantined", 2, 2),
     ]
     assert row_counts(definition(), night(3), lake) == []
+
+
+# --- what was promised ------------------------------------------------------------------------------------------------
+
+
+def test_the_coverage_of_what_was_promised_is_a_figure_of_the_night_and_of_all_nights() -> None:
+    of_rows = matured(covered=np.array([1.0, 1.0, 1.0, 0.0, 1.0, 0.0, np.nan, np.nan]))
+    one = named(night_figures(definition(), night(4), of_rows))["coverage", "all"]
+    assert (one.value, one.n) == (0.5, 2)
+    pooled = named(pooled_figures(definition(), of_rows, ()))["pooled_coverage", "all"]
+    assert (pooled.value, pooled.n) == (0.625, 6)
+    assert ("coverage", "all") not in named(night_figures(definition(), night(4), matured()))

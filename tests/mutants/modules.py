@@ -96,11 +96,15 @@ ROOMS = (
         "model",
         (
             "nightloop/model/calibration.py",
+            "nightloop/model/conformal.py",
             "nightloop/model/training/calibrating/*.py",
             "nightloop/model/tasks.py",
             "nightloop/model/predictor.py",
         ),
-        ("tests/model/test_calibration.py", "tests/model/test_tasks.py", "tests/model/test_predictor.py"),
+        tuple(
+            f"tests/model/test_{name}.py"
+            for name in ("calibration", "calibration_curves", "conformal", "tasks", "predictor", "candidate")
+        ),
         0.8,
     ),
     Room(

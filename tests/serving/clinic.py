@@ -16,6 +16,7 @@ from nightloop.definitions import UseCase, definition_digest
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
 from nightloop.model.calibration import Calibration
+from nightloop.model.conformal import OUTCOMES, ClassSet
 from nightloop.model.group_thresholds import GroupThresholds
 from nightloop.model.registry import Registry
 from nightloop.nights import Nights, one
@@ -158,6 +159,7 @@ def promote(
         reference={"rows": 2000},
         card="# visits\n",
         thresholds=thresholds,
+        conformal=ClassSet(0.9, (0.3, 0.3), OUTCOMES),
     )
     registered = Registry.open(workspace.settings).log_candidate(
         use_case.use_case, written, params={}, metrics={}, figures={}, tags={}

@@ -14,6 +14,7 @@ import httpx
 from nightloop.definitions import UseCase, load_use_case
 from nightloop.errors import ChampionMissing, NotReady
 from nightloop.model.champions import Champion
+from nightloop.model.use_case_task import answer_columns
 from nightloop.nights import Night
 from serving.model_snapshot import Identity, ModelSnapshot
 from tests.serving.clinic import DEFINITION
@@ -40,7 +41,11 @@ def identity(night: Night = NIGHT, aggregates_version: int = 1, model_version: i
 
 
 def snapshot(of: Identity, **parts: Any) -> ModelSnapshot:
-    return ModelSnapshot(USE_CASE, of, **{"predictor": None, "online": None, "aggregates": None, **parts})
+    return ModelSnapshot(
+        USE_CASE,
+        of,
+        **{"predictor": None, "online": None, "aggregates": None, "columns": tuple(answer_columns(USE_CASE)), **parts},
+    )
 
 
 @dataclass

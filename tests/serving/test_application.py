@@ -13,18 +13,19 @@ import pytest
 from pydantic import SecretStr
 
 from nightloop.definitions import UseCase
-from nightloop.definitions.model import MulticlassModel, RegressionModel
+from nightloop.definitions.model import Conformal, MulticlassModel, RegressionModel
 from serving import app as application
 from serving.answers import answer_model, answers_model
 from serving.app import Options, create_app
 from serving.metrics import BUCKETS
 from tests.serving.stubs import NIGHT, USE_CASE, Client, Clock, Stores
 
+PLAIN = USE_CASE.model_copy(update={"model": USE_CASE.model.model_copy(update={"conformal": None})})
 NUMBER = USE_CASE.model_copy(update={"model": RegressionModel(task="regression", fit_where_known=())})
 CLASSES = USE_CASE.model_copy(update={"model": MulticlassModel(task="multiclass", classes=("on_time", "late"))})
 SHARED = {"key": {"visit_id": "v1"}, "reasons": [], "model_version": 3, "night": "2024-01-06"}
 ANSWERS: dict[str, tuple[UseCase, dict[str, Any]]] = {
-    "binary": (USE_CASE, {"probability": 0.5, "decision": True}),
+    "binary": (PLAIN, {"probability": 0.5, "decision": True}),
     "regression": (NUMBER, {"prediction": 12.5, "decision": None}),
     "multiclass": (
         CLASSES,
@@ -71,6 +72,19 @@ def test_a_probability_lies_between_0_and_1(task: str, column: str) -> None:
         1.0: True,
         1.01: False,
     }
+
+
+@pytest.mark.parametrize(
+    ("task", "promised"),
+    [("binary", {"prediction_set": "false|true"}), ("regression", {"prediction_low": 1.0, "prediction_high": 2.5})],
+)
+def test_what_is_promised_is_described_and_may_be_null(task: str, promised: dict[str, Any]) -> None:
+    use_case, columns = ANSWERS[task]
+    model = use_case.model.model_copy(update={"conformal": Conformal(coverage=0.9)})
+    schema = answer_model(use_case.model_copy(update={"model": model}), "Visit").model_json_schema()
+    assert set(schema["properties"]) == {*SHARED, *columns, *promised}
+    jsonschema.validate({**SHARED, **columns, **promised}, schema)
+    jsonschema.validate({**SHARED, **columns, **dict.fromkeys(promised)}, schema)
 
 
 def test_the_application_has_its_routes_and_says_that_it_is_alive() -> None:

@@ -234,7 +234,8 @@ def test_answers_are_in_the_order_of_the_rows_with_the_features_in_the_order_of_
     answers = snapshot(identity(), predictor=model, online=Online(), aggregates="the aggregates").answers(ROWS)
     assert model.given == [([[6.0, 0.0], [16.0, 10.0]], True)]
     first, second = answers
-    assert list(first) == ["key", "probability", "decision", "reasons", "model_version", "night"]
+    assert list(first) == ["key", "probability", "decision", "prediction_set", "reasons", "model_version", "night"]
+    assert first["prediction_set"] is None, "today's definition promises what this model does not"
     assert (first["key"], first["probability"], first["decision"]) == ({"visit_id": "a"}, 0.1, None)
     assert (second["key"], second["probability"]) == ({"visit_id": "b"}, 0.9)
     assert first["reasons"] == [

@@ -18,7 +18,7 @@ def as_score(answer: dict[str, Any]) -> dict[str, Any]:
     """Write an answer as a row of the scores table."""
     reasons = {f"reason_{i}": reason["feature"] for i, reason in enumerate(answer["reasons"], start=1)}
     effects = {f"effect_{i}": reason["effect"] for i, reason in enumerate(answer["reasons"], start=1)}
-    own = {name: answer[name] for name in ("probability", "decision", "model_version")}
+    own = {name: answer[name] for name in ("probability", "decision", "prediction_set", "model_version")}
     return {**answer["key"], **own, **reasons, **effects, "night": date.fromisoformat(answer["night"])}
 
 

@@ -207,7 +207,9 @@ def test_the_documentation_describes_the_rows_of_each_use_case(client: Client) -
     schema = client.get("/openapi.json").json()
     body = schema["paths"][URL]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert [one["$ref"].rpartition("/")[2] for one in body["oneOf"]] == ["ClinicVisitsRow", "ClinicVisitsRows"]
-    assert {"ClinicVisitsRow", "ClinicVisitsRows", "Answer", "Answers", "Problem"} <= set(schema["components"]["schemas"])
+    assert {"ClinicVisitsRow", "ClinicVisitsRows", "ClinicVisitsAnswer", "ClinicVisitsAnswers", "Problem"} <= set(
+        schema["components"]["schemas"]
+    )
     assert schema["paths"][URL]["post"]["operationId"] == "predict_clinic_visits"
     assert client.get("/openapi.json").json() == schema
 

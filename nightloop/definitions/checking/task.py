@@ -15,11 +15,12 @@ from nightloop.definitions.use_case import UseCase
 
 PERFORMANCE_METRICS: dict[Task, PerformanceMetric] = {"binary": "auc", "regression": "mae", "multiclass": "log_loss"}
 NIGHTS_TO_CHOOSE = 4  # two to fit on, and two to compare on
+NIGHTS_TO_PROMISE = 5
 # What stands beside the entity's key in the table scores.
 SCORE_COLUMNS: dict[Task, tuple[str, ...]] = {
-    "binary": ("probability", "decision"),
-    "regression": ("prediction", "decision"),
-    "multiclass": ("predicted_class", "probability"),
+    "binary": ("probability", "decision", "prediction_set"),
+    "regression": ("prediction", "decision", "prediction_low", "prediction_high"),
+    "multiclass": ("predicted_class", "probability", "prediction_set"),
 }
 
 
@@ -42,6 +43,7 @@ def check_task(use_case: UseCase, problems: Problems) -> None:
         )
     check_estimators(use_case, problems)
     _calibration(use_case, problems)
+    _conformal(use_case, problems)
     if isinstance(use_case.model, MulticlassModel):
         _classes(use_case.model, problems)
 
@@ -54,6 +56,18 @@ def _calibration(use_case: UseCase, problems: Problems) -> None:
             f"auto compares methods on the newer half of {nights} calibrate nights, which tells nothing.",
             f"Give split: {{calibrate_nights: {NIGHTS_TO_CHOOSE}}} or more, or name the method.",
         )
+
+
+def _conformal(use_case: UseCase, problems: Problems) -> None:
+    nights = use_case.model.split.calibrate_nights
+    if use_case.model.conformal and nights < NIGHTS_TO_PROMISE:
+        problems.add(
+            ("model", "conformal"),
+            f"{nights} calibrate nights tell nothing of what another night may bring.",
+            f"Give split: {{calibrate_nights: {NIGHTS_TO_PROMISE}}} or more.",
+        )
+    if use_case.model.conformal and use_case.model.conformal.each_class and use_case.model.task == "regression":
+        problems.add(("model", "conformal", "each_class"), "a number has no classes.", "Leave it out.")
 
 
 def _performance(use_case: UseCase, problems: Problems) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from nightloop.evidence import intervals
 from nightloop.evidence.calibration import expected_error
+from nightloop.evidence.coverage import broken_promise, coverage_by_class
 from nightloop.evidence.evaluation import MINIMUM_NIGHTS, Evaluation
 from nightloop.evidence.gates.limits import CalibrationLimits
 from nightloop.evidence.gates.sentences import fail, sentence, several, unusable
@@ -68,7 +69,19 @@ def calibration(evaluation: Evaluation, limits: CalibrationLimits) -> Verdict:
     curve = calibration_figures(evaluation.label, evaluation.candidate, evaluation.night, evaluation.metric_set)
     without = replace(raw, low=None, high=None)  # its interval takes the signs of the gaps as given
     figures = (error, bias, without, *others, *(claim.figure for claim in by_group), *curve)
-    return judge(claims, figures)
+    return with_promise(judge(claims, figures), evaluation)
+
+
+def with_promise(verdict: Verdict, evaluation: Evaluation) -> Verdict:
+    """Add what is promised of answers to a verdict: a promise that is shown to be broken fails."""
+    if evaluation.covered is None or evaluation.promised is None:
+        return verdict
+    coverage = coverage_by_class(evaluation.covered, evaluation.night, evaluation.label, evaluation.promised_classes)
+    figures = (*verdict.figures, *coverage)
+    if broken := [words for item in coverage if (words := broken_promise(item, evaluation.promised))]:
+        return fail(GATE, [*([] if verdict.passed else [verdict.reason.rstrip(".")]), *broken], figures)
+    held = f"coverage {with_interval(coverage[0])} ({evaluation.promised:.0%} promised)"
+    return replace(verdict, reason=f"{verdict.reason.rstrip('.')}; {held}.", figures=figures)
 
 
 def judge(claims: list[Claim], figures: tuple[Figure, ...]) -> Verdict:

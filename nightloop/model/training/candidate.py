@@ -21,15 +21,16 @@ from numpy.typing import NDArray
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import TrainingRefused
+from nightloop.evidence.coverage import realised_coverage
 from nightloop.evidence.evaluation import Evaluation
 from nightloop.evidence.fairness.mitigation import Option
 from nightloop.evidence.gates.gates import assessed
 from nightloop.evidence.reference_profile import reference_profile
-from nightloop.evidence.reliability import reliability
 from nightloop.evidence.verdict import Figure
 from nightloop.lake.commits import code_version
 from nightloop.model import bundle
 from nightloop.model.calibration import Calibration
+from nightloop.model.conformal import Conformal, covered
 from nightloop.model.models import FittedModel, LinearClasses, LinearModel, Trees, import_xgboost, linear_from_json
 from nightloop.model.spec import Training
 from nightloop.model.tasks import Task
@@ -129,7 +130,7 @@ def fit(use_case: UseCase, as_of: Night, rows: TrainingSet, *, journal: Path | N
         baseline=fitted[use_case.model.baseline[0]],
         base_rate=base_rate,
         slices=slices,
-        figures=_measure(use_case, predictions, parts["validate"], decision),
+        figures=_measure(use_case, predictions, parts["validate"], decision, fitted[name].promise),
         rows={name: len(part.label) for name, part in parts.items()},
         parameters={**use_case.model.candidate[1], **best},
         searched=searched,
@@ -176,11 +177,18 @@ def _calibrated_trees(use_case: UseCase, booster: Booster, rows: TrainingSet) ->
 
 
 def _measure(
-    use_case: UseCase, predictions: Mapping[str, Floats], rows: TrainingSet, decision: NDArray[np.bool_] | None
+    use_case: UseCase,
+    predictions: Mapping[str, Floats],
+    rows: TrainingSet,
+    decision: NDArray[np.bool_] | None,
+    promise: Conformal | None,
 ) -> dict[str, tuple[Figure, ...]]:
     metric_set = metric_set_for(use_case)
     name = candidate_name(use_case)
     figures = {name: metric_set.all_figures(rows.label, prediction, rows.night) for name, prediction in predictions.items()}
+    if promise:
+        within = covered(promise.columns(predictions[name]), rows.label, rows.classes)
+        figures[name] += (realised_coverage(within, rows.night),)
     figures[name] += _by_group(use_case, rows, predictions[name], decision)
     return figures
 
@@ -228,10 +236,11 @@ def write_bundle(
     return bundle.write(
         folder,
         use_case=use_case,
-        model=candidate.fitted.model,
-        calibration=candidate.fitted.calibration,
-        thresholds=candidate.fitted.thresholds,
-        threshold=candidate.fitted.threshold,
+        model=fitted.model,
+        calibration=fitted.calibration,
+        thresholds=fitted.thresholds,
+        threshold=fitted.threshold,
+        conformal=fitted.promise,
         training=training,
         definition=definition,
         reference=reference_profile(list(rows.features), learn.matrix, learn.night),
@@ -242,22 +251,12 @@ def write_bundle(
             chosen=candidate.name,
             rows=candidate.rows,
             search=candidate.searched.as_markdown() if candidate.searched else "",
-            calibration=_calibration_blocks(use_case, candidate, validation),
+            calibration=report.blocks(use_case, fitted.chosen, fitted.promise, validation, fitted.predict(validation.matrix)),
             slices=candidate.parts,
             explanations=as_markdown(sampled),
             mitigation=mitigation_report.section(candidate.fitted, candidate.frontier),
         ),
     )
-
-
-def _calibration_blocks(use_case: UseCase, candidate: Candidate, validate: TrainingSet) -> list[str]:
-    """Return what the card says of a calibration that is declared; of the default it says nothing."""
-    declared, chosen, metric_set = use_case.model.calibration, candidate.fitted.chosen, metric_set_for(use_case)
-    if chosen is None or declared == "shift":
-        return []
-    predicted, observed = metric_set.predicted_and_observed(validate.label, candidate.fitted.predict(validate.matrix))
-    bins = reliability(observed, predicted, validate.night, within=metric_set.bounds("calibration_seen"))
-    return report.blocks(declared, chosen, bins)
 
 
 def baseline_json(baseline: Fitted) -> bytes:

@@ -25,7 +25,7 @@ from nightloop.model.capacity import decide_by_night
 from nightloop.model.predictor import Predictions, Predictor
 from nightloop.model.tasks import Task
 from nightloop.model.training.training_set import TrainingSet
-from nightloop.model.use_case_task import label_array, metric_set_for
+from nightloop.model.use_case_task import label_array, metric_set_for, promised_classes
 from nightloop.nights import Night, one
 
 Floats = NDArray[np.float64]
@@ -80,6 +80,7 @@ def as_table(
     rivals: Mapping[str, tuple[int | None, Floats | None]],
     unable: Sequence[int],
     origin: Night | None = None,
+    covered: Floats | None = None,
 ) -> pa.Table:
     """Return one row per validation row: key, label, groups, what every model predicted, and the candidate's decision.
 
@@ -92,6 +93,7 @@ def as_table(
         decision: the candidate's, (n,).
         predictions: of candidate and baseline.
         rivals: of champion and anchor: their version and what they predicted, both None where there is none.
+        covered: (n,) whether each outcome lay within the reach of the candidate's answer; None where nothing is promised.
         unable: versions that would have been compared with, and cannot answer.
         origin: as of which night the candidate's recipe made what predicted; None: the candidate itself did.
     """
@@ -104,6 +106,8 @@ def as_table(
         "version": pa.array([version] * size, pa.int64()),
         "unable_versions": pa.array([" ".join(map(str, sorted(unable)))] * size, pa.string()),
     }
+    if covered is not None:
+        columns["covered"] = pa.array(covered)
     for role, (rival, predicted) in rivals.items():
         columns |= _columns(role, np.full(shape, np.nan) if predicted is None else predicted, rows.classes)
         columns[f"{role}_version"] = pa.array([rival] * size, pa.int64())
@@ -126,10 +130,15 @@ def read(use_case: UseCase, as_of: Night, version: int, lake: Lake) -> Evaluatio
         raise _stale(use_case, as_of, f"without {', '.join(name.removeprefix(ATTRIBUTE) for name in absent)}")
     of_origins = (rows.filter(pc.field(ORIGIN) == origin) for origin in pc.unique(rows[ORIGIN].drop_null()).sort())
     earlier = tuple(_evaluation(use_case, part) for part in of_origins)
-    return replace(_evaluation(use_case, _newest(rows)), earlier=earlier)
+    newest = _evaluation(use_case, _newest(rows))
+    if use_case.model.conformal and newest.covered is None:
+        raise _stale(use_case, as_of, "without what the candidate promises")
+    return replace(newest, earlier=earlier)
 
 
 def _evaluation(use_case: UseCase, rows: pa.Table) -> Evaluation:
+    promise = use_case.model.conformal
+    has_promise = promise and "covered" in rows.column_names and not rows["covered"].null_count
     classes = use_case.model.classes
     champion, anchor = _versions(rows)
     return Evaluation(
@@ -145,6 +154,9 @@ def _evaluation(use_case: UseCase, rows: pa.Table) -> Evaluation:
         champion_version=champion,
         anchor_version=anchor,
         attributes=attributes_of(rows.select(attribute_columns(use_case))),
+        covered=rows["covered"].to_numpy() if has_promise else None,
+        promised=promise.coverage if promise else None,
+        promised_classes=promised_classes(use_case),
     )
 
 

@@ -12,10 +12,12 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.evidence.fairness.mitigation import Option
 from nightloop.model.calibration import Calibration
 from nightloop.model.capacity import usual_threshold
+from nightloop.model.conformal import Conformal
 from nightloop.model.group_thresholds import GroupThresholds
 from nightloop.model.models import FittedModel
 from nightloop.model.tasks import Task
 from nightloop.model.training.calibrating.choice import Calibrated, calibrate
+from nightloop.model.training.calibrating.reach import fit_reach
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import task_for
 
@@ -34,6 +36,7 @@ class Fitted:
         thresholds: of a model that decides by one for each group; None: the task's own decides for all.
         threshold: the declared one; with a capacity that of the usual calibrate night.
         mitigated: beside what it was chosen, where the use case declares methods of mitigation.
+        promise: how far answers reach, where the definition promises it.
     """
 
     model: FittedModel
@@ -43,6 +46,7 @@ class Fitted:
     thresholds: GroupThresholds | None = None
     mitigated: Mitigated | None = None
     threshold: float | None = None
+    promise: Conformal | None = None
 
     def predict(self, features: Floats) -> Floats:
         """Return the predictions, (n,) or (n, c), of rows (n, k)."""
@@ -73,4 +77,5 @@ def calibrated_on(use_case: UseCase, model: FittedModel, rows: TrainingSet) -> F
     threshold, capacity = use_case.model.threshold, use_case.model.capacity
     if capacity is not None:
         threshold = usual_threshold(rows.night, task.predict(chosen.calibration, margin), capacity)
-    return Fitted(model, chosen.calibration, task, chosen, threshold=threshold)
+    promise = fit_reach(use_case.model, chosen.method, margin, rows.label, rows.night)
+    return Fitted(model, chosen.calibration, task, chosen, threshold=threshold, promise=promise)
