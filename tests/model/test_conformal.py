@@ -124,7 +124,7 @@ def test_other_nights_are_covered_as_promised(task: str, method: str) -> None:
         calibration, promise = calibrate(model, *rows).calibration, fit_reach(model, method, *rows)
         assert promise is not None and promise.coverage == 0.9
         margin, label, night = nights_of(random, task, 10)
-        prediction = task_of(task, model.decision_threshold, model.classes).predict(calibration, margin)
+        prediction = task_of(task, model.threshold, model.classes).predict(calibration, margin)
         shares.append(realised_coverage(covered(promise.columns(prediction), label, model.classes), night).value)
     # Sets are of whole classes: what is promised may be exceeded.
     assert 0.88 < np.mean(shares) < (0.92 if task == "regression" else 0.94)
