@@ -21,6 +21,7 @@ GATE_DOCS = {
     "performance": "Better than the baseline and not worse than the champion, and not so good that it must be a leak.",
     "calibration": "A probability of 30 % must come true in 30 of 100 cases, within the declared error.",
     "fairness": "The declared groups are treated alike, within every declared limit; the end of the interval counts.",
+    "stability": "From every earlier cut-off the recipe was worth the baseline, not only on the newest nights.",
     "slices": "In none of the declared slices is the candidate shown to be worse than the champion by more than the limit.",
     "behaviour": "Answers rise and fall as declared, hang on nothing they must not, and are answers at every extreme too.",
     "privacy": "The bundle holds no key, no row and no rare personal value of the training set.",

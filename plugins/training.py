@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nightloop.nights import Night
     from nightloop.workspace import Workspace
 
-GATES = ("data", "performance", "calibration", "fairness", "slices", "behaviour", "privacy", "bundle")
+GATES = ("data", "performance", "calibration", "fairness", "slices", "stability", "behaviour", "privacy", "bundle")
 """One task each. A test holds them equal to jobs.train.GATES, whose module is too expensive to import at parse."""
 
 

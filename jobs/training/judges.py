@@ -17,6 +17,7 @@ from nightloop.evidence.gates import gates
 from nightloop.evidence.gates.behaviour import judge_behaviour
 from nightloop.evidence.gates.privacy import judge_privacy
 from nightloop.evidence.gates.slices import judge_slices, parts_of
+from nightloop.evidence.gates.stability import judge_stability
 from nightloop.evidence.gates.training_data import TrainingRows, judge_data
 from nightloop.evidence.verdict import Verdict
 from nightloop.model import bundle
@@ -81,6 +82,11 @@ def _slices(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: Re
     return judge_slices(evaluation, {name: divided[name] for name in limits.by} if limits else {}, limits)
 
 
+def _stability(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
+    evaluation = evaluation_table.read(use_case, as_of, candidate.version, workspace.lake)
+    return judge_stability(evaluation, use_case.gates.stability)
+
+
 def _behaviour(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
     rows = _rows(use_case, as_of, workspace)
     answers = behaviour_answers(use_case, workspace, candidate, rows)
@@ -117,6 +123,7 @@ JUDGES: dict[str, Callable[[UseCase, Night, Workspace, RegisteredVersion], Verdi
     "calibration": _calibration,
     "fairness": _fairness,
     "slices": _slices,
+    "stability": _stability,
     "behaviour": _behaviour,
     "privacy": _privacy,
     "bundle": _bundle,

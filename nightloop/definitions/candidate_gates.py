@@ -20,6 +20,15 @@ class SlicesGate(Strict):
     minimum_rows: int = Field(300, ge=1, description="Rows of a slice; those with fewer are named, not judged.")
 
 
+class StabilityGate(Strict):
+    """On the newest nights and on the window of each earlier origin the recipe must be shown to be worth the baseline."""
+
+    maximum_loss: float = Field(
+        gt=0, description="Lower bound of the improvement over the baseline must exceed minus this, on every window."
+    )
+    minimum_origins: int = Field(0, ge=0, description="Earlier origins below which there is not enough evidence.")
+
+
 class BehaviourGate(Strict):
     """Directions and invariances that hold for every row, whatever the other features are. Extremes are always tried."""
 

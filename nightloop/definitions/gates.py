@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from nightloop.definitions.candidate_gates import BehaviourGate, BundleGate, SlicesGate
+from nightloop.definitions.candidate_gates import BehaviourGate, BundleGate, SlicesGate, StabilityGate
 from nightloop.definitions.model import ClassName
 from nightloop.definitions.strict import Name, Strict
 
@@ -211,6 +211,7 @@ class Gates(Strict):
     calibration: CalibrationGate = CalibrationGate()
     fairness: FairnessGate
     slices: SlicesGate | None = Field(None, exclude_if=_absent)
+    stability: StabilityGate | None = Field(None, exclude_if=_absent)
     behaviour: BehaviourGate = Field(BehaviourGate(), exclude_if=_as_default)
     bundle: BundleGate = Field(BundleGate(), exclude_if=_as_default)
     approval: Approval = Field(Approval(), exclude_if=_as_default, description="Of a use case of high risk.")

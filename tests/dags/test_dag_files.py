@@ -95,7 +95,7 @@ def test_the_graph_of_features_names_the_steps_and_sets_labels_beside(dags):
 def test_each_gate_is_a_task_and_only_all_of_them_lead_to_promotion(dags):
     dag = dags["flight_delay.train"]
     gates = {f"gate_{name}" for name in GATES}
-    assert len(gates) == 8
+    assert len(gates) == 9
     expected = {("assemble", "fit"), ("fit", "evaluate")}
     assert edges(dag) == expected | {("evaluate", gate) for gate in gates} | {(gate, "promote") for gate in gates}
     assert "trigger_rule" not in tasks(dag)["promote"], "the default rule: every gate must be green"

@@ -63,7 +63,7 @@ def test_an_honest_training_passes_every_gate_and_is_promoted(shared: Loans):
     champion = champions.effective(shared.workspace.ledger, "accounts_late", AS_OF)
     assert champion is not None and champion.version == 1 and champion.as_of == AS_OF
     assert shared.workspace.registry.alias("accounts_late", "champion") == 1
-    assert told[0] == "0/12 assemble" and told[-1] == "12/12 promote"
+    assert told[0] == "0/13 assemble" and told[-1] == "13/13 promote"
     assert champion.payload["bundle_digest"] == bundle.digest(shared.workspace.registry.fetch("accounts_late", 1))
 
 

@@ -73,6 +73,7 @@ TRAINED = changed(
     )
 )
 APPROVED = changed(put("gates.approval", {"deadline_hours": 3}))
+STABLE = changed(put("gates.stability", {"maximum_loss": 0.1}))
 SLICED = changed(put("gates.slices", {"by": ["vip"], "maximum_loss": 0.1}))
 BEHAVED = changed(put("gates.behaviour", {"maximum_change": 0.1}))
 SIZED = changed(put("gates.bundle", {"maximum_megabytes": 7.0}))
@@ -224,6 +225,7 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "gates.fairness.limits": {"selection_rate_ratio": 0.8},
         "gates.fairness.error_cost": {"false_positive": 1.0, "false_negative": 5.0},
         "gates.slices": {"by": ["vip"], "maximum_loss": 0.1},
+        "gates.stability": {"maximum_loss": 0.1},
         "gates.behaviour": {"maximum_change": 0.1},
         "gates.bundle": {"maximum_megabytes": 7.0},
         "gates.approval": {"deadline_hours": 3},
@@ -278,6 +280,8 @@ OTHER: list[tuple[UseCase, str, object]] = [
     (COSTED, "gates.fairness.error_cost.false_positive", 2.0),
     (COSTED, "gates.fairness.error_cost.false_negative", 2.0),
     (APPROVED, "gates.approval.by_another_person", False),
+    (STABLE, "gates.stability.maximum_loss", 0.2),
+    (STABLE, "gates.stability.minimum_origins", 2),
     (SLICED, "gates.slices.by", ["vip", "city"]),
     (SLICED, "gates.slices.maximum_loss", 0.2),
     (SLICED, "gates.slices.minimum_rows", 7),

@@ -21,7 +21,7 @@ from nightloop.evidence.verdict import Limit, Verdict, is_above, limited, with_i
 
 __all__ = ["GATES", "bundle", "calibration", "fairness", "performance"]
 
-GATES = ("data", "performance", "calibration", "fairness", "slices", "behaviour", "privacy", "bundle")
+GATES = ("data", "performance", "calibration", "fairness", "slices", "stability", "behaviour", "privacy", "bundle")
 
 
 def performance(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:

@@ -82,6 +82,15 @@ class SlicesLimits(Protocol):
     def minimum_rows(self) -> int: ...  # noqa: D102
 
 
+class StabilityLimits(Protocol):
+    """See StabilityGate of the use case."""
+
+    @property
+    def maximum_loss(self) -> float: ...  # noqa: D102
+    @property
+    def minimum_origins(self) -> int: ...  # noqa: D102
+
+
 class BehaviourLimits(Protocol):
     """See BehaviourGate of the use case."""
 
