@@ -119,7 +119,7 @@ def verdicts_table(verdicts: Sequence[Judgement]) -> str:
 
 
 def _facts(use_case: UseCase, training: Training) -> list[tuple[str, str]]:
-    parameters = ", ".join(f"{name} {value}" for name, value in use_case.model.xgboost.items())
+    parameters = ", ".join(f"`{name}: {value}`" for name, value in use_case.model.candidate[1].items())
     return [
         ("owner", use_case.owner),
         ("risk", use_case.risk),
