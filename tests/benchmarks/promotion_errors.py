@@ -26,7 +26,7 @@ from tests.benchmarks.document import table
 TITLE = "Error rates of a promotion"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "gates.md"
 ALIKE = 0.2  # correlation of a night with the one before
-DRAWS, YEARS, MONTHS = 200, 30, 12
+DRAWS, YEARS, MONTHS = 80, 10, 12
 NEWEST, DECLARED = 14, {"credit_risk": 70, "flight_delay": 84}  # nights, by the origins that are declared
 SEED = 20130101
 Floats = NDArray[np.float64]

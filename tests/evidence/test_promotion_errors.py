@@ -21,7 +21,7 @@ def test_a_candidate_worse_by_the_margin_is_seldom_promoted_and_one_of_certain_l
 def test_an_equal_and_a_better_candidate_are_promoted_as_often_as_promised() -> None:
     assert promotions(CREDIT, 0.0, 14, draws=100)[0] >= 0.85
     assert promotions(CREDIT, -0.01, 14, draws=60)[0] >= 0.95
-    assert promotions(FLIGHTS, 0.0, 45, draws=50)[0] >= 0.8
+    assert promotions(FLIGHTS, 0.0, 84, draws=40)[0] >= 0.75  # 86 to 92 % of 80 draws
 
 
 def test_half_of_all_steps_of_a_hundredth_were_promoted_though_the_loss_was_certain() -> None:
