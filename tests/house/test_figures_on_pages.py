@@ -14,7 +14,7 @@ from nightloop.engine.ports import Ports
 from nightloop.errors import NotReady, SourceDamaged, SourceUnavailable
 from nightloop.settings import REPOSITORY, Settings
 
-IN_WORDS = {3: "three", 5: "five", 8: "eight", 10: "ten", 12: "twelve"}
+IN_WORDS = {3: "three", 5: "five", 8: "eight", 9: "nine", 10: "ten", 12: "twelve"}
 
 
 def constant(path: str, name: str) -> Any:
