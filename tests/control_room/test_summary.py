@@ -149,7 +149,8 @@ PASSED = dict.fromkeys(GATES, "pass")
         (
             "high",
             {"performance": "pass"},
-            "candidate 2 as of 2024-03-05: not judged by data, calibration, fairness, slices, stability, behaviour, privacy, bundle",
+            "candidate 2 as of 2024-03-05: not judged by data, calibration, fairness, slices, stability, behaviour, "
+            "privacy, bundle",
         ),
         ("high", {**PASSED, "fairness": "fail"}, None),
         ("high", {"performance": "not_enough_evidence"}, None),

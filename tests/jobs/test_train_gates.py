@@ -269,7 +269,8 @@ def test_what_may_succeed_later_leaves_no_verdict(
 def test_an_unknown_gate_is_refused_and_the_known_ones_are_named(training: Training) -> None:
     with pytest.raises(UsageError, match="there is no gate 'beauty'") as caught:
         gate(training.use_case, AS_OF, training.workspace, name="beauty")
-    assert caught.value.do == "The gates are data, performance, calibration, fairness, slices, behaviour, privacy, bundle."
+    assert caught.value.do == f"The gates are {', '.join(GATES)}."
+    assert len(GATES) == 9 and "stability" in GATES
 
 
 def test_every_gate_has_a_judge_and_each_judges_by_its_own_limits(training: Training) -> None:
