@@ -117,7 +117,7 @@ def training(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Training:
     monkeypatch.setattr(train_gates, "candidate_version", lambda *_: version)
     for written in ("write_verdicts", "write_judged_card"):
         monkeypatch.setattr(train_gates, written, lambda *_: None)
-    for name in ("data", "slices", "behaviour", "privacy"):
+    for name in ("data", "slices", "stability", "behaviour", "privacy"):
         monkeypatch.setitem(train_gates.JUDGES, name, lambda *_, name=name: Verdict(name, "pass", "Whole."))
     monkeypatch.setitem(
         train_gates.JUDGES,
