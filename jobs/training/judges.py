@@ -13,6 +13,7 @@ from jobs.training.rivals import compared_rivals
 from jobs.training.state import manifest_of
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import StoreDamaged
+from nightloop.evidence.evaluation import Evaluation
 from nightloop.evidence.gates import gates
 from nightloop.evidence.gates.behaviour import judge_behaviour
 from nightloop.evidence.gates.privacy import judge_privacy
@@ -47,7 +48,7 @@ def _data(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: Regi
 
 
 def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
-    evaluation = evaluation_table.read(use_case, as_of, candidate.version, workspace.lake)
+    evaluation = _evaluation(use_case, as_of, workspace, candidate)
     rivals, outdated = compared_rivals(use_case, as_of, workspace, candidate)
     if outdated:
         return Verdict("performance", "not_enough_evidence", f"{outdated[0].upper()}{outdated[1:]}.")
@@ -57,34 +58,33 @@ def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, candidat
 
 
 def _calibration(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
-    return gates.calibration(
-        evaluation_table.read(use_case, as_of, candidate.version, workspace.lake), use_case.gates.calibration
-    )
+    return gates.calibration(_evaluation(use_case, as_of, workspace, candidate), use_case.gates.calibration)
 
 
 def _fairness(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
-    return gates.fairness(evaluation_table.read(use_case, as_of, candidate.version, workspace.lake), use_case.gates.fairness)
+    return gates.fairness(_evaluation(use_case, as_of, workspace, candidate), use_case.gates.fairness)
 
 
 def _slices(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
     """Divide the evaluated rows by features as the training set has them, and by columns of the fairness gate."""
     limits, fairness = use_case.gates.slices, use_case.gates.fairness
-    evaluation = evaluation_table.read(use_case, as_of, candidate.version, workspace.lake)
+    evaluation = _evaluation(use_case, as_of, workspace, candidate)
+    if limits is None:
+        return judge_slices(evaluation, {}, None)
     rows = _rows(use_case, as_of, workspace)
     evaluated, expected = evaluation_table.evaluated_rows(use_case, as_of, candidate.version, workspace.lake, rows=rows)
     if not (np.array_equal(expected, evaluation.candidate, equal_nan=True) and (evaluated.night == evaluation.night).all()):
         raise StoreDamaged("rows and answers are in another order.", do="Run the step 'evaluate' again.")
     divided = {str(fairness.group): evaluation.group, **evaluation.attributes}
-    for name in limits.by if limits else ():
+    for name in limits.by:
         if name not in divided:
             place = rows.features.index(name)
             divided[name] = parts_of(evaluated.matrix[:, place], rows.matrix[:, place])
-    return judge_slices(evaluation, {name: divided[name] for name in limits.by} if limits else {}, limits)
+    return judge_slices(evaluation, {name: divided[name] for name in limits.by}, limits)
 
 
 def _stability(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
-    evaluation = evaluation_table.read(use_case, as_of, candidate.version, workspace.lake)
-    return judge_stability(evaluation, use_case.gates.stability)
+    return judge_stability(_evaluation(use_case, as_of, workspace, candidate), use_case.gates.stability)
 
 
 def _behaviour(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:
@@ -111,6 +111,10 @@ def _bundle(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: Re
         package=package,
         limits=use_case.gates.bundle,
     )
+
+
+def _evaluation(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Evaluation:
+    return evaluation_table.read(use_case, as_of, candidate.version, workspace.lake)
 
 
 def _rows(use_case: UseCase, as_of: Night, workspace: Workspace) -> TrainingSet:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import median
 
+from nightloop.definitions.model import MOST_ORIGINS
 from nightloop.definitions.use_case import UseCase
 from nightloop.evidence.gates.power import (
-    MOST_NIGHTS,
     PROMISED,
     least_limit,
     least_margin,
@@ -22,7 +23,6 @@ from nightloop.ledger import Ledger
 from nightloop.promotion.verdicts import JUDGED
 
 BIASES = ("calibration_bias", "bias")  # of probabilities, and of numbers
-MOST_ORIGINS = 26
 NEWEST = 5  # evaluations whose standard errors count
 
 
@@ -35,7 +35,8 @@ def margin_advice(use_case: UseCase, *, ledger: Ledger | None = None, rows: floa
         rows: of a typical night; None: not known.
     """
     gate, nights = use_case.gates.performance, use_case.model.split.judged_nights
-    errors = [] if ledger is None else _measured(use_case, ledger, nights)
+    metrics = [f"{gate.metric}_over_{rival}" for rival in ("champion", "baseline")]
+    errors = [] if ledger is None else _standard_errors(use_case, ledger, "performance", metrics, nights)
     if errors:
         error, source = median(errors), f"measured in the newest {len(errors)}" if len(errors) > 1 else "measured in one"
         source = f"{source} of its evaluations"
@@ -56,15 +57,9 @@ def margin_advice(use_case: UseCase, *, ledger: Ledger | None = None, rows: floa
 def bias_advice(use_case: UseCase, ledger: Ledger) -> str:
     """Return a line on what ``maximum_bias`` proves; nothing before the first verdict of the calibration gate."""
     limit, nights = use_case.gates.calibration.maximum_bias, use_case.model.split.validate_nights
-    errors: dict[str, float] = {}
-    for event in ledger.events(use_case.use_case, kind=JUDGED):
-        for item in event.payload.get("figures", ()):
-            is_bias = item["metric"] in BIASES and item["group"] == "all" and event.subject.endswith("/calibration")
-            if is_bias and item["low"] is not None and item["high"] > item["low"] and nights > 1:
-                errors[event.subject] = standard_error(item["low"], item["high"], nights)
-    if not errors:
+    newest = _standard_errors(use_case, ledger, "calibration", BIASES, nights)
+    if not newest:
         return ""
-    newest = list(errors.values())[-NEWEST:]
     error, share = median(newest), shown_within_share(median(newest), nights, limit)
     more = "" if share >= PROMISED else f". For {PROMISED:.0%}: maximum_bias {least_limit(error, nights):.2g}, or more nights"
     measured = f"{nights} nights measure a bias to a standard error of {error:.2g} (the newest {len(newest)} evaluations)"
@@ -84,21 +79,22 @@ def _proposal(use_case: UseCase, error: float, margin: float) -> str:
     split = use_case.model.split
     nights = split.judged_nights
     more = least_nights(error * math.sqrt(nights), margin)
-    origins = math.ceil((more or MOST_NIGHTS) / split.validate_nights) - 1
+    origins = math.ceil(more / split.validate_nights) - 1 if more else MOST_ORIGINS + 1
     by_nights = f", or model.split.origins {origins}" if origins <= MOST_ORIGINS else ""
     return f". For {PROMISED:.0%}: margin_to_champion {least_margin(error, nights):.2g}{by_nights}"
 
 
-def _measured(use_case: UseCase, ledger: Ledger, nights: int) -> list[float]:
-    """Return the standard errors of the newest evaluations: over the champion, or over the baseline where there was none.
+def _standard_errors(use_case: UseCase, ledger: Ledger, gate: str, metrics: Sequence[str], nights: int) -> list[float]:
+    """Return the standard errors of the newest verdicts of a gate, of the first of the metrics that each measured.
 
     They are of as many nights as are declared now.
     """
     errors: dict[str, float] = {}
     for event in ledger.events(use_case.use_case, kind=JUDGED):
-        figures = {item["metric"]: item for item in event.payload.get("figures", ())}
-        metric = use_case.gates.performance.metric
-        compared = figures.get(f"{metric}_over_champion") or figures.get(f"{metric}_over_baseline")
-        if compared and compared["low"] is not None and compared["high"] > compared["low"] and nights > 1:
-            errors[event.subject] = standard_error(compared["low"], compared["high"], nights)
+        if not event.subject.endswith(f"/{gate}"):
+            continue
+        figures = {item["metric"]: item for item in event.payload.get("figures", ()) if item["group"] == "all"}
+        measured = next((figures[metric] for metric in metrics if metric in figures), None)
+        if measured and measured["low"] is not None and measured["high"] > measured["low"] and nights > 1:
+            errors[event.subject] = standard_error(measured["low"], measured["high"], nights)
     return list(errors.values())[-NEWEST:]

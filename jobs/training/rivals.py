@@ -55,12 +55,10 @@ class Answers:
     """What a rival that can answer says.
 
     Attributes:
-        rival: who.
         predictor: its model.
         newest: (n,) or (n, c), its predictions for the newest nights; NaN for rows that it has seen.
     """
 
-    rival: Champion
     predictor: Predictor
     newest: Floats
 
@@ -91,7 +89,7 @@ def rivals_answers(
             _record_not_comparable(use_case, as_of, workspace, payload)
             rivals = rivals_of(use_case, as_of, candidate, workspace, unable=(*rivals.unable, rival.version))
         else:
-            answers[rival.version] = Answers(rival, predictor, predictions)
+            answers[rival.version] = Answers(predictor, predictions)
     return rivals, answers
 
 

@@ -55,6 +55,9 @@ CALIBRATION: Any = Field(
 )
 
 
+MOST_ORIGINS = 26  # a year of windows of two weeks
+
+
 class Split(Strict):
     """How the labelled nights are divided by time, newest last: fit | calibrate | validate."""
 
@@ -64,7 +67,7 @@ class Split(Strict):
     origins: int = Field(
         0,
         ge=0,
-        le=26,
+        le=MOST_ORIGINS,
         exclude_if=_is_nothing,
         description="Earlier cut-offs from which the recipe is judged too, each on validate_nights; 0: the newest alone.",
     )

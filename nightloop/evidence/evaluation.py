@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ class Evaluation:
     promised_classes: tuple[str, ...] = ()
     earlier: tuple[Evaluation, ...] = ()
 
-    @property
+    @cached_property
     def everything(self) -> Evaluation:
         """The rows of the newest nights and of all earlier origins, as one."""
         parts = (*self.earlier, self)

@@ -64,6 +64,28 @@ def test_evaluations_are_believed_before_the_formula(loans: Loans) -> None:
 
 def test_a_margin_that_no_year_proves_is_not_answered_by_nights(loans: Loans) -> None:
     assert "origins" not in margin_advice(with_margin(loans, margin_to_champion=0.001).use_case)
+    model, gates = (definition()[part] for part in ("model", "gates"))
+    by_fortnights = loans.with_(
+        model={**model, "split": {**model["split"], "validate_nights": 14}},  # type: ignore[dict-item]
+        gates={**gates, "performance": {**gates["performance"], "margin_to_champion": 0.001}},  # type: ignore[dict-item]
+    )
+    assert "origins" not in margin_advice(by_fortnights.use_case)
+
+
+def test_only_the_gate_that_compares_says_how_far_apart_nights_tell_models(loans: Loans) -> None:
+    judged(loans, 1, reach=0.05, over="baseline")
+    line = margin_advice(loans.use_case, ledger=loans.workspace.ledger)
+    window = {
+        "metric": "auc_over_baseline",
+        "value": 0.0,
+        "low": -0.5,
+        "high": 0.5,
+        "n": 100,
+        "group": "2024-01-01 to 2024-01-08",
+    }
+    name, payload = loans.use_case.use_case, {"figures": [window]}
+    loans.workspace.ledger.record("gate_judged", name, night=AS_OF, subject="1/stability", payload=payload)
+    assert margin_advice(loans.use_case, ledger=loans.workspace.ledger) == line
 
 
 def test_of_the_rule_superior_nothing_is_proposed(loans: Loans) -> None:

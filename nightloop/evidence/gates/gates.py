@@ -16,7 +16,7 @@ from nightloop.evidence.gates.bundle import bundle
 from nightloop.evidence.gates.calibration import calibration
 from nightloop.evidence.gates.limits import FairnessLimits, PerformanceLimits
 from nightloop.evidence.gates.sentences import fail, sentence, unusable
-from nightloop.evidence.gates.succession import on_nights, succession
+from nightloop.evidence.gates.succession import on_nights, succession, yearly_budget
 from nightloop.evidence.verdict import Limit, Verdict, is_above, limited, with_interval
 
 __all__ = ["GATES", "bundle", "calibration", "fairness", "performance"]
@@ -75,14 +75,14 @@ def performance(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict:
 def _performance_limits(evaluation: Evaluation, limits: PerformanceLimits, discrimination: str) -> Mapping[str, Limit]:
     """Return metric -> what the gate holds it to."""
     task = evaluation.metric_set
-    metric, budget = task.metric, limits.margin_to_champion if limits.yearly_budget is None else limits.yearly_budget
+    metric = task.metric
     suspicious = (None, limits.suspicious_above) if task.higher_is_better else (limits.suspicious_below, None)
     return {
         metric: suspicious,
         discrimination: (task.no_skill, suspicious[1] if discrimination == metric else None),
         f"{metric}_over_baseline": (limits.over_baseline, None),
         f"{metric}_over_champion": (0.0 if limits.rule == "superior" else -limits.margin_to_champion, None),
-        f"{metric}_over_anchor": (-budget, None),
+        f"{metric}_over_anchor": (-yearly_budget(limits), None),
     }
 
 

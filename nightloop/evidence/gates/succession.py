@@ -91,7 +91,7 @@ def against_anchor(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict
     best = f"version {evaluation.anchor_version}, the best of the year"
     if few := _too_few(unseen, limits, best):
         return few
-    budget = limits.margin_to_champion if limits.yearly_budget is None else limits.yearly_budget
+    budget = yearly_budget(limits)
     metric = unseen.metric_set.metric
     improvement = unseen.improvement(f"{metric}_over_anchor", unseen.anchor)
     spent, before = _loss("budget_spent", improvement), _spent_before(unseen)
@@ -110,6 +110,11 @@ def against_anchor(evaluation: Evaluation, limits: PerformanceLimits) -> Verdict
         clauses[0] = f"it may have lost more than the yearly budget: {clauses[0]}"
         return Verdict(GATE, "fail", "; ".join(clauses), figures)
     return Verdict(GATE, "pass", "; ".join(clauses), figures)
+
+
+def yearly_budget(limits: PerformanceLimits) -> float:
+    """Return what all trainings of a year may lose together: left out, as much as one may."""
+    return limits.margin_to_champion if limits.yearly_budget is None else limits.yearly_budget
 
 
 def _answered_of_all(evaluation: Evaluation, rival: str) -> Evaluation:
