@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +39,38 @@ WORKER, RANKER = "nightloop.model.scoring:score_file", "nightloop.model.scoring:
 Jobs = list[dict[str, str]]
 
 
+@dataclass(frozen=True)
+class Bundles:
+    """The bundles of champions: each is fetched and read once, however many nights it scores."""
+
+    use_case: UseCase
+    workspace: Workspace
+    _read: dict[int, tuple[Spec, dict[str, str]]] = field(default_factory=dict)
+
+    def spec(self, champion: Champion) -> Spec:
+        """Return what the bundle says of its model."""
+        return self._of(champion)[0]
+
+    def part(self, champion: Champion) -> dict[str, str]:
+        """Return what every job of this champion shares."""
+        return self._of(champion)[1]
+
+    def _of(self, champion: Champion) -> tuple[Spec, dict[str, str]]:
+        if champion.version not in self._read:
+            digest = champion.payload.get("bundle_digest")
+            folder = self.workspace.registry.fetch(self.use_case.use_case, champion.version, digest)
+            part = {
+                "bundle": str(folder),
+                "bundle_digest": digest or bundle.digest(folder),
+                "model_version": str(champion.version),
+                "key": json.dumps(self.use_case.entity.key),
+                "reasons": str(self.use_case.model.reasons),
+                "answer": json.dumps(answer_columns(self.use_case)),
+            }
+            self._read[champion.version] = bundle.read_spec(folder), part
+        return self._read[champion.version]
+
+
 def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Progress = silent) -> list[Published]:
     """Score these nights, and return what was published; nights of a range that have no champion are left out.
 
@@ -50,16 +81,18 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
         EngineUnavailable, StoreUnavailable, WriteConflict: the same call may succeed later.
     """
     began = time.monotonic()
-    scored = _nights_with_champion(use_case, nights, workspace)
+    bundles = Bundles(use_case, workspace)
+    effective = _champions(use_case, nights, workspace)
+    scored = list(effective)
     features = workspace.lake.require(f"{use_case.use_case}/features", Nights(scored[0], scored[-1]))
     features.check_files()
-    _check_columns(use_case, scored, features, workspace)
+    _check_columns(use_case, effective, features, bundles)
     pinned = {night: champions.pin(workspace.ledger, use_case.use_case, night) for night in scored}
     table = f"{use_case.use_case}/scores"
-    entities = _entities(use_case, pinned, workspace)
-    jobs = _jobs(use_case, pinned, features, entities, workspace, folder=workspace.lake.new_folder(table))
+    entities = _entities(use_case, pinned, bundles, workspace)
+    jobs = _jobs(use_case, pinned, features, entities, bundles, folder=workspace.lake.new_folder(table))
     engine = workspace.engine(use_case, [features])
-    files = _score(_cut(jobs, engine, progress), engine, progress)
+    files = _score(_cut(jobs, pinned, bundles, engine, progress), engine, progress)
     inputs = {read.table: read.version for read in (features, entities) if read is not None}
     seconds = (time.monotonic() - began) / len(scored)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), inputs, seconds=seconds)
@@ -75,28 +108,25 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     return published
 
 
-def _nights_with_champion(use_case: UseCase, nights: Nights, workspace: Workspace) -> list[Night]:
-    """Return the nights that have a champion: before the first promotion, and after a retirement, there is none."""
-    scored = [night for night in nights if champions.effective(workspace.ledger, use_case.use_case, night) is not None]
-    if scored:
-        return scored
+def _champions(use_case: UseCase, nights: Nights, workspace: Workspace) -> dict[Night, Champion]:
+    """Return the champion of each night that has one: before the first promotion, and after a retirement, there is none."""
+    effective = champions.effective_nights(workspace.ledger, use_case.use_case, nights)
+    if effective:
+        return effective
     error = champions.missing(workspace.ledger, use_case.use_case, nights.last)
     where = f"{use_case.use_case}, {'night' if len(nights) == 1 else 'nights'} {nights}"
     raise ChampionMissing(error.what, where=where, do=error.do)
 
 
-def _check_columns(use_case: UseCase, nights: Sequence[Night], features: Snapshot, workspace: Workspace) -> None:
+def _check_columns(use_case: UseCase, effective: Mapping[Night, Champion], features: Snapshot, bundles: Bundles) -> None:
     """Check that each night has what its champion needs, before any is pinned: a night pinned to a champion that can never
     score it could not be scored by a later one either.
 
     Raises:
         DefinitionError: names the night and what it lacks.
     """
-    for night in nights:
-        champion = champions.effective(workspace.ledger, use_case.use_case, night)
-        if champion is None:
-            continue
-        spec = bundle.read_spec(_folder(use_case, champion, workspace))
+    for night, champion in effective.items():
+        spec = bundles.spec(champion)
         check_task(spec, task_for(use_case), champion.version)
         renamed = _renamed(spec, night, features, champion.version)
         for path in features.files.get(night, ()):
@@ -127,28 +157,26 @@ def _jobs(
     pinned: Mapping[Night, Champion],
     features: Snapshot,
     entities: Snapshot | None,
-    workspace: Workspace,
+    bundles: Bundles,
     *,
     folder: str,
 ) -> Jobs:
     jobs: Jobs = []
-    bundles: dict[int, dict[str, str]] = {}
-    specs: dict[int, Spec] = {}
     for night, champion in pinned.items():
-        if champion.version not in bundles:
-            bundles[champion.version] = _bundle(use_case, champion, workspace)
-            specs[champion.version] = bundle.read_spec(Path(bundles[champion.version]["bundle"]))
-        spec = specs[champion.version]
-        renamed = json.dumps(_renamed(spec, night, features, champion.version))
-        groups = _groups(use_case, spec, night, entities)
+        spec = bundles.spec(champion)
+        shared = {
+            **bundles.part(champion),
+            "night": str(night),
+            "columns": json.dumps(_renamed(spec, night, features, champion.version)),
+            **_groups(use_case, spec, night, entities),
+        }
         for source, row_group in _row_groups(features.files.get(night, ())):
-            part = {"night": str(night), "source": source, "row_group": str(row_group), "columns": renamed, **groups}
             target = f"{folder}/{night}-{len(jobs)}.parquet"
-            jobs.append({**bundles[champion.version], **part, "target": target})
+            jobs.append({**shared, "source": source, "row_group": str(row_group), "target": target})
     return jobs
 
 
-def _entities(use_case: UseCase, pinned: Mapping[Night, Champion], workspace: Workspace) -> Snapshot | None:
+def _entities(use_case: UseCase, pinned: Mapping[Night, Champion], bundles: Bundles, workspace: Workspace) -> Snapshot | None:
     """Return the entities of the nights whose champion decides by a group of them; None where none does.
 
     Raises:
@@ -156,7 +184,7 @@ def _entities(use_case: UseCase, pinned: Mapping[Night, Champion], workspace: Wo
         OtherMeaning: a night holds the column by another definition than today's.
         DefinitionError: today's definition has no such column.
     """
-    read = {night: bundle.read_spec(_folder(use_case, champion, workspace)).attribute for night, champion in pinned.items()}
+    read = {night: bundles.spec(champion).attribute for night, champion in pinned.items()}
     nights = [night for night, attribute in read.items() if attribute]
     if not nights:
         return None
@@ -179,23 +207,6 @@ def _groups(use_case: UseCase, spec: Spec, night: Night, entities: Snapshot | No
     return {"entities": json.dumps({"files": entities.files.get(night, ()), "names": names})}
 
 
-def _bundle(use_case: UseCase, champion: Champion, workspace: Workspace) -> dict[str, str]:
-    """Return what every job of this champion shares."""
-    folder = _folder(use_case, champion, workspace)
-    return {
-        "bundle": str(folder),
-        "bundle_digest": champion.payload.get("bundle_digest") or bundle.digest(folder),
-        "model_version": str(champion.version),
-        "key": json.dumps(use_case.entity.key),
-        "reasons": str(use_case.model.reasons),
-        "answer": json.dumps(answer_columns(use_case)),
-    }
-
-
-def _folder(use_case: UseCase, champion: Champion, workspace: Workspace) -> Path:
-    return workspace.registry.fetch(use_case.use_case, champion.version, champion.payload.get("bundle_digest"))
-
-
 def _row_groups(paths: Sequence[str]) -> Iterator[tuple[str, int]]:
     for path in paths:
         store, location = filesystem(path)
@@ -203,10 +214,10 @@ def _row_groups(paths: Sequence[str]) -> Iterator[tuple[str, int]]:
             yield path, number
 
 
-def _cut(jobs: Jobs, engine: Engine, progress: Progress) -> Jobs:
+def _cut(jobs: Jobs, pinned: Mapping[Night, Champion], bundles: Bundles, engine: Engine, progress: Progress) -> Jobs:
     """Return the jobs with where each night is cut whose champion decides by a capacity: its rows are ranked first."""
-    capacities = {job["bundle"]: bundle.read_spec(Path(job["bundle"])).capacity for job in jobs}
-    ranked = [job for job in jobs if capacities[job["bundle"]] is not None]
+    capacities = {str(night): bundles.spec(champion).capacity for night, champion in pinned.items()}
+    ranked = [job for job in jobs if capacities[job["night"]] is not None]
     if not ranked:
         return jobs
     progress("ranking", 0, len(ranked))
@@ -216,11 +227,10 @@ def _cut(jobs: Jobs, engine: Engine, progress: Progress) -> Jobs:
         prediction += answer["highest"][0]
         tie += answer["highest"][1]
     cuts = {}
-    for job in ranked:
-        prediction, tie = first[job["night"]]
-        cut = cut_of(np.array(prediction), np.array(tie, dtype=np.int64), capacities[job["bundle"]] or 0)
+    for night, (prediction, tie) in first.items():
+        cut = cut_of(np.array(prediction), np.array(tie, dtype=np.int64), capacities[night] or 0)
         if cut is not None:
-            cuts[job["night"]] = json.dumps(asdict(cut))
+            cuts[night] = json.dumps(asdict(cut))
     return [{**job, "cut": cuts[job["night"]]} if job["night"] in cuts else job for job in jobs]
 
 
