@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nightloop.definitions.strict import Name, Strict
+from nightloop.definitions.strict import Name, Strict, is_absent
 
 Expression = Annotated[str, Field(min_length=1, description="SQL expression in the documented subset.")]
 WindowFunction = Literal["count", "sum", "mean", "min", "max", "std", "distinct", "last", "time_since"]
@@ -35,9 +35,7 @@ class FeatureBase(Strict):
     default: float | None = Field(None, description="Value in place of a missing one; absent: missing stays missing.")
     personal: bool = Field(False, description="Made of data about a person.")
     sensitive: bool = Field(False, description="Made of specially protected data (health, belief, origin, …).")
-    reason: ReasonWords | None = Field(
-        None, exclude_if=lambda value: value is None, description="Words of its reasons; absent: the description."
-    )
+    reason: ReasonWords | None = Field(None, exclude_if=is_absent, description="Words of its reasons; absent: the description.")
     calendar: bool = Field(False, description="Moves with the calendar by construction: left out of drift verdicts.")
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from nightloop.definitions.candidate_gates import BehaviourGate, BundleGate, SlicesGate, StabilityGate
 from nightloop.definitions.model import ClassName
-from nightloop.definitions.strict import Name, Strict
+from nightloop.definitions.strict import Name, Strict, is_absent, is_empty, same_as
 
 PerformanceMetric = Literal["auc", "mae", "log_loss"]
 SuccessionRule = Literal["non_inferior", "superior"]
@@ -35,15 +35,6 @@ FairnessMeasure = Literal[
 ]
 
 
-def _absent(value: object) -> bool:
-    """Say whether a field is left out of what is dumped: the digests of definitions without it stay as they are."""
-    return value is None
-
-
-def _as_without_rule(value: object) -> bool:
-    return value == "non_inferior"
-
-
 class DataGate(Strict):
     """Each night of a training set is compared with the median of the seven before it."""
 
@@ -63,14 +54,6 @@ class DataGate(Strict):
     )
 
 
-def _default_data(value: object) -> bool:
-    return value == DataGate()
-
-
-def _empty(value: object) -> bool:
-    return not value
-
-
 class PerformanceGate(Strict):
     """The candidate must beat the baseline, and be no worse than the champion and than the best of the year on the same rows.
 
@@ -85,20 +68,20 @@ class PerformanceGate(Strict):
     )
     rule: SuccessionRule = Field(
         "non_inferior",
-        exclude_if=_as_without_rule,
+        exclude_if=same_as("non_inferior"),
         description="superior: lower bound of the improvement over the champion must exceed 0, whatever the margin.",
     )
     yearly_budget: float | None = Field(
         None,
         ge=0,
-        exclude_if=_absent,
+        exclude_if=is_absent,
         description="Lower bound of the improvement over the best champion of the last 365 nights must exceed minus this: what "
         "all trainings of a year may lose together. Left out: as much as margin_to_champion.",
     )
     minimum_rows: int = Field(500, ge=1)
     suspicious_above: float = Field(0.95, description="An auc above this means a leak, and fails.")
     suspicious_below: float | None = Field(
-        None, gt=0, exclude_if=_absent, description="An mae or log_loss below this means a leak, and fails."
+        None, gt=0, exclude_if=is_absent, description="An mae or log_loss below this means a leak, and fails."
     )
 
 
@@ -115,7 +98,7 @@ class CalibrationGate(Strict):
     maximum_group_bias: float | None = Field(
         None,
         gt=0,
-        exclude_if=_absent,
+        exclude_if=is_absent,
         description="The same within each fairness group. Left out: as much as maximum_bias.",
     )
     minimum_rows: int = Field(500, ge=1)
@@ -134,7 +117,7 @@ class FairnessGate(Strict):
     none_because: str | None = Field(
         None,
         min_length=1,
-        exclude_if=_absent,
+        exclude_if=is_absent,
         description="Instead of all else: why no fairness gate applies, in words.",
     )
     group: Name | None = Field(None, description="Entity column that names the group; pages show figures by it.")
@@ -145,7 +128,7 @@ class FairnessGate(Strict):
     )
     of_class: ClassName | None = Field(
         None,
-        exclude_if=_absent,
+        exclude_if=is_absent,
         description="Multiclass: the class whose rates are compared; to be predicted as it is to be selected.",
     )
     maximum: float | None = Field(
@@ -153,21 +136,21 @@ class FairnessGate(Strict):
     )
     minimum_group_rows: int = Field(100, ge=1, description="Least rows of a group, of the kind that a measure counts.")
     attributes: tuple[Name, ...] = Field(
-        (), exclude_if=_empty, description="Further entity columns; every limit holds in each of them."
+        (), exclude_if=is_empty, description="Further entity columns; every limit holds in each of them."
     )
     crossings: tuple[tuple[Name, ...], ...] | None = Field(
         None,
-        exclude_if=_absent,
+        exclude_if=is_absent,
         description="Attributes taken together, in which every limit holds too. Left out: every pair of attributes.",
     )
     limits: dict[FairnessMeasure, float] = Field(
         {},
-        exclude_if=_empty,
+        exclude_if=is_empty,
         description="Further measures: the largest value of each, the least of a ratio. Equal opportunity is "
         "true_positive_rate_difference; calibration_bias is |mean answer - mean outcome| within a group.",
     )
     error_cost: ErrorCosts | None = Field(
-        None, exclude_if=_absent, description="Binary: costs of errors, whose mean by group error_cost_difference compares."
+        None, exclude_if=is_absent, description="Binary: costs of errors, whose mean by group error_cost_difference compares."
     )
 
     @property
@@ -199,22 +182,18 @@ class Approval(Strict):
     by_another_person: bool = Field(True, description="Whether who asked for the training may not approve its candidate.")
 
 
-def _as_default(value: object) -> bool:
-    return value in (Approval(), BehaviourGate(), BundleGate())
-
-
 class Gates(Strict):
     """What a candidate must pass, all of it, to become champion."""
 
-    data: DataGate = Field(DataGate(), exclude_if=_default_data)
+    data: DataGate = Field(DataGate(), exclude_if=same_as(DataGate()))
     performance: PerformanceGate = PerformanceGate()
     calibration: CalibrationGate = CalibrationGate()
     fairness: FairnessGate
-    slices: SlicesGate | None = Field(None, exclude_if=_absent)
-    stability: StabilityGate | None = Field(None, exclude_if=_absent)
-    behaviour: BehaviourGate = Field(BehaviourGate(), exclude_if=_as_default)
-    bundle: BundleGate = Field(BundleGate(), exclude_if=_as_default)
-    approval: Approval = Field(Approval(), exclude_if=_as_default, description="Of a use case of high risk.")
+    slices: SlicesGate | None = Field(None, exclude_if=is_absent)
+    stability: StabilityGate | None = Field(None, exclude_if=is_absent)
+    behaviour: BehaviourGate = Field(BehaviourGate(), exclude_if=same_as(BehaviourGate()))
+    bundle: BundleGate = Field(BundleGate(), exclude_if=same_as(BundleGate()))
+    approval: Approval = Field(Approval(), exclude_if=same_as(Approval()), description="Of a use case of high risk.")
 
 
 class Monitoring(Strict):
@@ -229,7 +208,7 @@ class Monitoring(Strict):
     error_ceiling: float | None = Field(
         None,
         gt=0,
-        exclude_if=_absent,
+        exclude_if=is_absent,
         description="Regression, multiclass: lower end of the interval of the realised mae (log loss) above this is a failure.",
     )
     performance_nights: int = Field(7, ge=1, description="Nights of matured labels that a performance verdict looks at.")

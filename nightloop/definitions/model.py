@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from nightloop.definitions.estimators import EarlyStopping, Estimator, Parameters, Search, Weights
-from nightloop.definitions.strict import Name, Strict, Task
+from nightloop.definitions.strict import Name, Strict, Task, is_absent, is_empty, same_as
 
 # A class is part of column names (probability_<class>), and engines do not tell capitals apart there.
 ClassName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,48}$")]
@@ -24,33 +23,18 @@ Reasons = Annotated[int, Field(ge=0, le=3)]
 MitigationMethod = Literal["reweighing", "exponentiated_gradient", "group_thresholds"]
 
 
-def _is_nothing(value: object) -> bool:
-    """Say whether a field is left out of what is dumped: the digests of definitions without it stay as they are."""
-    return not value
-
-
-def is_absent(value: object) -> bool:
-    """Whether an optional part is not declared."""
-    return value is None
-
-
-def _is_shift(value: object) -> bool:
-    """Say whether a calibration is left out of what is dumped: the digests of definitions without it stay as they are."""
-    return value == "shift"
-
-
 class Conformal(Strict):
     """How far an answer reaches, so that a promised share of outcomes lies within: an interval, or a set of classes."""
 
     coverage: float = Field(ge=0.5, le=0.99, description="The share, which every training measures and the monitor watches.")
     each_class: bool = Field(
-        default=False, exclude_if=operator.not_, description="Whether it is promised of the rows of each class by themselves."
+        default=False, exclude_if=is_empty, description="Whether it is promised of the rows of each class by themselves."
     )
 
 
 CALIBRATION: Any = Field(
     "shift",
-    exclude_if=_is_shift,
+    exclude_if=same_as("shift"),
     description="What turns margins into answers. auto: the simplest that later nights do not show to be worse than the best.",
 )
 
@@ -68,12 +52,12 @@ class Split(Strict):
         0,
         ge=0,
         le=MOST_ORIGINS,
-        exclude_if=_is_nothing,
+        exclude_if=is_empty,
         description="Earlier cut-offs from which the recipe is judged too, each on validate_nights; 0: the newest alone.",
     )
     entities_apart: list[Name] = Field(
         default_factory=list,
-        exclude_if=_is_nothing,
+        exclude_if=is_empty,
         description="Entity columns, a customer for example: rows whose values a model has learned from are not judged on.",
     )
 

@@ -15,7 +15,7 @@ from nightloop.definitions.connectors import Connector
 from nightloop.definitions.features import Expression, Feature
 from nightloop.definitions.gates import Gates, Monitoring
 from nightloop.definitions.model import Model
-from nightloop.definitions.strict import Name, Strict
+from nightloop.definitions.strict import Name, Strict, is_absent
 from nightloop.expressions.types import ColumnType
 
 # --- sources -----------------------------------------------------------------------------------------------------------
@@ -108,24 +108,20 @@ class Alerts(Strict):
     slack_connection: str = "nightloop_slack"
 
 
-def _absent(value: object) -> bool:
-    return value is None
-
-
 class Card(Strict):
     """What only people know of a model, in their words, for its card; what is left out, the card says is not stated."""
 
     intended_use: str | None = Field(
-        None, min_length=1, exclude_if=_absent, description="What its answers are for, who uses them, and in which decision."
+        None, min_length=1, exclude_if=is_absent, description="What its answers are for, who uses them, and in which decision."
     )
     out_of_scope: str | None = Field(
-        None, min_length=1, exclude_if=_absent, description="What its answers must not be used for, though somebody might."
+        None, min_length=1, exclude_if=is_absent, description="What its answers must not be used for, though somebody might."
     )
     limitations: str | None = Field(
-        None, min_length=1, exclude_if=_absent, description="Where it is known to be weak, beside what is measured."
+        None, min_length=1, exclude_if=is_absent, description="Where it is known to be weak, beside what is measured."
     )
     ethical_considerations: str | None = Field(
-        None, min_length=1, exclude_if=_absent, description="Whom a wrong answer hurts, how, and what is done about it."
+        None, min_length=1, exclude_if=is_absent, description="Whom a wrong answer hurts, how, and what is done about it."
     )
 
 
@@ -155,15 +151,15 @@ class UseCase(Strict):
     # Left out of what is dumped where they are absent: the digests of definitions without them stay as they are.
     ready_by: str | None = Field(
         None,
-        exclude_if=_absent,
+        exclude_if=is_absent,
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
         description="Time (HH:MM, in the time zone) of the morning after a night by which its scores are there; later is an "
         "alert, whether a run exists or not.",
     )
-    card: Card | None = Field(None, exclude_if=_absent, description="What people write of the model, for its card.")
+    card: Card | None = Field(None, exclude_if=is_absent, description="What people write of the model, for its card.")
     contracts: Name | None = Field(
         None,
-        exclude_if=_absent,
+        exclude_if=is_absent,
         description="Use case whose suites guard these sources, where two use cases read the same ones; absent: its own.",
     )
 
