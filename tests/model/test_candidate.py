@@ -82,7 +82,7 @@ def test_a_calibration_that_is_chosen_is_measured_beside_the_others(task: str) -
     assert {name for name in fitted.metrics if name.startswith("calibration.")} == {
         f"calibration.{method}.{name}" for method in ("shift", *methods) for name in (score, f"{score}_over_shift")
     }
-    assert fitted.trees.promise is None
+    assert fitted.fitted.promise is None
 
 
 @pytest.mark.parametrize("task", BASELINES)
@@ -92,6 +92,6 @@ def test_what_is_promised_is_measured_on_the_validation_rows(task: str) -> None:
     fitted, rows = candidate.fit(use_case, night(NIGHTS + 2), training_rows(task)), training_rows(task)
     validate = rows.of(fitted.slices.validate)
     (coverage,) = [figure for figure in fitted.figures["xgboost"] if figure.metric == "coverage"]
-    assert fitted.trees.promise is not None and coverage.n == ROWS
-    columns = fitted.trees.promise.columns(fitted.trees.predict(validate.matrix))
+    assert fitted.fitted.promise is not None and coverage.n == ROWS
+    columns = fitted.fitted.promise.columns(fitted.fitted.predict(validate.matrix))
     assert coverage.value == covered(columns, validate.label, rows.classes).mean() == fitted.metrics["xgboost.coverage"]
