@@ -180,7 +180,7 @@ def _register(
         folder = candidates.write_bundle(
             Path(temporary) / "bundle", use_case, manifest, rows, candidate=candidate, definition=definition
         )
-        drawn = plots.draw(Path(temporary) / "plots", use_case, rows, candidate)
+        drawn = plots.draw(Path(temporary) / "plots", use_case, candidate)
         drawn |= {"search.jsonl": search_journal(workspace, manifest)} if candidate.searched else {}
         return workspace.registry.log_candidate(
             use_case.use_case,

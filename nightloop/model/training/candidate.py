@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ from nightloop.model.training.calibrating import report
 from nightloop.model.training.environment import made_with
 from nightloop.model.training.estimators import boosted_trees
 from nightloop.model.training.estimators.search import Parameters, Searched
-from nightloop.model.training.explanations import as_markdown, explained
+from nightloop.model.training.explanations import Explained, as_markdown, explained
 from nightloop.model.training.fitted import Fitted, calibrated_on
 from nightloop.model.training.mitigating import report as mitigation_report
 from nightloop.model.training.mitigation import decisions, declared, measure, mitigate
@@ -70,10 +70,10 @@ class Candidate:
         slices: the nights used for what.
         figures: by model, measured on the validation nights.
         rows: by slice.
+        validation, predictions: the rows that the figures were measured on, and what each model predicts for them.
         parts: figures of the trees on parts of the validation rows: weeks, and groups.
         frontier: what the validation nights show of each method of mitigation; the choice was made on others.
-        parameters: it was fitted by.
-        searched: the trials for them; None where none were asked for.
+        parameters, searched: it was fitted by, and the trials for them; None where none were asked for.
     """
 
     name: str
@@ -83,10 +83,18 @@ class Candidate:
     slices: Slices
     figures: Mapping[str, tuple[Figure, ...]]
     rows: Mapping[str, int]
+    validation: TrainingSet
+    predictions: Mapping[str, Floats]
     parameters: Parameters
     searched: Searched | None
     parts: tuple[Figure, ...] = ()
     frontier: tuple[Option, ...] = ()
+
+    @cached_property
+    def explained(self) -> Explained:
+        """What moves its answers on a sample of the validation rows: for the card and for the drawings."""
+        fitted, rows = self.fitted, self.validation
+        return explained(fitted.model, fitted.calibration, fitted.task, features=rows.features, values=rows.matrix)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -132,6 +140,8 @@ def fit(use_case: UseCase, as_of: Night, rows: TrainingSet, *, journal: Path | N
         slices=slices,
         figures=_measure(use_case, predictions, parts["validate"], decision, fitted[name].promise),
         rows={name: len(part.label) for name, part in parts.items()},
+        validation=parts["validate"],
+        predictions=predictions,
         parameters={**use_case.model.candidate[1], **best},
         searched=searched,
         parts=figures_of_parts(use_case, parts["validate"], predictions[name]),
@@ -183,8 +193,7 @@ def _measure(
     decision: NDArray[np.bool_] | None,
     promise: Conformal | None,
 ) -> dict[str, tuple[Figure, ...]]:
-    metric_set = metric_set_for(use_case)
-    name = candidate_name(use_case)
+    metric_set, name = metric_set_for(use_case), candidate_name(use_case)
     figures = {name: metric_set.all_figures(rows.label, prediction, rows.night) for name, prediction in predictions.items()}
     if promise:
         within = covered(promise.columns(predictions[name]), rows.label, rows.classes)
@@ -229,9 +238,7 @@ def write_bundle(
         training_key=manifest.training_key,
         libraries=made_with(),
     )
-    learn, fitted = rows.of(candidate.slices.fit), candidate.fitted
-    validation = rows.of(candidate.slices.validate)
-    sampled = explained(fitted.model, fitted.calibration, fitted.task, features=validation.features, values=validation.matrix)
+    learn, fitted, predicted = rows.of(candidate.slices.fit), candidate.fitted, candidate.predictions[candidate.name]
     finite = {name: [figure for figure in figures if np.isfinite(figure.value)] for name, figures in candidate.figures.items()}
     return bundle.write(
         folder,
@@ -251,9 +258,9 @@ def write_bundle(
             chosen=candidate.name,
             rows=candidate.rows,
             search=candidate.searched.as_markdown() if candidate.searched else "",
-            calibration=report.blocks(use_case, fitted.chosen, fitted.promise, validation, fitted.predict(validation.matrix)),
+            calibration=report.blocks(use_case, fitted.chosen, fitted.promise, candidate.validation, predicted),
             slices=candidate.parts,
-            explanations=as_markdown(sampled),
+            explanations=as_markdown(candidate.explained),
             mitigation=mitigation_report.section(candidate.fitted, candidate.frontier),
         ),
     )

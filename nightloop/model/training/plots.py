@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from nightloop.evidence.reliability import reliability
 from nightloop.model.models import FittedModel, Trees
 from nightloop.model.training.candidate import Candidate
-from nightloop.model.training.explanations import draw_dependence, draw_summary, explained
+from nightloop.model.training.explanations import draw_dependence, draw_summary
 from nightloop.model.training.mitigating import report as mitigation_report
-from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import metric_set_for
 
 if TYPE_CHECKING:
@@ -25,26 +24,22 @@ Floats = NDArray[np.float64]
 FEATURES_SHOWN = 20
 
 
-def draw(folder: Path, use_case: UseCase, rows: TrainingSet, candidate: Candidate) -> dict[str, Path]:
+def draw(folder: Path, use_case: UseCase, candidate: Candidate) -> dict[str, Path]:
     """Write the drawings of a training into ``folder`` and return them by their names.
 
     Args:
         folder: where to.
         use_case: whose candidate.
-        rows: of the training; those of the validation nights are drawn.
-        candidate: with its baseline.
+        candidate: with its baseline, and the validation rows that are drawn.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    validation, metric_set = rows.of(candidate.slices.validate), metric_set_for(use_case)
-    models = {candidate.name: candidate.fitted, use_case.model.baseline[0]: candidate.baseline}
-    predictions = {name: model.predict(validation.matrix) for name, model in models.items()}
+    validation, metric_set = candidate.validation, metric_set_for(use_case)
+    predictions = {name: candidate.predictions[name] for name in (candidate.name, use_case.model.baseline[0])}
     canvases = {"roc": _roc(validation.label, predictions)} if metric_set.metric == "auc" else {}
     canvases["calibration"] = _calibration(validation.label, validation.night, predictions, metric_set)
-    canvases["importance"] = _importance(candidate.fitted.model, rows.features)
-    fitted = candidate.fitted
-    sampled = explained(fitted.model, fitted.calibration, fitted.task, features=validation.features, values=validation.matrix)
-    canvases |= {"summary": draw_summary(sampled), "dependence": draw_dependence(sampled)}
-    canvases |= mitigation_report.draw(candidate.frontier, fitted, canvas_of)
+    canvases["importance"] = _importance(candidate.fitted.model, validation.features)
+    canvases |= {"summary": draw_summary(candidate.explained), "dependence": draw_dependence(candidate.explained)}
+    canvases |= mitigation_report.draw(candidate.frontier, candidate.fitted, canvas_of)
     return {name: _save(folder / f"{name}.png", canvas) for name, canvas in canvases.items()}
 
 
