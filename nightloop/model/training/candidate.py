@@ -243,11 +243,7 @@ def write_bundle(
     return bundle.write(
         folder,
         use_case=use_case,
-        model=fitted.model,
-        calibration=fitted.calibration,
-        thresholds=fitted.thresholds,
-        threshold=fitted.threshold,
-        conformal=fitted.promise,
+        **fitted.bundle_parts,
         training=training,
         definition=definition,
         reference=reference_profile(list(rows.features), learn.matrix, learn.night),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,17 @@ class Fitted:
     mitigated: Mitigated | None = None
     threshold: float | None = None
     promise: Conformal | None = None
+
+    @property
+    def bundle_parts(self) -> Mapping[str, Any]:
+        """What ``bundle.write`` is told of the model."""
+        return {
+            "model": self.model,
+            "calibration": self.calibration,
+            "thresholds": self.thresholds,
+            "threshold": self.threshold,
+            "conformal": self.promise,
+        }
 
     def predict(self, features: Floats) -> Floats:
         """Return the predictions, (n,) or (n, c), of rows (n, k)."""

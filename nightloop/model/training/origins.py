@@ -123,10 +123,7 @@ def _make(use_case: UseCase, origin: Origin, lake: Lake, folder: Path) -> None:
     bundle.write(
         folder,
         use_case=use_case,
-        model=judged.model,
-        calibration=judged.calibration,
-        thresholds=judged.thresholds,
-        threshold=judged.threshold,
+        **judged.bundle_parts,
         training=training,
         definition=use_case.model_dump_json(),
         reference={},
