@@ -20,7 +20,8 @@ from nightloop.nights import Night
 from nightloop.promotion.verdicts import Judged, judged
 from nightloop.promotion.version_record import Before, known_sections
 from nightloop.reporting import card_page
-from nightloop.reporting.card_page import Picture, Tile
+from nightloop.reporting.card_page import Tile
+from nightloop.reporting.pages import Picture
 from nightloop.workspace import Workspace
 
 PICTURES = {

@@ -20,6 +20,7 @@ from nightloop.evidence.metrics import figure
 from nightloop.evidence.verdict import Figure, Verdict
 
 TENTHS = 10
+PREDICTED, OBSERVED = "calibration_said", "calibration_seen"  # figures of a tenth: points of the reliability curve
 
 
 def realised_figures(
@@ -74,8 +75,8 @@ def calibration_figures(
     for i, rows in enumerate(np.array_split(np.argsort(predicted, kind="stable"), TENTHS), start=1):
         if len(rows):
             nights_of_group = None if nights is None else nights[rows]
-            observation = figure("calibration_seen", intervals.mean(observed[rows]), nights_of_group, len(rows), f"tenth {i}")
-            figures.append(Figure("calibration_said", float(np.mean(predicted[rows])), None, None, len(rows), f"tenth {i}"))
+            observation = figure(OBSERVED, intervals.mean(observed[rows]), nights_of_group, len(rows), f"tenth {i}")
+            figures.append(Figure(PREDICTED, float(np.mean(predicted[rows])), None, None, len(rows), f"tenth {i}"))
             figures.append(_bounded(observation, metric_set))
     return tuple(figures)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 Outcome = Literal["pass", "fail", "not_enough_evidence"]
 
@@ -24,9 +24,17 @@ class Figure:
     most: float | None = None
 
     def as_json(self) -> dict[str, object]:
-        """Return plain values that JSON can hold: what is not a number becomes null; limits only where there are any."""
+        """Return plain values that JSON can hold: what is not a number becomes null; limits only where there are any.
+
+        ``from_json`` reads them back.
+        """
         values = {name: of for name, of in asdict(self).items() if of is not None or name not in ("least", "most")}
         return {name: None if isinstance(of, float) and not math.isfinite(of) else of for name, of in values.items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Figure:
+        """Return a figure from plain values; a value that is null is no number."""
+        return cls(**{**values, "value": math.nan if values["value"] is None else values["value"]})
 
 
 Limit = tuple[float | None, float | None]

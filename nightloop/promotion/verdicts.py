@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nightloop.evidence.gates.gates import GATES
+from nightloop.evidence.realised import OBSERVED, PREDICTED
 
 if TYPE_CHECKING:
     from nightloop.ledger import Event, Ledger
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 REGISTERED, JUDGED = "candidate_registered", "gate_judged"
 GRANTED, REFUSED = "approval_granted", "approval_refused"
 FOLDER, PAGE = "verdicts", "verdicts.html"  # of the MLflow run
-CURVE = ("calibration_said", "calibration_seen")  # points of a curve, to be drawn
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Judged:
     @property
     def listed(self) -> tuple[dict[str, Any], ...]:
         """The figures but for the points of a curve."""
-        return tuple(figure for figure in self.figures if figure["metric"] not in CURVE)
+        return tuple(figure for figure in self.figures if figure["metric"] not in (PREDICTED, OBSERVED))
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""

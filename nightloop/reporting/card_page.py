@@ -7,29 +7,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from nightloop.reporting.charts import interval_chart
+from nightloop.reporting.pages import Picture, page_template
 from nightloop.reporting.week import Value
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 OF_MODELS = {"": "candidate", "baseline_": "baseline", "champion_": "champion", "anchor_": "best of the year"}
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A drawing with its title and what it shows."""
-
-    title: str
-    text: str
-    drawing: Markup
 
 
 @dataclass(frozen=True)
@@ -66,13 +56,12 @@ def render(
         pictures: heading -> drawings that are shown below its text.
     """
     title, _, question = sections[""].removeprefix("# ").partition("\n")
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
     shown = [
         Section(heading, _anchor(heading), _html(body), pictures.get(heading, ()))
         for heading, body in sections.items()
         if heading
     ]
-    template = environment.get_template("card.html.j2")
+    template = page_template("card.html.j2")
     return template.render(kind=kind, title=title, question=question.strip(), tiles=tiles, sections=shown) + "\n"
 
 

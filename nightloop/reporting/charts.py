@@ -9,27 +9,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Protocol
 
+from nightloop.evidence.verdict import Figure
 from nightloop.reporting.week import Value
 
 WIDTH, HEIGHT = 520, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 22, 16, 34
-
-
-class Interval(Protocol):
-    """A figure with its interval, and what it may be at least and at most."""
-
-    @property
-    def value(self) -> float: ...  # noqa: D102
-    @property
-    def low(self) -> float | None: ...  # noqa: D102
-    @property
-    def high(self) -> float | None: ...  # noqa: D102
-    @property
-    def least(self) -> float | None: ...  # noqa: D102
-    @property
-    def most(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -121,7 +106,7 @@ def calibration_chart(bins: Sequence[tuple[Value, Value]], *, name: str, shares:
 STRIP_WIDTH, STRIP_HEIGHT = 300, 22
 
 
-def interval_strip(item: Interval, scale: Sequence[float]) -> str:
+def interval_strip(item: Figure, scale: Sequence[float]) -> str:
     """Draw one interval on a line of its own, and shade where the figure may be; one row of a forest plot.
 
     Args:

@@ -6,16 +6,17 @@ From what the ledger holds of the gates alone: the same verdicts give the same b
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from nightloop.evidence.realised import OBSERVED, PREDICTED
+from nightloop.evidence.verdict import Figure
 from nightloop.reporting.charts import calibration_chart, interval_strip
+from nightloop.reporting.pages import page_template
 from nightloop.reporting.week import Value
 
 if TYPE_CHECKING:
@@ -23,39 +24,25 @@ if TYPE_CHECKING:
     from nightloop.nights import Night
     from nightloop.promotion.verdicts import Judged
 
-PREDICTED, OBSERVED = "calibration_said", "calibration_seen"  # points of the reliability curve
-
 
 @dataclass(frozen=True)
 class Line:
-    """A figure of a verdict: what a row of the forest plot shows.
+    """A row of the forest plot: a figure under its name, with its drawing."""
 
-    Attributes:
-        value: NaN where there is none.
-        group: of which rows; "" for all.
-    """
-
-    metric: str
-    group: str
-    value: float
-    low: float | None
-    high: float | None
-    n: int
-    least: float | None
-    most: float | None
+    name: str
+    figure: Figure
+    drawing: Markup
 
     @property
     def interval(self) -> str:
         """Its ends in words."""
-        return "" if self.low is None or self.high is None else f"{self.low:.3g} to {self.high:.3g}"
+        low, high = self.figure.low, self.figure.high
+        return "" if low is None or high is None else f"{low:.3g} to {high:.3g}"
 
     @property
     def limit(self) -> str:
         """What it may be, in words."""
-        if self.least is not None and self.most is not None:
-            return f"{self.least:g} to {self.most:g}"
-        words = [("at least", self.least), ("at most", self.most)]
-        return " ".join(f"{word} {limit:g}" for word, limit in words if limit is not None)
+        return limit_in_words(self.figure)
 
 
 @dataclass(frozen=True)
@@ -65,7 +52,7 @@ class Section:
     Attributes:
         gate, outcome, reason: of the verdict.
         limits: what the use case declares, in words.
-        lines: figures of all rows, each with its drawing.
+        lines: figures of all rows.
         groups: metric -> figures of groups, on one scale each.
         curve: the reliability curve; empty where the gate has none.
         evaluation: digest of what was judged.
@@ -75,8 +62,8 @@ class Section:
     outcome: str
     reason: str
     limits: Sequence[tuple[str, str]]
-    lines: Sequence[tuple[Line, Markup]]
-    groups: Mapping[str, Sequence[tuple[Line, Markup]]]
+    lines: Sequence[Line]
+    groups: Mapping[str, Sequence[Line]]
     curve: Markup
     evaluation: str
 
@@ -94,50 +81,47 @@ def render(
         gates: all of them, in order; those without a verdict are named as such.
         shares: whether answers are probabilities, so that the curve goes from 0 to 1.
     """
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
     judged = {verdict.gate: _section(verdict, shares=shares) for verdict in verdicts}
-    page = environment.get_template("verdicts.html.j2")
+    page = page_template("verdicts.html.j2")
     return page.render(use_case=use_case, version=version, as_of=as_of, gates=gates, judged=judged)
 
 
 def _section(verdict: Judged, *, shares: bool) -> Section:
-    lines = [_line(figure) for figure in verdict.figures if figure["metric"] not in (PREDICTED, OBSERVED)]
-    whole = [line for line in lines if not line.group]
-    of_groups = sorted((line for line in lines if line.group), key=lambda line: line.metric)
+    figures = [Figure.from_json(of) for of in verdict.listed]
+    of_groups = sorted((of for of in figures if of.group != "all"), key=lambda of: of.metric)
     return Section(
         verdict.gate,
         verdict.outcome,
         verdict.reason,
-        [(name.replace("_", " "), _in_words(value)) for name, value in verdict.limits.items()],
-        [_drawn(line, [line]) for line in whole],
-        {metric: _together(rows) for metric, rows in groupby(of_groups, key=lambda line: line.metric)},
+        [(_words(name), _in_words(value)) for name, value in verdict.limits.items()],
+        [_line(_words(of.metric), of, [of]) for of in figures if of.group == "all"],
+        {_words(metric): _together(list(of)) for metric, of in groupby(of_groups, key=lambda of: of.metric)},
         _curve(verdict.figures, shares=shares),
         verdict.evaluation,
     )
 
 
-def _line(figure: Mapping[str, Any]) -> Line:
-    return Line(
-        str(figure["metric"]).replace("_", " "),
-        "" if figure["group"] == "all" else str(figure["group"]),
-        math.nan if figure["value"] is None else float(figure["value"]),
-        figure["low"],
-        figure["high"],
-        int(figure["n"]),
-        figure.get("least"),
-        figure.get("most"),
-    )
+def limit_in_words(of: Figure) -> str:
+    """Say what a figure may be."""
+    if of.least is not None and of.most is not None:
+        return f"{of.least:g} to {of.most:g}"
+    words = [("at least", of.least), ("at most", of.most)]
+    return " ".join(f"{word} {limit:g}" for word, limit in words if limit is not None)
 
 
-def _together(rows: Iterable[Line]) -> list[tuple[Line, Markup]]:
-    """Draw rows on one scale."""
-    lines = list(rows)
-    return [_drawn(line, lines) for line in lines]
+def _together(figures: Sequence[Figure]) -> list[Line]:
+    """Draw figures of groups on one scale."""
+    return [_line(of.group, of, figures) for of in figures]
 
 
-def _drawn(line: Line, beside: Sequence[Line]) -> tuple[Line, Markup]:
+def _line(name: str, of: Figure, beside: Sequence[Figure]) -> Line:
     ends = [end for each in beside for end in (each.value, each.low, each.high, each.least, each.most) if end is not None]
-    return line, Markup(interval_strip(line, [end for end in ends if math.isfinite(end)]))  # noqa: S704 - our own SVG, no text
+    drawing = interval_strip(of, [end for end in ends if math.isfinite(end)])
+    return Line(name, of, Markup(drawing))  # noqa: S704 - our own SVG, no text
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _curve(figures: Sequence[Mapping[str, Any]], *, shares: bool) -> Markup:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from nightloop.evidence.realised import OBSERVED, PREDICTED
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.reporting.charts import bar_chart, calibration_chart, interval_chart
 from nightloop.reporting.highlights import highlights
+from nightloop.reporting.pages import Picture, page_template
 from nightloop.reporting.week import Value, Week
 
 if TYPE_CHECKING:
@@ -21,25 +20,13 @@ if TYPE_CHECKING:
 SHOWN_FEATURES = 12
 
 
-@dataclass(frozen=True)
-class Chart:
-    """A drawing with its title and what it shows."""
-
-    title: str
-    text: str
-    svg: Markup
-
-
 def render(week: Week, use_case: UseCase) -> str:
     """Return the page's HTML. Nothing in it depends on the machine or the time of day."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=False
-    )
     metric_set = metric_set_for(use_case)
     measured = f"pooled_{metric_set.second[0]}"
     scored = [item for line in week.monitored if (item := line.figure("rows_scored"))]
     source = next((value.source for (metric, _), value in sorted(week.last.figures.items()) if metric == measured), "")
-    return environment.get_template("week.html.j2").render(
+    return page_template("week.html.j2").render(
         week=week,
         use_case=use_case,
         highlights=highlights(week, use_case),
@@ -48,14 +35,14 @@ def render(week: Week, use_case: UseCase) -> str:
         scored=int(sum(item.value for item in scored)),
         versions=sorted({line.decision["champion_version"] for line in week.monitored}),
         drifted=sum(line.decision["drift_verdict"] == "fail" for line in week.monitored),
-        charts=[chart for chart in _charts(week, use_case) if chart.svg],
+        charts=[chart for chart in _charts(week, use_case) if chart.drawing],
         groups=_groups(week, use_case),
         features=week.features[:SHOWN_FEATURES],
         source=source,
     )
 
 
-def _charts(week: Week, use_case: UseCase) -> list[Chart]:
+def _charts(week: Week, use_case: UseCase) -> list[Picture]:
     labels = [line.night.strftime("%a %d") for line in week.lines]
     return [
         _realised(week, use_case, labels),
@@ -65,7 +52,7 @@ def _charts(week: Week, use_case: UseCase) -> list[Chart]:
     ]
 
 
-def _realised(week: Week, use_case: UseCase, labels: Sequence[str]) -> Chart:
+def _realised(week: Week, use_case: UseCase, labels: Sequence[str]) -> Picture:
     metric_set, limits = metric_set_for(use_case), use_case.monitoring
     limit, limit_name = (limits.auc_floor, "floor") if metric_set.higher_is_better else (limits.error_ceiling, "ceiling")
     title = f"Realised {metric_set.title}"
@@ -74,14 +61,14 @@ def _realised(week: Week, use_case: UseCase, labels: Sequence[str]) -> Chart:
     return _chart(title, text, interval_chart(values, labels, name=f"{title} by night", line=limit, line_name=limit_name))
 
 
-def _calibration(week: Week, use_case: UseCase) -> Chart:
+def _calibration(week: Week, use_case: UseCase) -> Picture:
     answers = metric_set_for(use_case).answers
     text = f"Mean {answers} against what was observed, in tenths of the pooled scores. On the line, they are equal."
     name, bins = "Calibration of the pooled scores", _bins(week.last.figures)
     return _chart("Calibration", text, calibration_chart(bins, name=name, shares=answers == "probability"))
 
 
-def _drift(week: Week, use_case: UseCase, labels: Sequence[str]) -> Chart:
+def _drift(week: Week, use_case: UseCase, labels: Sequence[str]) -> Picture:
     limit = use_case.monitoring.drifted_share_limit
     svg = bar_chart(
         [_value(line.figure("drifted_share")) for line in week.lines],
@@ -94,14 +81,14 @@ def _drift(week: Week, use_case: UseCase, labels: Sequence[str]) -> Chart:
     return _chart("Drifted features", f"Share of watched features that drifted; above {limit:.0%} the verdict is fail.", svg)
 
 
-def _volume(week: Week, labels: Sequence[str]) -> Chart:
+def _volume(week: Week, labels: Sequence[str]) -> Picture:
     counts = [_value(line.figure("rows_scored")) for line in week.lines]
     svg = bar_chart(counts, labels, name="Rows scored by night", format_value=lambda value: f"{value:,.0f}")
     return _chart("Volume", "Rows scored each night.", svg)
 
 
-def _chart(title: str, text: str, svg: str) -> Chart:
-    return Chart(title, text, Markup(svg))  # noqa: S704 - our own SVG, its texts are escaped where they are written
+def _chart(title: str, text: str, svg: str) -> Picture:
+    return Picture(title, text, Markup(svg))  # noqa: S704 - our own SVG, its texts are escaped where they are written
 
 
 def _value(item: Value | None) -> float | None:
@@ -109,8 +96,8 @@ def _value(item: Value | None) -> float | None:
 
 
 def _bins(figures: Mapping[tuple[str, str], Value]) -> list[tuple[Value, Value]]:
-    predicted = {group: value for (metric, group), value in figures.items() if metric == "pooled_calibration_said"}
-    return [(value, figures[("pooled_calibration_seen", group)]) for group, value in sorted(predicted.items())]
+    predicted = {group: value for (metric, group), value in figures.items() if metric == f"pooled_{PREDICTED}"}
+    return [(value, figures[(f"pooled_{OBSERVED}", group)]) for group, value in sorted(predicted.items())]
 
 
 def _groups(week: Week, use_case: UseCase) -> list[tuple[str, dict[str, Value | None]]]:

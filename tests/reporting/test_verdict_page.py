@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from nightloop.definitions.use_case import UseCase
+from nightloop.evidence.verdict import Figure
 from nightloop.promotion.verdicts import Judged
 from nightloop.reporting.charts import interval_strip
-from nightloop.reporting.verdict_page import Line, render
+from nightloop.reporting.verdict_page import limit_in_words, render
 from tests.jobs.conftest import definition
 
 GATES = ("performance", "calibration", "fairness")
@@ -86,13 +87,13 @@ def test_the_page_needs_nothing_from_outside_and_runs_nothing() -> None:
 
 @pytest.mark.parametrize(("least", "most", "words"), [(0.5, None, "at least 0.5"), (None, 2, "at most 2"), (-1, 1, "-1 to 1")])
 def test_where_a_figure_may_be_is_shaded_up_to_its_limit(least: float | None, most: float | None, words: str) -> None:
-    line = Line("auc", "", 0.7, 0.6, 0.8, 9, least, most)
+    line = Figure("auc", 0.7, 0.6, 0.8, 9, "all", least, most)
     drawn = interval_strip(line, [end for end in (0.7, 0.6, 0.8, least, most) if end is not None])
     start, width = (float(x) for x in re.findall(r'class="allowed" x="([\d.]+)" y="0" width="([\d.]+)"', drawn)[0])
     ends = [float(x) for x in re.findall(r'class="limit" x1="([\d.]+)"', drawn)]
     assert ends == pytest.approx([end for end, limit in ((start, least), (start + width, most)) if limit is not None], abs=0.11)
-    assert line.limit == words
+    assert limit_in_words(line) == words
 
 
 def test_a_figure_of_one_value_only_can_be_drawn() -> None:
-    assert "<circle" in interval_strip(Line("gap", "", 0.0, None, None, 9, None, None), [0.0])
+    assert "<circle" in interval_strip(Figure("gap", 0.0, None, None, 9), [0.0])

@@ -1,0 +1,24 @@
+"""What the HTML pages share: their templates, and a drawing with its title."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing with its title and what it shows."""
+
+    title: str
+    text: str
+    drawing: Markup
+
+
+def page_template(name: str) -> Template:
+    """Return a template of this folder; values are escaped, and one that is not given is an error."""
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    return environment.get_template(name)
