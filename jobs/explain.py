@@ -16,6 +16,7 @@ from nightloop.errors import StoreDamaged, UsageError
 from nightloop.lake import Snapshot
 from nightloop.meaning.reading import by_meaning
 from nightloop.model.predictor import Predictor
+from nightloop.model.training.explanations import unit_of
 from nightloop.nights import Night, one
 from nightloop.workspace import Workspace
 
@@ -133,14 +134,12 @@ def scored_row(use_case: UseCase, night: Night, entity: Sequence[str], workspace
     return ScoredRow(key_values, predictor, version, row, _matrix(table, spec.features), answer)
 
 
-def explain(use_case: UseCase, night: Night, entity: Sequence[str], workspace: Workspace) -> Explanation:
+def explain(use_case: UseCase, night: Night, row: ScoredRow) -> Explanation:
     """Return what made one answer of a scored night.
 
     Raises:
-        UsageError, NotReady, OtherMeaning: see ``scored_row``.
         StoreDamaged: the model gives another answer for the row than was published.
     """
-    row = scored_row(use_case, night, entity, workspace)
     spec, explained = row.predictor.spec, row.predictor.explain(row.features)
     _check_same(row, explained.prediction, f"{use_case.use_case}/scores, night {night}")
     effects, values = explained.effect[0], row.features[0]
@@ -153,9 +152,9 @@ def explain(use_case: UseCase, night: Night, entity: Sequence[str], workspace: W
         )
         for place in np.argsort(-np.abs(effects), kind="stable")
     )
-    unit = {"binary": "log-odds", "regression": "the label's unit"}.get(spec.task_name, "margin of the predicted class")
     columns = {name: row.answer[name] for name in spec.task.columns}
     base, margin = float(explained.base[0]), float(explained.margin[0])
+    unit = unit_of(spec.task)
     return Explanation(use_case.use_case, night, row.entity, row.version, columns, unit, base, margin, contributions)
 
 

@@ -22,10 +22,9 @@ def run_explain(options: argparse.Namespace) -> int:
     """Print what made one answer."""
     workspace = Workspace.open(load_settings())
     use_case, night = load_use_case(options.use_case, workspace.settings.definitions), parse_night(options.night)
-    explanation = explain(use_case, night, options.entity, workspace)
-    lime = None
-    if options.method == "lime":
-        lime = explain_by_lime(scored_row(use_case, night, options.entity, workspace))
+    row = scored_row(use_case, night, options.entity, workspace)
+    explanation = explain(use_case, night, row)
+    lime = explain_by_lime(row) if options.method == "lime" else None
     if options.json:
         answer = explanation.as_json() | ({"lime": lime.as_json()} if lime else {})
         print(json.dumps(answer, ensure_ascii=False, default=str))  # noqa: T201 - the command's answer

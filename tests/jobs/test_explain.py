@@ -8,10 +8,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from jobs import explain, score
+from jobs import score
 from jobs.commands import models
 from jobs.commands.command_line import main
-from jobs.explain import ScoredRow, scored_row
+from jobs.explain import ScoredRow, explain, scored_row
 from jobs.lime_explanations import SEEDS, LimeExplanation, _filled, _prediction_of, explain_by_lime
 from nightloop.definitions.features import ReasonWords
 from nightloop.errors import NotReady, StoreDamaged, UsageError
@@ -21,7 +21,7 @@ from nightloop.model.calibration import Calibration
 from nightloop.model.predictor import Predictor
 from nightloop.model.training.explanations import as_markdown, draw_dependence, draw_summary, explained
 from nightloop.nights import one
-from tests.fixtures_models import NAMES, TINY_LINEAR, tiny_features, tiny_rows, tiny_trees
+from tests.fixtures_models import NAMES, TINY_LINEAR, tiny_features, tiny_rows
 
 NIGHT = date(2024, 3, 1)
 FIRST = f"{NIGHT}/0"
@@ -51,6 +51,10 @@ def scored(request, workspace, spoken, write_bundle, tmp_path):
     return workspace
 
 
+def explained_answer(use_case, night, entity, workspace):
+    return explain(use_case, night, scored_row(use_case, night, entity, workspace))
+
+
 def test_base_and_contributions_of_every_row_add_up_to_the_margin(trees_bundle, linear_bundle):
     for folder in (trees_bundle, linear_bundle):
         predictor, rows = Predictor.load(folder), tiny_rows(300)
@@ -65,7 +69,7 @@ def test_base_and_contributions_of_every_row_add_up_to_the_margin(trees_bundle, 
 
 
 def test_a_published_answer_is_explained_by_all_its_features_the_largest_first_in_declared_words(scored, spoken):
-    made = explain.explain(spoken, NIGHT, [FIRST], scored)
+    made = explained_answer(spoken, NIGHT, [FIRST], scored)
     assert {item.feature for item in made.contributions} == set(NAMES) and made.adds_up
     sizes = [abs(item.effect) for item in made.contributions]
     assert sizes == sorted(sizes, reverse=True)
@@ -82,17 +86,17 @@ def test_another_answer_than_was_published_is_no_explanation(scored, spoken):
     changed = tiny_features(date(2024, 3, 2)).slice(0, 1).set_column(0, "account", [[FIRST]])
     scored.lake.publish("tiny/features", NIGHT, changed, Commit("features", "tiny"))
     with pytest.raises(StoreDamaged, match=r"answers .* for this row, and .* was published"):
-        explain.explain(spoken, NIGHT, [FIRST], scored)
+        explained_answer(spoken, NIGHT, [FIRST], scored)
 
 
 def test_a_row_that_is_not_there_a_key_of_another_length_and_a_night_that_is_not_scored_are_named(scored, spoken):
     with pytest.raises(UsageError, match="the night has 0 rows with account = nobody") as refused:
-        explain.explain(spoken, NIGHT, ["nobody"], scored)
+        explained_answer(spoken, NIGHT, ["nobody"], scored)
     assert "It has 300 rows, for example" in str(refused.value)
     with pytest.raises(UsageError, match="an entity is known by account; 2 values are given"):
-        explain.explain(spoken, NIGHT, [FIRST, "more"], scored)
+        explained_answer(spoken, NIGHT, [FIRST, "more"], scored)
     with pytest.raises(NotReady):
-        explain.explain(spoken, date(2024, 3, 2), [FIRST], scored)
+        explained_answer(spoken, date(2024, 3, 2), [FIRST], scored)
 
 
 @pytest.fixture
@@ -182,10 +186,9 @@ def test_the_words_of_reasons_stand_in_the_bundle_and_a_definition_without_them_
 
 @pytest.mark.parametrize("model", ["trees", "linear"])
 def test_over_all_the_features_are_told_by_their_mean_size_and_direction(trees_bundle, model):
-    task, rows = Predictor.load(trees_bundle).spec.task, tiny_rows(3000)
-    of = explained(
-        tiny_trees() if model == "trees" else TINY_LINEAR, Calibration("platt", slope=2.0), task, features=NAMES, values=rows
-    )
+    trees, rows = Predictor.load(trees_bundle), tiny_rows(3000)
+    asked = trees.model if model == "trees" else TINY_LINEAR
+    of = explained(asked, Calibration("platt", slope=2.0), trees.spec.task, features=NAMES, values=rows)
     assert of.effect.shape == (1000, 4) and np.isnan(of.values).any()
     lines = as_markdown(of).splitlines()
     first = [cell.strip() for cell in lines[4].split("|")[1:-1]]
@@ -202,8 +205,8 @@ def test_over_all_the_features_are_told_by_their_mean_size_and_direction(trees_b
 
 
 def test_the_drawings_have_a_row_for_each_feature_and_a_point_for_each_value(trees_bundle):
-    task = Predictor.load(trees_bundle).spec.task
-    of = explained(tiny_trees(), Calibration("none"), task, features=NAMES, values=tiny_rows(200))
+    trees = Predictor.load(trees_bundle)
+    of = explained(trees.model, Calibration("none"), trees.spec.task, features=NAMES, values=tiny_rows(200))
     axes = draw_summary(of).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == [NAMES[place] for place in of.order[::-1]]
     assert sum(len(points.get_offsets()) for points in axes.collections) == 4 * 200

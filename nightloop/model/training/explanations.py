@@ -70,8 +70,12 @@ def explained(
     sampled = np.ascontiguousarray(values[places])
     margin, effect = model.explain(sampled)
     of_answer, _ = task.attribute(task.predict(calibration, margin), None, effect * calibration.effect_scale)
-    unit = {"binary": "log-odds", "regression": "the label's unit"}.get(task.name, "margin of the predicted class")
-    return Explained(features, sampled, of_answer, unit)
+    return Explained(features, sampled, of_answer, unit_of(task))
+
+
+def unit_of(task: Task) -> str:
+    """Return the unit of contributions, in words."""
+    return {"binary": "log-odds", "regression": "the label's unit"}.get(task.name, "margin of the predicted class")
 
 
 def as_markdown(of: Explained) -> str:
