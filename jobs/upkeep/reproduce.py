@@ -19,7 +19,6 @@ from nightloop.workspace import Workspace
 
 MODEL_FILES = (bundle.TREES, bundle.LINEAR)
 DVC = "dvc"
-LINES_WITHOUT_A_CAUSE = 5  # the four that are always there, and the files that differ
 
 
 @dataclass(frozen=True)
@@ -59,14 +58,19 @@ class Reproduction:
         ]
         if differing:
             lines.append(f"  different: {', '.join(differing)}")
+        return [*lines, *(f"  {cause}" for cause in self._causes())]
+
+    def _causes(self) -> list[str]:
+        """Say what is another now than then; of another model without any, where to look."""
+        causes = []
         if self.key != self.training.training_key:
-            lines.append("  libraries, or the code that makes models, are others than then")
-        lines += [f"  {line}" for line in self.other_versions]
+            causes.append("libraries, or the code that makes models, are others than then")
+        causes += self.other_versions
         if self.code_version != self.training.code_version:
-            lines.append(f"  code then {self.training.code_version}, now {self.code_version}")
-        if not self.same_model and len(lines) == LINES_WITHOUT_A_CAUSE:
-            lines.append("  neither code nor libraries differ: compare the machines, their processors and numbers of threads")
-        return lines
+            causes.append(f"code then {self.training.code_version}, now {self.code_version}")
+        if not self.same_model and not causes:
+            causes.append("neither code nor libraries differ: compare the machines, their processors and numbers of threads")
+        return causes
 
     @property
     def other_versions(self) -> list[str]:
