@@ -12,16 +12,14 @@ from nightloop.definitions.features import (
     PeersFeature,
     RateFeature,
     RatioFeature,
-    WindowFeature,
+    RecordFeature,
 )
 from nightloop.reporting.markdown import code, codes
 
 
 def made_from(feature: Feature) -> str:
     """Return what a feature is computed from."""
-    if isinstance(feature, RateFeature | RatioFeature | WindowFeature):
-        return _records(feature)
-    return _row(feature)
+    return _records(feature) if isinstance(feature, RecordFeature) else _row(feature)
 
 
 def _row(
@@ -47,7 +45,7 @@ def _lookup(feature: LookupFeature) -> str:
     return f"{code(feature.expression)} of {code(feature.source)} by {codes(list(feature.by.values()))}{newest}{within}"
 
 
-def _records(feature: RateFeature | RatioFeature | WindowFeature) -> str:
+def _records(feature: RecordFeature) -> str:
     what = code(feature.of) if feature.of else "records"
     where = f" where {code(feature.where)}" if feature.where else ""
     smoothed = f", smoothed by {feature.smoothing:g}" if isinstance(feature, RateFeature) else ""

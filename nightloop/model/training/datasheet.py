@@ -18,6 +18,7 @@ from nightloop.model.training import card_statements as statements
 from nightloop.model.training.card_text import NOT_STATED, items, table
 from nightloop.model.training.slices import Slices
 from nightloop.model.training.training_set import LEARN, TrainingSet
+from nightloop.nights import Nights
 
 if TYPE_CHECKING:
     from nightloop.model.training.training_snapshot import Manifest
@@ -66,10 +67,7 @@ def _motivation(use_case: UseCase, manifest: Manifest) -> str:
 def _composition(use_case: UseCase, rows: TrainingSet, slices: Slices) -> str:
     personal = [name for name, feature in use_case.features.items() if feature.personal]
     sensitive = [name for name, feature in use_case.features.items() if feature.sensitive]
-    parts = [
-        (name, str(nights), f"{len(rows.of(nights).label):,}", _rate(use_case, rows.of(nights).label))
-        for name, nights in (("fit", slices.fit), ("calibrate", slices.calibrate), ("validate", slices.validate))
-    ]
+    parts = [_part(use_case, rows, name, getattr(slices, name)) for name in ("fit", "calibrate", "validate")]
     lines = [
         f"A row is one of: {' '.join(use_case.sources[use_case.entity.source].description.split())} "
         f"It is known by {', '.join(use_case.entity.key)} and the night on which it was scored.",
@@ -79,6 +77,11 @@ def _composition(use_case: UseCase, rows: TrainingSet, slices: Slices) -> str:
         f"Made of specially protected data: {', '.join(sensitive) or 'none is declared'}.",
     ]
     return f"{items(lines)}\n\n{table(('part', 'nights', 'rows', _rate_heading(use_case)), parts)}"
+
+
+def _part(use_case: UseCase, rows: TrainingSet, name: str, nights: Nights) -> tuple[str, ...]:
+    label = rows.of(nights).label
+    return name, str(nights), f"{len(label):,}", _rate(use_case, label)
 
 
 def _by_night(use_case: UseCase, rows: TrainingSet) -> str:
