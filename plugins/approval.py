@@ -13,7 +13,7 @@ from airflow.sdk.configuration import conf
 
 from nightloop.errors import GateFailed
 from plugins.alerts import raise_alert
-from plugins.monitoring import page_address
+from plugins.monitoring import written_page
 from plugins.operators import asked_by, form_night, open_use_case
 from plugins.retries import in_words
 
@@ -85,7 +85,6 @@ class ApprovalByPerson(ApprovalOperator):
         raise_alert(approval_asked(question, link=link, run=f"{context['run_id']} {question.deadline.isoformat()}"), workspace)
 
     def _question(self, context: Context) -> Question:
-        from jobs.training.judged_card import page_path
         from jobs.training.state import candidate_version, champion_before
         from nightloop.promotion.approval import question
 
@@ -103,14 +102,11 @@ class ApprovalByPerson(ApprovalOperator):
             deadline=datetime.now(UTC) + timedelta(hours=rule.deadline_hours),
             others_only=rule.by_another_person and bool(asker) and not only_user(),
         )
-        page = page_path(workspace, use_case.use_case, candidate.version)
-        if page.exists():
-            asked = replace(asked, links={"Model card as a page": page_address(page, workspace.reports), **asked.links})
         payload = {"version": candidate.version, "asked_by": asker, "deadline": asked.deadline.isoformat(timespec="seconds")}
         workspace.ledger.record(
             "approval_asked", use_case.use_case, night=night, subject=str(context["run_id"]), payload=payload
         )
-        return replace(asked, links={**asked.links, **_page(use_case.use_case, candidate, workspace)})
+        return replace(asked, links=_with_pages(asked.links, use_case.use_case, candidate, workspace))
 
     @in_words
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
@@ -151,14 +147,16 @@ class ApprovalByPerson(ApprovalOperator):
         )
 
 
-def _page(use_case: str, candidate: RegisteredVersion, workspace: Workspace) -> dict[str, str]:
-    """Return the page of the verdicts where Airflow shows it; nothing where this machine does not have it."""
+def _with_pages(links: Mapping[str, str], use_case: str, candidate: RegisteredVersion, workspace: Workspace) -> dict[str, str]:
+    """Return the links with the pages of card and verdicts where Airflow shows them, if this machine has them."""
+    from jobs.training.judged_card import page_path
     from nightloop.promotion.approval import VERDICTS
     from nightloop.promotion.verdicts import page_name
-    from plugins.monitoring import page_address
 
-    page = workspace.reports / page_name(use_case, candidate.as_of, candidate.version)
-    return {VERDICTS: page_address(page, workspace.reports)} if page.exists() else {}
+    reports = workspace.reports
+    card = written_page(page_path(workspace, use_case, candidate.version), reports)
+    verdicts = written_page(reports / page_name(use_case, candidate.as_of, candidate.version), reports)
+    return {**({"Model card as a page": card} if card else {}), **links, **({VERDICTS: verdicts} if verdicts else {})}
 
 
 def person(user: object) -> str:

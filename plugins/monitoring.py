@@ -43,6 +43,11 @@ def page_address(page: Path, reports: Path) -> str:
     return f"{base}{PAGES}/{quote(str((reports / page).resolve().relative_to(reports.resolve())))}"
 
 
+def written_page(page: Path, reports: Path) -> str:
+    """Return the same of a page that this machine has; nothing of one that it has not."""
+    return page_address(page, reports) if page.exists() else ""
+
+
 class PagedStageOperator(StageOperator):
     """A stage that may write an HTML page, named in the detail ``page`` of what it published."""
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 
 from nightloop.errors import NightloopError
-from plugins.monitoring import ReportLink, page_address
+from plugins.monitoring import ReportLink, written_page
 from plugins.operators import UseCaseOperator, form_night, open_use_case
 from plugins.retries import in_words
 
@@ -92,11 +92,9 @@ class TrainOperator(UseCaseOperator):
             version = candidate_version(use_case, night, workspace).version
         except NightloopError:  # nothing was judged: the error of the step says why
             return ""
-        page = workspace.reports / page_name(use_case.use_case, night, version)
-        if not page.exists():
-            return ""
-        address = page_address(page, workspace.reports)
-        self.log.info("verdicts with plots: %s", address)
+        address = written_page(workspace.reports / page_name(use_case.use_case, night, version), workspace.reports)
+        if address:
+            self.log.info("verdicts with plots: %s", address)
         return urlsplit(address).path
 
 

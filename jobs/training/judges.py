@@ -17,6 +17,7 @@ from nightloop.evidence.evaluation import Evaluation
 from nightloop.evidence.gates import gates
 from nightloop.evidence.gates.behaviour import judge_behaviour
 from nightloop.evidence.gates.privacy import judge_privacy
+from nightloop.evidence.gates.sentences import sentence
 from nightloop.evidence.gates.slices import judge_slices, parts_of
 from nightloop.evidence.gates.stability import judge_stability
 from nightloop.evidence.gates.training_data import TrainingRows, judge_data
@@ -51,7 +52,7 @@ def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, candidat
     evaluation = _evaluation(use_case, as_of, workspace, candidate)
     rivals, outdated = compared_rivals(use_case, as_of, workspace, candidate)
     if outdated:
-        return Verdict("performance", "not_enough_evidence", f"{outdated[0].upper()}{outdated[1:]}.")
+        return Verdict("performance", "not_enough_evidence", sentence([outdated]))
     champion = rivals.incumbent.version if rivals.incumbent else None
     known = replace(evaluation, champion_version=champion, unable=rivals.unable)
     return gates.performance(known, use_case.gates.performance)

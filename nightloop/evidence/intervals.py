@@ -86,10 +86,11 @@ def auc(label: Bools, score: Floats) -> Estimate:
     if not positive or not negative:
         return Estimate(math.nan, np.zeros(len(label)))
     # Midrank among all minus midrank among one's own class counts the rows of the other class below.
-    everywhere = _midranks(score)
+    alone = np.zeros(len(label), dtype=np.int64)
+    everywhere, of_class = _midranks(score, alone), _midranks(score, alone + label)
     placement = np.empty(len(score))
-    placement[label] = (everywhere[label] - _midranks(score[label])) / negative
-    placement[~label] = 1.0 - (everywhere[~label] - _midranks(score[~label])) / positive
+    placement[label] = (everywhere[label] - of_class[label]) / negative
+    placement[~label] = 1.0 - (everywhere[~label] - of_class[~label]) / positive
     value = float(np.mean(placement[label]))
     return Estimate(value, (placement - value) / np.where(label, positive, negative))
 
@@ -111,7 +112,7 @@ def auc_by_night(label: Bools, score: Floats, nights: Nights) -> Estimate:
     if not weight.sum():
         return Estimate(math.nan, np.zeros(len(label)))
     weight /= weight.sum()
-    below = _midranks_within(score, place) - _midranks_within(score, 2 * place + label)
+    below = _midranks(score, place) - _midranks(score, 2 * place + label)
     others = np.maximum(np.where(label, negative[place], positive[place]), 1)
     placement = np.where(label, below / others, 1.0 - below / others)
     of_night = np.bincount(place, weights=np.where(label, placement, 0.0)) / np.maximum(positive, 1)
@@ -140,13 +141,7 @@ def _sums(influence: Floats, nights: Nights) -> tuple[Floats, int]:
     return sums.astype(np.float64), len(unique_nights)
 
 
-def _midranks(values: Floats) -> Floats:
-    """Return ranks from 1; equal values share the mean of theirs."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(count) - (count - 1) / 2)[place]
-
-
-def _midranks_within(values: Floats, group: NDArray[Any]) -> Floats:
+def _midranks(values: Floats, group: NDArray[Any]) -> Floats:
     """Return each value's rank from 1 within its group; equal values share the mean of theirs."""
     order = np.lexsort((values, group))
     changes = np.diff(group[order], prepend=-1) != 0

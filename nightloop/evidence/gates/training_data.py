@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.evidence.gates.limits import DataLimits
+from nightloop.evidence.gates.sentences import sentence
 from nightloop.evidence.intervals import Floats
 from nightloop.evidence.verdict import Figure, Limit, Verdict, limited
 from nightloop.nights import Night, Nights
@@ -251,5 +252,4 @@ def _sentence(problems: Sequence[_Problem]) -> str:
     for of_kind in by_kind.values():
         more = len(of_kind) - MOST_NAMED
         parts += [*of_kind[:MOST_NAMED], *([f"and {more} more like it"] if more > 0 else [])]
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
+    return sentence(parts)
