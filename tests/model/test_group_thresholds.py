@@ -75,5 +75,5 @@ def test_mlflow_s_copy_asks_for_the_group_and_decides_by_it(folder: Path, tmp_pa
     registered = registry.log_candidate("tiny", folder, params={}, metrics={}, tags={}, figures={})
     model = registry.download_model("tiny", registered.version, tmp_path / "model")
     rows = tiny_rows(4)
-    decided = predict_in_clean_process(model, rows, ["decision"], GROUPS)
+    decided = predict_in_clean_process(model, rows, ["decision"], GROUPS).predictions
     assert decided.tolist() == Predictor.load(folder).predict(rows, group=GROUPS).decision.tolist()  # type: ignore[union-attr]

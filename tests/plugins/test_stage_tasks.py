@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jobs.published import Published
-from nightloop.errors import BadNight
+from nightloop.errors import BadNight, NotReady
 from nightloop.nights import Nights
 from plugins import operators, training
 from plugins.operators import StageOperator, form_night, form_range, partition_week, scored_range, summary, totals
@@ -183,7 +183,11 @@ def test_the_first_step_of_a_training_records_who_asked_and_why(stage: Stage) ->
     assert result == {"night": "2013-04-03", "of": {"outcome": "pass"}}
 
 
-def test_later_steps_record_no_request_and_a_gate_is_named(stage: Stage) -> None:
+def test_later_steps_record_no_request_and_a_gate_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing_judged(*_: object) -> None:
+        raise NotReady("no candidate yet")
+
+    monkeypatch.setattr("jobs.training.state.candidate_version", nothing_judged)
     TrainOperator(task_id="fit", use_case_name="loans", step="fit").execute(context(None, **FORM))
     TrainOperator(task_id="gate_bundle", use_case_name="loans", step="gate", gate="bundle").execute(context(None, **FORM))
     assert [(call[0], call[4]) for call in stage.calls] == [("fit", {}), ("gate", {"name": "bundle"})]

@@ -31,4 +31,4 @@ def test_the_service_takes_the_threshold_of_the_newest_scored_night_and_says_so(
         key: row["decision"] for key, row in scores.items()
     }
     assert answers[0]["threshold"] == min(row["probability"] for row in scores.values() if row["decision"])
-    assert "threshold_night" in described["AnswerByCapacity"]["properties"]
+    assert "threshold_night" in described["ClinicVisitsAnswer"]["properties"]
