@@ -21,6 +21,7 @@ from nightloop.errors import DefinitionError, NightloopError, SourceDamaged
 from nightloop.expressions.types import ColumnType
 from nightloop.meaning.carrying import is_carried
 from nightloop.sources.connector import Delivery
+from nightloop.sources.strict_casts import MACROS, strict
 from nightloop.sources.text_table import FLAW, OURS, ROW
 
 NIGHT = "=night"
@@ -70,6 +71,7 @@ def _session(text: pa.Table | Path) -> duckdb.DuckDBPyConnection:
         folder = str(text.parent).replace("'", "''")
         session.execute(f"SET allowed_directories = ['{folder}/']")
     session.execute("SET enable_external_access = false")
+    session.execute("; ".join(MACROS))
     if isinstance(text, Path):
         session.from_parquet(str(text)).create_view("text")
     else:
@@ -137,12 +139,16 @@ def expressions(source: Source) -> dict[str, Declared]:
 
 def attempt(sql: str, kind: str) -> str:
     """Wrap an expression so that its failure on one record is a null struct."""
-    return f"try(struct_pack(v := CAST(({sql}\n) AS {kind})))"
+    return f"try(struct_pack(v := {_cast(sql, kind)}))"
 
 
 def leniently(sql: str, kind: str) -> str:
     """Wrap the expression of an older meaning: where it fails it is null, for no record of today is set aside by it."""
-    return f"struct_pack(v := try(CAST(({sql}\n) AS {kind})))"
+    return f"struct_pack(v := try({_cast(sql, kind)}))"
+
+
+def _cast(sql: str, kind: str) -> str:
+    return strict(f"CAST(({sql}\n) AS {kind})")
 
 
 def snapshot_statement(source: Source) -> str:
