@@ -29,7 +29,8 @@ from jobs.training.state import (
 )
 from jobs.training.tracked import params
 from nightloop.atomic_file import write_atomically
-from nightloop.definitions import UseCase, definition_digest
+from nightloop.definitions import UseCase, definition_digest, use_case_names
+from nightloop.definitions.loading import definition_text
 from nightloop.errors import GateFailed, UsageError
 from nightloop.lake import Commit
 from nightloop.lake.digest import content_digest
@@ -174,8 +175,9 @@ def _register(
     rows: training_set.TrainingSet,
     candidate: candidates.Candidate,
 ) -> RegisteredVersion:
-    file = workspace.settings.definitions / f"{use_case.use_case}.yaml"
-    definition = file.read_text(encoding="utf-8") if file.exists() else use_case.model_dump_json(indent=1)
+    name, definitions = use_case.use_case, workspace.settings.definitions
+    is_declared = name in use_case_names(definitions)
+    definition = definition_text(name, definitions) if is_declared else use_case.model_dump_json(indent=1)
     with tempfile.TemporaryDirectory(prefix="nightloop-train-") as temporary:
         folder = candidates.write_bundle(
             Path(temporary) / "bundle", use_case, manifest, rows, candidate=candidate, definition=definition

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from jobs.console import errors, output
 from nightloop.contracts.mistakes import contract_mistakes
 from nightloop.definitions import UseCase, load_use_case, use_case_names
+from nightloop.definitions.loading import place_in_definition
 from nightloop.definitions.parameters import COUPLED
 from nightloop.definitions.use_case import Card
-from nightloop.definitions.yaml_lines import read_yaml
 from nightloop.errors import DefinitionError, NightloopError, UnknownUseCase
 from nightloop.settings import Settings, load_settings
 
@@ -104,14 +104,7 @@ def _linear_mistakes(use_case: UseCase, definitions: Path) -> Iterator[Definitio
         try:
             try_linear(model, parameters)
         except DefinitionError as error:
-            yield DefinitionError(error.what, where=_place(use_case, definitions, *path), do=error.do)
-
-
-def _place(use_case: UseCase, definitions: Path, *path: str) -> str:
-    """Return where a key of the definition stands: file:line."""
-    file = definitions / f"{use_case.use_case}.yaml"
-    line = read_yaml(file.read_text(encoding="utf-8"), str(file))[1].of(path)
-    return f"{definitions.name}/{file.name}:{line}"
+            yield DefinitionError(error.what, where=place_in_definition(use_case.use_case, definitions, path), do=error.do)
 
 
 def _notes(use_case: UseCase, definitions: Path) -> Iterator[str]:
@@ -119,7 +112,7 @@ def _notes(use_case: UseCase, definitions: Path) -> Iterator[str]:
     yield from _unstated(use_case, definitions)
     label, reach = use_case.label, use_case.sources[use_case.label.source].revised_within
     if label.matures_after < reach:
-        where = _place(use_case, definitions, "label", "matures_after")
+        where = place_in_definition(use_case.use_case, definitions, ("label", "matures_after"))
         yield (
             f"{where}: note: matures_after is {label.matures_after}, and records of "
             f"'{label.source}' may be revised for {reach} (revised_within): a training learns from outcomes that may still "
@@ -131,7 +124,7 @@ def _unstated(use_case: UseCase, definitions: Path) -> Iterator[str]:
     """Say what the model card will have to say is not stated."""
     absent = [f"card.{name}" for name in Card.model_fields if not getattr(use_case.card or Card(), name)]
     if absent:
-        where = _place(use_case, definitions, *(("card",) if use_case.card else ("use_case",)))
+        where = place_in_definition(use_case.use_case, definitions, ("card",) if use_case.card else ("use_case",))
         yield f"{where}: note: the model card will say 'not stated by the owner' for {', '.join(absent)}: write them."
 
 

@@ -20,7 +20,7 @@ from nightloop.alerts import StoredAlert, listed
 from nightloop.control_room.reading import TABLES, summarise
 from nightloop.control_room.summary import Summary, is_open
 from nightloop.daily import Daily
-from nightloop.definitions import load_use_case, use_case_names
+from nightloop.definitions import definition_digest, load_use_case, use_case_names
 from nightloop.errors import NightloopError
 from nightloop.ledger.store import events_table
 from nightloop.upkeep.deadlines import deadline
@@ -113,8 +113,7 @@ class ControlRoom:
 
     def _state(self, use_case: UseCase, now: datetime) -> Iterator[Hashable]:
         """Yield what a summary follows from, besides events and alerts: definition, nights due, versions of the tables."""
-        file = (self._workspace.settings.definitions / f"{use_case.use_case}.yaml").stat()
-        yield file.st_mtime_ns, file.st_size
+        yield definition_digest(use_case)
         newest = Daily.of(use_case.schedule, use_case.time_zone).newest(now)
         promised = deadline(use_case, newest)
         yield newest, promised is not None and promised <= now

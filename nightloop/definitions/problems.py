@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any
 
 from nightloop.definitions.yaml_lines import Key, Lines
@@ -28,8 +29,9 @@ _BY_TYPE = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake: on which line, what was read, and what is allowed."""
+    """One mistake: in which file and line, what was read, and what is allowed."""
 
+    file: str
     line: int
     what: str
     do: str
@@ -37,28 +39,35 @@ class Problem:
 
 @dataclass
 class Problems:
-    """The mistakes noted so far in one file."""
+    """The mistakes noted so far in one file, and in those that it extends."""
 
     file: str
     lines: Lines
     noted: list[Problem] = field(default_factory=list)
+    _of_members: set[tuple[object, ...]] = field(default_factory=set)
 
     def add(self, path: Sequence[Key], what: str, do: str) -> None:
-        """Note a mistake at the value that ``path`` leads to."""
-        self.noted.append(Problem(self.lines.of(path), what, do))
+        """Note a mistake at the value that ``path`` leads to; once, where the features of a family share it."""
+        nearest = self.lines.nearest(path)
+        if path[:1] in (("features",), ["features"]) and len(path) > 1:
+            shared = (id(nearest), *path[2:], what.replace(f"{path[1]}", ""), do)
+            if shared in self._of_members:
+                return
+            self._of_members.add(shared)
+        self.noted.append(Problem(nearest.file or self.file, nearest.line, what, do))
 
     def raise_if_any(self) -> None:
-        """Raise one error for all mistakes, first line first.
+        """Raise one error for all mistakes: the file's own first, first line first.
 
         Raises:
             DefinitionError: at least one mistake was noted.
         """
         if not self.noted:
             return
-        first, *others = sorted(self.noted, key=lambda problem: problem.line)
-        more = "".join(f"\n{self.file}:{problem.line}: {problem.what} {problem.do}" for problem in others)
-        error = DefinitionError(first.what, where=f"{self.file}:{first.line}", do=first.do + more)
-        error.mistakes = tuple((f"{self.file}:{problem.line}", problem.what, problem.do) for problem in (first, *others))
+        first, *others = sorted(self.noted, key=lambda problem: (problem.file != self.file, problem.file, problem.line))
+        more = "".join(f"\n{problem.file}:{problem.line}: {problem.what} {problem.do}" for problem in others)
+        error = DefinitionError(first.what, where=f"{first.file}:{first.line}", do=first.do + more)
+        error.mistakes = tuple((f"{problem.file}:{problem.line}", problem.what, problem.do) for problem in (first, *others))
         raise error
 
 
@@ -75,3 +84,8 @@ def expected(item: Any) -> str:
     if kind == "too_long" and item.get("ctx", {}).get("field_type") == "Tuple":
         return _BY_TYPE["tuple_type"]
     return f"{item['msg']}."
+
+
+def shown(value: object) -> str:
+    """Return a value that was read, shortened, for a sentence."""
+    return shorten(repr(value), width=60, placeholder="…")

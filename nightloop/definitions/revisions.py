@@ -6,7 +6,9 @@ import subprocess
 from pathlib import Path
 
 from nightloop.definitions import UseCase
-from nightloop.definitions.loading import parse_use_case
+from nightloop.definitions.extending import Beside, Document
+from nightloop.definitions.loading import beside, parse_use_case
+from nightloop.definitions.yaml_lines import read_yaml
 from nightloop.errors import UsageError
 from nightloop.settings import Settings
 
@@ -19,7 +21,10 @@ def definition_at(use_case: UseCase, settings: Settings, against: str) -> UseCas
         DefinitionError: mistakes in it, each at its line.
     """
     if Path(against).is_file():
-        return parse_use_case(Path(against).read_text(encoding="utf-8"), against, use_case.use_case)
+        path = Path(against)
+        return parse_use_case(
+            path.read_text(encoding="utf-8"), against, use_case.use_case, beside(path.parent, settings.definitions)
+        )
     text = _shown(settings.definitions, against, f"{use_case.use_case}.yaml")
     if text is None:
         raise UsageError(
@@ -27,7 +32,12 @@ def definition_at(use_case: UseCase, settings: Settings, against: str) -> UseCas
             where=str(settings.definitions),
             do="Give a file, or a revision such as HEAD~1 or main.",
         )
-    return parse_use_case(text, f"{against}:{use_case.use_case}.yaml", use_case.use_case)
+
+    def as_of_then(name: str) -> Document | None:
+        text, file = _shown(settings.definitions, against, f"{name}.yaml"), f"{against}:{name}.yaml"
+        return None if text is None else Document(name, text, *read_yaml(text, file))
+
+    return parse_use_case(text, f"{against}:{use_case.use_case}.yaml", use_case.use_case, Beside(as_of_then))
 
 
 def write_contracts_at(use_case: UseCase, settings: Settings, against: str, folder: Path) -> None:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import cache
-from textwrap import shorten
 from typing import Any
 
 from pydantic import ValidationError
 
+from nightloop.definitions.file_schema import as_written
 from nightloop.definitions.parameters import PARAMETERS
-from nightloop.definitions.problems import Problems, expected
+from nightloop.definitions.problems import Problems, expected, shown
 from nightloop.definitions.use_case import UseCase
 from nightloop.definitions.yaml_lines import Key
 from nightloop.errors import suggest
@@ -23,14 +23,14 @@ HOLDERS = {*PARAMETERS, "parameters"}
 
 @cache
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a use case file, generated from the classes."""
+    """Return the JSON Schema of a use case with plain features, generated from the classes."""
     schema = UseCase.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def json_schema_text() -> str:
     """Return the content of feature_defs/schema.json."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(as_written(json_schema()), indent=2, ensure_ascii=False) + "\n"
 
 
 def to_use_case(document: Any, problems: Problems) -> UseCase | None:
@@ -40,7 +40,7 @@ def to_use_case(document: Any, problems: Problems) -> UseCase | None:
     text a date.
     """
     if not isinstance(document, dict):
-        problems.add((), f"a use case is a mapping of keys to values; read {_shown(document)}.", "See docs/definitions.md.")
+        problems.add((), f"a use case is a mapping of keys to values; read {shown(document)}.", "See docs/definitions.md.")
         return None
     try:
         return UseCase.model_validate_json(json.dumps(document, default=_plain), strict=True)
@@ -122,10 +122,10 @@ def _message(item: Any, path: Sequence[Key], keys: list[str]) -> tuple[str, str]
             return _union_message(item, path, at)
         case "string_pattern_mismatch":
             return (
-                f"{at} is named {_shown(item['input'])}.",
+                f"{at} is named {shown(item['input'])}.",
                 "Names begin with a small letter and have small letters, digits and underscores only (at most 63).",
             )
-    return f"{at} reads {_shown(item['input'])}.", expected(item)
+    return f"{at} reads {shown(item['input'])}.", expected(item)
 
 
 def _union_message(item: Any, path: Sequence[Key], at: str) -> tuple[str, str]:
@@ -142,10 +142,6 @@ def _members(path: Sequence[Key]) -> list[str]:
     for step in path:
         node = _descend(node, step)
     return sorted(node.get("discriminator", {}).get("mapping", {}))
-
-
-def _shown(value: object) -> str:
-    return shorten(repr(value), width=60, placeholder="…")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,19 +17,33 @@ Key = str | int
 
 @dataclass(frozen=True)
 class Lines:
-    """The line (from 1) of a value, and the lines of what it contains."""
+    """The line (from 1) of a value and its file, and the lines of what it contains."""
 
     line: int
     children: dict[Key, Lines] = field(default_factory=dict)
+    file: str = field(default="", compare=False)
 
-    def of(self, path: Sequence[Key]) -> int:
-        """Return the line of the value at ``path``, or of the nearest one above it that is written."""
+    def nearest(self, path: Sequence[Key]) -> Lines:
+        """Return the lines of the value at ``path``, or of the nearest one above it that is written."""
         nearest = self
         for key in path:
             if key not in nearest.children:
                 break
             nearest = nearest.children[key]
-        return nearest.line
+        return nearest
+
+    def of(self, path: Sequence[Key]) -> int:
+        """Return the line of the value at ``path``, or of the nearest one above it that is written."""
+        return self.nearest(path).line
+
+    def place(self, path: Sequence[Key]) -> str:
+        """Return where that value stands: file:line."""
+        nearest = self.nearest(path)
+        return f"{nearest.file}:{nearest.line}"
+
+    def having(self, children: Mapping[Key, Lines]) -> Lines:
+        """Return the same line holding these too."""
+        return Lines(self.line, {**self.children, **children}, self.file)
 
 
 def read_yaml(text: str, file: str) -> tuple[Any, Lines]:
@@ -65,11 +79,11 @@ def _not_yaml(error: yaml.YAMLError, file: str) -> DefinitionError:
 def _lines(node: yaml.Node, file: str) -> Lines:
     line = node.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode):
-        return Lines(line, {i: _lines(child, file) for i, child in enumerate(node.value)})
+        return Lines(line, {i: _lines(child, file) for i, child in enumerate(node.value)}, file)
     if isinstance(node, yaml.ScalarNode):
         _check_day(node, f"{file}:{line}")
     if not isinstance(node, yaml.MappingNode):
-        return Lines(line)
+        return Lines(line, file=file)
     children: dict[Key, Lines] = {}
     for key, value in node.value:
         name = str(key.value)
@@ -81,8 +95,8 @@ def _lines(node: yaml.Node, file: str) -> Lines:
             )
         inner = _lines(value, file)
         # A mapping is shown at its key: the value may begin a line later.
-        children[name] = Lines(key.start_mark.line + 1, inner.children)
-    return Lines(line, children)
+        children[name] = Lines(key.start_mark.line + 1, inner.children, file)
+    return Lines(line, children, file)
 
 
 def _check_day(node: yaml.ScalarNode, where: str) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from nightloop.definitions.loading import place_in_definition
 from nightloop.definitions.use_case import Source
-from nightloop.definitions.yaml_lines import read_yaml
 from nightloop.errors import DefinitionError, NightloopError, SourceDamaged
 from nightloop.expressions.types import ColumnType
 from nightloop.meaning.carrying import is_carried
@@ -102,11 +102,9 @@ def _column_missing(session: duckdb.DuckDBPyConnection, column: str, name: str, 
 
 
 def _wrong(place: Place, path: tuple[str, ...], what: str) -> DefinitionError:
-    file = place.definitions / f"{place.use_case}.yaml"
-    line = read_yaml(file.read_text("utf-8"), str(file))[1].of(("sources", place.source, *path)) if file.exists() else 1
     return DefinitionError(
         f"source '{place.source}': {what}",
-        where=f"{file.parent.name}/{file.name}:{line}",
+        where=place_in_definition(place.use_case, place.definitions, ("sources", place.source, *path)),
         do="Write DuckDB SQL over the columns of the file.",
     )
 

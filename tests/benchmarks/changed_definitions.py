@@ -43,7 +43,7 @@ def measure() -> str:
         settings = load_settings(home=Path(name) / "home", definitions=Path(name) / "feature_defs")
         settings.definitions.mkdir()
         file = settings.definitions / f"{NAME}.yaml"
-        text = (REPOSITORY / "feature_defs" / f"{NAME}.yaml").read_text()
+        text = (REPOSITORY / "tests" / "definitions" / "in_full" / f"{NAME}.yaml").read_text()
         file.write_text(text)
         nights = _publish(settings)
         before = load_use_case(NAME, settings.definitions)
@@ -89,7 +89,7 @@ def _carrying(folder: Path) -> list[list[object]]:
     """Return what a night takes without an older meaning, with two of them, and with two more features of the same kind."""
     settings = load_settings(home=folder / "carrying", engine="local", definitions=folder / "carrying_defs")
     settings.definitions.mkdir()
-    declared = yaml.safe_load((REPOSITORY / "feature_defs" / f"{NAME}.yaml").read_text())
+    declared = yaml.safe_load((REPOSITORY / "tests" / "definitions" / "in_full" / f"{NAME}.yaml").read_text())
     workspace, first = Workspace.open(settings), declared["first_night"]
     nights = Nights(first, first + timedelta(days=CARRY_NIGHTS))
 

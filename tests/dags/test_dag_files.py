@@ -104,7 +104,7 @@ def test_each_gate_is_a_task_and_only_all_of_them_lead_to_promotion(dags):
 def test_a_use_case_of_high_risk_asks_a_person_between_the_gates_and_promotion(tmp_path):
     definitions = tmp_path / "definitions"
     definitions.mkdir()
-    text = (REPOSITORY / "feature_defs" / "flight_delay.yaml").read_text()
+    text = (REPOSITORY / "tests" / "definitions" / "in_full" / "flight_delay.yaml").read_text()
     (definitions / "flight_delay.yaml").write_text(text.replace("risk: medium", "risk: high"))
     dag = read_dags(tmp_path, NIGHTLOOP_DEFINITIONS=str(definitions))["dags"]["flight_delay.train"]
     assert {before for before, after in edges(dag) if after == "promote"} == {"approval"}

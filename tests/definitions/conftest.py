@@ -9,4 +9,4 @@ from nightloop.settings import REPOSITORY
 
 @pytest.fixture(scope="session")
 def flight_delay_text() -> str:
-    return (REPOSITORY / "feature_defs" / "flight_delay.yaml").read_text(encoding="utf-8")
+    return (REPOSITORY / "tests" / "definitions" / "in_full" / "flight_delay.yaml").read_text(encoding="utf-8")

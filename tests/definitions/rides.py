@@ -62,5 +62,5 @@ def assert_told(changes: Mapping[str, Any], at: str, what: str, do: str = "", te
     assert do in way_out
     assert way_out
     _, lines = read_yaml(wrong, FILE)
-    path = [int(key) if key.isdigit() else key for key in at.split(".")]
+    path = [int(key) if key.isdigit() else key.strip('"') for key in at.split(".")]  # "7" is a key that is a number
     assert where == f"{FILE}:{lines.of(path)}", f"{read} is told at {where}"

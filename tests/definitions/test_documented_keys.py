@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from nightloop.definitions import simulation
+from nightloop.definitions.file_schema import as_written
 from nightloop.definitions.structure import json_schema
 from nightloop.settings import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "definitions.md").read_text(encoding="utf-8")
 SIMULATOR = (REPOSITORY / "docs" / "simulator.md").read_text(encoding="utf-8")
 NAMED = set(re.findall(r"`([a-z_]+)`", PAGE))
-SCHEMA = json_schema()
+SCHEMA = as_written(json_schema())
 PARTS: dict[str, Any] = {"UseCase": SCHEMA, **SCHEMA["$defs"]}
 
 

@@ -25,7 +25,7 @@ def test_every_declared_use_case_loads():
 
 
 def test_the_order_of_features_is_the_order_of_the_file(flight_delay_text):
-    features = list(load_use_case("flight_delay", FOLDER).features)
+    features = list(parse_use_case(flight_delay_text, FILE, "flight_delay").features)
     places = [flight_delay_text.index(f"\n  {name}: {{kind:") for name in features]
     assert places == sorted(places)
 

@@ -43,7 +43,7 @@ def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Definitions in which flight_delay has somebody to write to, as a task would read them."""
     definitions = tmp_path / "definitions"
     definitions.mkdir()
-    text = (REPOSITORY / "feature_defs" / "flight_delay.yaml").read_text()
+    text = (REPOSITORY / "tests" / "definitions" / "in_full" / "flight_delay.yaml").read_text()
     addresses = "alerts: {email: [ops@example.com, ml@example.com]}"
     (definitions / "flight_delay.yaml").write_text(text.replace("alerts: {email: []}", addresses))
     monkeypatch.setenv("NIGHTLOOP_DEFINITIONS", str(definitions))

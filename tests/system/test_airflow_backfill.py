@@ -39,7 +39,7 @@ CASCADE = ("ingest", "features", "score", "monitor")
 def airflow_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """flight_delay with a month of training, gates that a month can pass, and a risk that asks for a person's approval."""
     folder = tmp_path_factory.mktemp("definitions")
-    declared = yaml.safe_load((REPOSITORY / "feature_defs" / "flight_delay.yaml").read_text())
+    declared = yaml.safe_load((REPOSITORY / "tests" / "definitions" / "in_full" / "flight_delay.yaml").read_text())
     declared["risk"] = "high"
     declared["model"]["split"] = {"validate_nights": 10, "calibrate_nights": 3, "minimum_fit_nights": 3}
     declared["model"]["xgboost"] |= {"n_estimators": 40, "min_child_weight": 20}

@@ -36,8 +36,9 @@ def definitions(home: Path, old: str, new: str) -> dict[str, str]:
     """A copy of the definitions with one change."""
     folder = home / "feature_defs"
     shutil.copytree(REPOSITORY / "feature_defs", folder)
-    path = folder / "flight_delay.yaml"
-    assert old in path.read_text()
+    (path,) = [
+        path for path in folder.rglob("*.yaml") if path.stem in ("flight_delay", "new_york_flights") and old in path.read_text()
+    ]
     path.write_text(path.read_text().replace(old, new))
     return {"NIGHTLOOP_DEFINITIONS": str(folder)}
 
@@ -93,7 +94,7 @@ FAULTS = (
         INGEST,
         3,
         ("flight_delay.yaml:", "nihgts"),
-        lambda home: definitions(home, "by: [carrier], nights: 7", "by: [carrier], nihgts: 7"),
+        lambda home: definitions(home, "nights: [1, 7, 28]", "nihgts: [1, 7, 28]"),
     ),
     Fault(
         "features before their night is taken in",

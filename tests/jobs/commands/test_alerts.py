@@ -21,7 +21,7 @@ from tests.fixtures_alerts import MailServer, Webhook
 @pytest.fixture
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """The ledger of a home in which flight_delay has somebody to write to."""
-    text = (REPOSITORY / "feature_defs" / "flight_delay.yaml").read_text()
+    text = (REPOSITORY / "tests" / "definitions" / "in_full" / "flight_delay.yaml").read_text()
     (tmp_path / "definitions").mkdir()
     (tmp_path / "definitions" / "flight_delay.yaml").write_text(text.replace("{email: []}", "{email: [ops@example.com]}"))
     monkeypatch.setenv("NIGHTLOOP_DEFINITIONS", str(tmp_path / "definitions"))
