@@ -65,6 +65,14 @@ install_packages() { # $1: stamp name; rest: requirement files
   echo "$digest" >"$stamp"
 }
 
+install_command() { # the console script: nightloop, a link to this checkout
+  local stamp=.venv/.installed-command digest
+  digest=$(sha256sum pyproject.toml | cut -d' ' -f1)
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$digest" ] && [ -x .venv/bin/nightloop ] && return
+  "$(find_uv)" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+  echo "$digest" >"$stamp"
+}
+
 need_java() {
   local version
   version=$(java_version)
@@ -80,6 +88,7 @@ need_postgresql() { # some tests start a real PostgreSQL; without one they say s
 
 [ -x .venv/bin/python ] || make_environment
 install_packages run requirements.txt
+install_command
 if [ "$tests" = yes ]; then
   install_packages tests requirements-dev.txt
   need_postgresql

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 from jobs.commands.declarations import add_commands
 from jobs.commands.stages import STAGES, Option, Stage, stage_named
-from jobs.console import ProgressBars, errors, print_error, print_published
+from jobs.completion import complete
+from jobs.console import ProgressBars, errors, output, print_error, print_published
 from nightloop import __version__
-from nightloop.errors import NightloopError
+from nightloop.errors import GateFailed, NightloopError
 from nightloop.nights import Nights, parse_nights
 from nightloop.settings import load_settings
 
 if TYPE_CHECKING:
+    from nightloop.definitions import UseCase
     from nightloop.workspace import Workspace
 
 EPILOG = """exit codes:
@@ -38,13 +40,16 @@ examples:
   python -m jobs ingest flight_delay 2013-01-01..2013-03-31
   python -m jobs score flight_delay 2013-04-01 --json
   python -m jobs status flight_delay
+  python -m jobs try data/churn.csv --label churned
   python -m jobs new churn --from data/churn.csv
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = parser().parse_args(arguments)
+    every_command = parser()
+    complete(every_command)
+    options = every_command.parse_args(arguments)
     if getattr(options, "engine", None):
         os.environ["NIGHTLOOP_ENGINE"] = options.engine
     try:
@@ -60,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Build the parser of the whole command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m jobs",
+        prog=_called(),
         description="Nightloop's stages and what goes with them. Every stage is a function of a\n"
         "use case and a night: run it again, in any order, and the same content is\npublished.",
         epilog=EPILOG,
@@ -73,6 +78,11 @@ def parser() -> argparse.ArgumentParser:
         _add_stage(commands, stage)
     add_commands(commands)
     return parser
+
+
+def _called() -> str:
+    """Return what the person typed: the console script, or the module."""
+    return "nightloop" if Path(sys.argv[0]).stem == "nightloop" else "python -m jobs"
 
 
 def _add_stage(commands: argparse._SubParsersAction[argparse.ArgumentParser], stage: Stage) -> None:
@@ -105,12 +115,26 @@ def _run_stage(options: argparse.Namespace) -> int:
     workspace = Workspace.open(load_settings())
     use_case = load_use_case(options.use_case, workspace.settings.definitions)
     stage_options = {option.name: getattr(options, option.name) for option in stage.options}
-    with ProgressBars(in_turn=True) as progress:
-        published = stage.load()(use_case, nights, workspace, progress=progress, **stage_options)
+    try:
+        with ProgressBars(in_turn=True) as progress:
+            published = stage.load()(use_case, nights, workspace, progress=progress, **stage_options)
+    except GateFailed:
+        _print_ending(options, use_case, nights, workspace)
+        raise
     _end_trouble(workspace, use_case.use_case, nights, stage)
     for partition in published:
         print_published(partition, as_json=options.json)
+    _print_ending(options, use_case, nights, workspace)
     return 0
+
+
+def _print_ending(options: argparse.Namespace, use_case: UseCase, nights: Nights, workspace: Workspace) -> None:
+    """Print what people want to know beside what was published."""
+    if not options.json:
+        from jobs.endings import ending
+
+        for line in ending(options.stage, use_case, nights, workspace):
+            output.print(line, markup=False)
 
 
 def _end_trouble(workspace: Workspace, use_case_name: str, nights: Nights, stage: Stage) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from jobs.commands import descriptions
+from jobs.completion import SHELLS
+from jobs.tour.arguments import add_draft_options, add_tour_arguments
 
 Commands = argparse._SubParsersAction  # the type that argparse itself has no public name for
 Parser = argparse.ArgumentParser
@@ -14,6 +16,7 @@ def add_commands(commands: Commands[Parser]) -> None:
     """Declare the commands. The module of each has a ``run``, which takes the parsed options and returns the exit code."""
     _add_status(commands)
     _add_new(commands)
+    _add_try(commands)
     _add_check(commands)
     _add_docs(commands)
     _add_quarantine(commands)
@@ -31,6 +34,7 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_champion(commands)
     _add_reproduce(commands)
     _add_explain(commands)
+    _add_completion(commands)
     _add_embedded(commands)
 
 
@@ -67,14 +71,15 @@ def _add_new(commands: Commands[Parser]) -> None:
         required=True,
         help="CSV, Parquet or JSON Lines (also .gz), a pattern with {night}, s3://…, or sql:CONNECTION:TABLE",
     )
-    command.add_argument("--label", metavar="COLUMN", help="column to predict (default: guessed)")
-    command.add_argument("--key", metavar="COLUMN", action="append", help="column of the key; repeatable (default: guessed)")
-    command.add_argument("--event-at", metavar="COLUMN", help="when a record happened (default: guessed)")
-    command.add_argument("--time-zone", metavar="ZONE", default="UTC", help="zone of nights and local times (default: UTC)")
-    command.add_argument("--task", choices=("binary", "regression", "multiclass"), help="default: by the label's values")
-    command.add_argument("--matures-after", metavar="NIGHTS", type=int, default=1, help="nights until outcomes are known (1)")
+    add_draft_options(command)
     command.add_argument("--force", action="store_true", help="replace what is there under this name")
     _runs(command, "jobs.commands.new")
+
+
+def _add_try(commands: Commands[Parser]) -> None:
+    command = _described(commands, "try", "go from a file to a scored, watched and reported month at once", descriptions.TRY)
+    add_tour_arguments(command)
+    _runs(command, "jobs.tour.command")
 
 
 def _add_check(commands: Commands[Parser]) -> None:
@@ -243,6 +248,12 @@ def _add_explain(commands: Commands[Parser]) -> None:
         "--method", choices=("contributions", "lime"), default="contributions", help="lime: ask LIME too, which is an extra"
     )
     _runs(command, "jobs.commands.models", function="run_explain")
+
+
+def _add_completion(commands: Commands[Parser]) -> None:
+    command = _described(commands, "completion", "print what a shell needs to complete this command", descriptions.COMPLETION)
+    command.add_argument("shell", choices=SHELLS)
+    command.set_defaults(module="jobs.completion")
 
 
 def _add_embedded(commands: Commands[Parser]) -> None:

@@ -1,5 +1,12 @@
 """What the help of a command says beyond a line, broken as it is shown."""
 
+COMPLETION = """\
+For this shell alone:    eval "$(nightloop completion bash)"
+For every new one:       nightloop completion bash >> ~/.bashrc
+                         nightloop completion zsh >> ~/.zshrc
+                         nightloop completion fish > ~/.config/fish/completions/nightloop.fish
+Commands, options and the use cases of this installation are completed."""
+
 RELEASE = """\
 Judges the quarantined records of a night again, by today's declaration of the
 source and today's contract, and publishes those that pass into the night's raw
@@ -11,6 +18,13 @@ Recomputes the digest of every event and follows the chain from the first to the
 last; then looks for every digest that this HOME copied when it recorded an
 event, so that a tail that was cut off is noticed too. Ends with exit code 10
 where an event is missing or is not what was recorded."""
+
+TRY = """\
+Drafts a use case and its contracts from the data, takes its nights in, builds
+features, trains, judges by all gates, scores the last month, watches it and
+writes its weekly pages: all in one process, without Airflow and without Spark,
+in a folder of its own. A candidate that a gate refuses scores nothing: the page
+then tells why, and the exit code is that of the refusal."""
 
 PLAN = """\
 Compares today's definition with what the lake was made by: what changed in

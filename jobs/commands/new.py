@@ -1,4 +1,7 @@
-"""Draft a use case and its contracts from a sample of data: python -m jobs new USE_CASE --from FILE_OR_TABLE."""
+"""Draft a use case and its contracts from a sample of data: python -m jobs new USE_CASE --from FILE_OR_TABLE.
+
+At a terminal it asks what it would guess; elsewhere, and with --json, it takes what the flags say and guesses the rest.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
+from jobs.asking import asked, is_terminal
 from jobs.console import output
 from jobs.training.margin_advice import margin_advice
 from nightloop.drafting import Draft, DraftOptions, draft_use_case, save
@@ -25,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
         task=options.task,
         matures_after=options.matures_after,
     )
+    if is_terminal() and not options.json:
+        draft_options = asked(options.source, draft_options, settings.definitions, input, _show)
     draft = draft_use_case(options.use_case, options.source, draft_options, settings.definitions)
     definition = settings.definitions / f"{options.use_case}.yaml"
     suites = {settings.contracts / options.use_case / f"{name}.yaml": text for name, text in draft.contracts.items()}
@@ -34,6 +40,10 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(draft, [definition, *suites])
     return 0
+
+
+def _show(line: str) -> None:
+    output.print(line, markup=False)
 
 
 def _as_json(draft: Draft, files: list[Path]) -> dict[str, object]:

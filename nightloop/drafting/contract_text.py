@@ -12,14 +12,22 @@ FEW_MISSING = 0.5
 ROOM = 0.1
 
 
-def contract_text(source: str, fields: tuple[Field, ...], plan: Plan) -> str:
-    """Return the suite of one of the two sources."""
+def contract_text(source: str, fields: tuple[Field, ...], plan: Plan, set_aside: float = 0.0) -> str:
+    """Return the suite of one of the two sources.
+
+    Args:
+        source: its name.
+        fields: its columns.
+        plan: what the sample shows.
+        set_aside: largest share of a night's records that the rules of the key set aside in the sample.
+    """
     invalid = max([item.profile.invalid / item.profile.rows for item in fields if item.profile] or [0.0])
-    limit = round(min(1.0, max(0.05, 3 * invalid)), 3)
+    limit = round(min(1.0, max(0.05, 3 * invalid, 2 * set_aside)), 3)
     meta: dict[str, Value] = {"description": f"What must hold of {source}.", "quarantined_share_limit": limit}
     lines = [
         comment("A draft: rules that warn were seen in the sample. Make them quarantine or fail where they must hold."),
         f"name: {flow(source)}",
+        *([comment(f"check: on one night {set_aside:.1%} of the records came twice and are set aside")] if set_aside else []),
         f"meta: {flow(meta)}",
         "expectations:",
     ]

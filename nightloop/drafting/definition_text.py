@@ -10,6 +10,7 @@ from nightloop.drafting.names import in_words
 from nightloop.drafting.plan import Field, Plan, classes
 from nightloop.drafting.proposals import MOST, Proposal, label_expression
 from nightloop.drafting.yaml_text import Value, comment, flow, shown
+from nightloop.evidence.evaluation import MINIMUM_NIGHTS
 
 SEVERAL = 4  # nights: a sample of fewer cannot be divided by time
 
@@ -113,7 +114,7 @@ def _features(plan: Plan, features: list[Proposal]) -> Iterator[str]:
 
 def _model(plan: Plan) -> Iterator[str]:
     nights = (plan.last_night - plan.first_night).days + 1 - plan.matures_after
-    validate, calibrate = max(min(14, nights // 5), 1), max(min(7, nights // 10), 1)
+    validate, calibrate = _validate_nights(nights), max(min(7, nights // 10), 1)
     split = {"validate_nights": validate, "calibrate_nights": calibrate, "minimum_fit_nights": max(min(28, nights // 3), 1)}
     yield "model:"
     yield _line("task", plan.label.task, indent=2)
@@ -126,17 +127,14 @@ def _model(plan: Plan) -> Iterator[str]:
 
 
 def _gates(plan: Plan) -> Iterator[str]:
-    a_night = plan.rows / max(plan.nights, 1)
-    rows = int(max(50, min(2000, a_night * 7)))
-    group, why = _group(plan)
+    a_night, judged = plan.rows / max(plan.nights, 1), _judged_rows(plan)
+    rows = max(10, min(2000, int(a_night * 7), int(judged * 0.7)))  # of some nights that are taken together
     metrics: Mapping[str, tuple[str, str, float]] = {
         "binary": ("auc", "selection_rate_difference", 0.2),
         "regression": ("mae", "mae_difference", _rounded(plan.spread / 2)),
         "multiclass": ("log_loss", "accuracy_difference", 0.2),
     }
     metric, compared, maximum = metrics[plan.label.task]
-    errors = _rounded(plan.spread / 5) if plan.label.task == "regression" else 0.1
-    fairness: dict[str, Value] = {"group": group, "metric": compared, "maximum": maximum}
     yield "gates:"
     margin = _rounded(plan.spread / 10)
     performance: dict[str, Value] = {
@@ -148,17 +146,44 @@ def _gates(plan: Plan) -> Iterator[str]:
     yield _line(
         "performance", performance, "check: how far below zero the improvement may seem on so few nights, and the rows", 2
     )
+    errors, why = _errors(plan, judged)
     limits = {"maximum_error": errors, "maximum_bias": errors, "minimum_rows": rows}
-    yield _line("calibration", limits, "check: how far the answers may be off", 2)
-    yield _line("fairness", {**fairness, "minimum_group_rows": max(rows // 5, 10)}, why, 2)
+    yield _line("calibration", limits, why, 2)
+    group, why = _group(plan)
+    fairness: dict[str, Value] = {"group": group, "metric": compared, "maximum": maximum}
+    if group is None:
+        yield _line("fairness", {"none_because": "No column of the draft is known to divide people."}, why, 2)
+    else:
+        yield _line("fairness", {**fairness, "minimum_group_rows": max(rows // 5, 10)}, why, 2)
     yield ""
+    watched: dict[str, Value] = {"psi_limit": 0.25, "minimum_rows": max(5, min(rows, int(a_night / 2)))}
     if plan.label.task == "binary":
-        yield _line("monitoring", {"psi_limit": 0.25, "minimum_rows": rows})
+        yield _line("monitoring", watched, "the rows are of a night")
         return
     guessing = math.log(len(classes(plan.label))) if plan.label.task == "multiclass" else plan.spread
     highest = _rounded(1.5 * guessing)
-    limit: dict[str, Value] = {"psi_limit": 0.25, "minimum_rows": rows, "error_ceiling": highest}
+    limit: dict[str, Value] = {**watched, "error_ceiling": highest}
     yield _line("monitoring", limit, f"check: error_ceiling is the highest {metric} to bear")
+
+
+def _judged_rows(plan: Plan) -> float:
+    """Return the records of the nights that a candidate will be judged on."""
+    nights = (plan.last_night - plan.first_night).days + 1 - plan.matures_after
+    return plan.rows / max(plan.nights, 1) * _validate_nights(nights)
+
+
+def _validate_nights(nights: int) -> int:
+    """Return on how many nights a candidate is judged: five at least, where there are three times as many, for a verdict."""
+    return max(1, min(14, max(MINIMUM_NIGHTS, nights // 5), nights // 3))
+
+
+def _errors(plan: Plan, rows: float) -> tuple[float, str]:
+    """Return the limit of calibration errors, and why: what no number of rows like these could show would never pass."""
+    limit = plan.spread / 5 if plan.label.task == "regression" else 0.1
+    shown = 3 * plan.spread / math.sqrt(max(rows, 1))
+    if shown <= limit:
+        return _rounded(limit), "check: how far the answers may be off"
+    return _rounded(shown), f"check: how far the answers may be off; less than this cannot be shown on {rows:,.0f} rows"
 
 
 def _rounded(value: float) -> float:
@@ -166,13 +191,10 @@ def _rounded(value: float) -> float:
     return float(f"{value:.2g}") or 1e-6
 
 
-def _group(plan: Plan) -> tuple[str, str]:
-    """Return the column whose groups are to be treated alike: a protected one, else the one of fewest values."""
+def _group(plan: Plan) -> tuple[str | None, str]:
+    """Return the protected column whose groups are to be treated alike; none where no column looks protected."""
     categories = [item for item in plan.fields if item.profile and item.profile.is_category and item.name not in plan.key]
-    protected = [item for item in categories if item.profile and item.profile.sensitive]
+    protected = [item.name for item in categories if item.profile and item.profile.sensitive and item.profile.distinct > 1]
     if protected:
-        return protected[0].name, "check: the limit; the group looks protected by its name, and is no feature"
-    if categories:
-        fewest = min(categories, key=lambda item: item.profile.distinct if item.profile else 0)
-        return fewest.name, "check: which groups must be treated alike? this column has the fewest values"
-    return plan.key[0], "check: no column has few values: name the one whose groups must be treated alike"
+        return protected[0], "check: the limit; the group looks protected by its name, and is no feature"
+    return None, "check: whom can the answers treat unfairly? name the column of the groups, or say why there are none"

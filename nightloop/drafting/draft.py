@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import available_timezones
+
+import pyarrow as pa
 
 from nightloop.contracts.suite import load_contract
 from nightloop.definitions.loading import parse_use_case
@@ -74,12 +76,10 @@ def draft_use_case(name: str, source: str, options: DraftOptions, definitions: P
     drafted = plan(sample, options)
     text = definition_text(name, source, sample.connector, drafted, proposals(drafted))
     use_case = parse_use_case(text, f"feature_defs/{name}.yaml", name)
-    contracts = {
-        drafted.entity: contract_text(drafted.entity, drafted.fields, drafted),
-        drafted.outcomes: contract_text(drafted.outcomes, drafted.outcome_fields, drafted),
-    }
+    read, refused, repeated = _tried(use_case, drafted, definitions)
+    sources = ((drafted.entity, drafted.fields), (drafted.outcomes, drafted.outcome_fields))
+    contracts = {source: contract_text(source, fields, drafted, repeated) for source, fields in sources}
     _check(contracts, use_case)
-    read, refused = _tried(use_case, drafted, definitions)
     return Draft(use_case, drafted, text, contracts, read, refused)
 
 
@@ -106,12 +106,20 @@ def _check(contracts: Mapping[str, str], use_case: UseCase) -> None:
             load_contract(Path(folder), use_case.use_case, source, raw_schema(use_case.sources[source]).names)
 
 
-def _tried(use_case: UseCase, drafted: Plan, definitions: Path) -> tuple[int, int]:
-    """Read the data as ingest will, and count the entity's records; a draft that cannot read its own sample is none."""
+def _tried(use_case: UseCase, drafted: Plan, definitions: Path) -> tuple[int, int, float]:
+    """Read the data as ingest will, for a draft that cannot read its own sample is none.
+
+    Returns:
+        Records of the entity that are read; that are refused; and the largest share of a night's that repeat a key of it.
+    """
     nights = Nights(drafted.first_night, drafted.last_night)
     with tempfile.TemporaryDirectory(prefix="nightloop-draft-") as cache:
         reading = read_source(drafted.entity, use_case, nights, cache=Path(cache), definitions=definitions)
-        return (
-            sum(arrival.rows.num_rows for arrival in reading.arrivals.values()),
-            sum(len(arrival.refused) for arrival in reading.arrivals.values()),
-        )
+        arrivals = list(reading.arrivals.values())
+        read, refused = sum(of.rows.num_rows for of in arrivals), sum(len(of.refused) for of in arrivals)
+        return read, refused, max((_repeated(arrival.rows, drafted.key) for arrival in arrivals), default=0.0)
+
+
+def _repeated(rows: pa.Table, key: Sequence[str]) -> float:
+    """Return the share of records whose key another record before them has."""
+    return 1 - rows.group_by(list(key)).aggregate([]).num_rows / rows.num_rows if rows.num_rows else 0.0

@@ -232,8 +232,8 @@ def false_settings(text: str) -> Iterator[str]:
 
 
 def false_commands(text: str) -> Iterator[str]:
-    """Yield commands python -m jobs … that the command line does not take."""
-    for line in re.findall(r"python -m jobs ([a-z][^`#\n)]*)", text.replace("\\\n", " ")):
+    """Yield commands python -m jobs …, or nightloop …, that the command line does not take."""
+    for line in re.findall(r"(?:python -m jobs|(?:`|\$ )nightloop) ([a-z][^`#\n)]*)", text.replace("\\\n", " ")):
         if line.strip() in subcommands():
             continue  # named, not called
         try:

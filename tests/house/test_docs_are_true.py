@@ -114,7 +114,9 @@ def test_code_of_a_page_is_what_stands_in_backticks_fences_and_indented_lines() 
 
 @pytest.mark.parametrize("command", claims.subcommands())
 def test_every_command_is_on_a_page(command: str) -> None:
-    assert any(re.search(rf"python -m jobs {command}\b", text) or f"`{command}`" in text for text in TEXTS.values())
+    assert any(
+        re.search(rf"(?:python -m jobs|nightloop) {command}\b", text) or f"`{command}`" in text for text in TEXTS.values()
+    )
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)

@@ -29,6 +29,7 @@ USED_BY_OTHERS = {
     (r"plugins/control_room.py", r"Nightloop\w+|external_views"): "Airflow loads plugins by their class",
     (r"plugins/night_timetable.py", r"_get_\w+|iter_partition_dagrun_infos|_decode_partition_date"): "Airflow calls it",
     (r"serving/app.py", "healthz|readyz|metrics_text"): "FastAPI calls routes by their decorator",
+    (r"jobs/completion.py", "completer"): "argcomplete reads it of an argument",
     (r"serving/answers.py", "alive|threshold_night"): "a field of an answer in JSON",
     (r"plugins/approval.py", "response_timeout"): "Airflow's operator waits no longer than it says",
     (r"nightloop/model/pyfunc.py", "load_context"): "MLflow calls it",

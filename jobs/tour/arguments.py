@@ -1,0 +1,27 @@
+"""What `new` and `try` take on the command line: that which a draft need not guess, and where a tour goes."""
+
+from __future__ import annotations
+
+import argparse
+
+FILES = "CSV, Parquet or JSON Lines; several files are put together: of the same columns, or joined by a column"
+
+
+def add_draft_options(command: argparse.ArgumentParser) -> None:
+    """Declare what a draft need not guess."""
+    command.add_argument("--label", metavar="COLUMN", help="column to predict (default: guessed)")
+    command.add_argument("--key", metavar="COLUMN", action="append", help="column of the key; repeatable (default: guessed)")
+    command.add_argument("--event-at", metavar="COLUMN", help="when a record happened (default: guessed)")
+    command.add_argument("--time-zone", metavar="ZONE", default="UTC", help="zone of nights and local times (default: UTC)")
+    command.add_argument("--task", choices=("binary", "regression", "multiclass"), help="default: by the label's values")
+    command.add_argument("--matures-after", metavar="NIGHTS", type=int, default=1, help="nights until outcomes are known (1)")
+
+
+def add_tour_arguments(command: argparse.ArgumentParser) -> None:
+    """Declare the files of a tour and where it goes."""
+    command.add_argument("sources", metavar="FILE", nargs="+", help=FILES)
+    add_draft_options(command)
+    command.add_argument("--name", metavar="USE_CASE", help="name of the use case (default: that of the file)")
+    command.add_argument("--home", metavar="FOLDER", help="folder of all it makes (default: HOME/try/NAME)")
+    command.add_argument("--no-open", action="store_true", help="print where the page is, and do not open it")
+    command.add_argument("--force", action="store_true", help="begin anew where another tour stands")
