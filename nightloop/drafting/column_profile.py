@@ -1,27 +1,30 @@
-"""Look at every column of the sample: its type, how its values become it, what is missing, and the span of the rest."""
+"""Look at every column of the sample: its type, how its values become it, what is missing, and the span of the rest.
+
+Each different text of a column is looked at once, and all columns are computed in one pass: the table ``typed`` has them under
+their legal names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from nightloop.drafting.forms import FORMS, MISSING, NEVER_WORDS, Form
-from nightloop.drafting.names import is_personal, is_sensitive, legal_name, literal, quoted, tells_a_time
+from nightloop.drafting.forms import Form
+from nightloop.drafting.names import is_personal, legal_name, literal, quoted
+from nightloop.drafting.readings import Reading, Texts, reading_of
 from nightloop.expressions.types import ColumnType
+from nightloop.sources.evaluation import SQL_TYPES, attempt
+from nightloop.sources.strict_casts import MACROS
 
 if TYPE_CHECKING:
     import duckdb
 
 FEW = 20
 """A column of at most so many different values is one of categories."""
-MUST_FIT = 0.98
-"""Share of the values that must be of a form for the column to be of its type; the others go to quarantine."""
-EXACT = 1_000
-"""Below so many values a form must fit all of them."""
 
 Bound = float | date | None
 
@@ -34,8 +37,10 @@ class ColumnProfile:
         original: the file's name of it; ``name`` is the legal one.
         sql: DuckDB SQL of its value over the file's text.
         rows: records looked at; ``missing`` of them have no value, ``invalid`` one that is not of the type.
-        low, high: of numbers and times. values: all of them, the most frequent first, where there are few.
+        low, high: of numbers and times. thirds: of numbers, what a third and two thirds of the values do not exceed.
+        values: the most frequent ones, all where they are few. counts: how many records have each of them.
         notes: what was guessed.
+        protected: what it is likely about that the law protects people for, and how that was told.
     """
 
     original: str
@@ -49,8 +54,11 @@ class ColumnProfile:
     low: float | date | None
     high: float | date | None
     values: tuple[object, ...]
+    counts: tuple[int, ...]
     notes: tuple[str, ...]
     is_local: bool = False
+    thirds: tuple[float, ...] = ()
+    protected: str = ""
 
     @property
     def personal(self) -> bool:
@@ -60,7 +68,7 @@ class ColumnProfile:
     @property
     def sensitive(self) -> bool:
         """Whether it is likely specially protected."""
-        return is_sensitive(self.name)
+        return bool(self.protected)
 
     @property
     def is_category(self) -> bool:
@@ -79,90 +87,90 @@ def open_sample(text: pa.Table) -> duckdb.DuckDBPyConnection:
 
     session = duckdb.connect(config={"TimeZone": "UTC", "autoinstall_known_extensions": "false"})
     session.execute("SET enable_external_access = false")
+    session.execute("; ".join(MACROS))
     session.register("text", text)
     return session
 
 
-def profile_columns(session: duckdb.DuckDBPyConnection, columns: Sequence[str], time_zone: str) -> list[ColumnProfile]:
-    """ColumnProfile the columns of ``text`` that have a name SQL can say; the others are left out."""
+def profile_columns(session: duckdb.DuckDBPyConnection, text: pa.Table, time_zone: str) -> list[ColumnProfile]:
+    """Profile the columns of ``text`` that have a name SQL can say; the others are left out. Creates the table ``typed``."""
     profiles: list[ColumnProfile] = []
-    for original in (name for name in columns if name and "\0" not in name):
+    for original in (name for name in text.column_names if name and "\0" not in name):
         name = legal_name(original, [item.name for item in profiles])
-        profiles.append(_profile(session, original, name, time_zone))
-    return profiles
+        profiles.append(_declared(session, text, original, name, time_zone))
+    columns = ", ".join(f"{_value(item)} AS {quoted(item.name)}" for item in profiles)
+    session.execute(f"CREATE TABLE typed AS SELECT {columns} FROM text")
+    typed = session.sql("FROM typed").to_arrow_table()
+    return [_spanned(item, typed.column(item.name)) for item in profiles]
 
 
-def _profile(session: duckdb.DuckDBPyConnection, original: str, name: str, time_zone: str) -> ColumnProfile:
-    tokens, rows, present = _missing(session, original)
-    column = quoted(original)
-    for token in tokens:
-        column = f"nullif({column}, {literal(token)})"
-    form, fitting = _form(session, column, name, present)
-    notes = [form.note] if form and form.note else []
+def _value(column: ColumnProfile) -> str:
+    value = f"{attempt(column.sql, SQL_TYPES[column.type])}.v"
+    return f"CASE WHEN isfinite({value}) THEN {value} END" if column.type in ("date", "timestamp", "number") else value
+
+
+def _declared(session: duckdb.DuckDBPyConnection, text: pa.Table, original: str, name: str, time_zone: str) -> ColumnProfile:
+    texts = Texts.of(text.column(original))
+    reading = reading_of(session, texts, name)
+    column, form = _text_sql(original, reading), reading.form
+    notes = list(reading.notes)
     kind: ColumnType = form.type if form else "string"
     sql = form.sql.format(column) if form else column
     if form and form.is_local and time_zone != "UTC":
         sql = f"timezone({literal(time_zone)}, {sql})"
         notes.append(f"read as local time of {time_zone}")
-    if present == 0:
+    if reading.present == 0:
         notes.append("has no value in the sample")
-    if fitting < present:
-        notes.append(f"{present - fitting:,} of {present:,} values are no {kind} and will be quarantined")
-    distinct, low, high = _span(session, sql, kind)
-    values = _values(session, sql) if 0 < distinct <= FEW else ()
-    return ColumnProfile(
-        original, name, kind, sql, rows, rows - present, present - fitting, distinct, low, high, values, tuple(notes),
-        bool(form and form.is_local),
-    )  # fmt: skip
+    missing = text.num_rows - reading.present
+    nothing: tuple[int, None, None] = 0, None, None
+    return ColumnProfile(original, name, kind, sql, text.num_rows, missing, 0, *nothing, (), (), tuple(notes), _is_local(form))
 
 
-def _missing(session: duckdb.DuckDBPyConnection, original: str) -> tuple[list[str], int, int]:
-    """Return the texts that stand for a missing value in this column, and how many records and values there are.
-
-    A text other than the empty one counts as missing only where the values beside it are no words.
-    """
-    column = quoted(original)
-    listed = ", ".join(literal(token) for token in MISSING)
-    counts = dict(session.sql(f"SELECT {column}, count(*) FROM text WHERE {column} IN ({listed}) GROUP BY 1").fetchall())
-    rows, present = session.sql(f"SELECT count(*), count({column}) FROM text").fetchall()[0]
-    words = session.sql(
-        f"SELECT count(*) FROM text WHERE NOT regexp_matches({column}, '[0-9]') AND {column} NOT IN ({listed})"
-    ).fetchall()[0][0]
-    tokens = [token for token in MISSING if counts.get(token) and (words == 0 or token in NEVER_WORDS)]
-    return tokens, rows, present - sum(counts[token] for token in tokens)
+def _is_local(form: Form | None) -> bool:
+    return bool(form and form.is_local)
 
 
-def _form(session: duckdb.DuckDBPyConnection, column: str, name: str, present: int) -> tuple[Form | None, int]:
-    """Return the first form that fits, and how many values it fits.
-
-    All are looked at by their pattern first: reading a value in a form that it does not have is dear.
-    """
-    forms = [form for form in FORMS if tells_a_time(name) or not form.needs_a_time_name]
-    by_pattern = ", ".join(f"count(*) FILTER (WHERE regexp_full_match(v, '{form.pattern}'))" for form in forms)
-    codes = "count(*) FILTER (WHERE regexp_full_match(v, '0[0-9]+'))"
-    values = f"(SELECT {column} AS v FROM text)"
-    *like, leading_zeros = session.sql(f"SELECT {by_pattern}, {codes} FROM {values}").fetchall()[0]
-    needed = present if present < EXACT else present * MUST_FIT
-    for form, count in zip(forms, like, strict=True):
-        if not present or count < needed or (leading_zeros and form.type in ("integer", "number")):
-            continue
-        test = f"CASE WHEN regexp_full_match(v, '{form.pattern}') THEN try({form.sql.format('v')}) IS NOT NULL END"
-        fitting = session.sql(f"SELECT count(*) FILTER (WHERE {test}) FROM {values}").fetchall()[0][0]
-        if fitting >= needed:
-            return form, fitting
-    return None, present
+def _text_sql(original: str, reading: Reading) -> str:
+    """Return SQL of the column's text: without spaces around it, and null where it stands for a missing value."""
+    column = f"trim({quoted(original)})" if reading.is_padded else quoted(original)
+    for token in reading.missing:
+        column = f"nullif({column}, {literal(token)})"
+    return column
 
 
-def _span(session: duckdb.DuckDBPyConnection, sql: str, kind: ColumnType) -> tuple[int, Bound, Bound]:
-    tried = f"SELECT try({sql}) AS v FROM text"
-    if kind in ("string", "boolean"):
-        return session.sql(f"SELECT count(DISTINCT v) FROM ({tried})").fetchall()[0][0], None, None
-    shown = "v::date" if kind in ("date", "timestamp") else "v"
-    distinct, low, high = session.sql(f"SELECT count(DISTINCT v), min({shown}), max({shown}) FROM ({tried})").fetchall()[0]
-    return distinct, low, high
+def _spanned(column: ColumnProfile, values: pa.ChunkedArray) -> ColumnProfile:
+    """Add what the values show."""
+    present = len(values) - values.null_count
+    invalid = column.rows - column.missing - present
+    counted = _most_frequent(values) if present and column.type not in ("timestamp", "date") else []
+    low, high = _bounds(values) if column.type not in ("string", "boolean") else (None, None)
+    lost = f"{invalid:,} of {present + invalid:,} values are no {column.type} and will be quarantined"
+    return replace(
+        column,
+        invalid=invalid,
+        distinct=int(pc.count_distinct(values).as_py()),
+        low=low,
+        high=high,
+        values=tuple(value for value, _ in counted),
+        counts=tuple(count for _, count in counted),
+        thirds=_thirds(values) if present and column.type in ("integer", "number") else (),
+        notes=(*column.notes, lost) if invalid else column.notes,
+    )
 
 
-def _values(session: duckdb.DuckDBPyConnection, sql: str) -> tuple[object, ...]:
-    tried = f"SELECT try({sql}) AS v FROM text"
-    by_count = f"GROUP BY v ORDER BY count(*) DESC, v LIMIT {FEW}"
-    return tuple(row[0] for row in session.sql(f"SELECT v FROM ({tried}) WHERE v IS NOT NULL {by_count}").fetchall())
+def _most_frequent(values: pa.ChunkedArray) -> list[tuple[object, int]]:
+    """Return the FEW most frequent values and how often each is there; of equally frequent ones the lesser first."""
+    counted = pc.value_counts(values.drop_null().combine_chunks())
+    pairs = pa.table({"value": counted.field("values"), "count": counted.field("counts")})
+    first = pc.select_k_unstable(pairs, FEW, sort_keys=[("count", "descending"), ("value", "ascending")])
+    return [(item["value"], item["count"]) for item in pairs.take(first).to_pylist()]
+
+
+def _thirds(values: pa.ChunkedArray) -> tuple[float, ...]:
+    return tuple(pc.quantile(values, q=[1 / 3, 2 / 3]).to_pylist())
+
+
+def _bounds(values: pa.ChunkedArray) -> tuple[Bound, Bound]:
+    ends = pc.min_max(values).as_py()
+    low, high = ((value.date() if isinstance(value, datetime) else value) for value in (ends["min"], ends["max"]))
+    return low, high

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nightloop.drafting.plan import Field, Plan
+from nightloop.drafting.fields import Field
+from nightloop.drafting.plan import Plan
 from nightloop.drafting.proposals import span
 from nightloop.drafting.yaml_text import Value, comment, flow
 

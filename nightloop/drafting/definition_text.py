@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from nightloop.definitions.connectors import Connector
+from nightloop.drafting.fields import Field, classes
 from nightloop.drafting.names import in_words
-from nightloop.drafting.plan import Field, Plan, classes
+from nightloop.drafting.plan import Plan
 from nightloop.drafting.proposals import MOST, Proposal, label_expression
 from nightloop.drafting.yaml_text import Value, comment, flow, shown
 from nightloop.evidence.evaluation import MINIMUM_NIGHTS
@@ -83,7 +84,9 @@ def _records(connector: Connector, plan: Plan, fields: tuple[Field, ...]) -> Ite
         why = item.comment
         if item.profile and (item.profile.personal or item.profile.sensitive):
             declaration |= {"personal": True}
-            why += "; check: personal by its name"
+            why += (
+                f"; check: protected? {item.profile.protected}" if item.profile.sensitive else "; check: personal by its name"
+            )
         yield _line(item.name, declaration, why, 6)
     yield _line("key", list(plan.key), plan.key_note, 4)
     yield _line("event_at", plan.event_at, plan.time.note, 4)
@@ -129,12 +132,7 @@ def _model(plan: Plan) -> Iterator[str]:
 def _gates(plan: Plan) -> Iterator[str]:
     a_night, judged = plan.rows / max(plan.nights, 1), _judged_rows(plan)
     rows = max(10, min(2000, int(a_night * 7), int(judged * 0.7)))  # of some nights that are taken together
-    metrics: Mapping[str, tuple[str, str, float]] = {
-        "binary": ("auc", "selection_rate_difference", 0.2),
-        "regression": ("mae", "mae_difference", _rounded(plan.spread / 2)),
-        "multiclass": ("log_loss", "accuracy_difference", 0.2),
-    }
-    metric, compared, maximum = metrics[plan.label.task]
+    metric = {"binary": "auc", "regression": "mae", "multiclass": "log_loss"}[plan.label.task]
     yield "gates:"
     margin = _rounded(plan.spread / 10)
     performance: dict[str, Value] = {
@@ -149,21 +147,36 @@ def _gates(plan: Plan) -> Iterator[str]:
     errors, why = _errors(plan, judged)
     limits = {"maximum_error": errors, "maximum_bias": errors, "minimum_rows": rows}
     yield _line("calibration", limits, why, 2)
-    group, why = _group(plan)
-    fairness: dict[str, Value] = {"group": group, "metric": compared, "maximum": maximum}
-    if group is None:
-        yield _line("fairness", {"none_because": "No column of the draft is known to divide people."}, why, 2)
-    else:
-        yield _line("fairness", {**fairness, "minimum_group_rows": max(rows // 5, 10)}, why, 2)
+    yield _fairness(plan, judged)
     yield ""
-    watched: dict[str, Value] = {"psi_limit": 0.25, "minimum_rows": max(5, min(rows, int(a_night / 2)))}
+    yield _monitoring(plan, metric, max(5, min(rows, int(a_night / 2))))
+
+
+def _monitoring(plan: Plan, metric: str, rows: int) -> str:
+    limits: dict[str, Value] = {"psi_limit": 0.25, "minimum_rows": rows}
     if plan.label.task == "binary":
-        yield _line("monitoring", watched, "the rows are of a night")
-        return
-    guessing = math.log(len(classes(plan.label))) if plan.label.task == "multiclass" else plan.spread
-    highest = _rounded(1.5 * guessing)
-    limit: dict[str, Value] = {**watched, "error_ceiling": highest}
-    yield _line("monitoring", limit, f"check: error_ceiling is the highest {metric} to bear")
+        return _line("monitoring", limits, "the rows are of a night")
+    why = f"check: error_ceiling is the highest {metric} to bear; the same answer for every record has this much"
+    return _line("monitoring", {**limits, "error_ceiling": _rounded(plan.guessing)}, why)
+
+
+def _fairness(plan: Plan, judged: float) -> str:
+    """Return the gate over the watched groups, each of which has rows enough in the nights that judge."""
+    if not plan.watched:
+        why = "check: whom can the answers treat unfairly? name the column of the groups, or say why there are none"
+        return _line("fairness", {"none_because": "No column of the draft is known to divide people."}, why, 2)
+    compared = {"binary": "selection_rate_difference", "regression": "mae_difference", "multiclass": "accuracy_difference"}
+    first, *others = plan.watched
+    gate: dict[str, Value] = {
+        "group": first.field.name,
+        "metric": compared[plan.label.task],
+        "maximum": _rounded(plan.spread / 4) if plan.label.task == "regression" else 0.2,
+        "minimum_group_rows": max(int(min(item.share for item in plan.watched) * judged / 2), 10),
+    }
+    if others:
+        gate |= {"attributes": [item.field.name for item in others], "crossings": []}
+    reasons = "; ".join(f"{item.field.name}: {item.why}" for item in plan.watched)
+    return _line("fairness", gate, f"check: the limit; these look protected and are no features ({reasons})", 2)
 
 
 def _judged_rows(plan: Plan) -> float:
@@ -189,12 +202,3 @@ def _errors(plan: Plan, rows: float) -> tuple[float, str]:
 def _rounded(value: float) -> float:
     """Return a limit with two digits that is never zero."""
     return float(f"{value:.2g}") or 1e-6
-
-
-def _group(plan: Plan) -> tuple[str | None, str]:
-    """Return the protected column whose groups are to be treated alike; none where no column looks protected."""
-    categories = [item for item in plan.fields if item.profile and item.profile.is_category and item.name not in plan.key]
-    protected = [item.name for item in categories if item.profile and item.profile.sensitive and item.profile.distinct > 1]
-    if protected:
-        return protected[0], "check: the limit; the group looks protected by its name, and is no feature"
-    return None, "check: whom can the answers treat unfairly? name the column of the groups, or say why there are none"

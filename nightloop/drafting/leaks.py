@@ -1,77 +1,187 @@
-"""Find columns that tell the outcome almost by themselves in the sample: most were written after it was known."""
+"""Find columns that tell the outcome in the sample because they were written after it was known, and say by what."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from nightloop.drafting.column_profile import ColumnProfile
-from nightloop.drafting.names import literal
+from nightloop.drafting.joint_leaks import told_together
 from nightloop.drafting.roles import Label
-
-if TYPE_CHECKING:
-    import duckdb
+from nightloop.evidence.intervals import auc
 
 SUSPICIOUS = 0.97
+"""An AUC, a correlation or a share of classes told from which on a column is set apart."""
+SUSPICIOUS_BY_NAME = 0.8
+"""The same for one whose name is that of a prediction, or of what comes after an outcome."""
 FEWEST = 50
+ROWS = 50_000
+"""Records looked at: of more, every so many-th."""
+PURE = 0.995
+BY_CHANCE = 1e-6
+BINS = 50
+_AFTERWARDS = (
+    r"pred|prob(a|ab|ability)?(_|$)|score|forecast|estimate|duration|recover|collect|charge_?off|refund|settle|resol|outcome"
+    r"|result|closed|cancel|churn|reason|aftermath|final|actual|pymnt|payout"
+)
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
-def suspicious(session: duckdb.DuckDBPyConnection, columns: Sequence[ColumnProfile], label: Label) -> dict[str, str]:
+@dataclass(frozen=True)
+class Outcome:
+    """The label of each record: a number, or the place of a class; NaN where it is not known."""
+
+    values: Floats
+    label: Label
+
+    @property
+    def known(self) -> Bools:
+        """Which records have one."""
+        return ~np.isnan(self.values)
+
+
+def suspicious(typed: pa.Table, columns: Sequence[ColumnProfile], label: Label) -> dict[str, str]:
     """Return, by name of the column, why it is not to be a feature before someone has looked.
 
-    For two classes the figure is the AUC of the column alone (of its categories' rates, where they are few); for a number
-    the absolute correlation. A column missing for one class only is told too.
+    A column is one if it tells the outcome alone, has a value only where an outcome is known, differs from its usual value only
+    for one class, or tells the outcome together with others.
+
+    Args:
+        typed: values of the columns by name.
+        columns: those that may be features.
+        label: what is predicted.
     """
-    outcome = outcome_sql(label)
-    if outcome is None:
-        return {}
+    step = -(-typed.num_rows // ROWS)
+    rows = typed.take(pa.array(range(0, typed.num_rows, step))) if step > 1 else typed
+    outcome = Outcome(_outcome(rows.column(label.column.name), label), label)
     reasons: dict[str, str] = {}
+    figures: dict[str, float] = {}
     for column in columns:
-        figure = _figure(session, column, outcome, label.task)
-        if figure is not None and figure >= SUSPICIOUS:
-            measure = "AUC" if label.task == "binary" else "correlation"
-            reasons[column.name] = (
-                f"check: alone it tells the outcome ({measure} {figure:.2f} in the sample); known only afterwards?"
-            )
-    return reasons
+        values = rows.column(column.name).combine_chunks()
+        figure = figures[column.name] = _figure(values, column, outcome)
+        limit = SUSPICIOUS_BY_NAME if re.search(_AFTERWARDS, column.name) else SUSPICIOUS
+        if figure >= limit:
+            reasons[column.name] = f"alone it tells the outcome ({_measure(label)} {figure:.2f} in the sample)"
+        elif reason := _only_where_known(values, outcome) or _only_in_one_class(values, outcome):
+            reasons[column.name] = reason
+    rest = [item for item in columns if item.name not in reasons]
+    reasons |= told_together(rows, rest, outcome.values, label.task)
+    return {name: f"check: {reason}; known only afterwards?" for name, reason in reasons.items()}
 
 
-def outcome_sql(label: Label) -> str | None:
-    """Return SQL of the outcome as a number; None where classes have no order."""
-    if label.task == "multiclass":
+def _measure(label: Label) -> str:
+    return {"binary": "AUC", "regression": "correlation", "multiclass": "accuracy"}[label.task]
+
+
+def _outcome(values: pa.ChunkedArray, label: Label) -> Floats:
+    column = values.combine_chunks()
+    if label.task == "binary":
+        column = pc.equal(column, pa.scalar(label.positive, column.type)).cast(pa.int8())
+    elif label.task == "multiclass":
+        column = column.dictionary_encode().indices
+    return _floats(column)
+
+
+def _floats(values: pa.Array) -> Floats:
+    return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _figure(values: pa.Array, column: ColumnProfile, outcome: Outcome) -> float:
+    """Return how well the column alone tells the outcome, from 0 to 1."""
+    known, y = outcome.known, outcome.values
+    there = values.is_valid().to_numpy(zero_copy_only=False)
+    if known.sum() < FEWEST:
+        return 0.0
+    if outcome.label.task == "regression":
+        return _correlation(_floats(values), y) if column.type in ("integer", "number") else 0.0
+    if outcome.label.task == "multiclass":
+        return _accuracy(_groups(values, column), y)
+    figures = [_either_way(there[known].astype(np.float64), y[known] == 1)]
+    both = known & there
+    if both.sum() >= FEWEST:
+        if column.type in ("integer", "number"):
+            figures.append(_either_way(_floats(values)[both], y[both] == 1))
+        if (groups := _groups(values, column)) is not None and column.type != "number":
+            figures.append(_either_way(_rates(groups[both], y[both]), y[both] == 1))
+    return max(figures)
+
+
+def _either_way(score: Floats, positive: Bools) -> float:
+    value = auc(positive, score).value
+    return 0.0 if np.isnan(value) else max(value, 1 - value)
+
+
+def _correlation(x: Floats, y: Floats) -> float:
+    both = ~np.isnan(x) & ~np.isnan(y)
+    if both.sum() < FEWEST or not x[both].std() or not y[both].std():
+        return 0.0
+    return float(abs(np.corrcoef(x[both], y[both])[0, 1]))
+
+
+def _groups(values: pa.Array, column: ColumnProfile) -> NDArray[np.int64] | None:
+    """Return the place of each record's value among few, or of its number among bins; None for texts and times of many."""
+    if column.type in ("integer", "number") and column.distinct > BINS:
+        x = _floats(values)
+        edges = np.unique(np.nanquantile(x, np.linspace(0, 1, BINS + 1)[1:-1]))
+        return np.where(np.isnan(x), -1, np.searchsorted(edges, x)).astype(np.int64)
+    if column.distinct * FEWEST // 2 > len(values):
         return None
-    value = f"try({label.column.sql})"
-    return f"({value} = {_literal(label.positive)})::int" if label.task == "binary" else f"{value}::double"
+    return np.asarray(values.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def _literal(value: object) -> str:
-    return literal(value) if isinstance(value, str) else str(value).lower()
+def _rates(groups: NDArray[np.int64], y: Floats) -> Floats:
+    place = np.unique(groups, return_inverse=True)[1]
+    return (np.bincount(place, weights=y) / np.bincount(place))[place]
 
 
-def _figure(session: duckdb.DuckDBPyConnection, column: ColumnProfile, outcome: str, task: str) -> float | None:
-    if column.is_category and column.type != "integer":
-        x = "avg(y) OVER (PARTITION BY value)"
-    elif column.type in ("integer", "number"):
-        x = "value::double"
-    else:  # of times and names only that they are missing can tell
-        x = "CASE WHEN value IS NOT NULL THEN 1 END"
-    # The sample's columns go no further than the innermost query: one of them may be called x, y or value.
-    values = f"SELECT try({column.sql}) AS value, {outcome} AS y FROM text"
-    rows = f"SELECT {x} AS x, y FROM ({values}) WHERE y IS NOT NULL"
-    if task == "binary":
-        alone, missing = _auc("x"), _auc("(x IS NULL)::int")
-        figure = f"SELECT greatest({alone}, 1 - {alone}, {missing}, 1 - {missing})"
+def _accuracy(groups: NDArray[np.int64] | None, y: Floats) -> float:
+    """Return the share of records whose class is the most frequent one of their group; 0 where one class is nearly all."""
+    known = ~np.isnan(y)
+    if groups is None or np.bincount(y[known].astype(int)).max() > 0.9 * known.sum():
+        return 0.0
+    place = np.unique(groups[known], return_inverse=True)[1]
+    counts = np.zeros((place.max() + 1, int(y[known].max()) + 1))
+    np.add.at(counts, (place, y[known].astype(int)), 1)
+    return float(counts.max(axis=1).sum() / known.sum())
+
+
+def _only_where_known(values: pa.Array, outcome: Outcome) -> str:
+    there = values.is_valid().to_numpy(zero_copy_only=False)
+    known = outcome.known
+    if (~known).sum() < FEWEST or known.sum() < FEWEST or there[known].mean() < 0.2 or there[~known].mean() > 1 - PURE:  # noqa: PLR2004
+        return ""
+    return f"it is filled in only where the outcome is known ({int(there[known].sum()):,} of {int(there.sum()):,} values)"
+
+
+def _only_in_one_class(values: pa.Array, outcome: Outcome) -> str:
+    """Whether whatever is not the usual value (nothing, or 0) is there for one of two classes only."""
+    if outcome.label.task != "binary":
+        return ""
+    modes = pc.mode(values.dictionary_encode().indices)
+    known = outcome.known
+    there = values.is_valid().to_numpy(zero_copy_only=False)
+    if there[known].mean() < 0.8:  # noqa: PLR2004 - that nothing is there is usual
+        other, what = there, "there"
+    elif len(modes):
+        place = values.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        shown = values.dictionary_encode().dictionary[modes[0]["mode"].as_py()].as_py()
+        other, what = (place != modes[0]["mode"].as_py()) & there, f"other than {shown}"
     else:
-        figure = f"SELECT abs(corr(x, y)) FROM observed HAVING count(*) >= {FEWEST} AND var_pop(x) > 0 AND var_pop(y) > 0"
-    rows_of_figure = session.sql(f"WITH observed AS MATERIALIZED ({rows}) {figure}").fetchall()
-    return float(rows_of_figure[0][0]) if rows_of_figure and rows_of_figure[0][0] is not None else None
-
-
-def _auc(x: str) -> str:
-    """SQL of the area under the ROC curve by ranks (Mann and Whitney 1947), ties counted half."""
-    present = f"(SELECT {x} AS v, y FROM observed WHERE {x} IS NOT NULL)"
-    ranked = f"(SELECT y, (rank() OVER (ORDER BY v) + (count(*) OVER (PARTITION BY v) - 1) / 2.0) AS r FROM {present})"
-    return (
-        f"(SELECT (sum(r) FILTER (WHERE y = 1) - sum(y) * (sum(y) + 1) / 2.0) / nullif(sum(y) * (count(*) - sum(y)), 0) "
-        f"FROM {ranked} HAVING count(*) >= {FEWEST})"
-    )
+        return ""
+    positive = outcome.values[known] == 1
+    among = other[known]
+    if not FEWEST <= among.sum() <= 0.8 * known.sum():
+        return ""
+    share, base = positive[among].mean(), positive.mean()
+    for one, of_all, words in ((share, base, "positive"), (1 - share, 1 - base, "negative")):
+        if one >= PURE and of_all ** among.sum() < BY_CHANCE:
+            return f"it is {what} only where the outcome is {words} ({int(one * among.sum() + 0.5):,} of {int(among.sum()):,})"
+    return ""

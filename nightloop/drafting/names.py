@@ -14,7 +14,7 @@ _TAKEN = (*RESERVED, *BESIDE_THE_KEY)
 _PERSONAL = (
     r"e_?mail|phone|mobile|(first|last|sur|full|middle)_?name|^name$|address|street|iban|passport|ssn|birth|dob|^ip$|ip_addr"
 )
-_SENSITIVE = r"^sex$|gender|religio|ethnic|^race$|nationality|disab|health|diagnos|marital|orientation|politic|union_member"
+_KEY = r"(^|_)(id|key|uuid|guid|number|nr|no|code|reference|ref)$"
 _TIMES = r"(^|_)(time|timestamp|ts|at|epoch|date|datetime|created|updated|day|dt)(_|$)"
 
 
@@ -52,9 +52,9 @@ def is_personal(name: str) -> bool:
     return re.search(_PERSONAL, name) is not None
 
 
-def is_sensitive(name: str) -> bool:
-    """Whether a column of this name is likely specially protected data."""
-    return re.search(_SENSITIVE, name) is not None
+def is_key(name: str) -> bool:
+    """Whether a column of this name likely tells records, or things, apart."""
+    return re.search(_KEY, name) is not None
 
 
 def tells_a_time(name: str) -> bool:

@@ -6,18 +6,24 @@ of its own, known some nights later: so no feature of a night can read it too ea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from nightloop.drafting.column_profile import ColumnProfile, open_sample, profile_columns
+from nightloop.drafting.fields import Field, derived, field, key_fields, label_field
+from nightloop.drafting.keys import Key, find_key
 from nightloop.drafting.leaks import suspicious
-from nightloop.drafting.names import in_words, legal_name, literal, quoted
-from nightloop.drafting.roles import EventTime, Key, Label, Task, event_time, find_key, find_label
+from nightloop.drafting.names import is_key, legal_name, literal
+from nightloop.drafting.protected import marked
+from nightloop.drafting.roles import EventTime, Label, Task, event_time, find_label, named
 from nightloop.drafting.sample import Sample
+from nightloop.drafting.watched import Watched, watched
 from nightloop.errors import SourceDamaged
-from nightloop.expressions.types import ColumnType
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,18 +39,6 @@ class DraftOptions:
     time_zone: str = "UTC"
     task: Task | None = None
     matures_after: int = 1
-
-
-@dataclass(frozen=True)
-class Field:
-    """A column of a drafted source; ``profile`` is what the sample shows of it, absent when it is derived."""
-
-    name: str
-    type: ColumnType
-    sql: str
-    description: str
-    comment: str
-    profile: ColumnProfile | None = None
 
 
 @dataclass(frozen=True)
@@ -67,10 +61,12 @@ class Plan:
     nights: int
     rows: int
     spread: float
+    guessing: float
     left_out: tuple[str, ...]
     time_zone: str
     matures_after: int
     nights_to_outcome: int
+    watched: tuple[Watched, ...] = ()
 
     @property
     def has_gaps(self) -> bool:
@@ -107,64 +103,77 @@ class _Findings:
     span: tuple[date, date, int]
     has_hours: bool
     spread: float
+    guessing: float
 
 
 def _examine(session: duckdb.DuckDBPyConnection, sample: Sample, options: DraftOptions) -> _Findings:
-    columns = profile_columns(session, sample.text.column_names, options.time_zone)
+    columns = marked(profile_columns(session, sample.text, options.time_zone))
     label = find_label(columns, options.label, options.task)
     time = event_time([item for item in columns if item != label.column], options.event_at)
-    key = find_key(session, columns, options.key, label)
-    others = [item for item in columns if item not in (label.column, time.column, *key.columns)]
+    requested = [named(name, columns, "--key").name for name in options.key]
+    typed = session.sql("FROM typed").to_arrow_table()
+    decided = {label.column.name, time.column.name, *requested}
+    doubted = [item for item in columns if item.distinct and item.name not in decided and not _names_records(item)]
+    leaks = suspicious(typed, doubted, label)
     event_at = _event_sql(time, options.time_zone)
     return _Findings(
         columns=columns,
         label=label,
         time=time,
-        key=key,
-        leaks=suspicious(session, [item for item in others if item.distinct], label),
+        key=find_key(session, columns, options.key, label, leaks),
+        leaks=leaks,
         event_at=event_at,
         span=_span(session, event_at, options.time_zone),
         has_hours=not time.is_date and _hours(session, event_at, options.time_zone) > 1,
-        spread=_spread(session, label),
+        spread=_spread(typed, label),
+        guessing=_guessing(typed, label),
     )
 
 
 def _assembled(sample: Sample, options: DraftOptions, findings: _Findings) -> Plan:
     names = [item.name for item in findings.columns]
-    fields = [_field(item) for item in findings.columns if item != findings.label.column and item.name not in findings.leaks]
-    key_fields = [item for item in fields if item.name in {column.name for column in findings.key.columns}]
-    if not key_fields:
-        key_fields = [_digest(findings.columns, names)]
-        fields = [*key_fields, *fields]
-    keys = {item.name for item in key_fields}
-    derived = _derived(findings.event_at, options.time_zone, findings.has_hours, [*names, *keys])
-    groups = [item for item in fields if item.profile and item.name not in keys and is_group(item.profile)]
+    fields = [field(item) for item in findings.columns if item != findings.label.column and item.name not in findings.leaks]
+    of_key = key_fields(findings.key, names)
+    there = {item.name for item in fields}
+    fields = [*(item for item in of_key if item.name not in there), *fields]
+    keys = {item.name for item in of_key}
+    more = derived(findings.event_at, options.time_zone, findings.has_hours, [*names, *keys])
+    groups = watched(fields, keys, [*names, *keys, *(item.name for item in more)])
+    gathered = [item.field for item in groups if item.field.profile is None]
+    shared = [item for item in fields if item.profile and item.name not in keys and is_group(item.profile)]
     leaking = [
-        replace(_field(item), comment=findings.leaks[item.name]) for item in findings.columns if item.name in findings.leaks
+        replace(field(item), comment=findings.leaks[item.name]) for item in findings.columns if item.name in findings.leaks
     ]
     return Plan(
         entity=legal_name(sample.stem, ("outcomes",), "records"),
         outcomes="outcomes",
-        fields=(*fields, *derived),
-        outcome_fields=(*key_fields, *groups, _label_field(findings.label), *leaking),
-        key=tuple(item.name for item in key_fields),
+        fields=(*fields, *more, *gathered),
+        outcome_fields=(*of_key, *shared, label_field(findings.label), *leaking),
+        key=tuple(item.name for item in of_key),
         key_note=findings.key.note,
         time=findings.time,
         event_at=findings.event_at,
-        event_date=derived[0].name,
-        event_hour=derived[1].name if findings.has_hours else None,
+        event_date=more[0].name,
+        event_hour=more[1].name if findings.has_hours else None,
         label=findings.label,
         first_night=findings.span[0],
         last_night=findings.span[1],
         nights=findings.span[2],
         rows=sample.rows,
         spread=findings.spread,
+        guessing=findings.guessing,
         left_out=tuple(name for name in sample.text.column_names if not name or "\0" in name),
         time_zone=options.time_zone,
         # A day of a zone with summer time can have 25 hours: what is known 24 hours later may fall a night late.
         matures_after=options.matures_after + (options.time_zone != "UTC" and not findings.time.is_date),
         nights_to_outcome=options.matures_after,
+        watched=groups,
     )
+
+
+def _names_records(column: ColumnProfile) -> bool:
+    """Whether it is a key by its name and its values: in a sorted file even that tells the outcome."""
+    return column.is_unique and is_key(column.name) and column.type != "number"
 
 
 def is_group(column: ColumnProfile) -> bool:
@@ -172,57 +181,6 @@ def is_group(column: ColumnProfile) -> bool:
     fit = column.type in ("string", "integer", "boolean") and 1 < column.distinct <= max(column.rows // 5, 2)
     few = column.distinct <= 5_000 and (column.type != "integer" or column.is_category or column.name.endswith("id"))  # noqa: PLR2004
     return fit and few and not column.personal
-
-
-def _field(column: ColumnProfile) -> Field:
-    return Field(column.name, column.type, column.sql, f"{in_words(column.name)}.", _facts(column), column)
-
-
-def _facts(column: ColumnProfile) -> str:
-    """Say what the sample shows; no value of a column that may be about a person."""
-    facts = [f"{column.distinct:,} different"]
-    if column.low is not None and not column.personal:
-        facts.append(f"{column.low} to {column.high}")
-    if column.missing:
-        facts.append(f"{column.missing / column.rows:.1%} missing")
-    shown = ", ".join(facts)
-    notes = "; ".join(column.notes)
-    return f"{shown}; check: {notes}" if notes else shown
-
-
-def _label_field(label: Label) -> Field:
-    column = label.column
-    if label.task != "multiclass":
-        return _field(column)
-    cases = " ".join(f"when {_value_text(value)} then {literal(name)}" for value, name in classes(label).items())
-    return Field(column.name, "string", f"case {column.sql} {cases} end", f"{in_words(column.name)}.", _facts(column), column)
-
-
-def classes(label: Label) -> dict[object, str]:
-    """Return the legal name of each class of a multiclass label, by the file's value."""
-    names: dict[object, str] = {}
-    for value in sorted(label.column.values, key=str):
-        names[value] = legal_name(str(value), list(names.values()), "class")
-    return names
-
-
-def _value_text(value: object) -> str:
-    return literal(value) if isinstance(value, str) else str(value).lower()
-
-
-def _digest(columns: Sequence[ColumnProfile], names: Sequence[str]) -> Field:
-    parts = ", ".join(f"coalesce({quoted(item.original)}, '')" for item in columns)
-    what = "Digest of the whole record: the file has no key of its own."
-    return Field(legal_name("record_id", names), "string", f"md5(concat_ws(chr(31), {parts}))", what, "")
-
-
-def _derived(event_at: str, time_zone: str, with_hour: bool, names: Sequence[str]) -> list[Field]:
-    local = f"timezone({literal(time_zone)}, ({event_at})::timestamptz)"
-    fields = [Field(legal_name("event_date", names), "date", f"{local}::date", "Local date of the event.", "derived")]
-    if with_hour:
-        hour = legal_name("event_hour", names)
-        fields.append(Field(hour, "integer", f"hour({local})", "Local hour of the event.", "derived"))
-    return fields
 
 
 def _event_sql(time: EventTime, time_zone: str) -> str:
@@ -248,9 +206,18 @@ def _hours(session: duckdb.DuckDBPyConnection, event_at: str, time_zone: str) ->
     return int(session.sql(f"SELECT count(DISTINCT {hour}) FROM text").fetchall()[0][0])
 
 
-def _spread(session: duckdb.DuckDBPyConnection, label: Label) -> float:
+def _spread(typed: pa.Table, label: Label) -> float:
     """Return the standard deviation of a number that is predicted; 1 for classes."""
     if label.task != "regression":
         return 1.0
-    deviation = session.sql(f"SELECT stddev_samp(try({label.column.sql})::double) FROM text").fetchall()[0][0]
-    return float(deviation or 1.0)
+    return float(pc.stddev(typed.column(label.column.name), ddof=1).as_py() or 1.0)
+
+
+def _guessing(typed: pa.Table, label: Label) -> float:
+    """Return the error of the best answer that is the same for every record: what a model must never exceed."""
+    values = typed.column(label.column.name).drop_null()
+    if label.task == "regression":
+        outcomes = np.asarray(values.cast(pa.float64()).to_numpy())
+        return float(np.mean(np.abs(outcomes - np.median(outcomes)))) if len(outcomes) else 1.0
+    shares = np.asarray(label.column.counts) / max(sum(label.column.counts), 1)
+    return float(-np.sum(shares * np.log(shares)))

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nightloop.drafting.column_profile import ColumnProfile
+from nightloop.drafting.fields import Field, classes
 from nightloop.drafting.names import in_words, legal_name, literal
-from nightloop.drafting.plan import Field, Plan, classes, is_group
+from nightloop.drafting.plan import Plan, is_group
 from nightloop.drafting.yaml_text import Value
 
 MOST = 60

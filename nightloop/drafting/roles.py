@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from nightloop.drafting.column_profile import ColumnProfile
 from nightloop.errors import UsageError, suggest
-from nightloop.expressions.types import KEY_TYPES
-
-if TYPE_CHECKING:
-    import duckdb
 
 Task = Literal["binary", "regression", "multiclass"]
 
@@ -22,11 +17,9 @@ _LABEL = (
     r"|result)$"
 )
 _LIKE_A_LABEL = r"label|target|outcome|churn|default|fraud|converted|late$|_delay$|cancel|success|fail"
-_KEY = r"(^|_)(id|key|uuid|guid|number|nr|no|code|reference|ref)$"
 _EVENT = r"event|occur|order|transact|start|depart|schedul|opened|request|purchas|created|^date$|^time$|timestamp|datetime"
 _NOT_EVENT = r"birth|dob|updat|modif|end|expir|due|paid|deliver|arriv|close|load|ingest|land|receiv|record"
 MOST_CLASSES = 20
-FIRST_LOOK = 20_000
 _POSITIVE = ("1", "true", "yes", "y", "t", "positive", "churned", "default", "defaulted", "fraud", "late", "bad", "success")
 
 
@@ -37,14 +30,6 @@ class Label:
     column: ColumnProfile
     task: Task
     positive: object = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Key:
-    """Columns that tell one record from another; none when no few columns do."""
-
-    columns: tuple[ColumnProfile, ...]
     note: str = ""
 
 
@@ -136,7 +121,8 @@ def _likely_label(columns: Sequence[ColumnProfile]) -> ColumnProfile:
     fit = [item for item in columns if item.type in ("string", "integer", "boolean", "number") and item.distinct > 1]
     for pattern, is_fit in ((_LABEL, bool), (_LIKE_A_LABEL, _few_or_numbers)):
         for item in reversed(fit):
-            if re.search(pattern, item.name) and is_fit(item):
+            is_coordinate = item.name == "y" and item.distinct > MOST_CLASSES and item != fit[-1]
+            if re.search(pattern, item.name) and is_fit(item) and not is_coordinate:
                 return item
     two = [item for item in fit if item.distinct == 2]  # noqa: PLR2004 - yes or no
     if not two:
@@ -162,56 +148,7 @@ def _task_of(column: ColumnProfile) -> Task:
 
 def _positive(column: ColumnProfile) -> tuple[object, str]:
     for value in column.values:
-        if str(value).strip().lower() in _POSITIVE:
+        words = str(int(value) if isinstance(value, float) and value.is_integer() else value)
+        if words.strip().lower() in _POSITIVE:
             return value, ""
     return column.values[-1], "check: the rarer of two values was guessed to be the positive one"
-
-
-def find_key(
-    session: duckdb.DuckDBPyConnection, columns: Sequence[ColumnProfile], requested: Sequence[str], label: Label
-) -> Key:
-    """Return the fewest columns that tell records apart; no columns when three do not.
-
-    Raises:
-        UsageError: a column that was named does not exist, or cannot be a key.
-    """
-    if requested:
-        key_columns = tuple(named(name, columns, "--key") for name in requested)
-        for invalid in (item for item in key_columns if item.type not in KEY_TYPES):
-            what = f"the column '{invalid.original}' reads as a {invalid.type} and cannot be a key."
-            raise UsageError(what, where="--key", do=f"A key is of {', '.join(KEY_TYPES)}.")
-        return Key(key_columns, "" if _tell_apart(session, key_columns) else "check: these columns repeat in the sample")
-    fit = [
-        item for item in columns if item.type in KEY_TYPES and not item.missing and not item.invalid and item != label.column
-    ]
-    ranked = sorted(fit, key=lambda item: (re.search(_KEY, item.name) is None, item.type == "integer", -item.distinct))
-    for item in ranked:
-        if item.is_unique and (item.type != "integer" or re.search(_KEY, item.name)):
-            return Key((item,))
-    for several in _combinations(ranked[:8]):
-        if _tell_apart(session, several):
-            return Key(several, "check: together they are different for every record of the sample")
-    return Key((), "check: no few columns tell records apart; equal records count as one")
-
-
-def _combinations(columns: Sequence[ColumnProfile]) -> Iterable[tuple[ColumnProfile, ...]]:
-    rows = columns[0].rows if columns else 0
-    for size in (2, 3):
-        for several in itertools.combinations(columns, size):
-            possible = 1
-            for item in several:
-                possible *= item.distinct
-            if possible >= rows:
-                yield several
-
-
-def _tell_apart(session: duckdb.DuckDBPyConnection, columns: Sequence[ColumnProfile]) -> bool:
-    """Whether no two records share these values; most columns are found out by a few records."""
-    parts = ", ".join(f"try({item.sql}) AS c{i}" for i, item in enumerate(columns))
-    names = ", ".join(f"c{i}" for i in range(len(columns)))
-    for limit in (FIRST_LOOK, columns[0].rows):
-        rows = f"SELECT {parts} FROM text LIMIT {limit}"
-        distinct = session.sql(f"SELECT count(*) FROM (SELECT DISTINCT {names} FROM ({rows}))").fetchall()
-        if distinct[0][0] < min(limit, columns[0].rows):
-            return False
-    return True

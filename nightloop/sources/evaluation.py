@@ -29,7 +29,7 @@ FAILED = "!"  # prefix of the flag that a column's expression failed; no declare
 DATED = "=dated"
 TRIED = "?"  # prefix of a column's struct: "=" would make the struct of a column named row the record's position
 
-_SQL_TYPES: dict[ColumnType, str] = {
+SQL_TYPES: dict[ColumnType, str] = {
     "string": "VARCHAR",
     "integer": "BIGINT",
     "number": "DOUBLE",
@@ -121,7 +121,7 @@ Declared = tuple[str, str, tuple[str, ...]]  # SQL, SQL type, path in the source
 def expressions(source: Source) -> dict[str, Declared]:
     """Return every declared expression by the name it gets."""
     declared: dict[str, Declared] = {
-        name: (column.expression, _SQL_TYPES[column.type], ("columns", name, "expression"))
+        name: (column.expression, SQL_TYPES[column.type], ("columns", name, "expression"))
         for name, column in source.columns.items()
     }
     if source.event_at:

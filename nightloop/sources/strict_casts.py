@@ -20,6 +20,10 @@ _TIMES = frozenset(("TIMESTAMP", "DATETIME"))
 _OFFSET = r"(?i):\d{2}(\.\d+)?\s*(z|utc|[a-z]+/[a-z_/]+|[+-]\d{2}(:?\d{2}){0,2})\s*$"
 
 MACROS = (
+    r"""CREATE MACRO number_in(v, thousands, decimals) AS CASE
+         WHEN regexp_full_match(v, concat('[+-]?(\d{1,3}([', thousands, ']\d{3})+|\d+)([', decimals, ']\d+)?'))
+         THEN translate(translate(v, thousands, ''), decimals, '..')::DOUBLE
+         WHEN v IS NOT NULL THEN concat(v, ' is no such number')::DOUBLE END""",
     # ``lost`` is a cast that fails: error() is volatile, and try() takes no volatile function.
     # Doubles tell a value from its cast up to 2^53; beyond, a point is what a whole number cannot have.
     """CREATE MACRO "=exact"(v, n, lost) AS CASE

@@ -63,7 +63,7 @@ def test_no_feature_is_made_of_personal_or_protected_data(house, subscriptions):
     draft = house.draft(house.csv("subs.csv", *subscriptions(600)), "churn")
     assert draft.use_case.sources["subs"].columns["e_mail"].personal
     assert not [name for name in draft.use_case.features if name.startswith(("e_mail", "sex"))]
-    assert draft.use_case.gates.fairness.group == "sex"
+    assert draft.use_case.gates.fairness.columns == ("sex", "age_group")
 
 
 def test_what_was_guessed_is_marked_at_its_line(house, subscriptions):
@@ -119,7 +119,23 @@ def test_files_of_a_night_each_are_one_source(house, subscriptions):
         (["1,234", "12", "9,876,543.21"], "number"),
         (["1,5", "12,25", "100"], "number"),
         (["true", "FALSE"], "boolean"),
-        (["yes", "no"], "string"),
+        (["yes", "no"], "boolean"),
+        (["Ja", "nein"], "boolean"),
+        (["no"], "string"),
+        (["yes", "no", "maybe"], "string"),
+        (["1.0", "0.0", "2.0"], "integer"),
+        (["1.0", "2.5"], "number"),
+        (["1.234,5", "12"], "number"),
+        (["1 234,5", "12"], "number"),
+        (["1'234.5", "12"], "number"),
+        (["12.5%", "3 %"], "number"),
+        (["$1,234.00", "$5"], "number"),
+        ([" 12", "3 "], "integer"),
+        (["13-12-2023", "1-2-2024"], "date"),
+        (["31/12/23", "1/2/24"], "date"),
+        (["5 Mar 2024", "12 Apr 2024"], "date"),
+        (["Mar 5, 2024", "Apr 12, 2024"], "date"),
+        (["31.12.2023 23:59:01", "1.2.2024 5:07"], "timestamp"),
         (["2024-02-29", "2023-01-01"], "date"),
         (["31.12.2023", "1.2.2024"], "date"),
         (["12/31/2023", "1/2/2024"], "date"),

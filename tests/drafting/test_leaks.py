@@ -1,0 +1,109 @@
+"""What was written after the outcome was known goes with it, and the draft says by what it was told."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.fixtures_samples import afterwards, days, features, planned
+
+COUNT = 1_000
+CHANCE = random.Random(11)
+Y = [int(CHANCE.random() < 0.3) for _ in range(COUNT)]
+
+
+def found(label: list[object] | None = None, task: str | None = None, **columns: list[object]) -> dict[str, str]:
+    chance = random.Random(7)
+    honest = [f"{chance.gauss(0, 1):.5f}" for _ in range(COUNT)]
+    drafted = planned(
+        {"id": [f"k{i}" for i in range(COUNT)], "at": days(COUNT), "honest": honest, **columns, "came": label or Y},
+        label="came",
+        task=task,
+    )
+    leaks = afterwards(drafted)
+    assert "honest" not in leaks
+    assert not features(drafted) & set(leaks)
+    return leaks
+
+
+def test_one_column_that_tells_all() -> None:
+    leaks = found(leak=[f"{10 * y + CHANCE.random():.4f}" for y in Y], state_=["won" if y else "lost" for y in Y])
+    assert leaks["leak"] == "check: alone it tells the outcome (AUC 1.00 in the sample); known only afterwards?"
+    assert "state" in leaks
+
+
+def test_a_column_that_is_filled_in_for_one_class_only() -> None:
+    leaks = found(left_on=["2024-05-01" if y and i % 2 else None for i, y in enumerate(Y)])
+    there = sum(y and i % 2 for i, y in enumerate(Y))
+    assert leaks["left_on"].startswith(f"check: it is there only where the outcome is positive ({there:,} of {there:,})")
+
+
+def test_a_column_that_is_zero_for_one_class() -> None:
+    leaks = found(paid_back=[CHANCE.randrange(1, 90) if y and i % 2 else 0 for i, y in enumerate(Y)])
+    assert leaks["paid_back"].startswith("check: it is other than 0 only where the outcome is positive")
+
+
+def test_a_column_that_is_filled_in_where_the_outcome_is_known() -> None:
+    known = [i < 700 for i in range(COUNT)]
+    label = [y if there else None for y, there in zip(Y, known, strict=True)]
+    leaks = found(label, reviewed_by=[f"p{i % 9}" if there and i % 2 else None for i, there in enumerate(known)])
+    assert leaks == {
+        "reviewed_by": "check: it is filled in only where the outcome is known (350 of 350 values); known only afterwards?"
+    }
+
+
+@pytest.mark.parametrize(("name", "is_leak"), [("old_score", True), ("call_duration", True), ("distance", False)])
+def test_the_name_of_a_prediction_or_of_an_aftermath_needs_less(name: str, is_leak: bool) -> None:
+    drawn = random.Random(5)
+    values = [f"{y * 1.6 + drawn.gauss(0, 1):.4f}" for y in Y]  # AUC 0.87
+    assert (name in found(**{name: values})) == is_leak
+
+
+def test_two_parts_of_a_sum() -> None:
+    casual, registered = ([CHANCE.randrange(1, 90) for _ in range(COUNT)] for _ in range(2))
+    leaks = found([a + b for a, b in zip(casual, registered, strict=True)], casual=casual, registered=registered)
+    assert set(leaks) == {"casual", "registered"}
+    assert "the sum of 'casual', 'registered' is the outcome itself" in leaks["casual"]
+
+
+def test_three_parts_of_a_difference_and_factors_of_a_product() -> None:
+    a, b, c = ([CHANCE.randrange(10, 900) / 10 for _ in range(COUNT)] for _ in range(3))
+    label: list[object] = [f"{x + y - z:.3f}" for x, y, z in zip(a, b, c, strict=True)]
+    leaks = found(label, "regression", a=a, b=b, c=c)
+    assert set(leaks) == {"a", "b", "c"}
+    assert "difference" in leaks["c"]
+    label = [f"{x * y:.6f}" for x, y in zip(a, b, strict=True)]
+    leaks = found(label, "regression", a=a, b=b, c=c)
+    assert set(leaks) == {"a", "b"}
+    assert "product" in leaks["a"]
+
+
+def test_two_amounts_that_are_compared() -> None:
+    due = [CHANCE.randrange(100, 900) for _ in range(COUNT)]
+    paid = [d - CHANCE.randrange(1, 90) if y else d + CHANCE.randrange(0, 90) for d, y in zip(due, Y, strict=True)]
+    leaks = found(due=due, paid=paid)
+    assert leaks["due"] == "check: with 'paid' it tells the outcome (AUC 1.000 of their difference); known only afterwards?"
+    assert set(leaks) == {"due", "paid"}
+
+
+def test_one_of_three_classes_is_told_by_another_column() -> None:
+    classes: list[object] = [CHANCE.choice("abc") for _ in range(COUNT)]
+    leaks = found(classes, mirror=[f"it is {c}" for c in classes])
+    assert leaks["mirror"].startswith("check: alone it tells the outcome (accuracy 1.00")
+
+
+def test_what_only_helps_is_no_leak() -> None:
+    drawn = random.Random(5)
+    helpful = [f"{y * 2 + drawn.gauss(0, 1):.4f}" for y in Y]
+    kinds = [drawn.choice("ab" if y else "bc") for y in Y]
+    weights = [3 * drawn.random() for _ in range(COUNT)]
+    assert found(helpful=helpful, kinds=kinds, weights=weights) == {}
+    label: list[object] = [f"{2 * float(h) + w:.6f}" for h, w in zip(helpful, weights, strict=True)]
+    assert found(label, "regression", helpful=helpful, weights=[f"{w:.6f}" for w in weights]) == {}
+
+
+def test_the_key_of_a_sorted_file_is_no_leak() -> None:
+    drafted = planned({"order_id": range(COUNT), "at": days(COUNT), "came": sorted(Y)})
+    assert drafted.key == ("order_id",)
+    assert afterwards(drafted) == {}
