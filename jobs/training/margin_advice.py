@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import median
+from typing import TYPE_CHECKING
 
 from nightloop.definitions.model import MOST_ORIGINS
 from nightloop.definitions.use_case import UseCase
@@ -18,9 +19,11 @@ from nightloop.evidence.gates.power import (
     shown_within_share,
     standard_error,
 )
-from nightloop.lake import Lake
-from nightloop.ledger import Ledger
 from nightloop.promotion.verdicts import JUDGED
+
+if TYPE_CHECKING:
+    from nightloop.lake import Lake
+    from nightloop.ledger import Ledger
 
 BIASES = ("calibration_bias", "bias")  # of probabilities, and of numbers
 NEWEST = 5  # evaluations whose standard errors count

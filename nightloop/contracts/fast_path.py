@@ -56,7 +56,12 @@ def fast_result(rule: Rule, table: pa.Table) -> Result | None:
     return None if broken is None else _result(rule, broken, rows, selected, mostly)
 
 
-_ALL = pa.array([], pa.bool_())
+_ALL = pa.Array.from_buffers(pa.bool_(), 0, [None, None])  # pa.array would import pandas, to see whether it was given a series
+
+
+def is_known_condition(condition: object, parser: object) -> bool:
+    """Whether a ``row_condition`` is of the form that is answered here: a column that is missing, or is not."""
+    return isinstance(condition, str) and parser == "pandas" and _CONDITION.fullmatch(condition) is not None
 
 
 def _selected(arguments: dict[str, Any], table: pa.Table) -> pa.Array | pa.ChunkedArray | None:
@@ -64,7 +69,7 @@ def _selected(arguments: dict[str, Any], table: pa.Table) -> pa.Array | pa.Chunk
     parser, condition = arguments.pop("condition_parser", None), arguments.pop("row_condition", None)
     if condition is None:
         return _ALL
-    match = _CONDITION.fullmatch(condition) if isinstance(condition, str) and parser == "pandas" else None
+    match = _CONDITION.fullmatch(condition) if is_known_condition(condition, parser) else None
     if match is None or match[1] not in table.column_names:
         return None
     missing = _missing(table.column(match[1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nightloop.contracts import great_expectations_engine as engine
+from nightloop.contracts.common_forms import is_common_form
 from nightloop.contracts.mistakes import contract_mistakes
 from nightloop.contracts.suite import Rule
 from nightloop.errors import DefinitionError
@@ -22,6 +23,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise DefinitionError("refused.", where=rule.place, do="Mend it.")
 
     monkeypatch.setattr(engine, "check", check)
+    monkeypatch.setattr("nightloop.contracts.mistakes.is_common_form", lambda rule: False)
     return names
 
 
@@ -33,6 +35,12 @@ def mistakes(shop: Shop) -> tuple[int, list[str]]:
 def test_contracts_in_order_have_no_mistake_and_every_rule_is_built_once(shop: Shop, checked: list[str]) -> None:
     assert mistakes(shop) == (5, [])
     assert len(checked) == 5
+
+
+def test_rules_of_common_forms_are_not_built(shop: Shop, checked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nightloop.contracts.mistakes.is_common_form", is_common_form)
+    assert mistakes(shop) == (5, [])
+    assert checked == []
 
 
 def test_a_file_that_guards_no_source_is_a_mistake(shop: Shop) -> None:
