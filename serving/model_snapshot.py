@@ -165,6 +165,7 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
     else:
         digest = identity.champion.payload.get("bundle_digest")
         predictor = Predictor.load(workspace.registry.fetch(use_case.use_case, identity.model_version, digest))
+        predictor.warm_up()
     meant = _as_trained(workspace, use_case, identity, predictor.spec)
     online = previous.online if previous and previous.use_case is meant else OnlineFeatures(meant)
     aggregates, threshold = read_aggregates(workspace, meant, identity.night, predictor), None

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -22,6 +23,8 @@ from nightloop.errors import StoreDamaged
 
 if TYPE_CHECKING:
     from xgboost import Booster
+
+    from nightloop.model.contribution_tables import ContributionTables
 
 Floats = NDArray[np.float64]
 _IMPORTING = threading.Lock()
@@ -203,9 +206,23 @@ class Trees:
     def explain(self, features: Floats) -> tuple[Floats, Floats]:
         """Return margins and exact contributions to them, (n, k) or (n, c, k) (Lundberg et al. 2020, path-dependent TreeSHAP).
 
-        About 0.6 ms a row for 300 trees of depth 5, against 4 µs for the margins alone.
+        Looked up in tables that are built once, when the first row is explained; worked out by XGBoost, fifty times as slow and
+        equal to 1e-5, where there are none.
         """
-        return self.margins(features), self._contributions(features)[..., :-1].astype(np.float64)
+        margins = self.margins(features)
+        if self._tables is None:
+            return margins, self._contributions(features)[..., :-1].astype(np.float64)
+        effects = self._tables.contributions(self._prepared(features)).astype(np.float64)
+        return margins, effects if margins.ndim > 1 else effects[:, 0]
+
+    @cached_property
+    def _tables(self) -> ContributionTables | None:
+        """None where they would be too large, and beside MLflow's copy of a bundle, which asks for no compiled code."""
+        try:
+            from nightloop.model.contribution_tables import from_booster
+        except ModuleNotFoundError:
+            return None
+        return from_booster(self.booster)
 
     def _contributions(self, features: Floats) -> NDArray[np.float32]:
         """Return contributions (n, k + 1) or (n, c, k + 1), the last of them the base."""

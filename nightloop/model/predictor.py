@@ -107,6 +107,12 @@ class Predictor:
             )
         return cls(spec, model)
 
+    def warm_up(self) -> None:
+        """Answer rows of nothing, so that no caller's row waits for tables to be built, or for Numba to compile."""
+        nothing = np.full((2, len(self.spec.features)), np.nan)
+        for rows in (nothing, nothing[:1]) if self.spec.reasons else ():
+            self.model.explain(rows)
+
     def predict(
         self, features: Floats, *, reasons: bool = True, group: NDArray[Any] | None = None, decide: Decide | None = None
     ) -> Predictions:
