@@ -17,6 +17,7 @@ from nightloop.engine.protocol import Done, folder_of, no_night, refused, writte
 from nightloop.errors import UsageError
 from nightloop.lake import Snapshot
 from nightloop.lake.columns import NIGHT, canonical
+from nightloop.lake.files import ROW_GROUP
 from nightloop.lake.storage import is_s3, store_errors
 from nightloop.nights import Night
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 # One file a night, however many nights one query writes.
 OPEN_NIGHTS = 4000
+_PARQUET = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
 
 _SQL_TYPES = {
     pa.bool_(): "BOOLEAN",
@@ -72,12 +74,12 @@ class LocalEngine:
             typed = _typed(sql, schema) if schema is not None else _in_lake_types(database, sql, needs_night=True)
             if night is None:
                 parted = f"PARTITION_BY ({NIGHT.name}), OVERWRITE_OR_IGNORE"
-                database.execute(f"COPY ({typed}) TO {_text(folder)} (FORMAT parquet, COMPRESSION zstd, {parted})")
+                database.execute(f"COPY ({typed}) TO {_text(folder)} ({_PARQUET}, {parted})")
             else:
                 to = folder_of(folder, night) / "part.parquet"
                 to.parent.mkdir(parents=True)
                 rows = f"SELECT * EXCLUDE ({NIGHT.name}) FROM ({typed})"  # noqa: S608 - the use case's own SQL
-                copied = database.execute(f"COPY ({rows}) TO {_text(str(to))} (FORMAT parquet, COMPRESSION zstd)").fetchone()
+                copied = database.execute(f"COPY ({rows}) TO {_text(str(to))} ({_PARQUET})").fetchone()
                 if not copied or not copied[0]:
                     to.unlink()
         return written_files(folder)

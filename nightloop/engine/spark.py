@@ -20,6 +20,7 @@ from nightloop.engine.spark_sql import reading, type_name, typed, typed_columns
 from nightloop.errors import SetupError
 from nightloop.lake import Snapshot
 from nightloop.lake.columns import NIGHT, canonical
+from nightloop.lake.files import ROW_GROUP
 from nightloop.lake.storage import is_s3
 from nightloop.nights import Night
 
@@ -75,7 +76,8 @@ class SparkEngine:
                 writer = (rows.coalesce(1) if spark_session.is_small(_size(inputs)) else rows).write
                 to = str(folder_of(folder, night))
             quiet = writer.mode("append").option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
-            quiet.option("compression", "zstd").parquet(_address(to))
+            grouped = quiet.option("parquet.block.row.count.limit", str(ROW_GROUP))
+            grouped.option("compression", "zstd").parquet(_address(to))
         return written_files(folder)
 
     def map_files(self, function: str, jobs: Sequence[Mapping[str, str]], done: Done | None = None) -> list[dict[str, Any]]:

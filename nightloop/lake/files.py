@@ -21,6 +21,8 @@ from nightloop.nights import Night
 
 # Names that begin with an underscore are invisible to every reader of Delta tables.
 STAGING = "_staging"
+ROW_GROUP = 1 << 17
+"""Rows of a group: workers share out a night's file by its groups, and readers skip what they need not."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,11 @@ class Written:
 
 def write(root: str, night: Night, rows: pa.Table) -> Written:
     """Write the rows as a new file of the night."""
-    return _place(root, night, rows, lambda store, at: pq.write_table(rows, at, filesystem=store, compression="zstd"))
+
+    def put(store: pafs.FileSystem, at: str) -> None:
+        pq.write_table(rows, at, filesystem=store, compression="zstd", row_group_size=ROW_GROUP)
+
+    return _place(root, night, rows, put)
 
 
 def read_part(path: str) -> pa.Table:

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from nightloop.engine import Engine, open_engine
@@ -14,6 +15,7 @@ from nightloop.engine.spark import SparkEngine
 from nightloop.errors import DefinitionError, EmptyNight, StoreDamaged, UsageError
 from nightloop.lake import Lake
 from nightloop.lake.digest import content_digest
+from nightloop.lake.files import ROW_GROUP
 from nightloop.nights import Nights
 from nightloop.settings import load_settings
 from tests.engine.conftest import FIRST, NIGHTS
@@ -80,6 +82,19 @@ def test_many_nights_are_written_in_one_go(lake: Lake, engine: Engine, tmp_path:
     sql = "SELECT night + n::int AS night, flight_id FROM f, (SELECT unnest(range(0, 90, 5)) AS n) AS days"
     written = engine.write(sql, {"f": lake.snapshot(TABLE)}, str(tmp_path / "out"))
     assert len(written) == 4 * 18 and all(len(files) == 1 for files in written.values())
+
+
+@pytest.mark.parametrize("nights", ["one", "several"])
+def test_a_large_night_is_written_in_groups_that_workers_share_out(
+    lake: Lake, engine: Engine, tmp_path: Path, nights: str
+) -> None:
+    numbers = f"(SELECT unnest(range(0, {ROW_GROUP // 10 + 1})) AS n) AS numbers"
+    sql = f"SELECT DATE '2013-01-01' AS night, flight_id, n FROM f, {numbers} WHERE night = DATE '2013-01-01'"
+    one = {"night": NIGHTS[0]} if nights == "one" else {}
+    ((file,),) = engine.write(sql, {"f": lake.snapshot(TABLE)}, str(tmp_path / "out"), **one).values()
+    written = pq.ParquetFile(file).metadata
+    groups = [written.row_group(number).num_rows for number in range(written.num_row_groups)]
+    assert sum(groups) == ROW_GROUP // 10 * 10 + 10 and len(groups) > 1 and max(groups) <= ROW_GROUP
 
 
 def test_a_result_without_a_night_is_refused(lake: Lake, engine: Engine, tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from nightloop.errors import NotReady, UsageError
 from nightloop.lake import Commit, Lake
 from nightloop.lake.digest import content_digest
+from nightloop.lake.files import ROW_GROUP
 from nightloop.nights import Nights, one
 from tests.lake.rows import COMMIT, FIRST, SECOND, TABLE, THIRD, flights
 
@@ -27,6 +29,14 @@ def test_a_night_comes_back_as_it_was_published(lake: Lake) -> None:
     assert rows["night"].to_pylist() == [FIRST] * 3 and rows.schema.field("night").type == pa.date32()
     assert (state.rows, state.night, state.stage, state.inputs) == (3, FIRST, "features", {"uc/raw_x": 3})
     assert state.content_digest == content_digest(flights()) and state.code_version
+
+
+@pytest.mark.parametrize(("rows", "groups"), [(ROW_GROUP, [ROW_GROUP]), (ROW_GROUP + 1, [ROW_GROUP, 1])])
+def test_a_file_is_in_groups_that_workers_share_out(lake: Lake, rows: int, groups: list[int]) -> None:
+    lake.publish("uc/wide", FIRST, pa.table({"n": range(rows)}), COMMIT)
+    ((file,),) = lake.snapshot("uc/wide").files.values()
+    written = pq.ParquetFile(file).metadata
+    assert [written.row_group(number).num_rows for number in range(written.num_row_groups)] == groups
 
 
 def test_publishing_again_replaces_the_night_and_leaves_others_alone(lake: Lake) -> None:
