@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from nightloop.drafting.column_profile import ColumnProfile
 from nightloop.drafting.roles import Task
-from nightloop.evidence.intervals import auc
 
 Floats = NDArray[np.float64]
 
@@ -111,7 +110,17 @@ def _compared(amounts: dict[str, Floats], y: Floats) -> dict[str, str]:
 
 def _tells(x: Floats, y: Floats) -> float:
     there = np.isfinite(x) & ~np.isnan(y)
-    if there.sum() < FEWEST:
-        return 0.0
-    value = auc(y[there] == 1, x[there]).value
-    return 0.0 if np.isnan(value) else max(value, 1 - value)
+    return separation(x[there], y[there] == 1) if there.sum() >= FEWEST else 0.0
+
+
+def separation(x: Floats, positive: NDArray[np.bool_]) -> float:
+    """Return the AUC of a value for one of two classes, whichever way it points; 0 with one class only.
+
+    The same as that of ``nightloop.evidence`` without its interval: thousands are asked for.
+    """
+    place = np.unique(x, return_inverse=True)[1]
+    hits, all_of = np.bincount(place, weights=positive), np.bincount(place)
+    others = all_of - hits
+    pairs = hits.sum() * others.sum()
+    area = np.sum(hits * (np.cumsum(others) - others / 2)) / pairs if pairs else 0.0
+    return float(max(area, 1 - area)) if pairs else 0.0

@@ -12,16 +12,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nightloop.drafting.column_profile import ColumnProfile
-from nightloop.drafting.joint_leaks import told_together
+from nightloop.drafting.joint_leaks import separation, told_together
 from nightloop.drafting.roles import Label
-from nightloop.evidence.intervals import auc
 
 SUSPICIOUS = 0.97
 """An AUC, a correlation or a share of classes told from which on a column is set apart."""
 SUSPICIOUS_BY_NAME = 0.8
 """The same for one whose name is that of a prediction, or of what comes after an outcome."""
 FEWEST = 50
-ROWS = 50_000
+ROWS = 20_000
 """Records looked at: of more, every so many-th."""
 PURE = 0.995
 BY_CHANCE = 1e-6
@@ -104,19 +103,15 @@ def _figure(values: pa.Array, column: ColumnProfile, outcome: Outcome) -> float:
         return _correlation(_floats(values), y) if column.type in ("integer", "number") else 0.0
     if outcome.label.task == "multiclass":
         return _accuracy(_groups(values, column), y)
-    figures = [_either_way(there[known].astype(np.float64), y[known] == 1)]
+    positive = y == 1
+    figures = [separation(there[known].astype(np.float64), positive[known])] if not there[known].all() else [0.0]
     both = known & there
     if both.sum() >= FEWEST:
         if column.type in ("integer", "number"):
-            figures.append(_either_way(_floats(values)[both], y[both] == 1))
+            figures.append(separation(_floats(values)[both], positive[both]))
         if (groups := _groups(values, column)) is not None and column.type != "number":
-            figures.append(_either_way(_rates(groups[both], y[both]), y[both] == 1))
+            figures.append(separation(_rates(groups[both], y[both]), positive[both]))
     return max(figures)
-
-
-def _either_way(score: Floats, positive: Bools) -> float:
-    value = auc(positive, score).value
-    return 0.0 if np.isnan(value) else max(value, 1 - value)
 
 
 def _correlation(x: Floats, y: Floats) -> float:
@@ -165,17 +160,15 @@ def _only_in_one_class(values: pa.Array, outcome: Outcome) -> str:
     """Whether whatever is not the usual value (nothing, or 0) is there for one of two classes only."""
     if outcome.label.task != "binary":
         return ""
-    modes = pc.mode(values.dictionary_encode().indices)
     known = outcome.known
     there = values.is_valid().to_numpy(zero_copy_only=False)
     if there[known].mean() < 0.8:  # noqa: PLR2004 - that nothing is there is usual
         other, what = there, "there"
-    elif len(modes):
-        place = values.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        shown = values.dictionary_encode().dictionary[modes[0]["mode"].as_py()].as_py()
-        other, what = (place != modes[0]["mode"].as_py()) & there, f"other than {shown}"
     else:
-        return ""
+        encoded = values.dictionary_encode()
+        places = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        most = int(np.bincount(places[places >= 0]).argmax())
+        other, what = (places != most) & there, f"other than {encoded.dictionary[most].as_py()}"
     positive = outcome.values[known] == 1
     among = other[known]
     if not FEWEST <= among.sum() <= 0.8 * known.sum():

@@ -99,8 +99,7 @@ class _Reader:
             within = f'({within}) OR "=dated" IS NULL OR "=dated".v IS NULL'
         table = self._evaluate(delivery, within)
         night_of = table.column(NIGHT).fill_null(self.use_case.first_night).combine_chunks()
-        slices = ((night, table.filter(pc.equal(night_of, pa.scalar(night, pa.date32())))) for night in _present(night_of))
-        return {night: self._arrival(night, rows, texts) for night, rows in slices}
+        return {night: self._arrival(night, rows, texts) for night, rows in _by_night(table, night_of)}
 
     def night_by_night(self, connector: Connector, nights: Nights) -> Reading:
         """Read every night on its own; a record that belongs to another night is refused."""
@@ -120,20 +119,24 @@ class _Reader:
         place = Place(self.definitions, self.use_case.use_case, self.name, delivery)
         zone = self.use_case.time_zone
         statement = snapshot_statement(self.source) if self.source.is_snapshot else nightly_statement(self.source, zone, where)
-        return evaluate(self.source, statement, place)
+        table = evaluate(self.source, statement, place)
+        # Most columns fail on no record: their flags need not be looked at night by night.
+        idle = [name for name in table.column_names if name.startswith(FAILED) and not pc.any(table.column(name)).as_py()]
+        return table.drop_columns(idle)
 
     def _arrival(self, night: Night, table: pa.Table, texts: Texts) -> Arrival:
         """Part the records in the declared form from those that are not."""
         refused = self._refused(night, table)
-        readable = pc.invert(pc.is_in(table.column(ROW), pa.array([item.row for item in refused], pa.int64())))
-        rows = table.filter(readable)
+        rows = table
+        if refused:
+            rows = table.filter(pc.invert(pc.is_in(table.column(ROW), pa.array([item.row for item in refused], pa.int64()))))
         return Arrival(night, self._typed(night, rows), rows.column(ROW).combine_chunks(), refused, texts)
 
     def _refused(self, night: Night, table: pa.Table) -> tuple[Refused, ...]:
-        flawed = table.filter(table.column(FLAW).is_valid()).select([ROW, FLAW]).to_pylist()
+        flawed = table.select([ROW, FLAW]).filter(table.column(FLAW).is_valid()).to_pylist()
         refused = {record[ROW]: Refused(record[ROW], "record:size", record[FLAW]) for record in flawed}
         for name in (column for column in table.column_names if column.startswith(FAILED)):
-            for row in table.filter(table.column(name)).column(ROW).to_pylist():
+            for row in table.column(ROW).filter(table.column(name)).to_pylist():
                 reason = f"'{name[1:]}' cannot be computed from this record."
                 refused.setdefault(row, Refused(row, f"readable:{name[1:]}", reason))
         if NIGHT in table.column_names:
@@ -144,31 +147,31 @@ class _Reader:
 
     def _out_of_time(self, night: Night, table: pa.Table) -> Iterator[tuple[str, str, list[int]]]:
         """Yield (rule, reason, rows) of records that do not belong into this night, or were known too late for it."""
-        night_of = table.column(NIGHT)
+        night_of, rows = table.column(NIGHT), table.column(ROW)
         yield (
             "night:known",
             "the night of this record cannot be told.",
-            table.filter(pc.is_null(night_of)).column(ROW).to_pylist(),
+            rows.filter(pc.is_null(night_of)).to_pylist(),
         )
-        other = table.filter(pc.not_equal(night_of, pa.scalar(night, pa.date32())))
+        other = rows.filter(pc.not_equal(night_of, pa.scalar(night, pa.date32())))
         yield (
             "night:own",
             f"the record belongs to another night than {night}, whose file brought it.",
-            other.column(ROW).to_pylist(),
+            other.to_pylist(),
         )
         if "known_at" in table.column_names:
             end = pa.scalar(cutoff(night, self.use_case.time_zone), pa.timestamp("us", "UTC"))
-            late = table.filter(pc.greater_equal(table.column("known_at"), end))
-            yield "night:cutoff", f"known only after the cut-off of {night}.", late.column(ROW).to_pylist()
-            unknown = table.filter(pc.is_null(table.column("known_at")))
-            yield "night:known", "when this record was known cannot be told.", unknown.column(ROW).to_pylist()
+            late = rows.filter(pc.greater_equal(table.column("known_at"), end))
+            yield "night:cutoff", f"known only after the cut-off of {night}.", late.to_pylist()
+            unknown = rows.filter(pc.is_null(table.column("known_at")))
+            yield "night:known", "when this record was known cannot be told.", unknown.to_pylist()
         if self.source.revised_within:
-            unknown = table.filter(pc.is_null(table.column("event_at")))
-            yield "event:known", "when this happened cannot be told.", unknown.column(ROW).to_pylist()
+            unknown = rows.filter(pc.is_null(table.column("event_at")))
+            yield "event:known", "when this happened cannot be told.", unknown.to_pylist()
             earliest = pa.scalar(night - timedelta(days=self.source.revised_within), pa.date32())
-            too_late = table.filter(pc.less(self._event_night(night, table), earliest))
+            too_late = rows.filter(pc.less(self._event_night(night, table), earliest))
             reason = f"it happened more than {self.source.revised_within} nights before {night}: too late (revised_within)."
-            yield "night:too_late", reason, too_late.column(ROW).to_pylist()
+            yield "night:too_late", reason, too_late.to_pylist()
 
     def _typed(self, night: Night, table: pa.Table) -> pa.Table:
         """Give the rows the raw table's schema; where no expression gives known_at, it is the night's last instant."""
@@ -191,5 +194,10 @@ class _Reader:
         return pc.min_element_wise(pc.local_timestamp(local).cast(pa.date32()), pa.scalar(night, pa.date32()))
 
 
-def _present(night_of: pa.Array) -> list[Night]:
-    return sorted(night_of.unique().to_pylist())
+def _by_night(table: pa.Table, night_of: pa.Array) -> Iterator[tuple[Night, pa.Table]]:
+    """Cut a table that is in the order of its nights."""
+    counted = pc.value_counts(night_of).to_pylist()
+    start = 0
+    for item in counted:
+        yield item["values"], table.slice(start, item["counts"])
+        start += item["counts"]
