@@ -50,7 +50,7 @@ class CheckResult:
     mistakes: tuple[Mistake, ...]
     notes: tuple[str, ...] = ()  # what may be meant, and has a price
     plan: tuple[str, ...] = ()  # what the definition means for the lake of this HOME, in lines; nothing where nothing changes
-    advice: tuple[str, ...] = ()  # what the margin can prove
+    advice: tuple[str, ...] = ()  # what the margin can prove, and verdicts whose outcome limits decide beforehand
 
 
 def run(options: argparse.Namespace) -> int:
@@ -130,21 +130,23 @@ def _unstated(use_case: UseCase, definitions: Path) -> Iterator[str]:
 
 def _with_lake(result: CheckResult, settings: Settings) -> CheckResult:
     """Add what the definition means for what was made already, and what its margin can prove."""
+    from jobs.training.impossible_verdicts import AtHand, at_hand, impossible_verdicts
     from jobs.training.margin_advice import bias_advice, margin_advice, typical_rows
 
     use_case = load_use_case(result.use_case, settings.definitions)
     if "://" not in settings.lake_url and not Path(settings.lake_url, result.use_case).exists():
         # Nothing was made yet: the libraries that read a lake need not be imported.
-        return replace(result, advice=_lines(margin_advice(use_case)))
+        return replace(result, advice=_lines(margin_advice(use_case), *impossible_verdicts(use_case, AtHand())))
     from nightloop.workspace import Workspace
 
     workspace = Workspace.open(settings)
     try:
         ledger = workspace.ledger
         margin = margin_advice(use_case, ledger=ledger, rows=typical_rows(use_case, workspace.lake))
-        advice = _lines(margin, bias_advice(use_case, ledger))
+        impossible = impossible_verdicts(use_case, at_hand(use_case, workspace.lake))
+        advice = _lines(margin, bias_advice(use_case, ledger), *impossible)
     except NightloopError as error:
-        advice = (f"  the ledger could not be asked what the margin proves: {error}",)
+        advice = (f"  the stores could not be asked what the limits prove: {error}",)
     return replace(result, plan=_plan(use_case, workspace), advice=advice)
 
 

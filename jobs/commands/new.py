@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jobs.asking import asked, is_terminal
 from jobs.console import output
+from jobs.training.impossible_verdicts import AtHand, impossible_verdicts
 from jobs.training.margin_advice import margin_advice
 from nightloop.drafting import Draft, DraftOptions, draft_use_case, save
 from nightloop.settings import load_settings
@@ -67,8 +68,10 @@ def _as_json(draft: Draft, files: list[Path]) -> dict[str, object]:
 
 
 def _advice(draft: Draft) -> str:
-    """Say what the drafted margin can prove with the rows of the sample's nights."""
-    return margin_advice(draft.use_case, rows=draft.plan.rows / max(draft.plan.nights, 1))
+    """Say what the drafted limits can prove with the rows of the sample's nights."""
+    rows = draft.plan.rows / max(draft.plan.nights, 1)
+    impossible = impossible_verdicts(draft.use_case, AtHand(rows, rows))
+    return "\n".join(line for line in (margin_advice(draft.use_case, rows=rows), *impossible) if line)
 
 
 def _print(draft: Draft, files: list[Path]) -> None:

@@ -81,13 +81,14 @@ def test_a_restated_input_a_mended_function_and_another_definition_are_three_rea
 def test_check_tells_what_is_ahead_and_nothing_where_nothing_changed(
     things: Things, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sizes, advice = lines(capsys, "check", "things")
+    sizes, advice, *impossible = lines(capsys, "check", "things")
     assert sizes == "things: 2 sources, 2 features, 2 contract rules, no mistake found"
     assert advice.startswith("  what margin_to_champion 0.01 proves: 14 nights tell two models apart by a standard error of")
+    assert impossible and all("can never be given" in line for line in impossible), "few rows, and hundreds are asked for"
     twice(things)
     assert [line.strip() for line in lines(capsys, "check", "things")][2] == "~ changed feature price: price -> price * 2"
     (found,) = json.loads(lines(capsys, "check", "--json")[0])["use_cases"]
-    assert found["plan"] == make_plan(things.use_case, things.workspace).lines() and found["advice"] == [advice]
+    assert found["plan"] == make_plan(things.use_case, things.workspace).lines() and found["advice"] == [advice, *impossible]
 
 
 def test_check_without_a_lake_or_with_a_mistake_tells_of_no_plan(
