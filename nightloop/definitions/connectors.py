@@ -10,10 +10,26 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from nightloop.definitions.simulation import SimulatorConnector
-from nightloop.definitions.strict import Name, Strict
+from nightloop.definitions.strict import Name, Strict, same_as
 
 MAXIMUM_BYTES = 2**30
 MAXIMUM_CELL_BYTES = 2**20
+
+
+Separator = Literal[",", ";", "\t", "|", ":", " ", "~", "^"]
+Quote = Literal['"', "'", ""]
+Encoding = Literal["utf-8", "utf-16", "latin-1", "windows-1250", "windows-1251", "windows-1252", "shift_jis", "gb18030"]
+
+
+class CsvDialect(Strict):
+    """How a CSV is written."""
+
+    separator: Separator = Field(",", description="Character between two values.")
+    quote: Quote = Field('"', description="Character around a value that holds a separator or a line end; empty: none.")
+    encoding: Encoding = Field("utf-8", description="Encoding of the text; a byte order mark is read over.")
+
+
+PLAIN = CsvDialect()
 
 
 class Bounded(Strict):
@@ -54,6 +70,11 @@ class FilesConnector(Bounded):
         "s3://bucket/prefix/{night}.csv.",
     )
     null: str = Field("", description="How a CSV writes a missing value.")
+    csv: CsvDialect = Field(
+        PLAIN,
+        exclude_if=same_as(PLAIN),
+        description="How a CSV is written, where it is not in commas, double quotes and UTF-8.",
+    )
     arrives_by: str | None = Field(
         None,
         pattern=r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$",

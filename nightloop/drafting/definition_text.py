@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from nightloop.definitions.connectors import Connector
+from nightloop.definitions.connectors import Connector, FilesConnector
 from nightloop.drafting.fields import Field, classes
 from nightloop.drafting.names import in_words
 from nightloop.drafting.plan import Plan
@@ -77,7 +77,9 @@ def _sources(connector: Connector, plan: Plan) -> Iterator[str]:
 
 def _records(connector: Connector, plan: Plan, fields: tuple[Field, ...]) -> Iterator[str]:
     declared: dict[str, Value] = connector.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    yield _line("connector", {"kind": connector.kind, **declared}, indent=4)
+    western = isinstance(connector, FilesConnector) and connector.csv.encoding in ("latin-1", "windows-1252")
+    why = "check: which encoding it is cannot be told from letters of one byte" if western else ""
+    yield _line("connector", {"kind": connector.kind, **declared}, why, 4)
     yield "    columns:"
     for item in fields:
         declaration: dict[str, Value] = {"type": item.type, "expression": item.sql, "description": item.description}

@@ -10,15 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nightloop.definitions.connectors import Connector, FilesConnector, SqlConnector
+from nightloop.definitions.connectors import PLAIN, Connector, CsvDialect, FilesConnector, SqlConnector
 from nightloop.definitions.patterns import S3, files_fault
 from nightloop.errors import SourceDamaged, UsageError
 from nightloop.nights import Night
 from nightloop.settings import connection
 from nightloop.sources.connector import SourceContext
+from nightloop.sources.dialects import likely_dialect
 from nightloop.sources.factory import open_connector
-from nightloop.sources.formats import KINDS
+from nightloop.sources.files import REMEDY, Folder
+from nightloop.sources.formats import KINDS, FileReading, csv_bytes
+from nightloop.sources.reader import Files, first
 from nightloop.sources.text_table import FLAW, OURS
+from nightloop.sources.unpacking import Allowance
 
 LARGEST = 500_000
 """Rows a draft looks at: of more, every so many-th."""
@@ -58,6 +62,9 @@ def read_sample(source: str, definitions: Path) -> Sample:
         sampled = connector.model_copy(update={"pattern": connector.pattern.replace("{night}", "*")})
     with tempfile.TemporaryDirectory(prefix="nightloop-sample-") as cache:
         context = SourceContext(definitions, stem, Night.min, "UTC", Path(cache), None, connection)
+        if isinstance(connector, FilesConnector) and isinstance(sampled, FilesConnector):
+            dialect = {"csv": _dialect(sampled, context)}
+            connector, sampled = connector.model_copy(update=dialect), sampled.model_copy(update=dialect)
         delivery = open_connector(sampled, context).read(None)
         held = delivery.text if delivery else pa.table({})
         table = held if isinstance(held, pa.Table) else pq.read_table(held)
@@ -66,6 +73,17 @@ def read_sample(source: str, definitions: Path) -> Sample:
     usable = table.filter(pc.is_null(table.column(FLAW))).drop_columns(list(OURS))
     step = -(-usable.num_rows // LARGEST)
     return Sample(usable.take(pa.array(range(0, usable.num_rows, step))), table.num_rows, connector, stem)
+
+
+def _dialect(connector: FilesConnector, context: SourceContext) -> CsvDialect:
+    """Return how the first file is likely written, if it is a CSV."""
+    paths = tuple(path for path, _ in Folder(connector, context.base, context.cache).listing(None).files)
+    if not paths:
+        return PLAIN
+    sizes = connector.maximum_bytes, connector.maximum_cell_bytes
+    path, content = first(Files(paths[:1], connector.null, REMEDY, *sizes))
+    plain = csv_bytes(content, FileReading(path, connector.null, REMEDY, Allowance(connector.maximum_bytes)))
+    return PLAIN if plain is None else likely_dialect(plain)
 
 
 def _sql(source: str) -> tuple[Connector, str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from nightloop.definitions.connectors import Connector, FilesConnector, PackageConnector, SqlConnector
+from nightloop.definitions.connectors import PLAIN, Connector, FilesConnector, PackageConnector, SqlConnector
 from nightloop.definitions.features import (
     CategoryFeature,
     CrossFeature,
@@ -189,8 +189,16 @@ class _Digester:
 
 
 def _columns(source: Source) -> dict[str, str]:
-    null = getattr(source.connector, "null", None)
-    return {name: digest_of("column", column.type, _text(column.expression), null) for name, column in source.columns.items()}
+    written = [getattr(source.connector, "null", None), *_dialect(source.connector)]
+    return {
+        name: digest_of("column", column.type, _text(column.expression), *written) for name, column in source.columns.items()
+    }
+
+
+def _dialect(connector: Connector) -> list[object]:
+    """Return how a CSV is declared to be written; nothing where it is as they all were."""
+    is_plain = not isinstance(connector, FilesConnector) or connector.csv == PLAIN
+    return [] if is_plain else [connector.csv.model_dump(mode="json")]
 
 
 def _origin(connector: Connector) -> object:

@@ -94,8 +94,10 @@ def _explain(session: duckdb.DuckDBPyConnection, source: Source, place: Place, e
 
 def _column_missing(session: duckdb.DuckDBPyConnection, column: str, name: str, delivery: Delivery) -> SourceDamaged:
     columns = [row[0] for row in session.sql("DESCRIBE text").fetchall() if row[0] not in OURS]
+    split = next((mark for mark in (";", "\t", "|", ",") if len(columns) == 1 and mark in columns[0]), None)
+    near = f" It looks like values between {split!r}: declare csv: {{separator: {split!r}}} of its connector." if split else ""
     return SourceDamaged(
-        f"the file has no column '{column}', which '{name}' is computed from; its columns: {', '.join(columns)}.",
+        f"the file has no column '{column}', which '{name}' is computed from; its columns: {', '.join(columns)}.{near}",
         where=delivery.origin,
         do=f"{delivery.remedy} If the file is as it should be, correct the expression of '{name}' in feature_defs/.",
     )

@@ -82,7 +82,7 @@ class Folder:
                 do="Wait until its sender has finished, and run the stage again.",
             )
         sized = (self.declared.maximum_bytes, self.declared.maximum_cell_bytes)
-        files = Files(paths, self.declared.null, REMEDY, *sized)
+        files = Files(paths, self.declared.null, REMEDY, *sized, self.declared.csv)
         return Delivery(cached(files, self.cache) if night is None else read(files), files.origin, REMEDY)
 
     def listing(self, night: Night | None) -> Listing:

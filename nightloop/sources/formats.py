@@ -7,19 +7,20 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from nightloop.definitions.connectors import PLAIN, CsvDialect
 from nightloop.errors import SourceDamaged
+from nightloop.sources.dialects import near_miss
 from nightloop.sources.json_lines import NotJsonLines, json_lines
 from nightloop.sources.text_table import check_names, damaged
 from nightloop.sources.unpacking import Allowance, NotUnpacked, TooLarge, gunzipped, unzipped
 
-# Read as UTF-8. A quoted value ends before a comma or the end of a line; anything else swallows records that follow.
-_QUOTED = re.compile(rb'(?:\A(?:\xef\xbb\xbf)?|[,\r\n])"(?:[^"]++|"")*+(?:"(?=[,\r\n]|\Z)(?P<closed>))?')
 _STRADDLING = "straddling"
 PARQUET_ROWS = 65_536
 
@@ -32,6 +33,7 @@ class FileReading:
     null: str
     remedy: str
     allowance: Allowance
+    dialect: CsvDialect = PLAIN
 
     def damaged(self, what: str) -> SourceDamaged:
         """Return the error that names the file."""
@@ -67,54 +69,105 @@ def _unpacked(content: bytes, ending: str, reading: FileReading) -> bytes:
 
 
 def _from_csv(content: bytes, reading: FileReading) -> pa.Table:
+    content = _in_utf8(content, reading)
     names = _header(content, reading)
     check_names(names, reading.origin, reading.remedy)
     _check_quotes(content, reading)
     try:
         try:
-            return _parse_csv(content, names, reading.null, None)
+            return _parse_csv(content, names, reading, None)
         except pa.ArrowInvalid as error:
             if _STRADDLING not in str(error):
                 raise
-            return _parse_csv(content, names, reading.null, len(content))  # a record longer than a block
+            return _parse_csv(content, names, reading, len(content))  # a record longer than a block
     except pa.ArrowInvalid as error:
-        raise reading.damaged(f"expected a CSV in UTF-8 with {len(names)} columns ({str(error).strip()[:300]})") from error
+        raise _no_csv(content, reading, f" with {len(names)} columns ({str(error).strip()[:300]})") from error
 
 
-def _parse_csv(content: bytes, names: list[str], null: str, block_size: int | None) -> pa.Table:
+def _no_csv(content: bytes, reading: FileReading, what: str) -> SourceDamaged:
+    """Return the error of a CSV that is not as declared, with what it looks like instead."""
+    declared = reading.dialect
+    encoding = {"utf-8": "UTF-8"}.get(declared.encoding, declared.encoding)
+    return reading.damaged(f"expected a CSV in {encoding}{what}{near_miss(content, declared)}")
+
+
+def _in_utf8(content: bytes, reading: FileReading) -> bytes:
+    if reading.dialect.encoding == "utf-8":
+        return content
+    try:
+        return content.decode(reading.dialect.encoding).removeprefix("\ufeff").encode()
+    except UnicodeError as error:
+        raise _no_csv(content, reading, f" ({error})") from error
+
+
+def _parse_csv(content: bytes, names: list[str], reading: FileReading, block_size: int | None) -> pa.Table:
     return pa_csv.read_csv(
         pa.BufferReader(content),
         read_options=pa_csv.ReadOptions(block_size=block_size),
-        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        parse_options=pa_csv.ParseOptions(
+            delimiter=reading.dialect.separator, quote_char=reading.dialect.quote or False, newlines_in_values=True
+        ),
         convert_options=pa_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
-            null_values=[null],
+            null_values=[reading.null],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         ),
     )
 
 
+@cache
+def _quoted(dialect: CsvDialect) -> re.Pattern[bytes]:
+    """Return what finds quoted values: one ends before a separator or the end of a line; all else swallows what follows."""
+    between, quote = re.escape(dialect.separator).encode(), dialect.quote.encode()
+    inside = rb"(?:[^%b]++|%b%b)*+" % (quote, quote, quote)
+    return re.compile(
+        rb"(?:\A(?:\xef\xbb\xbf)?|[%b\r\n])%b%b(?:%b(?=[%b\r\n]|\Z)(?P<closed>))?" % (between, quote, inside, quote, between)
+    )
+
+
 def _check_quotes(content: bytes, reading: FileReading) -> None:
-    if b'"' not in content:
+    quote = reading.dialect.quote.encode()
+    if not quote or quote not in content:
         return
-    for match in _QUOTED.finditer(content):
+    between = {",": "a comma", "\t": "a tab"}.get(reading.dialect.separator, f"'{reading.dialect.separator}'")
+    for match in _quoted(reading.dialect).finditer(content):
         if match["closed"] is None:
             line = content.count(b"\n", 0, match.start() + 1) + 1
-            raise reading.damaged(f"a quoted value begins in line {line} and does not end before a comma or an end of line")
+            raise reading.damaged(f"a quoted value begins in line {line} and does not end before {between} or an end of line")
 
 
 def _header(content: bytes, reading: FileReading) -> list[str]:
     """Read the first record: the names of the columns, which may hold quotes and line ends as any value."""
     text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", errors="surrogateescape", newline="")
+    quote = reading.dialect.quote
+    separator = reading.dialect.separator
+    how = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
+    records = csv.reader(text, delimiter=separator, **how)
     try:
-        names = next(csv.reader(text), [])
+        names = next(records, [])
         "".join(names).encode()
     except (csv.Error, UnicodeEncodeError) as error:
-        raise reading.damaged("expected a CSV in UTF-8, and its first line is not") from error
+        raise _no_csv(content, reading, ", and its first line is not") from error
     if not any(names):
         raise reading.damaged("expected a first line with the names of the columns, and it is empty")
     return names
+
+
+def csv_bytes(content: bytes, reading: FileReading) -> bytes | None:
+    """Return the unpacked bytes of a CSV; None for files of other kinds.
+
+    Raises:
+        SourceDamaged: not unpacked, or larger than allowed.
+    """
+    name = reading.origin.lower()
+    ending = next((kind for kind in KINDS if name.endswith(kind)), "")
+    if _PARSERS.get(ending.removesuffix(".gz").removesuffix(".zip")) is not _from_csv:
+        return None
+    try:
+        return _unpacked(content, ending, reading)
+    except (NotUnpacked, TooLarge) as error:
+        raise reading.damaged(str(error)) from error
 
 
 def _from_json_lines(content: bytes, reading: FileReading) -> pa.Table:
@@ -173,6 +226,7 @@ def _as_text(column: pa.Array) -> pa.Array:
 
 _PARSERS: dict[str, Callable[[bytes, FileReading], pa.Table]] = {
     ".csv": _from_csv,
+    ".tsv": _from_csv,
     ".jsonl": _from_json_lines,
     ".ndjson": _from_json_lines,
     ".parquet": _from_parquet,

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
+from nightloop.definitions.connectors import PLAIN, CsvDialect
 from nightloop.errors import SourceUnavailable
 from nightloop.lake import filesystem
 from nightloop.sources.formats import FileReading, text_of
@@ -31,6 +32,7 @@ class Files:
     remedy: str
     maximum_bytes: int
     maximum_cell_bytes: int
+    dialect: CsvDialect = PLAIN
 
     @property
     def origin(self) -> str:
@@ -49,10 +51,20 @@ def read(files: Files) -> pa.Table:
     return _parsed(files, _contents(files))
 
 
+def first(files: Files) -> tuple[str, bytes]:
+    """Return the path and the bytes of the first file.
+
+    Raises:
+        SourceDamaged: it is not readable, or larger than allowed.
+        SourceUnavailable: the object store does not answer.
+    """
+    return next(_contents(files))
+
+
 def cached(files: Files, cache: Path) -> Path:
     """Return a Parquet copy of ``read``, made on the first call for this content of the files."""
     contents = list(_contents(files))
-    declared = f"{_FORMAT}|{files.null}|{files.maximum_bytes}|{files.maximum_cell_bytes}|"
+    declared = f"{_FORMAT}|{files.null}|{files.maximum_bytes}|{files.maximum_cell_bytes}|{files.dialect}|"
     key = hashlib.blake2b(declared.encode(), digest_size=16)
     for path, content in contents:
         key.update(f"{PurePosixPath(path).name}|{len(content)}|".encode())
@@ -67,7 +79,7 @@ def _parsed(files: Files, contents: Iterator[tuple[str, bytes]]) -> pa.Table:
     allowance = Allowance(files.maximum_bytes)
     tables: list[pa.Table] = []
     for path, content in contents:
-        table = text_of(content, FileReading(path, files.null, files.remedy, allowance))
+        table = text_of(content, FileReading(path, files.null, files.remedy, allowance, files.dialect))
         if tables and set(table.column_names) != set(tables[0].column_names):
             raise damaged(path, f"its columns differ from those of {files.paths[0]}, which belongs to it", files.remedy)
         tables.append(table.select(tables[0].column_names) if tables else table)

@@ -101,6 +101,22 @@ def test_every_kind_of_source_can_be_drafted_from(kind, house, subscriptions, mo
     assert draft.use_case.sources[draft.plan.entity].connector.kind == ("sql" if kind == "sql" else "files")
 
 
+@pytest.mark.parametrize(
+    ("separator", "encoding", "declared"),
+    [(";", "utf-8", {"separator": ";"}), ("\t", "utf-16", {"separator": "\t", "encoding": "utf-16"}),
+     (",", "windows-1252", {"encoding": "windows-1252"}), (",", "utf-8-sig", {})],
+)  # fmt: skip
+def test_how_a_csv_is_written_is_proposed_and_declared(separator, encoding, declared, house):
+    rows = [[f"k{i}", DAYS[i % 28], f"{i},5" if separator == ";" else i, "Zoë", i % 2] for i in range(60)]
+    text = "\n".join(separator.join(map(str, row)) for row in [["id", "date", "Größe", "name", "label"], *rows])
+    path = house.folder / "small.csv"
+    path.write_bytes(text.encode(encoding))
+    draft = house.draft(path)
+    assert draft.use_case.sources["small"].connector.csv.model_dump(exclude_defaults=True) == declared
+    assert (draft.read, draft.refused) == (60, 0)
+    assert draft.use_case.sources["small"].columns["grosse"].type in ("integer", "number")
+
+
 def test_files_of_a_night_each_are_one_source(house, subscriptions):
     header, rows = subscriptions(96)
     for day in ("2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"):

@@ -57,6 +57,7 @@ PROMISED = changed(put("model.conformal", {"coverage": 0.8}))
 DATA = changed(put("gates.data", {"minimum_rows_share": 0.3}))
 REASONED = changed(put("features.basket.reason", {"up": "Much.", "down": "Little."}))
 CARDED = changed(put("card", {"intended_use": "For clerks."}))
+DIALECT = changed(put("sources.visits.connector", {**CONNECTORS["files"], "csv": {"separator": ";"}}))
 LEVELS = {"kind": "category", "column": "city", "levels": ["Bern", "Basel"], "description": "City."}
 CATEGORISED = changed(put("features.city_code", LEVELS))
 SEARCH = {"folds": 1, "space": {"max_depth": [2, 4]}}
@@ -139,6 +140,10 @@ MEANING: list[tuple[UseCase, str, object]] = [
     (CATEGORISED, "features.city_code.column", "customer"),
     (CATEGORISED, "features.city_code.levels", ["Basel", "Bern"]),
     (of_connector("files"), "sources.visits.connector.null", "NA"),
+    (of_connector("files"), "sources.visits.connector.csv", {"separator": ";"}),
+    (DIALECT, "sources.visits.connector.csv.separator", "|"),
+    (DIALECT, "sources.visits.connector.csv.quote", "'"),
+    (DIALECT, "sources.visits.connector.csv.encoding", "latin-1"),
     (of_connector("package"), "sources.visits.connector.distribution", "other"),
     (of_connector("package"), "sources.visits.connector.file", "other.csv"),
     (of_connector("package"), "sources.visits.connector.null", ""),

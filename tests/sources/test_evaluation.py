@@ -133,3 +133,12 @@ def test_an_expression_sees_no_file_but_the_copy_of_its_own_records(tmp_path: Pa
     assert snapshot(source({"a": ("string", "n")}), place(text=copy))[0]["a"] == "1"
     with pytest.raises(DefinitionError, match="is wrong"):
         snapshot(reads, place(text=copy))
+
+
+def test_a_file_in_one_column_is_told_its_separator() -> None:
+    text = finished(pa.table({"n;when": ["1;2"]}), 100)
+    with pytest.raises(SourceDamaged, match=r"declare csv: \{separator: ';'\}"):
+        snapshot(source({"n": ("string", "n")}), place(text=text))
+    with pytest.raises(SourceDamaged) as error:
+        snapshot(source({"n": ("string", "m")}), place())
+    assert "separator" not in str(error.value)

@@ -1,0 +1,67 @@
+"""Guess how a CSV is written from its first bytes: for a draft, and for the message about a file that is not as declared."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+
+from nightloop.definitions.connectors import CsvDialect, Encoding, Quote, Separator
+
+HEAD = 2**16
+SAME_WIDTH = 0.9
+"""Share of the first records that must have as many values as the header."""
+_SEPARATORS: tuple[Separator, ...] = (",", ";", "\t", "|")
+_QUOTES: tuple[Quote, ...] = ('"', "'")
+
+
+def likely_encoding(content: bytes) -> Encoding:
+    """Return the encoding that the bytes are likely in; of those with one byte a letter a Western one, for none can be told."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    head = content[:HEAD]
+    for encoding in ("utf-8", "windows-1252"):
+        try:
+            codecs.getincrementaldecoder(encoding)().decode(head, final=len(content) <= HEAD)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "latin-1"
+
+
+def likely_dialect(content: bytes) -> CsvDialect:
+    """Return how the first records are likely written; commas, double quotes and UTF-8 where nothing else fits better."""
+    encoding = likely_encoding(content)
+    cut = HEAD - HEAD % 2 if len(content) > HEAD else len(content)
+    text = content[:cut].decode(encoding, errors="ignore").removeprefix("\ufeff")
+    if len(content) > HEAD:
+        text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
+    candidates = [(width, -place, separator, quote) for place, (width, separator, quote) in enumerate(_fitting(text))]
+    _, _, separator, quote = max(candidates, default=(1, 0, ",", '"'))
+    return CsvDialect(separator=separator, quote=quote, encoding=encoding)
+
+
+def _fitting(text: str) -> Iterator[tuple[int, Separator, Quote]]:
+    """Yield the separators and quotes by which nearly all records have as many values as the header, and how many."""
+    for quote in _QUOTES:
+        for separator in _SEPARATORS:
+            if quote != '"' and f"{separator}{quote}" not in text:
+                continue
+            try:
+                widths = [
+                    len(record) for record in csv.reader(io.StringIO(text, newline=""), delimiter=separator, quotechar=quote)
+                ]
+            except csv.Error:
+                continue
+            width = widths[0] if widths else 0
+            if width > 1 and sum(each == width for each in widths) >= SAME_WIDTH * len(widths):
+                yield width, separator, quote
+
+
+def near_miss(content: bytes, declared: CsvDialect) -> str:
+    """Return what would likely be declared of this file, as the end of a message; nothing where it looks as declared."""
+    likely = likely_dialect(content)
+    other = {name: value for name, value in likely.model_dump().items() if value != getattr(declared, name)}
+    written = ", ".join(f"{name}: {value!r}" for name, value in other.items())
+    return f"; it looks like {written}, to be declared as csv: {{{written}}} of the connector" if other else ""
