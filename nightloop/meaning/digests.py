@@ -197,8 +197,9 @@ def _columns(source: Source) -> dict[str, str]:
 
 def _dialect(connector: Connector) -> list[object]:
     """Return how a CSV is declared to be written; nothing where it is as they all were."""
-    is_plain = not isinstance(connector, FilesConnector) or connector.csv == PLAIN
-    return [] if is_plain else [connector.csv.model_dump(mode="json")]
+    if not isinstance(connector, FilesConnector) or connector.csv == PLAIN:
+        return []
+    return [connector.csv.model_dump(mode="json")]
 
 
 def _origin(connector: Connector) -> object:
