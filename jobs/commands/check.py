@@ -20,6 +20,7 @@ from nightloop.definitions.parameters import COUPLED
 from nightloop.definitions.use_case import Card
 from nightloop.errors import DefinitionError, NightloopError, UnknownUseCase
 from nightloop.settings import Settings, load_settings
+from nightloop.sources.binding import expression_mistakes
 
 if TYPE_CHECKING:
     from nightloop.workspace import Workspace
@@ -84,7 +85,7 @@ def check(use_case_name: str, definitions: Path, contracts: Path) -> CheckResult
     except NightloopError as error:
         return CheckResult(use_case_name, 0, 0, 0, tuple(_mistakes(error)))
     rules, errors_of_contracts = contract_mistakes(use_case, contracts)
-    all_errors = (*_linear_mistakes(use_case, definitions), *errors_of_contracts)
+    all_errors = (*_linear_mistakes(use_case, definitions), *expression_mistakes(use_case, definitions), *errors_of_contracts)
     mistakes = (mistake for error in all_errors for mistake in _mistakes(error))
     sizes = len(use_case.sources), len(use_case.features), rules
     return CheckResult(use_case_name, *sizes, tuple(mistakes), tuple(_notes(use_case, definitions)))

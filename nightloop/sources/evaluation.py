@@ -57,14 +57,14 @@ def evaluate(source: Source, statement: str, place: Place) -> pa.Table:
         SourceDamaged: the file lacks a column that an expression reads.
         DefinitionError: an expression does not parse, or calls what does not exist; shown at its line.
     """
-    with _session(place.delivery.text) as session:
+    with open_session(place.delivery.text) as session:
         try:
             return session.sql(statement).to_arrow_table()
         except duckdb.Error as error:
             raise _explain(session, source, place, error) from error
 
 
-def _session(text: pa.Table | Path) -> duckdb.DuckDBPyConnection:
+def open_session(text: pa.Table | Path) -> duckdb.DuckDBPyConnection:
     """Open an empty database in UTC that sees the records as ``text``, and no other file."""
     session = duckdb.connect(config={"TimeZone": "UTC", "autoinstall_known_extensions": "false"})
     if isinstance(text, Path):
@@ -88,8 +88,8 @@ def _explain(session: duckdb.DuckDBPyConnection, source: Source, place: Place, e
             missing = _MISSING.search(str(fault))
             if missing:
                 return _column_missing(session, missing[1], name, place.delivery)
-            return _wrong(place, path, f"the expression of '{name}' is wrong: {_first_line(fault)}")
-    return _wrong(place, (), f"the source cannot be evaluated: {_first_line(error)}")
+            return wrong(place, path, f"the expression of '{name}' is wrong: {first_line(fault)}")
+    return wrong(place, (), f"the source cannot be evaluated: {first_line(error)}")
 
 
 def _column_missing(session: duckdb.DuckDBPyConnection, column: str, name: str, delivery: Delivery) -> SourceDamaged:
@@ -103,7 +103,8 @@ def _column_missing(session: duckdb.DuckDBPyConnection, column: str, name: str, 
     )
 
 
-def _wrong(place: Place, path: tuple[str, ...], what: str) -> DefinitionError:
+def wrong(place: Place, path: tuple[str, ...], what: str) -> DefinitionError:
+    """Return the error of an expression, at its line."""
     return DefinitionError(
         f"source '{place.source}': {what}",
         where=place_in_definition(place.use_case, place.definitions, ("sources", place.source, *path)),
@@ -111,7 +112,8 @@ def _wrong(place: Place, path: tuple[str, ...], what: str) -> DefinitionError:
     )
 
 
-def _first_line(error: duckdb.Error) -> str:
+def first_line(error: duckdb.Error) -> str:
+    """Return what DuckDB says, without what it quotes."""
     return str(error).strip().splitlines()[0]
 
 
