@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +14,7 @@ from jobs.endings import night_pages
 from jobs.published import Progress, Published, silent
 from jobs.training.summary import TrainingSummary, training_summary
 from nightloop.definitions import UseCase
+from nightloop.definitions.model import Split
 from nightloop.errors import ContractBroken, EmptyNight, NightloopError, NotReady, TrainingRefused
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
@@ -66,7 +67,7 @@ class Tour:
                 published = features.run(self.use_case, nights, self.workspace, progress=self.progress)
                 rows = _rows(published, "features")
                 line.append(f"{rows:,} rows of {len(self.use_case.features)} features")
-            scored = scored_nights(self.use_case, nights, self.workspace)
+            scored = self._scored(nights)
             self._train(scored.first - timedelta(days=1))
             self._score(scored)
         except NightloopError as error:
@@ -95,6 +96,12 @@ class Tour:
         if not stand:
             raise error
         return Nights(nights.first, stand[-1])
+
+    def _scored(self, nights: Nights) -> Nights:
+        states = self.workspace.lake.states(f"{self.use_case.use_case}/features")
+        with_rows = [night for night in nights if night in states and states[night].rows]
+        split, matures_after = self.use_case.model.split, self.use_case.label.matures_after
+        return scored_nights(nights, with_rows, split, matures_after=matures_after)
 
     def _train(self, as_of: Night) -> None:
         with self._stage("train") as line:
@@ -143,24 +150,26 @@ class Tour:
             self.show(line)
 
 
-def scored_nights(use_case: UseCase, nights: Nights, workspace: Workspace) -> Nights:
+def scored_nights(nights: Nights, with_rows: Collection[Night], split: Split, *, matures_after: int) -> Nights:
     """Return the last month, or the last quarter of a short history, less where the nights before it are too few to train.
+
+    Args:
+        nights: of the tour.
+        with_rows: those of them that hold features.
+        split: how many a training divides them into.
+        matures_after: nights until an outcome is known.
 
     Raises:
         TrainingRefused: with all nights but one there are too few.
     """
-    states = workspace.lake.states(f"{use_case.use_case}/features")
-    split, matures = use_case.model.split, timedelta(days=use_case.label.matures_after)
     needed = split.validate_nights + split.calibrate_nights + split.minimum_fit_nights
-    with_rows = [night for night in nights if night in states and states[night].rows]
     for scored in range(min(MONTH, max(1, len(nights) // 4)), 0, -1):
         first = nights.last - timedelta(days=scored - 1)
-        if sum(night + matures < first for night in with_rows) >= needed:
+        if sum(night + timedelta(days=matures_after) < first for night in with_rows) >= needed:
             return Nights(first, nights.last)
     raise TrainingRefused(
         f"{len(with_rows)} nights of the data hold records, {len(nights)} nights in all. A model is fitted, calibrated and "
         f"judged on different nights, at least {needed} with known outcomes, and one more is there to score.",
-        where=use_case.use_case,
         do="Give a longer stretch of data.",
     )
 

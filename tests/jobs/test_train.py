@@ -13,6 +13,9 @@ import pyarrow as pa
 import pytest
 
 from jobs import train
+from jobs.endings import ending
+from jobs.training.summary import STRONGEST, training_summary
+from nightloop.atomic_file import write_atomically
 from nightloop.definitions import definition_digest
 from nightloop.errors import GateFailed, NotReady, TrainingRefused, UsageError
 from nightloop.evidence import intervals
@@ -22,6 +25,7 @@ from nightloop.model.training import candidate, training_set, training_snapshot
 from nightloop.model.training.slices import Slices, divide
 from nightloop.nights import Nights
 from nightloop.promotion.approval import question
+from nightloop.reporting.week import week_of
 
 from .conftest import AS_OF, FIRST, Loans, definition
 
@@ -65,6 +69,43 @@ def test_an_honest_training_passes_every_gate_and_is_promoted(shared: Loans):
     assert shared.workspace.registry.alias("accounts_late", "champion") == 1
     assert told[0] == "0/13 assemble" and told[-1] == "13/13 promote"
     assert champion.payload["bundle_digest"] == bundle.digest(shared.workspace.registry.fetch("accounts_late", 1))
+
+
+def test_the_summary_of_a_training_has_its_models_gates_features_and_pages(trained: Loans):
+    summary = training_summary(trained.use_case, AS_OF, trained.workspace)
+    assert (summary.version, summary.as_of, summary.effective_from) == (1, AS_OF, AS_OF)
+    assert [line.model for line in summary.models] == ["candidate", "baseline"]
+    assert [verdict.gate for verdict in summary.verdicts] == list(train.GATES) and summary.passed == len(train.GATES)
+    assert summary.card.exists() and summary.page.exists()
+    shares = [float(share.rstrip("%")) for _, share, _ in summary.features]
+    assert 1 <= len(shares) <= STRONGEST and shares == sorted(shares, reverse=True)
+    assert {name for name, _, _ in summary.features} <= set(trained.use_case.features)
+
+
+def test_train_ends_with_the_summary_and_the_pages_of_its_nights(trained: Loans):
+    summary = training_summary(trained.use_case, AS_OF, trained.workspace)
+    week = trained.workspace.reports / "accounts_late" / f"week-{week_of(AS_OF).first}.html"
+    drift = trained.workspace.reports / "accounts_late" / str(AS_OF) / "drift.html"
+    write_atomically(week, "a week")
+    lines = list(ending("train", trained.use_case, Nights(AS_OF, AS_OF), trained.workspace))
+    assert lines == [*summary.lines(), f"page:     {week}"]
+    assert lines[0] == f"version 1, trained as of {AS_OF}: champion from {AS_OF}"
+    candidate = next(line.figure for line in summary.models if line.model == "candidate")
+    assert f"{candidate.value:.3f}  {candidate.low:.3f} to {candidate.high:.3f}" in lines[2]
+    assert all(any(verdict.reason in line for line in lines) for verdict in summary.verdicts)
+    write_atomically(drift, "drift")
+    for stage in ("score", "monitor"):
+        assert list(ending(stage, trained.use_case, Nights(FIRST, AS_OF), trained.workspace)) == [
+            f"page:     {page}" for page in (week, drift)
+        ]
+    assert list(ending("ingest", trained.use_case, Nights(FIRST, AS_OF), trained.workspace)) == []
+    week.unlink()
+    drift.unlink()
+
+
+def test_a_training_that_was_refused_before_a_model_was_fitted_has_no_summary(trained: Loans):
+    later = AS_OF + timedelta(days=300)
+    assert list(ending("train", trained.use_case, Nights(later, later), trained.workspace)) == []
 
 
 def test_run_twice_it_registers_and_promotes_once_and_the_ledger_stands_still(trained: Loans):
