@@ -131,7 +131,7 @@ def test_names_that_mean_something_elsewhere_are_names_of_columns(part: int) -> 
 
 @pytest.mark.parametrize(
     "fixed",
-    [("select", "at", "y"), ("y", "x", "label"), ("night", "known_at", "score"), ("key", "event_at", "order"), 
+    [("select", "at", "y"), ("y", "x", "label"), ("night", "known_at", "score"), ("key", "event_at", "order"),
      ("😀", '"', "a'b"),
      ("record_id", "event_date", "outcomes"), ("=", "-t", "-l"), ("by", "timestamp", "values")],
 )  # fmt: skip
