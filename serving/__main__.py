@@ -103,13 +103,19 @@ def _serve(options: argparse.Namespace) -> None:
 
     from nightloop.settings import load_settings
     from serving.access import require_safe
+    from serving.bounded_headers import BoundedHeaders
 
     settings = load_settings()
     require_safe(options.host, settings.service_token)
     listener = listen(options.host, options.port)
     app = _application(options, settings)
     config = uvicorn.Config(
-        app, log_level=options.log_level, access_log=options.access_log, server_header=False, timeout_graceful_shutdown=10
+        app,
+        http=BoundedHeaders,
+        log_level=options.log_level,
+        access_log=options.access_log,
+        server_header=False,
+        timeout_graceful_shutdown=10,
     )
     sys.stdout.write(f"Nightloop's service listens on http://{_address(listener)} (routes: /docs)\n")
     sys.stdout.flush()

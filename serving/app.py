@@ -86,10 +86,12 @@ async def _keep_fresh(loaded_models: Sequence[LoadedModels], metrics: Metrics, s
 
 
 def _add_open_routes(app: FastAPI, loaded_models: Sequence[LoadedModels], metrics: Metrics, clock: Clock) -> None:
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", summary="Is the process alive?", tags=["operations"])
     async def healthz() -> Health:
         return Health()
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get(
         "/readyz",
         summary="Can the service answer?",

@@ -18,17 +18,19 @@ from nightloop.nights import Night, parse_night
 from serving.answers import answer_model, answers_model
 from serving.metrics import Metrics
 from serving.model_snapshot import ModelSnapshot
-from serving.problems import Problem, TooLarge
+from serving.problems import Problem, TooLarge, WrongMedia
 from serving.refresh import LoadedModels
 from serving.rows import RowReader, title_of
 
 ROWS_ANSWERED_INLINE = 16  # more go to a thread, so that probes and other callers are still answered meanwhile
 PARAMETERS = {"night", "reasons"}
 SCHEMAS = "#/components/schemas/"
+JSON = "application/json"
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "No token, or another one."},
     413: {"model": Problem, "description": "Too many bytes or rows."},
+    415: {"model": Problem, "description": "The body is declared to be something else than JSON."},
     422: {"model": Problem, "description": "A field or a parameter is missing, unknown or wrong."},
     503: {"model": Problem, "description": "Nothing is loaded for this use case yet, or not for this night."},
 }
@@ -55,9 +57,12 @@ class Prediction:
         answers = await self._answers(snapshot, rows.rows, reasons)
         self._metrics.count_answers(use_case_name, answers)
         content = orjson.dumps({"predictions": answers} if rows.is_batch else answers[0])
-        return Response(content, media_type="application/json")
+        return Response(content, media_type=JSON)
 
     async def _body(self, request: Request) -> bytes:
+        media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+        if media != JSON and not media.endswith("+json"):
+            raise WrongMedia(f"the body is declared as '{media[:60]}'.", do=f"Send JSON, as Content-Type: {JSON}.")
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._max_bytes:
             raise self._too_large()
@@ -127,7 +132,7 @@ def _add_route(app: FastAPI, prediction: Prediction, use_case: UseCase, protecte
         description=f'Send one row, or several as `{{"rows": [...]}}`. The label: {use_case.label.description}',
         tags=["prediction"],
         dependencies=list(protected),
-        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}},
+        openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": body}}}},
         responses={200: {"model": answers, "description": "One answer, or one a row in their order."}, **REFUSALS},
         response_model=None,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import reprlib
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from nightloop.errors import NightloopError, UsageError
 
@@ -16,6 +18,7 @@ log = logging.getLogger("serving")
 
 MOST_MISTAKES = 20  # of one request that are listed
 LONGEST_ECHO = 60  # characters of what was read that are sent back
+GONE = 499  # the client left before it had sent all; as nginx counts it
 
 
 class Mistake(BaseModel):
@@ -39,6 +42,12 @@ class Unauthorized(UsageError):
     """No token, or not the right one."""
 
     http_status = 401
+
+
+class WrongMedia(UsageError):
+    """The body is declared to be something else than JSON."""
+
+    http_status = 415
 
 
 class TooLarge(UsageError):
@@ -66,14 +75,15 @@ def mistakes_of(error: ValidationError | RequestValidationError) -> list[Mistake
     """Describe each wrong field in a person's words, at most ``MOST_MISTAKES`` of them."""
     return [
         Mistake(
-            where=".".join(str(part) for part in item["loc"]) or "body", what=str(item["msg"]), read=_short(item.get("input"))
+            where=".".join(str(part) for part in item["loc"]) or "body", what=str(item["msg"]), read=short(item.get("input"))
         )
         for item in list(error.errors())[:MOST_MISTAKES]
     ]
 
 
-def _short(value: object) -> str:
-    text = repr(value)
+def short(value: object) -> str:
+    """Return what was read, cut short; of a large thing, without writing all of it down first."""
+    text = reprlib.repr(value) if isinstance(value, (list, dict)) else repr(value)
     return text if len(text) <= LONGEST_ECHO else f"{text[:LONGEST_ECHO]}…"
 
 
@@ -82,6 +92,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(NightloopError, _nightloop_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
+    app.add_exception_handler(ClientDisconnect, _client_left)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -114,6 +125,11 @@ async def _wrong_parameters(_request: Request, error: Exception) -> Response:
         what="the parameters are wrong.", where="the request's address", do="Correct them.", mistakes=mistakes_of(error)
     )
     return _respond(422, problem)
+
+
+async def _client_left(request: Request, _error: Exception) -> Response:
+    request.scope["nightloop_error"] = "client left"
+    return Response(status_code=GONE)  # nobody reads it; the metrics count it
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ The models are made from the definition, so that /docs shows its real names, typ
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ from nightloop.definitions.use_case import Column
 from nightloop.features.group_columns import decision_columns
 from nightloop.features.online import OnlineFeatures
 from nightloop.nights import Night
-from serving.problems import BadRequest, TooLarge, mistakes_of
+from serving.problems import LONGEST_ECHO, MOST_MISTAKES, BadRequest, Mistake, TooLarge, mistakes_of, short
 
 LONGEST_TEXT = 1000
 INT64 = 2**63
@@ -151,7 +152,39 @@ class RowReader:
                 f"the request has {len(rows):,} rows; one request may carry {self.max_rows:,}.",
                 do="Send fewer rows at a time, or score the night with python -m jobs score.",
             )
-        return "rows" in value and "rows" not in entity_columns(self.use_case)
+        is_batch = "rows" in value and "rows" not in entity_columns(self.use_case)
+        for place, row in enumerate(rows) if is_batch and isinstance(rows, list) else [("", value)]:
+            self._refuse_shape(row, f"rows.{place}." if is_batch else "")
+        return is_batch
+
+    def _refuse_shape(self, row: Any, where: str) -> None:
+        """Refuse what would cost seconds to check field by field: far more fields than there are, or a field of many things.
+
+        Raises:
+            BadRequest: the row is of such a shape.
+        """
+        if not isinstance(row, dict):
+            return
+        columns = entity_columns(self.use_case)
+        if len(row) > len(columns) + MOST_MISTAKES:
+            unknown = itertools.islice((name for name in row if name not in columns), MOST_MISTAKES)
+            raise BadRequest(
+                f"a row has {len(row):,} fields; use case '{self.use_case.use_case}' declares {len(columns)}.",
+                do="Send the fields that /docs shows.",
+                mistakes=[
+                    Mistake(where=f"{where}{name}"[:LONGEST_ECHO], what="Not a declared field", read=short(row[name]))
+                    for name in unknown
+                ],
+            )
+        for name, value in row.items():
+            if isinstance(value, (list, dict)) and len(value) > MOST_MISTAKES:
+                raise BadRequest(
+                    f"a field holds {len(value):,} values, where one is asked for.",
+                    do='Send one value a field; several rows as {"rows": [...]}.',
+                    mistakes=[
+                        Mistake(where=f"{where}{name}"[:LONGEST_ECHO], what="Input should be one value", read=short(value))
+                    ],
+                )
 
     def _refusal(self, error: ValidationError) -> BadRequest:
         count = error.error_count()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 from typing import Any
 
 import httpx
@@ -10,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from serving.bounded_headers import MOST_BYTES
 from tests.serving.clinic import NIGHTS, Clinic
+from tests.serving.conftest import wait_for
 
 URL = "/v1/clinic_visits/predict"
 
@@ -179,3 +183,60 @@ def test_any_bytes_are_refused_with_a_problem(service: httpx.Client, body: bytes
 def test_after_all_that_nothing_was_unexpected(service: httpx.Client, row: dict[str, Any]) -> None:
     assert service.post(URL, json=row).status_code == 200
     assert 'status="500"' not in service.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    "media", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "multipart/form-data"]
+)
+def test_a_body_that_is_declared_as_something_else_is_refused(service: httpx.Client, row: dict[str, Any], media: str) -> None:
+    answer = service.post(URL, content=json.dumps(row), headers={"Content-Type": media})
+    assert media in problem(answer, 415)["what"]
+
+
+@pytest.mark.parametrize("media", [None, "application/json", "Application/JSON; charset=utf-8", "application/vnd.rows+json"])
+def test_json_by_any_of_its_names_is_read(service: httpx.Client, row: dict[str, Any], media: str | None) -> None:
+    headers = {"Content-Type": media} if media else {}
+    assert service.post(URL, content=json.dumps(row), headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_may_ask_for_the_head_alone(service: httpx.Client, path: str) -> None:
+    answer = service.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def connected(service: httpx.Client) -> socket.socket:
+    return socket.create_connection((service.base_url.host, service.base_url.port), timeout=20)
+
+
+@pytest.mark.parametrize(("bytes_of_headers", "status"), [(MOST_BYTES - 1000, b"200"), (3 * MOST_BYTES, b"431")])
+def test_headers_may_not_grow_without_end(service: httpx.Client, bytes_of_headers: int, status: bytes) -> None:
+    ended = b"\r\n\r\n" if status == b"200" else b""
+    with connected(service) as connection, contextlib.suppress(ConnectionError):
+        head = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: "
+        for part in (head, b"a" * (bytes_of_headers - len(head)), ended):
+            connection.sendall(part)
+        answer = connection.recv(1000)
+        assert answer.split()[1] == status
+
+
+def test_one_connection_may_send_many_requests_whose_headers_together_are_long(service: httpx.Client) -> None:
+    for _ in range(12):
+        assert service.get("/healthz", headers={"X-Long": "a" * (MOST_BYTES // 4)}).status_code == 200
+
+
+def test_a_client_that_leaves_in_its_body_is_no_failure_of_the_service(
+    service: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = f'nightloop_requests_total{{route="{URL}",status="499"}} '
+
+    def count() -> float:
+        lines = service.get("/metrics").text.splitlines()
+        return sum(float(line.removeprefix(left)) for line in lines if line.startswith(left))
+
+    before = count()
+    with connected(service) as connection:
+        head = f"POST {URL} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n{{"
+        connection.sendall(head.encode())
+    wait_for(lambda: count() == before + 1)
+    assert "Traceback" not in caplog.text and "unexpected" not in caplog.text

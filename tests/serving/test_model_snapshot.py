@@ -126,6 +126,7 @@ def test_identities_are_told_apart_by_night_aggregates_and_version_but_not_by_wh
 def registry(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A registry, the bundles fetched from it, and the predictors made of them."""
     fetched: list[tuple[object, ...]] = []
+    warmed: list[object] = []
 
     def fetch(*arguments: object) -> object:
         fetched.append(arguments)
@@ -133,12 +134,14 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def predictor(folder: object) -> Any:
         return SimpleNamespace(
-            folder=folder, spec=SimpleNamespace(features=features, meanings=(), feature_meanings={}, capacity=None)
+            folder=folder,
+            spec=SimpleNamespace(features=features, meanings=(), feature_meanings={}, capacity=None),
+            warm_up=lambda: warmed.append(folder),
         )
 
     features: list[str] = list(USE_CASE.features)
     monkeypatch.setattr("serving.model_snapshot.Predictor.load", predictor)
-    return SimpleNamespace(fetch=fetch, fetched=fetched, features=features)
+    return SimpleNamespace(fetch=fetch, fetched=fetched, warmed=warmed, features=features)
 
 
 def stores(registry: Any, lake: Lake | None = None) -> Any:
@@ -168,6 +171,7 @@ def test_another_version_is_fetched_whatever_answered_before(registry: Any) -> N
     after = load(stores(registry), USE_CASE, identity(model_version=2), before)
     assert after.predictor is not before.predictor
     assert [call[1] for call in registry.fetched] == [1, 2]
+    assert registry.warmed == ["folder of 1", "folder of 2"], "before anybody asks"
 
 
 def test_a_champion_that_reads_what_the_definition_dropped_is_not_loaded(registry: Any) -> None:

@@ -216,7 +216,7 @@ def test_the_documentation_describes_the_rows_of_each_use_case(client: Client) -
 
 def test_the_documentation_tells_each_refusal_and_where_its_problem_is_described(client: Client) -> None:
     responses = client.get("/openapi.json").json()["paths"][URL]["post"]["responses"]
-    assert sorted(responses) == ["200", "401", "413", "422", "503"]
+    assert sorted(responses) == ["200", "401", "413", "415", "422", "503"]
     told = {status: responses[status]["content"]["application/json"]["schema"]["$ref"] for status in sorted(responses)[1:]}
     assert set(told.values()) == {"#/components/schemas/Problem"}
     assert all(responses[status]["description"] not in ("", "Successful Response", "Validation Error") for status in responses)

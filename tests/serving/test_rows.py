@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serving.problems import BadRequest, TooLarge
+from serving.problems import MOST_MISTAKES, BadRequest, Mistake, TooLarge
 from serving.rows import RowReader, Rows, entity_columns, needed_columns, title_of
 from tests.serving.stubs import ROW, USE_CASE
 
@@ -165,3 +165,39 @@ def test_the_models_are_named_and_described_after_the_use_case() -> None:
     assert described["note"] == "What the desk wrote. No feature reads it."
     assert set(schema["example"]) == needed_columns(USE_CASE)
     assert read(schema["example"]).rows
+
+
+@pytest.fixture
+def checked_by_shape_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a row's fields be checked by nobody: what is refused is refused before that."""
+    monkeypatch.setattr(READER.row, "model_validate_json", lambda _: pytest.fail("the fields were checked"))
+    monkeypatch.setattr(READER.batch, "model_validate_json", lambda _: pytest.fail("the fields were checked"))
+
+
+@pytest.mark.usefixtures("checked_by_shape_only")
+@pytest.mark.parametrize("as_batch", [False, True])
+def test_a_row_of_far_more_fields_than_there_are_is_refused_before_they_are_checked(as_batch: bool) -> None:
+    row = {f"k{number}": number for number in range(len(entity_columns(USE_CASE)) + MOST_MISTAKES + 1)}
+    error = refused({"rows": [ROW, row]} if as_batch else row)
+    assert f"a row has {len(row)} fields; use case 'clinic_visits' declares {len(entity_columns(USE_CASE))}." in error.what
+    where = "rows.1.k0" if as_batch else "k0"
+    assert len(error.mistakes or []) == MOST_MISTAKES
+    assert (error.mistakes or [])[0] == Mistake(where=where, what="Not a declared field", read="0")
+
+
+def test_a_row_of_a_few_fields_too_many_names_each() -> None:
+    row = ROW | {f"k{number}": number for number in range(len(entity_columns(USE_CASE)) + MOST_MISTAKES - len(ROW))}
+    assert {what for _, what in mistakes(row)} == {"Extra inputs are not permitted"}
+
+
+@pytest.mark.usefixtures("checked_by_shape_only")
+@pytest.mark.parametrize("many", [[[]] * (MOST_MISTAKES + 1), {str(number): 1 for number in range(MOST_MISTAKES + 1)}])
+def test_a_field_of_many_values_is_refused_before_it_is_checked(many: Any) -> None:
+    error = refused(ROW | {"clinic": many})
+    (mistake,) = error.mistakes or []
+    assert "a field holds 21 values" in error.what
+    assert (mistake.where, mistake.what, len(mistake.read) < 70) == ("clinic", "Input should be one value", True)
+
+
+def test_a_field_of_some_values_is_told_as_any_wrong_value() -> None:
+    assert mistakes(ROW | {"clinic": [[]] * MOST_MISTAKES}) == [("clinic", "Input should be a valid string")]
