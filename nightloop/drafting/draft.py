@@ -72,11 +72,12 @@ def draft_use_case(name: str, source: str, options: DraftOptions, definitions: P
             do="Begin with a small letter; use small letters, digits and underscores only (at most 63).",
         )
     check_zone(options.time_zone)
-    sample = read_sample(source, definitions)
-    drafted = plan(sample, options)
-    text = definition_text(name, source, sample.connector, drafted, proposals(drafted))
-    use_case = parse_use_case(text, f"feature_defs/{name}.yaml", name)
-    read, refused, repeated = _tried(use_case, drafted, definitions)
+    with tempfile.TemporaryDirectory(prefix="nightloop-draft-") as cache:
+        sample = read_sample(source, definitions, Path(cache))
+        drafted = plan(sample, options)
+        text = definition_text(name, source, sample.connector, drafted, proposals(drafted))
+        use_case = parse_use_case(text, f"feature_defs/{name}.yaml", name)
+        read, refused, repeated = _tried(use_case, drafted, definitions, Path(cache))
     sources = ((drafted.entity, drafted.fields), (drafted.outcomes, drafted.outcome_fields))
     contracts = {source: contract_text(source, fields, drafted, repeated) for source, fields in sources}
     _check(contracts, use_case)
@@ -106,18 +107,17 @@ def _check(contracts: Mapping[str, str], use_case: UseCase) -> None:
             load_contract(Path(folder), use_case.use_case, source, raw_schema(use_case.sources[source]).names)
 
 
-def _tried(use_case: UseCase, drafted: Plan, definitions: Path) -> tuple[int, int, float]:
+def _tried(use_case: UseCase, drafted: Plan, definitions: Path, cache: Path) -> tuple[int, int, float]:
     """Read the data as ingest will, for a draft that cannot read its own sample is none.
 
     Returns:
         Records of the entity that are read; that are refused; and the largest share of a night's that repeat a key of it.
     """
     nights = Nights(drafted.first_night, drafted.last_night)
-    with tempfile.TemporaryDirectory(prefix="nightloop-draft-") as cache:
-        reading = read_source(drafted.entity, use_case, nights, cache=Path(cache), definitions=definitions)
-        arrivals = list(reading.arrivals.values())
-        read, refused = sum(of.rows.num_rows for of in arrivals), sum(len(of.refused) for of in arrivals)
-        return read, refused, max((_repeated(arrival.rows, drafted.key) for arrival in arrivals), default=0.0)
+    reading = read_source(drafted.entity, use_case, nights, cache=cache, definitions=definitions)
+    arrivals = list(reading.arrivals.values())
+    read, refused = sum(of.rows.num_rows for of in arrivals), sum(len(of.refused) for of in arrivals)
+    return read, refused, max((_repeated(arrival.rows, drafted.key) for arrival in arrivals), default=0.0)
 
 
 def _repeated(rows: pa.Table, key: Sequence[str]) -> float:

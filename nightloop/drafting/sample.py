@@ -45,12 +45,13 @@ class Sample:
     stem: str
 
 
-def read_sample(source: str, definitions: Path) -> Sample:
+def read_sample(source: str, definitions: Path, cache: Path | None = None) -> Sample:
     """Read what ``--from`` names.
 
     Args:
         source: path of a file, a pattern with {night}, s3://…, or sql:CONNECTION:[SCHEMA.]TABLE.
         definitions: folder of the use cases; the pattern in the definition is relative to its parent.
+        cache: folder for parsed copies, where the source will be read again.
 
     Raises:
         UsageError: it names nothing that can be read.
@@ -60,8 +61,8 @@ def read_sample(source: str, definitions: Path) -> Sample:
     sampled = connector
     if isinstance(connector, FilesConnector) and connector.each_night:
         sampled = connector.model_copy(update={"pattern": connector.pattern.replace("{night}", "*")})
-    with tempfile.TemporaryDirectory(prefix="nightloop-sample-") as cache:
-        context = SourceContext(definitions, stem, Night.min, "UTC", Path(cache), None, connection)
+    with tempfile.TemporaryDirectory(prefix="nightloop-sample-") as folder:
+        context = SourceContext(definitions, stem, Night.min, "UTC", cache or Path(folder), None, connection)
         if isinstance(connector, FilesConnector) and isinstance(sampled, FilesConnector):
             dialect = {"csv": _dialect(sampled, context)}
             connector, sampled = connector.model_copy(update=dialect), sampled.model_copy(update=dialect)

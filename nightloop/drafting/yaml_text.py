@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from textwrap import shorten
 
 import yaml
@@ -43,6 +44,7 @@ def shown(value: object, width: int = 30) -> str:
     return shorten(repr(value) if isinstance(value, str) else str(value), width, placeholder="…")
 
 
+@lru_cache(maxsize=4096)
 def _text(text: str) -> str:
     if _PLAIN.fullmatch(text) and yaml.safe_load(text) == text:
         return text
