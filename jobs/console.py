@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +25,50 @@ output = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatt
 errors = Console(stderr=True, soft_wrap=True, highlight=False, width=None if sys.stderr.isatty() else WIDE)
 
 
+class ProgressLines:
+    """Progress where nobody sees bars: a line as something changes, with the time it took and, side by side, what is to come.
+
+    Steps in turn share their lines, one every five seconds at most. Steps side by side have lines of their own each; a last
+    step is always shown, and where nothing changes for half a minute the newest line comes again.
+
+    Args:
+        show: prints a line.
+        in_turn: the steps follow one another.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, show: Callable[[str], None], *, in_turn: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._show, self._in_turn, self._clock = show, in_turn, clock
+        self._began: dict[str, tuple[float, int]] = {}  # what -> when it was first heard of, and how far it was then
+        self._shown: dict[str, tuple[float, int]] = {}  # what -> when it was last shown, and how far it was then
+        self._newest = -math.inf
+
+    def __call__(self, doing: str, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` steps of ``doing`` are finished, if it is time."""
+        now, lines = self._clock(), "" if self._in_turn else doing
+        began, first = self._began.setdefault(lines, (now, done))
+        shown, before = self._shown.get(lines, (-math.inf, -1))
+        is_change, is_end = self._in_turn or done != before, done >= total and not self._in_turn
+        waited = now - shown if is_change else now - max(shown, self._newest)
+        needed = 0.0 if is_change and is_end else SECONDS_BETWEEN_LINES if is_change else SECONDS_BETWEEN_SAME_LINES
+        if waited < needed or (not is_change and is_end):
+            return
+        self._shown[lines], self._newest = (now, done), now
+        self._show(f"{doing}: {done} of {total}{self._times(now - began, done - first, total - done)}")
+
+    def _times(self, seconds: float, done: int, left: int) -> str:
+        """Say how long it took so far, and how long the rest takes at this pace where that can be told."""
+        if self._in_turn or seconds < 1:
+            return ""
+        to_come = f", about {_in_minutes(seconds / done * left)} to go" if done and left else ""
+        return f" ({_in_minutes(seconds)}{to_come})"
+
+
+def _in_minutes(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 class ProgressBars:
     """Progress of long work: bars on a terminal, a line now and then elsewhere.
 
@@ -32,8 +78,7 @@ class ProgressBars:
     def __init__(self, *, in_turn: bool = False) -> None:
         self._in_turn = in_turn
         self._newest: tuple[TaskID, int, int] | None = None
-        self._last_line = 0.0
-        self._last_text = ""
+        self._lines = ProgressLines(errors.print, in_turn=in_turn)
         self._tasks: dict[str, TaskID] = {}
         columns = (TextColumn("{task.description:<32}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
         self._bars = Progress(*columns, console=errors, transient=True) if errors.is_terminal else None
@@ -52,10 +97,7 @@ class ProgressBars:
         if self._bars:
             self._bars.update(self._bar(self._bars, doing, done, total), description=doing, completed=done, total=total)
             return
-        text, waited = f"{doing}: {done} of {total}", time.monotonic() - self._last_line
-        if waited > (SECONDS_BETWEEN_SAME_LINES if text == self._last_text else SECONDS_BETWEEN_LINES):
-            self._last_line, self._last_text = time.monotonic(), text
-            errors.print(text)
+        self._lines(doing, done, total)
 
     def _bar(self, bars: Progress, doing: str, done: int, total: int) -> TaskID:
         """Return the bar to move: the newest, or a new one for what is done beside or after it."""

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from jobs import console, night_status
-from jobs.console import ProgressBars, print_error
+from jobs.console import ProgressBars, ProgressLines, print_error
 
 
 def terminal(width: int) -> Console:
@@ -45,6 +45,63 @@ def test_steps_side_by_side_have_a_bar_each(monkeypatch: pytest.MonkeyPatch) -> 
             ("through ingest", 2),
             ("through score", 1),
         ]
+
+
+class Lines:
+    """Lines of progress by a clock that is set by hand."""
+
+    def __init__(self, *, in_turn: bool = False) -> None:
+        self.now, self.shown = 100.0, list[str]()
+        self.progress = ProgressLines(self.shown.append, in_turn=in_turn, clock=lambda: self.now)
+
+    def at(self, seconds: float, doing: str, done: int, total: int = 14) -> list[str]:
+        """Return the lines that are new after a step at so many seconds."""
+        self.now, before = 100.0 + seconds, len(self.shown)
+        self.progress(doing, done, total)
+        return self.shown[before:]
+
+
+def test_stages_side_by_side_have_a_line_for_each_change_and_none_without_one() -> None:
+    lines = Lines()
+    assert lines.at(0, "ingest", 0) == ["ingest: 0 of 14"]
+    assert lines.at(0, "score", 0) == ["score: 0 of 14"]
+    assert lines.at(4.9, "ingest", 2) == []
+    assert lines.at(5, "ingest", 2) == ["ingest: 2 of 14 (5 s, about 30 s to go)"]
+    assert lines.at(5, "score", 1) == ["score: 1 of 14 (5 s, about 1 min 5 s to go)"]
+    assert lines.at(12, "ingest", 2) == lines.at(12, "score", 1) == []
+    assert lines.at(13, "ingest", 14) == ["ingest: 14 of 14 (13 s)"]
+    assert lines.at(13.1, "score", 14) == ["score: 14 of 14 (13 s)"]
+    assert lines.at(99, "ingest", 14) == [], "what has ended is not shown again"
+
+
+def test_an_end_is_shown_at_once() -> None:
+    lines = Lines()
+    lines.at(0, "ingest", 13)
+    assert lines.at(1, "ingest", 14) == ["ingest: 14 of 14 (1 s)"]
+
+
+def test_where_nothing_changes_a_line_comes_again_after_half_a_minute() -> None:
+    lines = Lines()
+    lines.at(0, "ingest", 3)
+    assert lines.at(29.9, "ingest", 3) == []
+    assert lines.at(30, "ingest", 3) == ["ingest: 3 of 14 (30 s)"]
+    assert lines.at(31, "score", 0) == ["score: 0 of 14"]
+    assert lines.at(60, "ingest", 3) == [], "another line came since"
+    assert lines.at(61, "ingest", 3) == ["ingest: 3 of 14 (1 min 1 s)"]
+
+
+def test_what_was_there_at_the_start_counts_for_no_pace() -> None:
+    lines = Lines()
+    lines.at(0, "ingest", 10)
+    assert lines.at(10, "ingest", 12) == ["ingest: 12 of 14 (10 s, about 10 s to go)"]
+
+
+def test_steps_in_turn_share_a_line_every_five_seconds() -> None:
+    lines = Lines(in_turn=True)
+    assert lines.at(0, "ingest 2013-04-01", 0, 3) == ["ingest 2013-04-01: 0 of 3"]
+    assert lines.at(4.9, "ingest 2013-04-02", 1, 3) == []
+    assert lines.at(5, "ingest 2013-04-03", 2, 3) == ["ingest 2013-04-03: 2 of 3"]
+    assert lines.at(9.9, "ingest", 3, 3) == []
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ import pytest
 from jobs.commands.command_line import main
 from jobs.tour.command import has_display
 from jobs.tour.drafted import ENOUGH_RECORDS, FEWEST_NIGHTS, MOST_NIGHTS, DraftedTour, TourHome, make_draft
-from jobs.tour.stages import MONTH, scored_nights
+from jobs.tour.stages import MONTH, StageLine, Tour, scored_nights
 from nightloop.definitions.model import Split
 from nightloop.drafting import DraftOptions
-from nightloop.errors import TrainingRefused, UsageError
+from nightloop.errors import ContractBroken, TrainingRefused, UsageError
 from nightloop.nights import Nights
+from nightloop.workspace import Workspace
 from tests.jobs.tour.kinds import Kind, base, binary
 
 FIRST = date(2024, 1, 1)
@@ -127,3 +129,36 @@ def test_the_home_is_below_that_of_the_environment_unless_it_is_named(
     answer = json.loads(capsys.readouterr().out)
     assert answer["home"] == str(tmp_path / "env" / "try" / "mine")
     assert [path.name for path in (tmp_path / "env").iterdir()] == ["try"]
+
+
+def test_a_night_that_its_contract_refuses_ends_the_nights_and_those_before_it_stand(tmp_path: Path) -> None:
+    path = Path(written(tmp_path, 6, 8))
+    rows = path.read_text(encoding="utf-8").splitlines()
+    night = [row for row in rows if "2024-03-05" in row]
+    path.write_text("\n".join([*rows, *night[:3], ""]), encoding="utf-8")
+    home = TourHome(tmp_path / "home", "churn")
+    tour = make_draft(home, [str(path)], DraftOptions(label="churned", key=("order_id",)))
+    (suite,) = (home.folder / "great_expectations" / "churn").glob("churn.yaml")
+    text = suite.read_text(encoding="utf-8")
+    suite.write_text(re.sub(r"quarantined_share_limit: [\d.]+", "quarantined_share_limit: 0.01", text), encoding="utf-8")
+    lines: list[StageLine] = []
+    taken = Tour(tour.use_case, Workspace.open(home.settings), lines.append)
+    taken.run(tour.nights)
+    ingest, features = lines[:2]
+    assert ingest.words.startswith("2024-03-01..2024-03-04: 32 records")
+    assert "up to 2024-03-04, for the night after it was refused" in ingest.words and "quarantined_share" in ingest.words
+    assert features.is_done and features.words.startswith("32 rows")
+    assert isinstance(taken.refusal, TrainingRefused)
+
+
+def test_a_first_night_that_is_refused_leaves_nothing_to_go_on_with(tmp_path: Path) -> None:
+    tour = drafted(tmp_path, 4, 8)
+    home = TourHome(tmp_path / "home", "churn")
+    suite = home.folder / "great_expectations" / "churn" / "churn.yaml"
+    suite.write_text(suite.read_text(encoding="utf-8").replace("on_breach: warn", "on_breach: fail"), encoding="utf-8")
+    text = suite.read_text(encoding="utf-8")
+    suite.write_text(re.sub(r"(column: spend, min_value:) [\d.]+", r"\1 99", text), encoding="utf-8")
+    taken = Tour(tour.use_case, Workspace.open(home.settings), lambda line: None)
+    taken.run(tour.nights)
+    assert isinstance(taken.refusal, ContractBroken)
+    assert [(line.stage, line.is_done) for line in taken.lines] == [("ingest", False)]
