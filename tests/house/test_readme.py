@@ -14,11 +14,13 @@ from jobs.commands.command_line import main
 from jobs.embedded.backfill import backfill_arguments
 from jobs.embedded.demo_steps import NIGHTS
 from nightloop.definitions.use_case import UseCase
+from nightloop.errors import TrainingRefused
 from nightloop.nights import one
 from nightloop.settings import REPOSITORY
 from nightloop.workspace import Workspace
 from tests.commands_in_children import run_command
 from tests.house.claims import tracked
+from tests.jobs.tour.kinds import Kind, base, binary
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)
@@ -34,9 +36,20 @@ def shift(word: str) -> str:
 
 
 def test_every_command_is_of_a_kind_that_is_tested_here() -> None:
-    kinds = ("make ", "python -m jobs ", "source .venv/bin/activate")
+    kinds = ("make ", "python -m jobs ", "nightloop try ", "source .venv/bin/activate")
     assert COMMANDS
     assert [command for command in COMMANDS if not command.startswith(kinds)] == []
+
+
+def test_the_tour_takes_the_arguments_shown_and_ends_with_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file so short that nothing is trained; tests/jobs/tour takes whole ones."""
+    (command,) = [command for command in COMMANDS if command.startswith("nightloop ")]
+    columns = base(1, 3, 8)
+    Kind({"churn.csv": {**columns, "churned": binary(columns, 1)}}).write(tmp_path)
+    monkeypatch.setenv("NIGHTLOOP_HOME", str(tmp_path / "home"))
+    words = [word.replace("data/churn.csv", str(tmp_path / "churn.csv")) for word in shlex.split(command)[1:]]
+    assert main(words) == TrainingRefused.exit_code
+    assert (tmp_path / "home" / "try" / "churn" / "index.html").exists()
 
 
 @pytest.mark.slow
