@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -11,15 +12,18 @@ import pyarrow.parquet as pq
 
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import ContractBroken
+from nightloop.features.labels import SCORED
+from nightloop.features.matching import find_matches, in_words
 from nightloop.lake import Snapshot, filesystem
 from nightloop.meaning.carrying import Lost
-from nightloop.nights import Night
+from nightloop.nights import Night, Nights
 
 if TYPE_CHECKING:
     from nightloop.workspace import Workspace
 
 OUTSIDE = "features_out_of_range"
 LOST = "meaning_lost"
+UNMATCHED = "outcomes_unmatched"
 
 
 def check_keys(use_case: UseCase, night: Night, files: Sequence[str], snapshots: Mapping[str, Snapshot]) -> None:
@@ -93,6 +97,49 @@ def record_lost(use_case: UseCase, night: Night, lost: Sequence[Lost], workspace
     reasons = {item.feature: item.reason for item in lost}
     workspace.ledger.record(LOST, use_case.use_case, night=night, payload={"features": reasons}, unless_repeated=True)
     return {"lost": reasons}
+
+
+def record_unmatched(
+    use_case: UseCase,
+    nights: Nights,
+    files: Mapping[Night, Sequence[str]],
+    snapshots: Mapping[str, Snapshot],
+    workspace: Workspace,
+) -> dict[Night, dict[str, object]]:
+    """Return, and record once, of which nights' labels entities miss their outcome by how a key is written, or all of them do.
+
+    Only nights are examined of which some entity got no label.
+
+    Args:
+        use_case: declares the label.
+        nights: of the table labels.
+        files: Parquet files with their rows.
+        snapshots: the input tables by name.
+        workspace: whose ledger keeps what was seen.
+    """
+    delay = timedelta(days=use_case.label.matures_after)
+    entities, outcomes = (snapshots[f"raw_{source}"] for source in (use_case.entity.source, use_case.label.source))
+    scored = [night - delay for night in nights if _lacks_labels(night - delay, entities, files.get(night, ()))]
+    details: dict[Night, dict[str, object]] = {}
+    for match in find_matches(use_case, scored, entities, outcomes) if scored else ():
+        if match.has_trouble:
+            night, sentence = match.scored_night + delay, in_words(use_case, match)
+            payload = {
+                "scored_night": str(match.scored_night),
+                "matched": match.matched,
+                "near_misses": match.near,
+                "reason": sentence,
+            }
+            workspace.ledger.record(UNMATCHED, use_case.use_case, night=night, payload=payload, unless_repeated=True)
+            details[night] = {"near_misses": match.near, "unmatched": sentence}
+    return details
+
+
+def _lacks_labels(scored_night: Night, entities: Snapshot, files: Sequence[str]) -> bool:
+    """Whether the files have fewer labels of the scored night than it has entities."""
+    count = sum(_metadata(path).num_rows for path in entities.files.get(scored_night, ()))
+    labelled = sum(pc.sum(pc.equal(_read(path, [SCORED])[SCORED], scored_night)).as_py() or 0 for path in files)
+    return bool(labelled < count)
 
 
 def _suspect_features(use_case: UseCase, path: str) -> Iterator[str]:

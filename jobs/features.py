@@ -16,7 +16,7 @@ from typing import Literal
 import pyarrow as pa
 
 from jobs.chunks import chunks
-from jobs.feature_checks import check_keys, record_lost, record_out_of_range
+from jobs.feature_checks import check_keys, record_lost, record_out_of_range, record_unmatched
 from jobs.in_force import InForce, available, in_force
 from jobs.published import Progress, Published, silent
 from nightloop.definitions.use_case import UseCase
@@ -140,6 +140,7 @@ class _Maker:
                 folder, schema = self.workspace.lake.new_folder(self.name), tables(self.use_case)[self.table]
                 files = engine.write(sql, self.snapshots, folder, night=only_night, schema=schema)
             details = {night: self._check(night, files) for night in chunk}
+            details |= self._unmatched(chunk, files)
             for state in self._publish(chunk, files, (time.monotonic() - began) / len(chunk)):
                 done += 1
                 progress(f"publishing {self.table}", done, len(self.nights))
@@ -152,6 +153,12 @@ class _Maker:
         check_keys(self.use_case, night, files.get(night, ()), self.snapshots)
         outside = record_out_of_range(self.use_case, night, files.get(night, ()), self.workspace)
         return {**outside, **record_lost(self.use_case, night, self.made_by.lost, self.workspace)}
+
+    def _unmatched(self, nights: Nights, files: Mapping[Night, list[str]]) -> Mapping[Night, dict[str, object]]:
+        """Return of which nights' labels entities miss their outcomes by how a key is written."""
+        if self.table != "labels" or not self.snapshots or self.as_known_at:
+            return {}
+        return record_unmatched(self.use_case, nights, files, self.snapshots, self.workspace)
 
     def _publish(self, nights: Nights, files: Mapping[Night, list[str]], seconds: float) -> list[NightState]:
         """Commit the nights together; one without rows is published as empty."""

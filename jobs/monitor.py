@@ -18,6 +18,7 @@ from jobs.published import Progress, Published, silent
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import NotReady, command
+from nightloop.features.matching import in_words
 from nightloop.lake import Commit
 from nightloop.meaning import meanings_of
 from nightloop.model import champions
@@ -101,7 +102,11 @@ def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, definitio
             use_case.use_case,
             f"{use_case.use_case}/decisions",
             states["decisions"],
-            _details(judgement, {**_realised(use_case, night_figures), **_restated(night, measured)}, page),
+            _details(
+                judgement,
+                {**_realised(use_case, night_figures), **_restated(night, measured), **_unmatched(use_case, measured)},
+                page,
+            ),
         ),
     ]
 
@@ -150,6 +155,14 @@ def _restated(night: Night, measured: Measured) -> dict[str, str]:
     """Say of which earlier nights the outcomes changed; nothing where none did."""
     sentences = [night_metrics.restatement(night, restated) for restated in measured.restated]
     return {"restated": "; ".join(sentences)} if sentences else {}
+
+
+def _unmatched(use_case: UseCase, measured: Measured) -> dict[str, str]:
+    """Give the verdict on the keys of outcomes, and say what misses its outcome; nothing where nothing does."""
+    if measured.match is None or not measured.match.has_trouble:
+        return {}
+    fails = measured.match.share < use_case.gates.data.minimum_matched_share
+    return {"matching_verdict": "fail" if fails else "pass", "unmatched": in_words(use_case, measured.match)}
 
 
 def _has_page(use_case: UseCase, judgement: Judgement, *, html: bool) -> bool:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from nightloop.definitions.use_case import UseCase
+from nightloop.errors import command
 from nightloop.lake import NightState
 from nightloop.lake.missing import in_words
 from nightloop.meaning.staleness import ANOTHER, MENDED, stale
 from nightloop.model import champions
 from nightloop.model.champions import Champion
 from nightloop.model.use_case_task import metric_set_for
-from nightloop.monitoring.metrics_table import realised_rows
+from nightloop.monitoring.metrics_table import MATCHED, realised_rows
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
@@ -39,6 +41,7 @@ class NightStatus:
     reason: str | None
     missing: tuple[str, ...]
     stale: Mapping[str, str] = field(default_factory=dict)  # table -> which of its inputs changed since it was made
+    matched: float | None = None  # share of entities that find their outcome, where some miss it by how a key is written
 
 
 def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = None) -> list[NightStatus]:
@@ -50,7 +53,9 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
     if not published and nights is None:
         return []
     decisions = _decisions(workspace, use_case)
-    realised = _realised(workspace, use_case)
+    metrics = _metrics(workspace, use_case)
+    realised = realised_rows(metrics, use_case, metric_set_for(use_case).metric)
+    matched = {row["night"]: float(row["value"]) for row in metrics if row["metric"] == MATCHED}
     outdated = stale(use_case, lake)
     unpinned = champions.unpinned(workspace.ledger, use_case.use_case)
     slices = [source for source, definition in use_case.sources.items() if not definition.is_snapshot]
@@ -66,7 +71,7 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
                 features=_rows(tables["features"], night),
                 scored=_rows(tables["scores"], night),
                 champion_version=champion.version if champion and night in tables["scores"] else None,
-                realised=realised.get(night),
+                realised=realised[night]["value"] if night in realised else None,
                 drift_verdict=_text(decision.get("drift_verdict")),
                 decision=_text(decision.get("decision")),
                 reason=_text(decision.get("reason")),
@@ -75,6 +80,7 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
                     **_with_need(outdated.get(night, {}), tables["features"].get(night), champion),
                     **_of_another_champion(unpinned.get(night), scored=night in tables["scores"]),
                 },
+                matched=matched.get(night),
             )
         )
     return statuses
@@ -118,6 +124,20 @@ def stale_lines(statuses: Sequence[NightStatus]) -> list[str]:
     return [f"stale: {name} of {in_words(nights)}: {why}" for (name, why), nights in nights_of.items()]
 
 
+def unmatched_lines(use_case: UseCase, statuses: Sequence[NightStatus]) -> list[str]:
+    """Tell of which nights entities miss their outcome by how its key is written; nothing where none does."""
+    limit = use_case.gates.data.minimum_matched_share
+    shares = {status.night: status.matched for status in statuses if status.matched is not None}
+    if not shares:
+        return []
+    word = "fails" if min(shares.values()) < limit else "passes"
+    again = command("features", use_case.use_case, max(shares), "--step", "labels")
+    return [
+        f"outcomes whose key is only written otherwise find no entity: nights {in_words(list(shares))}; at worst "
+        f"{min(shares.values()):.0%} find theirs, which {word} the limit {limit:.0%}. Examples: {again}"
+    ]
+
+
 def _with_need(reasons: Mapping[str, str], features: NightState | None, champion: Champion | None) -> Mapping[str, str]:
     """Say of features of an older definition whether the night's champion was trained on it."""
     trained_on = champion.payload.get("meanings", {}).get("features", {}) if champion else {}
@@ -133,13 +153,12 @@ def _of_another_champion(version: int | None, *, scored: bool) -> Mapping[str, s
     return {"scores": f"{UNPINNED} from version {version}: score again"} if scored and version is not None else {}
 
 
-def _realised(workspace: Workspace, use_case: UseCase) -> dict[Night, float]:
-    """The task's metric of what was scored on each night, by its newest outcomes."""
+def _metrics(workspace: Workspace, use_case: UseCase) -> list[dict[str, Any]]:
     metrics = f"{use_case.use_case}/metrics"
     if not workspace.lake.exists(metrics):
-        return {}
-    rows = workspace.lake.read(metrics, columns=["night", "group", "metric", "value"]).to_pylist()
-    return {night: row["value"] for night, row in realised_rows(rows, use_case, metric_set_for(use_case).metric).items()}
+        return []
+    rows: list[dict[str, Any]] = workspace.lake.read(metrics, columns=["night", "group", "metric", "value"]).to_pylist()
+    return rows
 
 
 def _decisions(workspace: Workspace, use_case: UseCase) -> dict[Night, Mapping[str, object]]:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import from_json
 
 from nightloop.definitions import UseCase
 from nightloop.definitions.use_case import Column
+from nightloop.expressions.normal_forms import normal_text
 from nightloop.features.group_columns import decision_columns
 from nightloop.features.online import OnlineFeatures
 from nightloop.nights import Night
@@ -76,6 +77,8 @@ def row_model(use_case: UseCase) -> type[BaseModel]:
 def _field(column: Column, *, is_key: bool, is_needed: bool) -> tuple[Any, Any]:
     text = column.description + (f" Unit: {column.unit}." if column.unit else "")
     kind = TYPES[column.type]
+    if column.normal:
+        kind = Annotated[kind, AfterValidator(lambda value: normal_text(value, column.normal))]
     if is_key:
         return kind, Field(..., description=f"{text} Part of the key.")
     if is_needed:

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 
 from jobs.console import output
-from jobs.night_status import STYLES, collect, stale_lines, table
+from jobs.night_status import STYLES, collect, stale_lines, table, unmatched_lines
 from nightloop.definitions import load_use_case
 from nightloop.errors import UsageError
 from nightloop.model import champions
@@ -44,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
     output.print(table(statuses, metric_set_for(use_case).title))
     for line in stale_lines(statuses):
         output.print(line, style=STYLES["stale"], markup=False, highlight=False)
+    for line in unmatched_lines(use_case, statuses):
+        output.print(line, style=STYLES["fail"], markup=False, highlight=False)
     if champion:
         output.print(
             f"champion: version {champion.version}, trained as of {champion.as_of}, effective from {champion.effective_from}"

@@ -22,11 +22,13 @@ from nightloop.evidence.gates.slices import judge_slices, parts_of
 from nightloop.evidence.gates.stability import judge_stability
 from nightloop.evidence.gates.training_data import TrainingRows, judge_data
 from nightloop.evidence.verdict import Verdict
+from nightloop.features.matching import in_words
 from nightloop.model import bundle
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training import evaluation_table, training_snapshot
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import metric_set_for
+from nightloop.monitoring.matches import read_matches
 from nightloop.nights import Night
 from nightloop.workspace import Workspace
 
@@ -45,7 +47,21 @@ def _data(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: Regi
         split={"fit": split.fit, "calibrate": split.calibrate, "validate": split.validate},
         last_labelled=as_of - timedelta(days=use_case.label.matures_after),
     )
-    return judge_data(judged, use_case.gates.data)
+    return judge_data(replace(judged, matching=_matching(use_case, judged, workspace)), use_case.gates.data)
+
+
+def _matching(use_case: UseCase, rows: TrainingRows, workspace: Workspace) -> tuple[float, int, str] | None:
+    """Return how many entities find their outcome, of the nights of which some rows have no label."""
+    nights, labelled = np.unique(rows.night, return_counts=True)
+    counts = dict(zip((night.astype(object) for night in nights), labelled.tolist(), strict=True))
+    lacking = [night for night, count in counts.items() if count < rows.published.get(night, 0)]
+    matches = read_matches(workspace.lake, use_case, lacking)
+    if not any(match.near for match in matches):
+        return None
+    near = sum(match.near for match in matches)
+    matched = sum(counts.values()) - sum(counts[night] for night in lacking) + sum(match.matched for match in matches)
+    worst = max(matches, key=lambda match: match.near)
+    return matched / (matched + near), matched + near, in_words(use_case, worst)
 
 
 def _performance(use_case: UseCase, as_of: Night, workspace: Workspace, candidate: RegisteredVersion) -> Verdict:

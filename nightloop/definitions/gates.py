@@ -42,6 +42,14 @@ class DataGate(Strict):
     minimum_labelled_share: float = Field(
         0.5, ge=0, le=1, description="Share of a night's rows that have a label, as a share; fewer means that labels were lost."
     )
+    minimum_matched_share: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        exclude_if=same_as(0.9),
+        description="Share of entities that find a record of their key, of those and of the ones that miss it only by how a "
+        "key is written.",
+    )
     maximum_scale_change: float = Field(
         50, ge=1, description="Times by which the 90 % quantile of a feature's absolute values may grow or shrink."
     )

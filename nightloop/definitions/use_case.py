@@ -15,7 +15,8 @@ from nightloop.definitions.connectors import Connector
 from nightloop.definitions.features import Expression, Feature
 from nightloop.definitions.gates import Gates, Monitoring
 from nightloop.definitions.model import Model
-from nightloop.definitions.strict import Name, Strict, is_absent
+from nightloop.definitions.strict import Name, Strict, is_absent, is_empty
+from nightloop.expressions.normal_forms import Form, normal_sql
 from nightloop.expressions.types import ColumnType
 
 # --- sources -----------------------------------------------------------------------------------------------------------
@@ -29,6 +30,16 @@ class Column(Strict):
     description: str
     unit: str | None = None
     personal: bool = False
+    normal: list[Form] = Field(
+        default_factory=list,
+        exclude_if=is_empty,
+        description="Forms into which a text is brought, one after the other: a key written in several ways is one key.",
+    )
+
+    @property
+    def sql(self) -> str:
+        """The expression, its text brought into the normal form."""
+        return normal_sql(f"cast(({self.expression}\n) as varchar)", self.normal) if self.normal else self.expression
 
 
 class Source(Strict):

@@ -52,7 +52,7 @@ def changes(before: UseCase, now: UseCase) -> list[Change]:
 def _things(before: UseCase, was: Meanings, now: UseCase, is_now: Meanings) -> Iterator[Iterator[Change]]:
     yield _named("source", was.rows, is_now.rows, {}, {})
     for source in was.columns.keys() & is_now.columns.keys():
-        texts = [{name: of.expression for name, of in each.sources[source].columns.items()} for each in (before, now)]
+        texts = [{name: of.sql for name, of in each.sources[source].columns.items()} for each in (before, now)]
         yield _named(f"column {source}", was.columns[source], is_now.columns[source], *texts)
     texts = [
         {name: _short(feature.model_dump(exclude_none=True)) for name, feature in each.features.items()}

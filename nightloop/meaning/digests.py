@@ -190,9 +190,7 @@ class _Digester:
 
 def _columns(source: Source) -> dict[str, str]:
     written = [getattr(source.connector, "null", None), *_dialect(source.connector)]
-    return {
-        name: digest_of("column", column.type, _text(column.expression), *written) for name, column in source.columns.items()
-    }
+    return {name: digest_of("column", column.type, _text(column.sql), *written) for name, column in source.columns.items()}
 
 
 def _dialect(connector: Connector) -> list[object]:

@@ -18,11 +18,13 @@ from nightloop.evidence.drift import NightDrift, night_drift
 from nightloop.evidence.realised import performance_verdict, realised_figures
 from nightloop.evidence.reference_profile import Profile
 from nightloop.evidence.verdict import Figure, Verdict
+from nightloop.features.matching import Match
 from nightloop.meaning.reading import by_meaning
 from nightloop.model import bundle, champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.monitoring import night_metrics
 from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decide
+from nightloop.monitoring.matches import read_matches
 from nightloop.monitoring.matured import Matured, Restated, matured_nights, read_matured, read_restated
 from nightloop.monitoring.metrics_table import Sourced
 from nightloop.nights import Night, Nights, one
@@ -49,6 +51,7 @@ class Measured:
     restated: tuple[Restated, ...]
     realised: tuple[Figure, ...]  # over the performance window
     drift: NightDrift
+    match: Match | None  # of the scored night whose labels matured with this night; None where no entity lacks its label
 
     @property
     def inputs(self) -> dict[str, int]:
@@ -93,7 +96,15 @@ def measure(use_case: UseCase, night: Night, workspace: Workspace, scores: Snaps
         restated=read_restated(workspace.lake, use_case, scored_nights, night),
         realised=realised_figures(matured.label, matured.prediction, matured.decision, matured.night, metric_set_for(use_case)),
         drift=_drift(use_case, workspace, champion, features),
+        match=_match(use_case, night, workspace, matured),
     )
+
+
+def _match(use_case: UseCase, night: Night, workspace: Workspace, matured: Matured) -> Match | None:
+    scored_night = night - timedelta(days=use_case.label.matures_after)
+    if scored_night not in matured.scored_nights or len(matured) == matured.scored:
+        return None
+    return next(iter(read_matches(workspace.lake, use_case, [scored_night])), None)
 
 
 def judge(use_case: UseCase, night: Night, workspace: Workspace, measured: Measured) -> Judgement:
@@ -126,6 +137,7 @@ def other_figures(use_case: UseCase, night: Night, workspace: Workspace, measure
         *night_metrics.restated_figures(use_case, night, measured.restated),
         *night_metrics.pooled_figures(use_case, measured.matured, measured.realised),
         Sourced(drift_source, version, measured.drift.verdict.figures),
+        *night_metrics.matching_figures(measured.match),
         night_metrics.score_counts(use_case, night, measured.champion, measured.scores),
         *night_metrics.row_counts(use_case, night, workspace.lake),
     ]

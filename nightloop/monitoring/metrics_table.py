@@ -42,6 +42,7 @@ SCHEMA = pa.schema(
 )
 
 
+MATCHED = "matched_share"  # of entities that find their outcome, of those and of near misses by the way a key is written
 RESTATED, OF_NIGHT = "restated_", "night="  # how the metric and the group of a restated figure begin
 
 

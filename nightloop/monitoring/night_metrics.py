@@ -21,6 +21,7 @@ from nightloop.nights import Night
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
+    from nightloop.features.matching import Match
     from nightloop.lake import Lake, Snapshot
     from nightloop.model.champions import Champion
     from nightloop.monitoring.matured import Matured, Restated
@@ -102,6 +103,14 @@ def pooled_figures(use_case: UseCase, matured: Matured, figures: tuple[Figure, .
     source = f"scores of {matured.scored_nights[0]}..{matured.scored_nights[-1]} with the labels matured since"
     version = _version(matured.model_version)
     return [Sourced(source, version, tuple(replace(figure, metric=f"pooled_{figure.metric}") for figure in measured))]
+
+
+def matching_figures(match: Match | None) -> list[Sourced]:
+    """Return the share of entities that find their outcome, where some miss it by how a key is written."""
+    if match is None or not match.near:
+        return []
+    figure = Figure(metrics_table.MATCHED, match.share, None, None, match.matched + match.near)
+    return [Sourced(f"entities of {match.scored_night} and the keys of their outcomes", None, (figure,))]
 
 
 def score_counts(use_case: UseCase, night: Night, champion: Champion, scores: Snapshot) -> Sourced:

@@ -125,8 +125,7 @@ Declared = tuple[str, str, tuple[str, ...]]  # SQL, SQL type, path in the source
 def expressions(source: Source) -> dict[str, Declared]:
     """Return every declared expression by the name it gets."""
     declared: dict[str, Declared] = {
-        name: (column.expression, SQL_TYPES[column.type], ("columns", name, "expression"))
-        for name, column in source.columns.items()
+        name: (column.sql, SQL_TYPES[column.type], ("columns", name, "expression")) for name, column in source.columns.items()
     }
     if source.event_at:
         declared["event_at"] = (source.event_at, "TIMESTAMPTZ", ("event_at",))

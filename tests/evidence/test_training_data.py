@@ -201,3 +201,14 @@ def test_many_problems_are_told_three_by_three() -> None:
         scaled(rows, number, 1000)
     reason = judge_data(rows, LIMITS).reason
     assert reason.count("changed its scale") == 3 and "and 3 more like it" in reason
+
+
+@pytest.mark.parametrize(("share", "outcome"), [(0.899, "fail"), (0.9, "pass"), (0.901, "pass"), (0.0, "fail")])
+def test_outcomes_lost_by_how_a_key_is_written_are_held_against_a_limit(share: float, outcome: str) -> None:
+    verdict = judge_data(replace(whole(), matching=(share, 500, "60 of 80 find none.")), LIMITS)
+    assert verdict.outcome == outcome
+    (figure,) = [figure for figure in verdict.figures if figure.metric == "matched_share"]
+    assert (figure.value, figure.n, figure.least) == (share, 500, 0.9)
+    if outcome == "fail":
+        assert f"{share:.0%} of the outcomes find their entity (limit 0.9): 60 of 80 find none." in verdict.reason
+        assert ".." not in verdict.reason

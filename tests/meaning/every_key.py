@@ -84,6 +84,7 @@ MEANING: list[tuple[UseCase, str, object]] = [
         "time_zone": "Asia/Tokyo",
         "sources.visits.columns.basket.type": "string",
         "sources.visits.columns.basket.expression": "basket / 100",
+        "sources.visits.columns.city.normal": ["lower"],
         "sources.payments.key": ["payment_id", "kind"],
         "sources.payments.event_at": "known_at::timestamp",
         "sources.payments.known_at": "event_at::timestamp",
@@ -301,6 +302,7 @@ OTHER: list[tuple[UseCase, str, object]] = [
     (PROMISED, "model.conformal.each_class", True),
     (DATA, "gates.data.minimum_rows_share", 0.2),
     (DATA, "gates.data.minimum_labelled_share", 0.2),
+    (DATA, "gates.data.minimum_matched_share", 0.2),
     (DATA, "gates.data.maximum_scale_change", 30),
     (DATA, "gates.data.maximum_missing_rise", 0.2),
 ]  # fmt: skip

@@ -201,3 +201,18 @@ def test_a_field_of_many_values_is_refused_before_it_is_checked(many: Any) -> No
 
 def test_a_field_of_some_values_is_told_as_any_wrong_value() -> None:
     assert mistakes(ROW | {"clinic": [[]] * MOST_MISTAKES}) == [("clinic", "Input should be a valid string")]
+
+
+def test_a_text_is_read_in_the_normal_form_that_its_column_declares() -> None:
+    visits = USE_CASE.sources["visits"]
+    clinic = visits.columns["clinic"].model_copy(update={"normal": ["trim", "lower"]})
+    columns = {**visits.columns, "clinic": clinic}
+    sources = {**USE_CASE.sources, "visits": visits.model_copy(update={"columns": columns})}
+    reader = RowReader(USE_CASE.model_copy(update={"sources": sources}), max_rows=3)
+    assert [read(ROW | {"clinic": text}, reader).rows[0]["clinic"] for text in (" North\u00a0", "NORTH", None)] == [
+        "north",
+        "north",
+        None,
+    ]
+    assert read(ROW | {"clinic": " North"}).rows[0]["clinic"] == " North"
+    assert [where for where, _ in mistakes(ROW | {"clinic": 7}, reader)] == ["clinic"]

@@ -99,6 +99,9 @@ class _UseCaseChecks(FeatureChecks):
                     (*path, "columns", name), f"the column name '{name}' is taken by the table itself.", "Choose another name."
                 )
             self.check_sql(column.expression, (*path, "columns", name, "expression"))
+            if column.normal and column.type != "string":
+                what = f"'{name}' is a {column.type}: only a text has a normal form."
+                self.problems.add((*path, "columns", name, "normal"), what, "Leave it out, or declare the column as a string.")
         for part in ("event_at", "known_at", "night", "withdrawn"):
             if text := getattr(source, part):
                 self.check_sql(text, (*path, part))

@@ -23,6 +23,8 @@ class DataLimits(Protocol):
     @property
     def minimum_labelled_share(self) -> float: ...  # noqa: D102
     @property
+    def minimum_matched_share(self) -> float: ...  # noqa: D102
+    @property
     def maximum_scale_change(self) -> float: ...  # noqa: D102
     @property
     def maximum_missing_rise(self) -> float: ...  # noqa: D102

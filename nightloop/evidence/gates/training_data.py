@@ -43,6 +43,8 @@ class TrainingRows:
         published: night -> rows whose features were published, labelled or not.
         split: part -> its nights, in the order of time.
         last_labelled: the last night whose labels were known.
+        matching: share of entities that find their outcome, of those and of the ones that miss it only by how a key is written;
+            how many both are; and the reason of the night with the most of these. None where no entity misses its outcome.
     """
 
     night: NDArray[np.datetime64]
@@ -51,6 +53,7 @@ class TrainingRows:
     published: Mapping[Night, int]
     split: Mapping[str, Nights]
     last_labelled: Night
+    matching: tuple[float, int, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def judge_data(rows: TrainingRows, limits: DataLimits) -> Verdict:
         ([], list(_wrong_split(rows))),
         _share(nights, "rows", nights.published, "has {:.0f} rows", limits.minimum_rows_share),
         _share(nights, "labelled", nights.labelled, "has labels for {:.0%} of its rows", limits.minimum_labelled_share),
+        _matching(rows, limits.minimum_matched_share),
         _scales(nights, limits.maximum_scale_change),
         _rises(nights, limits.maximum_missing_rise),
         ([], list(_repeats(nights))),
@@ -117,6 +121,7 @@ def _bounds(limits: DataLimits) -> Mapping[str, Limit]:
     return {
         "rows_share": (limits.minimum_rows_share, None),
         "labelled_share": (limits.minimum_labelled_share, None),
+        "matched_share": (limits.minimum_matched_share, None),
         "largest_scale_change": (None, limits.maximum_scale_change),
         "largest_missing_rise": (None, limits.maximum_missing_rise),
     }
@@ -132,6 +137,15 @@ def _share(nights: _Nights, kind: str, values: Floats, words: str, limit: float)
         for i in np.flatnonzero(ratio < limit)
     ]
     return [nights.figure(f"{kind}_share", _smallest(ratio))], problems
+
+
+def _matching(rows: TrainingRows, limit: float) -> Check:
+    """Labels that are lost by how a key is written are no smaller than those of the nights before: they were always lost."""
+    if rows.matching is None:
+        return [], []
+    share, n, reason = rows.matching
+    problems = [_Problem("matching", f"{share:.0%} of the outcomes find their entity (limit {limit}): {reason.rstrip('.')}")]
+    return [Figure("matched_share", share, None, None, n)], problems if share < limit else []
 
 
 def _scales(nights: _Nights, limit: float) -> Check:
