@@ -1,0 +1,119 @@
+"""Every common way to write dates, times and numbers is read as what it is, and what can be read in two ways is asked."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from nightloop.drafting.fields import Field
+from nightloop.sources.evaluation import SQL_TYPES, attempt, open_session
+from tests.fixtures_samples import days, planned
+
+COUNT = 60
+
+
+def column(values: list[object], name: str = "value") -> Field:
+    drafted = planned({
+        "id": [f"k{i}" for i in range(COUNT)], "at": days(COUNT), name: [values[i // 2 % len(values)] for i in range(COUNT)],
+        "came": [i % 2 for i in range(COUNT)],
+    }, label="came", event_at="at", key=("id",))  # fmt: skip
+    return next(item for item in drafted.fields if item.profile and item.profile.original == name)
+
+
+def value(field: Field, text: str) -> str | None:
+    """What the drafted expression makes of a text; None where the record is set aside."""
+    import pyarrow as pa
+
+    with open_session(pa.table({field.profile.original: [text]})) as session:  # type: ignore[union-attr]
+        sql = f"SELECT ({attempt(field.sql, SQL_TYPES[field.type])}).v::varchar FROM text"
+        return session.execute(sql).fetchall()[0][0]
+
+
+@pytest.mark.parametrize(
+    ("values", "text", "expected"),
+    [
+        (["31.12.2023", "1.2.2024"], "3.4.2024", "2024-04-03"), (["31-12-2023", "1-2-2024"], "3-4-2024", "2024-04-03"),
+        (["31/12/2023", "1/2/2024"], "3/4/2024", "2024-04-03"), (["12/31/2023", "1/2/2024"], "3/4/2024", "2024-03-04"),
+        (["12-31-2023", "1-2-2024"], "3-4-2024", "2024-03-04"), (["31/12/23", "1/2/24"], "3/4/24", "2024-04-03"),
+        (["2024/1/5", "2024/12/31"], "2024/3/4", "2024-03-04"), (["2024.01.05"], "2024.03.04", "2024-03-04"),
+        (["5 Mar 2024", "12 Apr 2024"], "4 Mar 2024", "2024-03-04"), (["5-Mar-2024"], "4-Mar-2024", "2024-03-04"),
+        (["March 5, 2024", "April 12, 2024"], "March 4, 2024", "2024-03-04"), (["5 March 2024"], "4 March 2024", "2024-03-04"),
+        (["1.234,5", "12"], "1.234.567,25", "1234567.25"), (["1,234.5", "12"], "1,234,567.25", "1234567.25"),
+        (["1 234,5", "12"], "1 234 567,25", "1234567.25"),
+        (["1'234.5", "12"], "1'234'567.25", "1234567.25"),
+        (["12,5", "7"], "3,25", "3.25"), (["12.5%", "3 %"], "3.25 %", "3.25"), (["$1,234.00", "$5"], "$ 1,000.5", "1000.5"),
+        (["-$1,234.00", "$5"], "-$3", "-3.0"), (["yes", "no"], "YES", "true"), (["Ja", "Nein"], "nein", "false"),
+        (["oui", "non"], "non", "false"), (["да", "нет"], "да", "true"), ([" 12", "3 "], " 4 ", "4"),
+        (["1.0", "2.0"], "3.0", "3"),
+    ],
+)  # fmt: skip
+def test_a_value_is_read_as_the_others_are_written(values: list[object], text: str, expected: str) -> None:
+    assert value(column(values), text) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (["1.234,5", "12"], "1.5"), (["12,5", "7"], "1,234.5"), (["1,234.5", "12"], "1,23"), (["1,234.5", "12"], "12.345,6"),
+        (["31.12.2023"], "12/31/2023"), (["31/12/2023"], "12/31/2023"), (["yes", "no"], "maybe"), (["1", "22"], "2.5"),
+        (["1", "22"], "0x10"), (["$1,234.00"], "1.234,00"), (["12.5%"], "half"),
+    ],
+)  # fmt: skip
+def test_what_is_written_otherwise_is_set_aside(values: list[object], text: str) -> None:
+    assert value(column(values), text) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "text", "expected"),
+    [
+        ("1704067200", "1704153600", "2024-01-02 00:00:00+00"), ("1704067200.5", "1704153600.25", "2024-01-02 00:00:00.25+00"),
+        ("1704067200000", "1704153600000", "2024-01-02 00:00:00+00"),
+        ("1704067200000000", "1704153600000000", "2024-01-02 00:00:00+00"),
+        ("45292", "45293", "2024-01-02"), ("45292.5", "45293.25", "2024-01-02 06:00:00+00"),
+        ("20240101", "20240102", "2024-01-02"),
+    ],
+)  # fmt: skip
+def test_digits_are_a_time_under_the_name_of_one(first: str, text: str, expected: str) -> None:
+    assert value(column([first], "updated_at"), text) == expected
+    assert column([first, first + "1"], "amount").type in ("integer", "number")
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [
+        (["01/02/2024", "12/11/2024"], "write %d/%m/%Y in the expression"),
+        (["01-02-2024", "12-12-2024"], "write %m-%d-%Y in the expression"),
+        (["01/02/2024", "13/11/2024"], ""), (["01/02/2024", "12/13/2024"], ""), (["01.02.2024", "02.03.2024"], ""),
+        (["01/02/2024 10:00", "12/11/2024 9:05 PM"], "write %d/%m/%Y in the expression"),
+    ],
+)  # fmt: skip
+def test_where_day_and_month_cannot_be_told_apart_it_is_asked(values: list[object], asked: str) -> None:
+    comment = column(values).comment
+    assert ("check: read with the" in comment) == bool(asked)
+    assert asked in comment
+
+
+def test_the_other_order_of_day_and_month_is_read_once_it_is_written() -> None:
+    field = column(["01/02/2024", "12/11/2024"])
+    assert value(field, "03/04/2024") == str(date(2024, 3, 4))
+    assert "'%m/%d/%Y'" in field.sql
+
+
+@pytest.mark.parametrize(("odd", "kind"), [(19, "integer"), (20, "integer"), (21, "string")])
+def test_of_a_thousand_values_two_in_a_hundred_may_be_of_another_form(odd: int, kind: str) -> None:
+    count = 1_000
+    values = [f"{i + 1}" if i >= odd else f"odd {i}" for i in range(count)][::-1]
+    drafted = planned(
+        {"id": [f"k{i}" for i in range(count)], "at": days(count), "v": values, "came": [i % 2 for i in range(count)]}
+    )
+    profile = drafted.field["v"].profile
+    assert profile and profile.type == kind
+    assert profile.invalid == (odd if kind == "integer" else 0)
+    assert (f"{odd} of 1,000 values are no integer" in drafted.field["v"].comment) == (kind == "integer")
+
+
+def test_spaces_around_values_are_taken_off_and_told() -> None:
+    field = column([" a", "b", "c  "])
+    assert field.sql == 'trim("value")'
+    assert "40 values have spaces around them" in field.comment
