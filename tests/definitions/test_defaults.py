@@ -93,3 +93,8 @@ def test_a_mistake_beside_a_default_is_told_at_the_feature():
 
 def test_every_kind_may_have_defaults():
     assert set(feature_kinds()) == {"expression", "cross", "category", "peers", "lag", "lookup", "rate", "window", "ratio"}
+
+
+def test_a_mistake_in_place_of_a_default_is_told_at_the_feature():
+    text = changed({"defaults": {"window": {"unit": "EUR"}}, "features.rider_mean.unit": 7})
+    assert [where for where, _, _ in told_of(text)] == [f"{FILE}:{line_of(text, 'unit: 7')}"]
