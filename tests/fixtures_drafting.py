@@ -38,7 +38,9 @@ class House:
         return path
 
     def draft(self, source: Path | str, name: str = "new_one", **options: object) -> Draft:
-        return draft_use_case(name, str(source), DraftOptions(**options), self.definitions)  # type: ignore[arg-type]
+        """Draft without a search for features, unless it is asked for."""
+        chosen = DraftOptions(**{"search_steps": 0, **options})  # type: ignore[arg-type]
+        return draft_use_case(name, str(source), chosen, self.definitions)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from jobs.asking import asked, is_terminal
-from jobs.console import output
+from jobs.console import ProgressBars, output
 from jobs.training.impossible_verdicts import AtHand, impossible_verdicts
 from jobs.training.margin_advice import margin_advice
 from nightloop.drafting import Draft, DraftOptions, draft_use_case, save
@@ -32,7 +32,8 @@ def run(options: argparse.Namespace) -> int:
     )
     if is_terminal() and not options.json:
         draft_options = asked(options.source, draft_options, settings.definitions, input, _show)
-    draft = draft_use_case(options.use_case, options.source, draft_options, settings.definitions)
+    with ProgressBars(in_turn=True) as progress:
+        draft = draft_use_case(options.use_case, options.source, draft_options, settings.definitions, progress)
     definition = settings.definitions / f"{options.use_case}.yaml"
     suites = {settings.contracts / options.use_case / f"{name}.yaml": text for name, text in draft.contracts.items()}
     save({definition: draft.definition, **suites}, force=options.force)

@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from nightloop.definitions.connectors import Connector, FilesConnector
-from nightloop.drafting.fields import Field, classes
+from nightloop.drafting.fields import Field, classes, label_expression
 from nightloop.drafting.names import in_words
 from nightloop.drafting.plan import Plan
-from nightloop.drafting.proposals import MOST, Proposal, label_expression
+from nightloop.drafting.selection import Selection
 from nightloop.drafting.yaml_text import Value, comment, flow, shown
 from nightloop.evidence.evaluation import MINIMUM_NIGHTS
 
+FEW_ROWS: Mapping[str, Value] = {"n_estimators": 100, "max_depth": 3, "learning_rate": 0.05, "min_child_weight": 5}
+SLOW: Mapping[str, Value] = {"n_estimators": 2000, "learning_rate": 0.04}
 SEVERAL = 4  # nights: a sample of fewer cannot be divided by time
 
 
-def definition_text(name: str, source: str, connector: Connector, plan: Plan, features: list[Proposal]) -> str:
+def definition_text(name: str, source: str, connector: Connector, selection: Selection) -> str:
     """Return the whole file.
 
     Args:
         name: of the use case.
         source: what ``--from`` named, for the comment at the top.
         connector: of both sources.
-        plan: what the sample shows.
-        features: what is proposed.
+        selection: what the sample shows, and the features and trees that were chosen.
     """
+    plan = selection.plan
     parts = (
         _head(name, source, plan),
         _sources(connector, plan),
         _target(plan),
-        _features(plan, features),
-        _model(plan),
+        _features(selection),
+        _model(selection),
         _gates(plan),
     )
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
@@ -103,32 +105,87 @@ def _target(plan: Plan) -> Iterator[str]:
     yield _line("description", f"{in_words(label.column.name)}{meaning}.", label.note, 2)
     yield _line("source", plan.outcomes, indent=2)
     yield _line("join", {name: name for name in plan.key}, indent=2)
-    yield _line("expression", label_expression(plan), indent=2)
+    yield _line("expression", label_expression(plan.label), indent=2)
     yield _line("matures_after", plan.matures_after, "nights; check: as long as outcomes can take", 2)
 
 
-def _features(plan: Plan, features: list[Proposal]) -> Iterator[str]:
-    if len(features) == MOST:
-        yield f"# The first {MOST} proposals; more columns could be features."
-    for name in plan.left_out:
+def _features(selection: Selection) -> Iterator[str]:
+    for name in selection.plan.left_out:
         yield comment(f"Left out: the column {shown(name)}, a name that SQL cannot say.")
+    yield from _search(selection)
     yield "features:"
-    for item in features:
+    for item in selection.features:
         yield _line(item.name, item.declaration, item.comment, 2)
+    yield from _left_out(selection)
 
 
-def _model(plan: Plan) -> Iterator[str]:
-    nights = (plan.last_night - plan.first_night).days + 1 - plan.matures_after
+def _search(selection: Selection) -> Iterator[str]:
+    """Say how the features were chosen."""
+    choice = selection.choice
+    if choice is None:
+        yield comment(
+            "Not chosen by what they bring on later nights: the sample has too few nights or records, or no step was asked for."
+        )
+        return
+    before, after = choice.measured(choice.nothing), choice.measured(choice.score)
+    count = len(choice.joined) + len(choice.left_out) + len(choice.same_as)
+    yield comment(
+        f"Chosen from {count} candidates by what they bring on later nights of the sample, in {choice.steps} steps of a small "
+        f"model, in the order they joined: {before} with none, {after} with these."
+    )
+
+
+def _left_out(selection: Selection) -> Iterator[str]:
+    """List the candidates that did not join, the most useful first; those without use in one line."""
+    choice = selection.choice
+    if choice is None or not (choice.left_out or choice.same_as):
+        return
+    yield comment("Left out, with what shuffling it costs a model of all candidates on later nights:")
+    useful = {name: loss for name, loss in choice.left_out.items() if loss is not None and loss > 0}
+    for name, loss in useful.items():
+        yield comment(f"{name}: {choice.gained(loss)}")
+    for name, other in choice.same_as.items():
+        yield comment(f"{name}: says what {other} says")
+    if useless := [name for name in choice.left_out if name not in useful]:
+        yield comment(f"nothing is lost without: {', '.join(useless)}")
+
+
+def split_of(plan: Plan) -> dict[str, int]:
+    """Return how the nights with outcomes are divided."""
+    nights = _labelled(plan)
     validate, calibrate = _validate_nights(nights), max(min(7, nights // 10), 1)
-    split = {"validate_nights": validate, "calibrate_nights": calibrate, "minimum_fit_nights": max(min(28, nights // 3), 1)}
+    return {"validate_nights": validate, "calibrate_nights": calibrate, "minimum_fit_nights": max(min(28, nights // 3), 1)}
+
+
+def _labelled(plan: Plan) -> int:
+    return (plan.last_night - plan.first_night).days + 1 - plan.matures_after
+
+
+def _model(selection: Selection) -> Iterator[str]:
+    plan, nights = selection.plan, _labelled(selection.plan)
     yield "model:"
     yield _line("task", plan.label.task, indent=2)
     if plan.label.task == "multiclass":
         yield _line("classes", list(classes(plan.label).values()), "as the column of the outcome names them", 2)
     few = f"check: only {nights} nights have outcomes; train on more" if nights < SEVERAL else ""
+    split: dict[str, Value] = {**split_of(plan)}
     yield _line("split", split, few or f"check: of {nights} nights with outcomes in the sample", 2)
+    yield from _trees(selection)
     if plan.label.task == "binary":
         yield _line("decision_threshold", 0.5, "check: above which probability something is done", 2)
+
+
+def _trees(selection: Selection) -> Iterator[str]:
+    """Write the parameters of the trees, and how their number is chosen."""
+    trees = selection.trees
+    if trees is None:
+        yield _line("xgboost", dict(FEW_ROWS), "shallow trees: the sample is too small to try parameters", 2)
+        return
+    why = f"the best of {trees.tried} sets on later nights; n_estimators is the most that early_stopping may take"
+    yield _line("xgboost", {**SLOW, **trees.parameters}, why, 2)
+    fit = _labelled(selection.plan) - sum(list(split_of(selection.plan).values())[:2])
+    stopping: dict[str, Value] = {"nights": max(min(14, fit // 5), 1), "rounds": 50}
+    yield _line("early_stopping", stopping, "trees are added until the newest nights of those fitted on gain no more", 2)
 
 
 def _gates(plan: Plan) -> Iterator[str]:

@@ -50,6 +50,16 @@ def label_field(label: Label) -> Field:
     return Field(column.name, "string", f"case {column.sql} {cases} end", f"{in_words(column.name)}.", _facts(column), column)
 
 
+def label_expression(label: Label) -> str:
+    """Return the label over the columns of its source."""
+    name, value = label.column.name, label.positive
+    if label.task != "binary":
+        return name
+    if label.column.type == "boolean":
+        return name if value else f"not {name}"
+    return f"{name} = {literal(value)}" if isinstance(value, str) else f"{name} = {value}"
+
+
 def classes(label: Label) -> dict[object, str]:
     """Return the legal name of each class of a multiclass label, by the file's value."""
     names: dict[object, str] = {}

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DraftOptions:
-    """What a person asks for; the rest is guessed."""
+    """What a person asks for; the rest is guessed.
+
+    ``search_steps`` is how many sets of features may be measured on later nights; 0: they are not told apart.
+    """
 
     label: str | None = None
     key: tuple[str, ...] = ()
@@ -39,6 +42,7 @@ class DraftOptions:
     time_zone: str = "UTC"
     task: Task | None = None
     matures_after: int = 1
+    search_steps: int = 40
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from nightloop.settings import Settings
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+SEMANTICS = "SET TimeZone = 'UTC'; SET ieee_floating_point_ops = false; SET error_on_division_by_zero = false"
+"""What makes DuckDB's answers those of every engine: x / 0 is null, as on Spark."""
 # One file a night, however many nights one query writes.
 OPEN_NIGHTS = 4000
 _PARQUET = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
@@ -104,9 +106,8 @@ class LocalEngine:
     def _database(self, inputs: Mapping[str, Snapshot]) -> Iterator[duckdb.DuckDBPyConnection]:
         with duckdb.connect() as database:
             database.execute(
-                f"SET threads = {self._threads}; SET TimeZone = 'UTC'; SET temp_directory = {_text(str(self._spill))}; "
-                f"SET partitioned_write_max_open_files = {OPEN_NIGHTS}; SET autoinstall_known_extensions = false; "
-                "SET ieee_floating_point_ops = false; SET error_on_division_by_zero = false"  # x / 0 is null, as on Spark
+                f"SET threads = {self._threads}; SET temp_directory = {_text(str(self._spill))}; "
+                f"SET partitioned_write_max_open_files = {OPEN_NIGHTS}; SET autoinstall_known_extensions = false; {SEMANTICS}"
             )
             try:
                 for name, snapshot in inputs.items():

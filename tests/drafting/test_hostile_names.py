@@ -51,7 +51,7 @@ def drafted(names: list[str], values: list[str], labels: tuple[str, ...] = ("0",
             "the label": [labels[i // 3 % len(labels)] for i in range(count)],
         }
         pq.write_table(pa.table({**fixed, **columns}), path)
-        options = DraftOptions(label="the label", key=("id of it",), event_at="when at")
+        options = DraftOptions(label="the label", key=("id of it",), event_at="when at", search_steps=0)
         draft = draft_use_case("new_one", str(path), options, Path(folder) / "feature_defs")
     assert (draft.read, draft.refused) == (count, 0)
     originals = [column.profile.original for column in draft.plan.fields if column.profile]

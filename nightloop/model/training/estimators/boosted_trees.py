@@ -58,10 +58,12 @@ class XGBoostTrainer:
     Attributes:
         objective: the task's.
         stopping: how the number of trees is chosen; None: as declared.
+        threads: of a fit; trees differ by it in their last bits, so that a training has always the same.
     """
 
     objective: Parameters
     stopping: EarlyStopping | None = None
+    threads: int = THREADS
     name: str = "xgboost"
 
     def fit(self, rows: FitRows, parameters: Parameters, seed: int) -> Trees:
@@ -79,6 +81,7 @@ class XGBoostTrainer:
             objective=self.objective,
             weight=rows.weight,
             levels=rows.levels,
+            threads=self.threads,
         )
         if WEIGHT in parameters:
             booster = lowered(booster, math.log(float(parameters[WEIGHT])), xgboost)
@@ -97,6 +100,7 @@ class XGBoostTrainer:
             weight=fit_on.weight,
             levels=rows.levels,
             until=(held_out, stopping.rounds),
+            threads=self.threads,
         )
         return int(booster.best_iteration) + 1
 
@@ -112,6 +116,7 @@ def fit_trees(
     weight: Floats | None = None,
     levels: Mapping[int, int] = NO_LEVELS,
     until: tuple[FitRows, int] | None = None,
+    threads: int = THREADS,
 ) -> Booster:
     """Fit boosted trees on features (n, k) with NaN for missing and labels (n,).
 
@@ -125,6 +130,7 @@ def fit_trees(
         weight: (n,) of the rows.
         levels: of the categorical features, by column.
         until: rows to watch the loss on, and trees without a gain after which to stop.
+        threads: of the fit.
 
     Raises:
         DefinitionError: XGBoost refuses a parameter, or a pattern names no feature.
@@ -146,7 +152,8 @@ def fit_trees(
             "verbose_eval": False,
         }
     try:
-        return xgboost.train({**chosen, **objective, **FIXED, "seed": seed}, data, num_boost_round=rounds, **watched)
+        fixed = {**objective, **FIXED, "nthread": threads, "seed": seed}
+        return xgboost.train({**chosen, **fixed}, data, num_boost_round=rounds, **watched)
     except xgboost.core.XGBoostError as error:
         reason = str(error).strip().splitlines()[0]
         raise DefinitionError(f"XGBoost refuses model.xgboost: {reason}", do="Correct the parameter.") from error

@@ -1,0 +1,1 @@
+"""What a feature is worth on later nights of a sample, before any night is published."""
