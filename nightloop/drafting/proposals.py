@@ -19,6 +19,7 @@ LONGEST_LEVEL = 200
 MOST_BUCKETS = 256
 ID = "_id"
 WINDOWS = (1, 7, 28, 91)
+LONGEST_OF_PAIRS = 28
 SMOOTHING = 20
 CLASSES = 3
 """Of several classes, the most frequent so many have a history."""
@@ -176,6 +177,8 @@ class History:
 def of_history(plan: Plan, history: History) -> Iterator[Proposal]:
     """Yield the features of one grouping, those of outcomes first."""
     windows = windows_of(plan)
+    if len(history.by) > 1:  # groups of pairs are many, and each record counts in as many nights as its window has
+        windows = [nights for nights in windows if nights <= LONGEST_OF_PAIRS]
     yield from _outcomes(plan, history, windows)
     if history.counts:
         yield from _records(plan, history, windows)
