@@ -123,7 +123,7 @@ def select(rows: SampleRows, wide: Plan, *, held_back: int, steps: int, progress
     raw = list(of_records(wide, rows.levels))
     if judge is None:
         return _unjudged(wide, raw)
-    judge = judge.of_newest(max(MOST_CELLS // max(len(raw), 1), FEWEST_FITTED))
+    whole, judge = judge, judge.of_newest(max(MOST_CELLS // max(len(raw), 1), FEWEST_FITTED))
     pool = _Pool(rows, wide)
     pool.add(raw, progress)
     worth = _shuffled(pool, judge)
@@ -133,7 +133,7 @@ def select(rows: SampleRows, wide: Plan, *, held_back: int, steps: int, progress
     pool.add(of_pairs(amounts[:PAIRED]), progress)
     candidates = pool.candidates(worth)
     judge = judge.of_newest(max(MOST_CELLS // len(candidates.names), FEWEST_FITTED))
-    choice = search_forward(candidates, judge, steps=steps, progress=progress)
+    choice = search_forward(candidates, judge, steps=steps, progress=progress, whole=whole)
     chosen = list(choice.joined)
     places = [candidates.names.index(name) for name in chosen]
     levels = {at: candidates.levels[name] for at, name in enumerate(chosen) if name in candidates.levels}

@@ -26,7 +26,17 @@ LEAST_GAIN = 0.001
 """What a step must bring, as a share of what all features together bring: less is chance, and makes a draft long."""
 
 
-LAST_STEPS = 2
+LAST_STEPS = 3
+LAST: Mapping[str, float | int | str] = {
+    "n_estimators": 300,
+    "learning_rate": 0.1,
+    "max_depth": 3,
+    "min_child_weight": 5,
+    "colsample_bytree": 0.5,
+    "subsample": 0.8,
+    "max_bin": 64,
+}
+ROUNDS = 15
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,7 @@ class _Search:
 
     candidates: Candidates
     judge: Judge
+    whole: Judge
     budget: int
     progress: Progress
     steps: int = 0
@@ -108,9 +119,17 @@ class _Search:
 
     def score(self, names: Sequence[str]) -> float:
         """Measure a set: one step."""
+        self._count()
+        return self.judge.score(*self.columns(names))
+
+    def _count(self) -> None:
         self.steps += 1
         self.progress("features by their worth", min(self.steps, self.budget), self.budget)
-        return self.judge.score(*self.columns(names))
+
+    def last_score(self, names: Sequence[str]) -> float:
+        """Measure a set by all rows and as many trees as it takes: one step."""
+        self._count()
+        return self.whole.trial(*self.columns(names), LAST, ROUNDS)
 
     def is_gain(self, reached: float, before: float) -> bool:
         """Whether a step brought more than chance does."""
@@ -122,7 +141,9 @@ class _Search:
         return max(self.budget - LAST_STEPS - self.steps, 0)
 
 
-def search_forward(candidates: Candidates, judge: Judge, *, steps: int, progress: Progress) -> Chosen:
+def search_forward(
+    candidates: Candidates, judge: Judge, *, steps: int, progress: Progress, whole: Judge | None = None
+) -> Chosen:
     """Return the features to take.
 
     Args:
@@ -130,8 +151,9 @@ def search_forward(candidates: Candidates, judge: Judge, *, steps: int, progress
         judge: measures sets of them.
         steps: sets that may be measured at most.
         progress: told of each.
+        whole: measures by all rows, where ``judge`` fits on some of them.
     """
-    search = _Search(candidates, judge, steps, progress)
+    search = _Search(candidates, judge, whole or judge, steps, progress)
     distinct, same_as, constant = _distinct(candidates)
     losses = dict(zip(distinct, judge.losses_of_shuffling(*search.columns(distinct)).tolist(), strict=True))
     telling = {name: max(loss, candidates.raw.get(name, loss)) for name, loss in losses.items()}
@@ -222,14 +244,19 @@ def _growing(names: Sequence[str]) -> Iterator[Sequence[str]]:
 def _no_worse_than_many(
     search: _Search, ranked: Sequence[str], joined: dict[str, Joined], score: float
 ) -> tuple[dict[str, Joined], float]:
-    """Add all columns as they come, or all candidates, where what joined is worse than they are: weak ones count together."""
+    """Add all columns as they come, or all candidates, where what joined is worse than they are: weak ones count together.
+
+    All rows and more trees judge here: few of them cannot see what many weak columns tell.
+    """
     raw = [name for name in ranked if name in search.candidates.raw]
+    reached = search.last_score([*joined]) if joined else search.judge.nothing
     for others in (raw, ranked):
         more = [name for name in others if name not in joined]
         if not more:
             continue
-        reached = search.score([*joined, *more])
-        if search.is_gain(reached, score):
-            joined = joined | dict.fromkeys(more, Joined(reached - score, len(more)))
-            score = reached
+        with_more = search.last_score([*joined, *more])
+        if search.is_gain(with_more, reached):
+            joined = joined | dict.fromkeys(more, Joined(with_more - reached, len(more)))
+            reached = with_more
+            score = max(score, reached)
     return joined, score
