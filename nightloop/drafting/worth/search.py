@@ -26,7 +26,7 @@ LEAST_GAIN = 0.001
 """What a step must bring, as a share of what all features together bring: less is chance, and makes a draft long."""
 
 
-LAST_STEPS = 3
+LAST_STEPS = 2
 LAST: Mapping[str, float | int | str] = {
     "n_estimators": 300,
     "learning_rate": 0.1,
@@ -244,19 +244,16 @@ def _growing(names: Sequence[str]) -> Iterator[Sequence[str]]:
 def _no_worse_than_many(
     search: _Search, ranked: Sequence[str], joined: dict[str, Joined], score: float
 ) -> tuple[dict[str, Joined], float]:
-    """Add all columns as they come, or all candidates, where what joined is worse than they are: weak ones count together.
+    """Add all columns as they come where what joined is worse than with them: weak ones count together.
 
-    All rows and more trees judge here: few of them cannot see what many weak columns tell.
+    All rows and more trees judge here: few of them cannot see what many weak columns tell. Histories that the search did not
+    take stay out: all of them together make a draft of hundreds of lines, and bring chance more than worth.
     """
-    raw = [name for name in ranked if name in search.candidates.raw]
+    more = [name for name in ranked if name in search.candidates.raw and name not in joined]
+    if not more:
+        return joined, score
     reached = search.last_score([*joined]) if joined else search.judge.nothing
-    for others in (raw, ranked):
-        more = [name for name in others if name not in joined]
-        if not more:
-            continue
-        with_more = search.last_score([*joined, *more])
-        if search.is_gain(with_more, reached):
-            joined = joined | dict.fromkeys(more, Joined(with_more - reached, len(more)))
-            reached = with_more
-            score = max(score, reached)
+    with_more = search.last_score([*joined, *more])
+    if search.is_gain(with_more, reached):
+        return joined | dict.fromkeys(more, Joined(with_more - reached, len(more))), max(score, with_more)
     return joined, score
