@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def test_the_settings_show_no_address() -> None:
 @pytest.fixture
 def definitions(tmp_path: Path) -> Path:
     """Two shipped use cases, with somebody to write to."""
+    shutil.copytree(SHIPPED / "shared", tmp_path / "shared")  # what they extend
     people = {"flight_delay": "[ops@x.y, ml@x.y]", "arrival_delay": "[ops@x.y], smtp_connection: nightloop_other"}
     for name, email in people.items():
         text = (SHIPPED / f"{name}.yaml").read_text()

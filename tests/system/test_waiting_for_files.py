@@ -82,7 +82,8 @@ class Stand:
         self.write(f"feature_defs/{name}.yaml", definition(name, first, self.zone, arrives_by))
 
     def deliver(self, name: str, night: date) -> None:
-        self.write(f"data/{name}/{night}.csv", ROWS.replace("2024-01-01", str(night)).replace("T00", "T12"))
+        # 11:00 UTC is of the same day in every zone of ``somewhere_at_noon``, from eleven hours behind to twelve ahead.
+        self.write(f"data/{name}/{night}.csv", ROWS.replace("2024-01-01", str(night)).replace("T00", "T11"))
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +157,7 @@ def fill_warehouse(address: str, night: date) -> None:
             "CREATE TABLE orders (order_id TEXT, clerk TEXT, amount INTEGER, paid BOOLEAN, ordered_at TIMESTAMPTZ)"
         )
         for number in (1, 2):
-            connection.exec_driver_sql(f"INSERT INTO orders VALUES ('o{number}', 'ada', 5, true, '{night}T12:00:00Z')")
+            connection.exec_driver_sql(f"INSERT INTO orders VALUES ('o{number}', 'ada', 5, true, '{night}T11:00:00Z')")
 
 
 def told(airflow: RunningAirflow, secret: str) -> list[Path]:
