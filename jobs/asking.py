@@ -44,18 +44,18 @@ def asked(source: str, options: DraftOptions, definitions: Path, ask: Ask, show:
         except UsageError:
             return None  # nothing can be guessed yet: it is asked without a guess
 
+    if options.label is not None and options.event_at is not None and options.key:
+        return options
+    guessed = guess(options)  # dear on a wide file: made again only where an answer is another
     if options.label is None:
-        guessed = guess(options)
-        label = _column(
-            "Which column is to be predicted?", guessed.label.column.original if guessed else "", columns, ask, show
-        )
-        options = replace(options, label=label)
+        default = guessed.label.column.original if guessed else ""
+        options = replace(options, label=_column("Which column is to be predicted?", default, columns, ask, show))
+        guessed = guessed if options.label == default else guess(options)
     if options.event_at is None:
-        guessed = guess(options)
         default = guessed.time.column.original if guessed else ""
         options = replace(options, event_at=_column("Which column tells when a record happened?", default, columns, ask, show))
+        guessed = guessed if options.event_at == default else guess(options)
     if not options.key:
-        guessed = guess(options)
         default = ", ".join(_original_key(guessed)) if guessed else ""
         question = "Which columns tell one record from another? (several with commas; -: none does)"
         answer = _column(question, default or "-", columns, ask, show, several=True)

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from jobs.asking import asked, is_terminal
 from jobs.console import ProgressBars, output
+from jobs.tour.arguments import draft_options
 from jobs.training.impossible_verdicts import AtHand, impossible_verdicts
 from jobs.training.margin_advice import margin_advice
-from nightloop.drafting import Draft, DraftOptions, draft_use_case, save
+from nightloop.drafting import Draft, draft_use_case, save
 from nightloop.settings import load_settings
 
 SHOWN = 12  # guesses shown on the terminal; all are in the file
@@ -22,18 +23,11 @@ SHOWN = 12  # guesses shown on the terminal; all are in the file
 def run(options: argparse.Namespace) -> int:
     """Draft, write both kinds of files, and print what was proposed and what to do next."""
     settings = load_settings()
-    draft_options = DraftOptions(
-        label=options.label,
-        key=tuple(options.key or ()),
-        event_at=options.event_at,
-        time_zone=options.time_zone,
-        task=options.task,
-        matures_after=options.matures_after,
-    )
+    given = draft_options(options)
     if is_terminal() and not options.json:
-        draft_options = asked(options.source, draft_options, settings.definitions, input, _show)
+        given = asked(options.source, given, settings.definitions, input, _show)
     with ProgressBars(in_turn=True) as progress:
-        draft = draft_use_case(options.use_case, options.source, draft_options, settings.definitions, progress)
+        draft = draft_use_case(options.use_case, options.source, given, settings.definitions, progress)
     definition = settings.definitions / f"{options.use_case}.yaml"
     suites = {settings.contracts / options.use_case / f"{name}.yaml": text for name, text in draft.contracts.items()}
     save({definition: draft.definition, **suites}, force=options.force)

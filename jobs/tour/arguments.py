@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nightloop.drafting import DraftOptions
 
 FILES = "CSV, Parquet or JSON Lines; several files are put together: of the same columns, or joined by a column"
 
@@ -15,6 +19,20 @@ def add_draft_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--time-zone", metavar="ZONE", default="UTC", help="zone of nights and local times (default: UTC)")
     command.add_argument("--task", choices=("binary", "regression", "multiclass"), help="default: by the label's values")
     command.add_argument("--matures-after", metavar="NIGHTS", type=int, default=1, help="nights until outcomes are known (1)")
+
+
+def draft_options(given: argparse.Namespace) -> DraftOptions:
+    """Return what was given of it."""
+    from nightloop.drafting import DraftOptions  # dear to import: every command declares its arguments
+
+    return DraftOptions(
+        label=given.label,
+        key=tuple(given.key or ()),
+        event_at=given.event_at,
+        time_zone=given.time_zone,
+        task=given.task,
+        matures_after=given.matures_after,
+    )
 
 
 def add_tour_arguments(command: argparse.ArgumentParser) -> None:

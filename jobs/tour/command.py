@@ -10,11 +10,12 @@ import time
 import webbrowser
 from pathlib import Path
 
+from jobs.asking import is_terminal
 from jobs.console import ProgressBars, errors, output
+from jobs.tour.arguments import draft_options
 from jobs.tour.drafted import DraftedTour, TourHome, make_draft
 from jobs.tour.page import write_page
 from jobs.tour.stages import StageLine, Tour
-from nightloop.drafting import DraftOptions
 from nightloop.drafting.names import legal_name
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
@@ -29,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     """
     home = _home(options)
     began = time.monotonic()
-    drafted = make_draft(home, options.sources, _draft_options(options), force=options.force)
+    drafted = make_draft(home, options.sources, draft_options(options), force=options.force)
     shown = None if options.json else output
     first = StageLine("draft", _drafted_in_words(drafted), time.monotonic() - began)
     lines = [first]
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 
 def has_display() -> bool:
     """Whether a person looks at a terminal of a machine that can show a page."""
-    if not (sys.stdout.isatty() and sys.stdin.isatty()):
+    if not is_terminal():
         return False
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
@@ -69,17 +70,6 @@ def _home(options: argparse.Namespace) -> TourHome:
     name = options.name or legal_name(Path(options.sources[0].split(":")[-1]).name.partition(".")[0], (), "tour")
     folder = Path(options.home).expanduser() if options.home else load_settings().home / "try" / name
     return TourHome(folder.resolve(), name)
-
-
-def _draft_options(options: argparse.Namespace) -> DraftOptions:
-    return DraftOptions(
-        label=options.label,
-        key=tuple(options.key or ()),
-        event_at=options.event_at,
-        time_zone=options.time_zone,
-        task=options.task,
-        matures_after=options.matures_after,
-    )
 
 
 def _drafted_in_words(drafted: DraftedTour) -> str:

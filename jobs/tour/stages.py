@@ -16,6 +16,7 @@ from jobs.training.summary import TrainingSummary, training_summary
 from nightloop.definitions import UseCase
 from nightloop.definitions.model import Split
 from nightloop.errors import ContractBroken, EmptyNight, NightloopError, NotReady, TrainingRefused
+from nightloop.evidence.verdict import with_interval
 from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
@@ -177,7 +178,7 @@ def scored_nights(nights: Nights, with_rows: Collection[Night], split: Split, *,
 def in_short(training: TrainingSummary) -> str:
     """Say in a line how good the candidate is and whether it was promoted."""
     candidate = next((line for line in training.models if line.model == "candidate"), None)
-    measured = f"{training.metric} {candidate.figure.value:.3f} [{candidate.interval}], " if candidate else ""
+    measured = f"{training.metric} {with_interval(candidate.figure)}, " if candidate else ""
     promoted = f"champion from {training.effective_from}" if training.effective_from else "not promoted"
     return f"as of {training.as_of}: {measured}{training.passed} of {len(training.verdicts)} gates passed, {promoted}"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from jobs.training.judged_card import page_path
 from jobs.training.state import candidate_version
 from nightloop.definitions.use_case import UseCase
-from nightloop.evidence.verdict import Figure
+from nightloop.evidence.verdict import Figure, ends_in_words
 from nightloop.model import bundle, champions
 from nightloop.model.training import card_text
 from nightloop.model.training.card import EXPLANATIONS
@@ -35,8 +35,7 @@ class ModelLine:
     @property
     def interval(self) -> str:
         """The ends of its interval in words."""
-        low, high = self.figure.low, self.figure.high
-        return "no interval" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+        return ends_in_words(self.figure)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from nightloop.drafting.definition_text import definition_text, split_of
 from nightloop.drafting.plan import DraftOptions, Plan, plan
 from nightloop.drafting.proposals import of_calendar
 from nightloop.drafting.sample import read_sample
-from nightloop.drafting.selection import Progress, Selection, select, with_groups
+from nightloop.drafting.selection import Selection, select, with_groups
 from nightloop.drafting.worth.sample_rows import open_rows
+from nightloop.drafting.worth.search import Progress
 from nightloop.errors import SetupError, UsageError, meant
 from nightloop.nights import Nights
 from nightloop.sources import Reading, raw_schema, read_source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,11 +19,10 @@ from nightloop.drafting.proposals import MOST_LEVELS, History, Proposal, of_hist
 from nightloop.drafting.worth.groupings import best_groupings
 from nightloop.drafting.worth.judge import Judge, judge_of
 from nightloop.drafting.worth.sample_rows import SampleRows
-from nightloop.drafting.worth.search import Candidates, Chosen, Joined, search_forward
+from nightloop.drafting.worth.search import Candidates, Chosen, Joined, Progress, search_forward
 from nightloop.drafting.worth.trees import Trees, choose_trees
 
 Floats = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 FEATURE: TypeAdapter[Feature] = TypeAdapter(Feature)
 
 MOST_CANDIDATES = 400
@@ -134,12 +133,10 @@ def select(rows: SampleRows, wide: Plan, *, held_back: int, steps: int, progress
     candidates = pool.candidates(worth)
     judge = judge.of_newest(max(MOST_CELLS // len(candidates.names), FEWEST_FITTED))
     choice = search_forward(candidates, judge, steps=steps, progress=progress, whole=whole)
-    chosen = list(choice.joined)
-    places = [candidates.names.index(name) for name in chosen]
-    levels = {at: candidates.levels[name] for at, name in enumerate(chosen) if name in candidates.levels}
-    trees = choose_trees(judge, candidates.values[:, places], levels, progress)
+    trees = choose_trees(judge, *candidates.of(list(choice.joined)), progress)
     features = [
-        replace(pool.proposal[name], comment=_reason(pool.proposal[name], choice.joined[name], choice)) for name in chosen
+        replace(pool.proposal[name], comment=_reason(pool.proposal[name], joined, choice))
+        for name, joined in choice.joined.items()
     ]
     return Selection(_without_unused(wide, features), features, choice, trees)
 
@@ -185,8 +182,8 @@ class _Pool:
 def _shuffled(pool: _Pool, judge: Judge) -> dict[str, float]:
     """Return what shuffling costs a model of the candidates so far, by name."""
     candidates = pool.candidates({})
-    levels = {at: candidates.levels[name] for at, name in enumerate(candidates.names) if name in candidates.levels}
-    return dict(zip(candidates.names, judge.losses_of_shuffling(candidates.values, levels).tolist(), strict=True))
+    losses = judge.losses_of_shuffling(*candidates.of(candidates.names))
+    return dict(zip(candidates.names, losses.tolist(), strict=True))
 
 
 def _best_numbers(pool: _Pool, worth: Mapping[str, float]) -> list[str]:

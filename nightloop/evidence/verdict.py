@@ -66,8 +66,12 @@ class Verdict:
 
 def with_interval(item: Figure) -> str:
     """Write a figure for a sentence: ``0.712 [0.690 to 0.734]``."""
-    ends = "no interval" if item.low is None or item.high is None else f"{item.low:.3f} to {item.high:.3f}"
-    return f"{item.value:.3f} [{ends}]"
+    return f"{item.value:.3f} [{ends_in_words(item)}]"
+
+
+def ends_in_words(item: Figure) -> str:
+    """Write the ends of a figure's interval: ``0.690 to 0.734``."""
+    return "no interval" if item.low is None or item.high is None else f"{item.low:.3f} to {item.high:.3f}"
 
 
 def is_above(end: float | None, limit: float) -> bool:

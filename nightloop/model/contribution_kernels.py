@@ -75,9 +75,7 @@ class Lookup(NamedTuple):
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def fill(lookup: Lookup, leaves: Leaves) -> NDArray[np.float64]:
     """Return the table of all groups: each leaf's Shapley values, summed over the leaves of its group."""
-    groups, most = len(lookup.offsets), 0
-    for leaf in range(len(leaves.value)):
-        most = max(most, leaves.feature_starts[leaf + 1] - leaves.feature_starts[leaf])
+    groups, most = len(lookup.offsets), _widest(leaves.feature_starts)
     of_leaf, sums = np.empty((1 << most, most)), np.empty(most + 1)
     last = groups - 1
     table = np.zeros(lookup.offsets[last] + (_width(lookup, last) << _bits(lookup, last)))
@@ -96,6 +94,15 @@ def fill(lookup: Lookup, leaves: Leaves) -> NDArray[np.float64]:
                 for feature in range(first, after):
                     table[row + leaves.place[feature]] += of_leaf[holding, feature - first]
     return table
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _widest(starts: Places) -> int:
+    """Return the size of the largest part."""
+    widest = 0
+    for part in range(len(starts) - 1):
+        widest = max(widest, starts[part + 1] - starts[part])
+    return widest
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -151,9 +158,7 @@ def look_up(  # noqa: C901, PLR0912 - a helper that takes arrays apart costs mor
     tree_class, split_starts, group_starts, split_feature, thresholds, default_left = lookup[:6]
     category_starts, categories, bit_starts, term_starts, terms, flips = lookup[6:12]
     column_starts, group_columns, offsets, table = lookup[12:]
-    block, features, margins, most = min(len(rows), BLOCK), rows.shape[1], contributions.shape[1], 0
-    for tree in range(len(tree_class)):
-        most = max(most, split_starts[tree + 1] - split_starts[tree])
+    block, features, margins, most = min(len(rows), BLOCK), rows.shape[1], contributions.shape[1], _widest(split_starts)
     left, pattern, hold = np.empty((most, block), np.uint8), np.empty(block, np.uint16), np.empty(block, np.uint8)
     columns, totals = np.empty((features, block), np.float32), np.empty((margins, features, block), np.float32)
     for first in range(0, len(rows), block):
@@ -208,10 +213,7 @@ def look_up_one(row: NDArray[np.float32], lookup: Lookup, contributions: NDArray
     tree_class, split_starts, group_starts, split_feature, thresholds, default_left = lookup[:6]
     category_starts, categories, bit_starts, term_starts, terms, flips = lookup[6:12]
     column_starts, group_columns, offsets, table = lookup[12:]
-    most = 0
-    for tree in range(len(tree_class)):
-        most = max(most, split_starts[tree + 1] - split_starts[tree])
-    left = np.empty(most, np.uint8)
+    left = np.empty(_widest(split_starts), np.uint8)
     contributions[:] = 0
     for tree in range(len(tree_class)):
         first_split, margin = split_starts[tree], tree_class[tree]

@@ -20,7 +20,7 @@ from nightloop.model.calibration import softmax
 from nightloop.model.models import import_xgboost
 from nightloop.model.training.estimators.boosted_trees import XGBoostTrainer, as_trees, fit_trees
 from nightloop.model.training.estimators.fit_rows import FitRows
-from nightloop.model.training.trainers import fitting_of
+from nightloop.model.training.trainers import Parameters, fitting_of
 
 if TYPE_CHECKING:
     from nightloop.definitions.model import Model
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
-Parameters = Mapping[str, float | int | str]
 
 FOLDS, LONGEST, SHARE = 2, 14, 6
 """Folds, the nights of one at most, and the part of all nights that it is."""

@@ -8,7 +8,8 @@ clock, so that the same sample gives the same draft.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,6 @@ FIRST, AMONG = 6, 3
 """So many join one by one, each the best of the next so many."""
 LEAST_GAIN = 0.001
 """What a step must bring, as a share of what all features together bring: less is chance, and makes a draft long."""
-
-
 LAST_STEPS = 2
 LAST: Mapping[str, float | int | str] = {
     "n_estimators": 300,
@@ -55,6 +54,16 @@ class Candidates:
     values: Floats
     levels: Mapping[str, int]
     raw: Mapping[str, float]
+
+    @cached_property
+    def place(self) -> Mapping[str, int]:
+        """The column of each."""
+        return {name: column for column, name in enumerate(self.names)}
+
+    def of(self, names: Sequence[str]) -> tuple[Floats, dict[int, int]]:
+        """Return the values (n, k) of some of them, and the levels of the categorical ones, by column."""
+        levels = {at: self.levels[name] for at, name in enumerate(names) if name in self.levels}
+        return self.values[:, [self.place[name] for name in names]], levels
 
 
 @dataclass(frozen=True)
@@ -107,20 +116,11 @@ class _Search:
     budget: int
     progress: Progress
     steps: int = 0
-    place: dict[str, int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.place = {name: column for column, name in enumerate(self.candidates.names)}
-
-    def columns(self, names: Sequence[str]) -> tuple[Floats, dict[int, int]]:
-        """Return the values and levels of some candidates."""
-        levels = {at: self.candidates.levels[name] for at, name in enumerate(names) if name in self.candidates.levels}
-        return self.candidates.values[:, [self.place[name] for name in names]], levels
 
     def score(self, names: Sequence[str]) -> float:
         """Measure a set: one step."""
         self._count()
-        return self.judge.score(*self.columns(names))
+        return self.judge.score(*self.candidates.of(names))
 
     def _count(self) -> None:
         self.steps += 1
@@ -129,7 +129,7 @@ class _Search:
     def last_score(self, names: Sequence[str]) -> float:
         """Measure a set by all rows and as many trees as it takes: one step."""
         self._count()
-        return self.whole.trial(*self.columns(names), LAST, ROUNDS)
+        return self.whole.trial(*self.candidates.of(names), LAST, ROUNDS)
 
     def is_gain(self, reached: float, before: float) -> bool:
         """Whether a step brought more than chance does."""
@@ -155,9 +155,9 @@ def search_forward(
     """
     search = _Search(candidates, judge, whole or judge, steps, progress)
     distinct, same_as, constant = _distinct(candidates)
-    losses = dict(zip(distinct, judge.losses_of_shuffling(*search.columns(distinct)).tolist(), strict=True))
+    losses = dict(zip(distinct, judge.losses_of_shuffling(*candidates.of(distinct)).tolist(), strict=True))
     telling = {name: max(loss, candidates.raw.get(name, loss)) for name, loss in losses.items()}
-    ranked = sorted(distinct, key=lambda name: (-telling[name], search.place[name]))
+    ranked = sorted(distinct, key=lambda name: (-telling[name], candidates.place[name]))
     joined, score = _forward(search, ranked)
     joined, score = _no_worse_than_many(search, ranked, joined, score)
     left_out: dict[str, float | None] = {name: losses[name] for name in ranked if name not in joined}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.drafting.worth.judge import Judge
+from nightloop.drafting.worth.search import Progress
+from nightloop.model.training.trainers import Parameters
 
 Floats = NDArray[np.float64]
-Parameters = Mapping[str, float | int | str]
-Progress = Callable[[str, int, int], None]
 
 BEGIN: Parameters = {"max_depth": 4, "min_child_weight": 5, "colsample_bytree": 0.8, "subsample": 0.8}
 TRIED: Mapping[str, tuple[float, ...]] = {
