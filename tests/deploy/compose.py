@@ -42,11 +42,10 @@ def ours() -> dict[str, dict[str, Any]]:
 
 
 def environment(name: str, values: Mapping[str, str], **replaced: str) -> dict[str, str]:
-    """Return a service's variables, with parts of their text replaced (addresses of containers by local ones)."""
-    result = {}
-    for key, value in services(values)[name].get("environment", {}).items():
-        text = str(value)
-        for old, new in replaced.items():
-            text = text.replace(old, new)
-        result[key] = text
-    return result
+    """Return a service's variables, with parts of their text replaced (addresses of containers by local ones).
+
+    In one pass: a local address whose port begins like a container's, 127.0.0.1:50007, is not replaced again.
+    """
+    parts = re.compile("|".join(map(re.escape, replaced)) or "(?!)")
+    variables = services(values)[name].get("environment", {})
+    return {key: parts.sub(lambda part: replaced[part[0]], str(value)) for key, value in variables.items()}

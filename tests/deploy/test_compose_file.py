@@ -47,6 +47,12 @@ def test_the_file_is_as_the_compose_specification_says() -> None:
     assert [error.message for error in validator.iter_errors(compose.document())] == []
 
 
+def test_a_local_address_in_place_of_a_containers_is_not_replaced_again() -> None:
+    moved = {"postgres:5432": "127.0.0.1:50007", "127.0.0.1:5000": "127.0.0.1:46029"}
+    store = compose.environment("mlflow", make_env.variables(), **moved)["MLFLOW_BACKEND_STORE_URI"]
+    assert store.endswith("@127.0.0.1:50007/mlflow")
+
+
 def test_the_team_gets_every_server() -> None:
     assert set(compose.services()) == WANTED
 
