@@ -19,7 +19,7 @@ def is_common_form(rule: Rule) -> bool:
     """Whether a rule is of a common type, with arguments that the library takes."""
     arguments = dict(rule.kwargs)
     form = _FORMS.get(rule.type)
-    if form is None or not _has_known_condition(arguments):
+    if form is None or (rule.type not in _OF_WHOLE_TABLES and not _has_known_condition(arguments)):
         return False
     required, optional = form
     if not required.keys() <= arguments.keys() <= required.keys() | optional.keys():
@@ -113,3 +113,5 @@ _FORMS: Mapping[str, tuple[dict[str, Check], dict[str, Check]]] = {
     "expect_table_row_count_to_be_between": ({}, {"min_value": _is_count, "max_value": _is_count}),
 }
 """Type of a rule -> its arguments that must be there, and those that may be."""
+_OF_WHOLE_TABLES = ("expect_table_columns_to_match_ordered_list",)
+"""Types that take no condition on rows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -85,6 +86,10 @@ def test_every_form_is_recognised_with_what_it_asks_for_and_without_it_is_not(ki
     for name in required:
         assert not is_common_form(rule(kind, {key: value for key, value in kwargs.items() if key != name}))
     assert not is_common_form(rule(kind, {**kwargs, "colum": "a"}))
+    conditional = rule(kind, {**kwargs, "row_condition": "a.isnull()", "condition_parser": "pandas"})
+    assert is_common_form(conditional) is (kind != "expect_table_columns_to_match_ordered_list")
+    with nullcontext() if is_common_form(conditional) else pytest.raises(DefinitionError):
+        engine.check(conditional)
 
 
 BETWEEN = "expect_column_values_to_be_between"
