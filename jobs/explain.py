@@ -15,6 +15,7 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.lake import Snapshot
 from nightloop.meaning.reading import by_meaning
+from nightloop.model.champions import promotion_of
 from nightloop.model.predictor import Predictor
 from nightloop.model.training.explanations import unit_of
 from nightloop.nights import Night, one
@@ -126,7 +127,7 @@ def scored_row(use_case: UseCase, night: Night, entity: Sequence[str], workspace
     scores = workspace.lake.require(f"{name}/scores", one(night))
     [answer] = _rows(scores.read(), key_values, scores).to_pylist()
     version = int(answer["model_version"])
-    predictor = Predictor.load(workspace.registry.fetch(name, version))
+    predictor = Predictor.load(workspace.registry.fetch_champion(name, promotion_of(workspace.ledger, name, version)))
     spec = predictor.spec
     features = by_meaning(workspace.lake.require(f"{name}/features", one(night)), spec.feature_meanings)
     table = features.read([*key, *spec.features])

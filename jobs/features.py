@@ -22,6 +22,7 @@ from jobs.published import Progress, Published, silent
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import BadNight, UsageError
 from nightloop.features.feature_sql import build_sql
+from nightloop.features.published_aggregates import record_published
 from nightloop.features.tables import inputs, tables
 from nightloop.lake import Commit, NightState, Snapshot
 from nightloop.meaning.inputs import read_meanings
@@ -165,7 +166,10 @@ class _Maker:
         files_of = {night: files.get(night, []) for night in nights}
         schema = tables(self.use_case)[self.table]
         commit = replace(self._commit, seconds=seconds)
-        return self.workspace.lake.adopt_nights(self.name, files_of, commit, schema=schema)
+        states = self.workspace.lake.adopt_nights(self.name, files_of, commit, schema=schema)
+        if self.name == f"{self.use_case.use_case}/aggregates":
+            record_published(self.workspace.ledger, self.use_case.use_case, states)
+        return states
 
     @cached_property
     def _commit(self) -> Commit:

@@ -57,11 +57,10 @@ class Bundles:
 
     def _of(self, champion: Champion) -> tuple[Spec, dict[str, str]]:
         if champion.version not in self._read:
-            digest = champion.payload.get("bundle_digest")
-            folder = self.workspace.registry.fetch(self.use_case.use_case, champion.version, digest)
+            folder = self.workspace.registry.fetch_champion(self.use_case.use_case, champion)
             part = {
                 "bundle": str(folder),
-                "bundle_digest": digest or bundle.digest(folder),
+                "bundle_digest": champion.bundle_digest,
                 "model_version": str(champion.version),
                 "key": json.dumps(self.use_case.entity.key),
                 "reasons": str(self.use_case.model.reasons),

@@ -23,6 +23,7 @@ from serving.metrics import Metrics, MetricsMiddleware
 from serving.prediction import Prediction, add_prediction_routes
 from serving.refresh import LoadedModels
 from serving.status import is_ready, models_of, readiness_of
+from serving.threads import in_thread
 
 DESCRIPTION = """Predictions of Nightloop's champions.
 
@@ -80,7 +81,7 @@ def create_app(
 async def _keep_fresh(loaded_models: Sequence[LoadedModels], metrics: Metrics, seconds: float) -> None:
     while True:
         for loaded in loaded_models:
-            await asyncio.to_thread(loaded.refresh)
+            await in_thread(loaded.refresh)
             metrics.count_refresh(loaded)
         await asyncio.sleep(seconds)
 

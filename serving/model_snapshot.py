@@ -20,6 +20,7 @@ from nightloop.definitions import UseCase
 from nightloop.errors import DefinitionError, NotReady, UsageError
 from nightloop.features.group_columns import decision_columns, group_texts
 from nightloop.features.online import Aggregates, OnlineFeatures
+from nightloop.features.published_aggregates import check_published
 from nightloop.features.tables import keyed
 from nightloop.lake import NightState
 from nightloop.meaning import meanings_of
@@ -163,8 +164,7 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
     if previous and previous.identity.model_version == identity.model_version:
         predictor = previous.predictor
     else:
-        digest = identity.champion.payload.get("bundle_digest")
-        predictor = Predictor.load(workspace.registry.fetch(use_case.use_case, identity.model_version, digest))
+        predictor = Predictor.load(workspace.registry.fetch_champion(use_case.use_case, identity.champion))
         predictor.warm_up()
     meant = _as_trained(workspace, use_case, identity, predictor.spec)
     online = previous.online if previous and previous.use_case is meant else OnlineFeatures(meant)
@@ -228,11 +228,15 @@ def read_aggregates(workspace: Workspace, use_case: UseCase, night: Night, predi
     Raises:
         NotReady: the champion reads a feature that the table was never made with, or not in the meaning it was trained on;
             missing values would be a lie.
+        StoreDamaged: the aggregates are not those whose digest the ledger has.
     """
     table = f"{use_case.use_case}/aggregates"
     of_champion = {name: digest for name, digest in predictor.spec.feature_meanings.items() if name in keyed(use_case)}
     snapshot = workspace.lake.snapshot(table, one(night))
-    rows = by_meaning(snapshot, of_champion).read()
+    stored = snapshot.read()
+    check_published(workspace.ledger, use_case.use_case, night, stored, snapshot.meanings.get(night, {}))
+    meant = by_meaning(snapshot, of_champion)
+    rows = pa.table({name: stored[meant.stored_name(night, name)] for name in meant.schema.names})
     missing = [
         feature for feature in predictor.spec.features if feature in keyed(use_case) and feature not in rows.column_names
     ]

@@ -21,6 +21,7 @@ from serving.model_snapshot import ModelSnapshot
 from serving.problems import Problem, TooLarge, WrongMedia
 from serving.refresh import LoadedModels
 from serving.rows import RowReader, title_of
+from serving.threads import in_thread
 
 ROWS_ANSWERED_INLINE = 16  # more go to a thread, so that probes and other callers are still answered meanwhile
 PARAMETERS = {"night", "reasons"}
@@ -79,13 +80,13 @@ class Prediction:
         return TooLarge(f"the body is larger than {self._max_bytes:,} bytes.", do="Send fewer rows at a time.")
 
     async def _snapshot(self, loaded: LoadedModels, night: Night | None) -> ModelSnapshot:
-        return loaded.current() if night is None else await asyncio.to_thread(loaded.of_night, night)
+        return loaded.current() if night is None else await in_thread(loaded.of_night, night)
 
     async def _answers(self, snapshot: ModelSnapshot, rows: list[dict[str, Any]], reasons: bool) -> list[dict[str, Any]]:
         if len(rows) <= ROWS_ANSWERED_INLINE:
             return snapshot.answers(rows, reasons=reasons)
         async with self._threads:
-            return await asyncio.to_thread(snapshot.answers, rows, reasons=reasons)
+            return await in_thread(snapshot.answers, rows, reasons=reasons)
 
     def unknown(self, use_case_name: str) -> UnknownUseCase:
         """Return the error for a use case that is not served; it lists the names that are near."""

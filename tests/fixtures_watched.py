@@ -152,7 +152,7 @@ def champion_in_force(workspace: Workspace, **monitoring: object) -> Watched:
     values = np.concatenate([features(night) for night in REFERENCE])
     nights = np.repeat(np.array(list(REFERENCE), dtype="datetime64[D]"), ROWS)
     k = len(NAMES)
-    bundle.write(
+    folder = bundle.write(
         workspace.settings.home / "bundles" / "loans" / "1",
         use_case=watched.use_case,
         model=LinearModel(0.0, (1.0, -1.5, 0.0, 0.0, 0.0), (0.0,) * k, (1.0,) * k, (0.0,) * k),
@@ -162,5 +162,5 @@ def champion_in_force(workspace: Workspace, **monitoring: object) -> Watched:
         reference=reference_profile(NAMES, values, nights),
         card="# Card\n",
     )
-    champions.promote(workspace.ledger, "loans", 1, REFERENCE.last, {})
+    champions.promote(workspace.ledger, "loans", 1, REFERENCE.last, {"bundle_digest": bundle.digest(folder)})
     return watched

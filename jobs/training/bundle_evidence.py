@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from jobs.training.state import trained_on
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import UsageError
 from nightloop.evidence.gates.behaviour import Answers
@@ -24,6 +25,7 @@ from nightloop.features.labels import SCORED
 from nightloop.model import bundle
 from nightloop.model.packaging import predict_in_clean_process
 from nightloop.model.predictor import LARGEST, Predictions, Predictor
+from nightloop.model.registered_model import check_model
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.spec import Spec
 from nightloop.model.training.training_set import TrainingSet
@@ -48,6 +50,8 @@ def clean_answers(
     group = _group(use_case, bundle.read_spec(folder), evaluated, sampled)
     with tempfile.TemporaryDirectory(prefix="nightloop-gate-") as temporary:
         model = workspace.registry.download_model(use_case.use_case, candidate.version, Path(temporary))
+        if digest := trained_on(use_case, candidate.as_of, workspace, candidate.version).get("model_digest"):
+            check_model(model, digest)
         megabytes = sum(file.stat().st_size for file in model.rglob("*") if file.is_file()) / 1e6
         clean = predict_in_clean_process(model, evaluated.matrix[sampled], columns, group)
     service = Predictor.load(folder, light=False)

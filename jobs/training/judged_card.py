@@ -65,7 +65,7 @@ def _before(use_case: UseCase, candidate: RegisteredVersion, workspace: Workspac
     """Return whom the candidate is compared with in words: the champion before it, else the newest registered before it."""
     champion = champion_before(use_case, candidate.version, workspace)
     if champion is not None and champion.version != candidate.version:
-        version, digest = champion.version, champion.payload.get("bundle_digest")
+        version, digest = champion.version, champion.bundle_digest
     else:
         earlier = [of for of in workspace.registry.versions(use_case.use_case) if of.version < candidate.version]
         if not earlier:

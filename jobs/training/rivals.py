@@ -82,7 +82,7 @@ def rivals_answers(
     rivals = rivals_of(use_case, as_of, candidate, workspace)
     while asked := [of for of in (rivals.champion, rivals.anchor) if of is not None and of.version not in answers]:
         rival = asked[0]
-        predictor = predictor_of(use_case, rival.version, rival.payload.get("bundle_digest"), workspace)
+        predictor = predictor_of(use_case, rival.version, rival.bundle_digest, workspace)
         predictions = predictions_of(predictor, use_case, validation, workspace)
         if predictions is None:
             payload = {"version": candidate, "champion_version": rival.version}

@@ -18,6 +18,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from nightloop.errors import StoreDamaged, UsageError
@@ -138,9 +139,41 @@ def read_json(folder: Path, name: str) -> dict[str, object]:
     return values
 
 
+def file_digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file's bytes, by its path below the folder."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
 def digest(folder: Path) -> str:
     """Return a digest of every file's name and bytes: equal bundles, equal digest, wherever they lie."""
-    total = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        total.update(f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return total.hexdigest()
+    return digest_of(file_digests(folder))
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """Return the digest of a bundle from those of its files."""
+    return hashlib.sha256("".join(f"{name}\0{of}\n" for name, of in files.items()).encode()).hexdigest()
+
+
+def check(folder: Path, expected: str, *, files: Mapping[str, str] = MappingProxyType({}), recorded: str) -> None:
+    """Check that a bundle is the one that was recorded, before anything of it is read.
+
+    Args:
+        folder: the bundle.
+        expected: its digest.
+        files: those of its files, where they were recorded too: the error names the ones that differ.
+        recorded: what recorded them, in words.
+
+    Raises:
+        StoreDamaged: it is another one.
+    """
+    held = file_digests(folder)
+    if (digest := digest_of(held)) == expected:
+        return
+    differing = sorted(name for name in {*held, *files} if held.get(name) != files.get(name)) if files else []
+    what = f"{', '.join(differing)} of the bundle {'is' if len(differing) == 1 else 'are'}" if differing else "the bundle is"
+    raise StoreDamaged(
+        f"{what} not what {recorded}: the digest is {digest[:12]}…, recorded is {expected[:12]}….",
+        where=str(folder),
+        do="Nothing of it was read. Somebody changed the artifacts: restore them from a backup, or train again.",
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from nightloop.errors import ChampionMissing, command
+from nightloop.errors import ChampionMissing, StoreDamaged, command
 from nightloop.ledger import Event, Ledger
 from nightloop.nights import Night
 
@@ -36,6 +36,18 @@ class Champion:
     as_of: Night
     effective_from: Night
     payload: Mapping[str, Any]
+
+    @property
+    def bundle_digest(self) -> str:
+        """Digest of the bundle that was promoted: what MLflow or a folder holds counts only where it has this one.
+
+        Raises:
+            StoreDamaged: the promotion recorded none.
+        """
+        if digest := self.payload.get("bundle_digest"):
+            return str(digest)
+        what = f"the promotion of version {self.version} recorded no digest of its bundle: any other could stand in its place."
+        raise StoreDamaged(what, where="the ledger", do="Train and promote a version again.")
 
 
 @dataclass(frozen=True)
@@ -109,8 +121,12 @@ def _effective(recorded: list[Change], pinned: Event | None, night: Night) -> Ch
     if pinned is None:
         change = in_force(recorded, night)
         return change.champion if change else None
+    version = int(pinned.payload["version"])
     before = (change for change in reversed(recorded) if change.seq < pinned.seq and change.champion is not None)
-    return next(change.champion for change in before if change.version == pinned.payload["version"])
+    champion = next((change.champion for change in before if change.version == version), None)
+    if champion is None:
+        raise _not_promoted(version, f"event {pinned.seq} pins the night {night} to it")
+    return champion
 
 
 def since(ledger: Ledger, use_case: str, night: Night) -> list[Champion]:
@@ -217,10 +233,12 @@ def change_of(event: Event, promoted: Mapping[int, Champion]) -> Change:
 
     Args:
         event: of a kind that changes who scores.
-        promoted: version -> its promotion.
+        promoted: version -> its promotion; StoreDamaged where a champion has none.
     """
     payload, kind = event.payload, _KINDS[event.kind]
     version, effective_from = int(payload["version"]), Night.fromisoformat(payload["effective_from"])
+    if kind != "retired" and version not in promoted:
+        raise _not_promoted(version, f"event {event.seq} makes it champion again")
     return Change(
         kind=kind,
         version=version,
@@ -231,6 +249,19 @@ def change_of(event: Event, promoted: Mapping[int, Champion]) -> Change:
         by=payload.get("by", "the gates"),
         reason=payload.get("reason", ""),
     )
+
+
+def promotion_of(ledger: Ledger, use_case: str, version: int) -> Champion:
+    """Return the promotion of a version that scored; StoreDamaged where the ledger has none."""
+    for champion in history(ledger, use_case):
+        if champion.version == version:
+            return champion
+    raise _not_promoted(version, f"{use_case} has scores of it")
+
+
+def _not_promoted(version: int, use: str) -> StoreDamaged:
+    do = f"Look whether it is whole: {command('ledger', 'verify')}; restore it from its backup where it is not."
+    return StoreDamaged(f"the promotion of version {version} is not on the ledger, and {use}.", where="the ledger", do=do)
 
 
 def _pin_event(ledger: Ledger, use_case: str, night: Night) -> Event | None:

@@ -12,9 +12,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from nightloop.errors import StoreUnavailable, UsageError
+from nightloop.errors import UsageError
 from nightloop.model import bundle
 from nightloop.model.mlflow_session import Session
 from nightloop.model.packaging import ARTIFACT, log_bundle
@@ -24,6 +25,8 @@ from nightloop.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
+
+    from nightloop.model.champions import Champion
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 FIGURES = "figures"  # folder of a run with what people look at
@@ -100,24 +103,42 @@ class Registry:
             trained = (_as_version(version) for version in versions if "training_key" in version.tags)
             return sorted(trained, key=lambda version: version.version)
 
-    def fetch(self, use_case: str, version: int, digest: str | None = None) -> Path:
+    def fetch_champion(self, use_case: str, champion: Champion) -> Path:
+        """Return the folder of a champion's bundle: the one whose digest its promotion recorded on the ledger, and no other.
+
+        Raises:
+            StoreDamaged: the promotion recorded no digest, or the artifacts are not what it recorded.
+            UsageError, StoreUnavailable: see ``fetch``.
+        """
+        return self.fetch(use_case, champion.version, champion.bundle_digest, champion.payload.get("bundle_files", {}))
+
+    def fetch(
+        self, use_case: str, version: int, digest: str | None = None, files: Mapping[str, str] = MappingProxyType({})
+    ) -> Path:
         """Return the folder of a version's bundle, downloaded once and kept in HOME/bundles.
 
         Args:
             use_case: name of the registered model.
             version: which one.
-            digest: the bundle's digest where the caller knows it: a kept bundle that differs is fetched again.
+            digest: the bundle's digest where the caller knows it: a kept bundle that differs is fetched again. Default: what
+                MLflow's tag says, which whoever may write there can change.
+            files: those of its files, where the caller knows them.
 
         Raises:
             UsageError: no such version.
-            StoreUnavailable: the registry does not answer, or the download is not what was registered.
+            StoreUnavailable: the registry does not answer.
+            StoreDamaged: the download is not what was recorded; the message names the files that differ.
         """
         folder = self.settings.home / "bundles" / use_case / str(version)
         if (folder / bundle.SPEC).exists() and digest in (None, bundle.digest(folder)):
             return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{version}.", dir=folder.parent) as temporary:
-            fresh = self._download(use_case, version, Path(temporary))
+            fresh, registered = self._download(use_case, version, Path(temporary))
+            recorded = (
+                f"version {version} of '{use_case}' was when it was {'recorded on the ledger' if digest else 'registered'}"
+            )
+            bundle.check(fresh, digest or registered, files=files, recorded=recorded)
             if folder.exists():
                 folder.rename(Path(temporary) / "replaced")
             try:
@@ -214,7 +235,8 @@ class Registry:
                 client.create_model_version(use_case, model.model_uri, run_id, tags=dict(origin), model_id=model.model_id)
             )
 
-    def _download(self, use_case: str, version: int, into: Path) -> Path:
+    def _download(self, use_case: str, version: int, into: Path) -> tuple[Path, str]:
+        """Return where the bundle of a version lies now, and the digest that MLflow's tag says."""
         with self.session.reach(f"fetch version {version} of {use_case}") as client:
             import mlflow
 
@@ -222,14 +244,8 @@ class Registry:
             if not versions:
                 raise UsageError(f"'{use_case}' has no version {version} in the registry {self.settings.mlflow_url}.")
             registered = _as_version(versions[0]).bundle_digest
-            path = Path(mlflow.artifacts.download_artifacts(f"models:/{use_case}/{version}/{ARTIFACT}", dst_path=str(into)))
-        if bundle.digest(path) != registered:
-            raise StoreUnavailable(
-                f"version {version} of '{use_case}' did not arrive as it was registered (digest is not {registered}).",
-                where=self.settings.mlflow_url,
-                do="Try again; if it stays so, its artifacts were changed: train again.",
-            )
-        return path
+            path = mlflow.artifacts.download_artifacts(f"models:/{use_case}/{version}/{ARTIFACT}", dst_path=str(into))
+            return Path(path), registered
 
 
 def _origin(spec: Spec, digest: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from nightloop.errors import DefinitionError, NotReady
 from nightloop.features.group_columns import group_texts
 from nightloop.lake import filesystem
+from nightloop.model import bundle
 from nightloop.model.capacity import Cut, highest, ties
 from nightloop.model.predictor import Decide, Predictions, Predictor
 from nightloop.model.spec import Spec
@@ -154,7 +156,8 @@ def _entities(entities: str, attribute: str) -> pa.Table:
 
 
 @lru_cache(maxsize=4)
-def _predictor(folder: str, digest: str) -> Predictor:  # noqa: ARG001 - a bundle fetched anew is another one
+def _predictor(folder: str, digest: str) -> Predictor:
+    bundle.check(Path(folder), digest, recorded="was promoted, by the ledger")
     return Predictor.load(folder)
 
 

@@ -153,7 +153,7 @@ def _earlier(use_case: UseCase, night: Night, workspace: Workspace) -> list[Earl
 
 
 def _drift(use_case: UseCase, workspace: Workspace, champion: Champion, features: Snapshot) -> NightDrift:
-    folder = workspace.registry.fetch(use_case.use_case, champion.version, champion.payload.get("bundle_digest"))
+    folder = workspace.registry.fetch_champion(use_case.use_case, champion)
     profile = Profile.from_json(bundle.reference_profile(folder))
     names = [feature.name for feature in profile.features]
     features = by_meaning(features, bundle.read_spec(folder).feature_meanings)

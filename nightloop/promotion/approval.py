@@ -157,7 +157,7 @@ def question(
     folder = registry.fetch(name, candidate.version, candidate.bundle_digest)
     of_champion = None
     if champion is not None:
-        bundle_of_champion = registry.fetch(name, champion.version, champion.payload.get("bundle_digest"))
+        bundle_of_champion = registry.fetch_champion(name, champion)
         of_champion = bundle.read_spec(bundle_of_champion).training
     of_candidate = bundle.read_spec(folder).training
     return Question(

@@ -78,7 +78,7 @@ def overview(use_case: UseCase, workspace: Workspace) -> Overview:
     if change is None or change.champion is None:
         return Overview(name, night, change, coming)
     champion = change.champion
-    folder = workspace.registry.fetch(name, champion.version, champion.payload.get("bundle_digest"))
+    folder = workspace.registry.fetch_champion(name, champion)
     return Overview(
         use_case=name,
         night=night,

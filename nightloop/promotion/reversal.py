@@ -85,7 +85,7 @@ def roll_back(
     name, ledger = use_case.use_case, workspace.ledger
     promoted = champions.history(ledger, name)
     target = _target(name, promoted, champions.newest_change(ledger, name), version)
-    spec = bundle.read_spec(workspace.registry.fetch(name, target.version, target.payload.get("bundle_digest")))
+    spec = bundle.read_spec(workspace.registry.fetch_champion(name, target))
     _check_can_score(use_case, spec, target.version, workspace)
     with ledger.exclusive():
         reversal = record_roll_back(ledger, name, target.version, by=by, reason=reason, first=first, unpin=unpin)

@@ -47,7 +47,7 @@ def write_drift_page(use_case: UseCase, night: Night, workspace: Workspace, cham
     bundle names one.
     """
     table = f"{use_case.use_case}/features"
-    spec = bundle.read_spec(workspace.registry.fetch(use_case.use_case, champion.version))
+    spec = bundle.read_spec(workspace.registry.fetch_champion(use_case.use_case, champion))
     training, required = spec.training, spec.feature_meanings
     version = training.data_versions.get(table)
     names = [feature.name for feature in drift.features]

@@ -33,6 +33,7 @@ USED_BY_OTHERS = {
     (r"serving/answers.py", "alive|threshold_night"): "a field of an answer in JSON",
     (r"plugins/approval.py", "response_timeout"): "Airflow's operator waits no longer than it says",
     (r"nightloop/model/pyfunc.py", "load_context"): "MLflow calls it",
+    (r"nightloop/model/registered_model.py", "load_champion"): "people's programs call it (docs/registry.md)",
     (r"nightloop/model/scoring.py", "score_file|rank_file"): "engines call it by name: nightloop.model.scoring:score_file",
     (r"nightloop/ledger/store.py", "isolation_level"): "sqlite3 reads it",
     (r"nightloop/contracts/great_expectations_engine.py", "progress_bars"): "Great Expectations reads it",

@@ -121,7 +121,7 @@ class Things:
         """Make a champion that was trained by today's definition, and return that definition."""
         use_case, k = self.use_case, len(self.use_case.features)
         meanings, digest = meanings_of(use_case), archive(self.workspace.lake, self.use_case)
-        bundle.write(
+        folder = bundle.write(
             self.settings.home / "bundles" / "things" / str(version),
             use_case=use_case,
             model=LinearModel(0.1 * version, tuple(float(i + 1) for i in range(k)), (0.5,) * k, (1.0,) * k, (0.0,) * k),
@@ -132,9 +132,8 @@ class Things:
             card="# Card\n",
         )
         trained_on = {"features": dict(meanings.features), "label": meanings.label}
-        champions.promote(
-            self.workspace.ledger, "things", version, as_of, {"definition_digest": digest, "meanings": trained_on}
-        )
+        payload = {"bundle_digest": bundle.digest(folder), "definition_digest": digest, "meanings": trained_on}
+        champions.promote(self.workspace.ledger, "things", version, as_of, payload)
         return use_case
 
     def _reference(self, use_case: UseCase) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def test_the_reference_is_the_one_of_the_bundle_that_was_promoted(watched, monke
     shutil.copytree(kept / "1", kept / "2")
     (kept / "2" / bundle.REFERENCE).write_text("{}")  # what was kept at hand was changed since
     monkeypatch.setattr(
-        Registry, "_download", lambda _self, _name, _version, into: shutil.copytree(kept / "1", into / "bundle")
+        Registry, "_download", lambda _self, _name, _version, into: (shutil.copytree(kept / "1", into / "bundle"), "")
     )
     watched.publish(FIRST)
     run(watched, one(FIRST))

@@ -28,7 +28,7 @@ def promote(workspace: Workspace, folder: Path, version: int, as_of: date, **pay
     target = workspace.settings.home / "bundles" / "tiny" / str(version)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.symlink_to(folder)
-    champions.promote(workspace.ledger, "tiny", version, as_of, payload)
+    champions.promote(workspace.ledger, "tiny", version, as_of, {"bundle_digest": bundle.digest(folder), **payload})
 
 
 @pytest.fixture

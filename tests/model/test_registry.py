@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nightloop.errors import StoreUnavailable, UsageError
+from nightloop.errors import StoreDamaged, StoreUnavailable, UsageError
 from nightloop.model import bundle
 from nightloop.model.predictor import Predictor
 from nightloop.model.registry import CHALLENGER, CHAMPION, RegisteredVersion, Registry
@@ -148,7 +148,9 @@ def test_artifacts_changed_since_they_were_registered_are_not_taken(registry, fi
     model = client_of(shared).get_logged_model(source.rpartition("/")[2])
     card = Path(model.artifact_location.removeprefix("file://")) / "artifacts" / "bundle" / "card.md"
     card.write_text("# better than it was")
-    with pytest.raises(StoreUnavailable, match=f"version {changed.version} of 'tiny' did not arrive as it was registered"):
+    with pytest.raises(
+        StoreDamaged, match=f"the bundle is not what version {changed.version} of 'tiny' was when it was registered"
+    ):
         registry.fetch("tiny", changed.version)
     assert not (shared.home / "bundles" / "tiny" / str(changed.version)).exists()
 

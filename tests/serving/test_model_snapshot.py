@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import date, timedelta
 from types import SimpleNamespace
@@ -12,7 +13,10 @@ import pyarrow as pa
 import pytest
 
 from nightloop.errors import ChampionMissing, DefinitionError, NotReady, OtherMeaning
+from nightloop.features.published_aggregates import record_published
 from nightloop.lake import Snapshot
+from nightloop.lake.digest import content_digest
+from nightloop.model.champions import Champion
 from nightloop.nights import one
 from serving.model_snapshot import Identity, find, load, read_aggregates
 from tests.serving.stubs import NIGHT, USE_CASE, champion, identity, snapshot
@@ -42,9 +46,13 @@ class Lake:
     def snapshot(self, table: str, nights: object) -> Any:
         assert table == TABLE
         self.read_nights.append(nights)
-        values = {name: pa.array([0.25], pa.float64()) for name in self.columns}
-        rows = pa.table({"by": ["clinic"], "key": ["north"], **values})
+        rows = self.rows
         return InMemory(TABLE, 1, rows.schema, {NIGHT: ("a file",)}, "", meanings={NIGHT: self.meanings}, rows=rows)
+
+    @property
+    def rows(self) -> pa.Table:
+        values = {name: pa.array([0.25], pa.float64()) for name in self.columns}
+        return pa.table({"by": ["clinic"], "key": ["north"], **values})
 
 
 @dataclass(frozen=True)
@@ -128,9 +136,9 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Any:
     fetched: list[tuple[object, ...]] = []
     warmed: list[object] = []
 
-    def fetch(*arguments: object) -> object:
-        fetched.append(arguments)
-        return f"folder of {arguments[1]}"
+    def fetch_champion(use_case: str, of: Champion) -> object:
+        fetched.append((use_case, of.version, of.bundle_digest))
+        return f"folder of {of.version}"
 
     def predictor(folder: object) -> Any:
         return SimpleNamespace(
@@ -141,11 +149,34 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     features: list[str] = list(USE_CASE.features)
     monkeypatch.setattr("serving.model_snapshot.Predictor.load", predictor)
-    return SimpleNamespace(fetch=fetch, fetched=fetched, warmed=warmed, features=features)
+    return SimpleNamespace(fetch_champion=fetch_champion, fetched=fetched, warmed=warmed, features=features)
+
+
+class Events:
+    """A ledger in memory."""
+
+    def __init__(self) -> None:
+        self._events: list[Any] = []
+
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def record(self, kind: str, _use_case: str, *, night: date, payload: dict[str, Any]) -> None:
+        self._events.append(SimpleNamespace(kind=kind, night=night, payload=payload))
+
+    def events(self, _use_case: str, *, kind: str, night: date | None = None) -> list[Any]:
+        return [event for event in self._events if event.kind == kind and night in (None, event.night)]
 
 
 def stores(registry: Any, lake: Lake | None = None) -> Any:
-    return SimpleNamespace(lake=lake or Lake(VERSIONS), ledger=None, registry=registry)
+    """A workspace whose ledger recorded what its lake holds."""
+    lake = lake or Lake(VERSIONS)
+    ledger: Any = Events()
+    for night in lake.versions or ():
+        state = SimpleNamespace(night=night, content_digest=content_digest(lake.rows), meanings={}, rows=1)
+        state.meanings = lake.meanings if night == NIGHT else {}
+        record_published(ledger, "clinic_visits", [state])  # type: ignore[list-item]
+    return SimpleNamespace(lake=lake, ledger=ledger, registry=registry)
 
 
 def test_the_bundle_of_the_champion_is_fetched_by_version_and_digest(registry: Any) -> None:
