@@ -89,6 +89,8 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     pinned = {night: champions.pin(workspace.ledger, use_case.use_case, night) for night in scored}
     table = f"{use_case.use_case}/scores"
     entities = _entities(use_case, pinned, bundles, workspace)
+    if entities is not None:
+        entities.check_files()
     jobs = _jobs(use_case, pinned, features, entities, bundles, folder=workspace.lake.new_folder(table))
     engine = workspace.engine(use_case, [features])
     files = _score(_cut(jobs, pinned, bundles, engine, progress), engine, progress)

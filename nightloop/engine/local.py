@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from nightloop.engine import worker
-from nightloop.engine.protocol import Done, folder_of, no_night, refused, written_files
+from nightloop.engine.protocol import Done, check_inputs, folder_of, no_night, refused, written_files
 from nightloop.errors import UsageError
 from nightloop.lake import Snapshot
 from nightloop.lake.columns import NIGHT, canonical
@@ -110,6 +110,7 @@ class LocalEngine:
                 f"SET partitioned_write_max_open_files = {OPEN_NIGHTS}; SET autoinstall_known_extensions = false; {SEMANTICS}"
             )
             try:
+                check_inputs(inputs)
                 for name, snapshot in inputs.items():
                     _view(database, name, snapshot)
                 yield database

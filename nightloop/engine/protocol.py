@@ -11,6 +11,7 @@ import pyarrow as pa
 from nightloop.errors import DefinitionError, UsageError
 from nightloop.lake import Snapshot
 from nightloop.lake.columns import NIGHT
+from nightloop.lake.storage import is_s3
 from nightloop.nights import Night
 
 Done = Callable[[int, int], None]
@@ -79,6 +80,19 @@ def written_files(folder: str) -> dict[Night, list[str]]:
 def folder_of(folder: str, night: Night) -> Path:
     """Return where ``written_files`` finds the files of a night."""
     return Path(folder) / f"{NIGHT.name}={night}"
+
+
+def check_inputs(inputs: Mapping[str, Snapshot]) -> None:
+    """Compare the files of a query's inputs with their checksums.
+
+    Not on an object store, where it would bring each file a second time: scoring and training compare theirs wherever they lie.
+
+    Raises:
+        StoreDamaged: a file is missing, unreadable, or not what was written.
+    """
+    for snapshot in inputs.values():
+        if not is_s3(snapshot.root):
+            snapshot.check_files()
 
 
 def refused(engine: str, error: BaseException, inputs: Mapping[str, Snapshot]) -> DefinitionError:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from nightloop.engine import spark_session, worker
-from nightloop.engine.protocol import Done, folder_of, no_night, refused, written_files
+from nightloop.engine.protocol import Done, check_inputs, folder_of, no_night, refused, written_files
 from nightloop.engine.spark_sql import reading, type_name, typed, typed_columns
 from nightloop.errors import SetupError
 from nightloop.lake import Snapshot
@@ -104,6 +104,7 @@ class SparkEngine:
             session = spark_session.connect(self._url)
             try:
                 spark_session.suit(session, _size(inputs))
+                check_inputs(inputs)
                 for name, snapshot in inputs.items():
                     _view(session, name, snapshot)
                 yield session

@@ -54,15 +54,17 @@ class NightState:
     rules: str = ""
     seconds: float = 0.0
     unfinished: bool = False
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class NightContent:
-    """What one night of a commit holds."""
+    """What one night of a commit holds; ``checksums`` is of each file, by its name in the night's folder."""
 
     night: Night
     rows: int
     content_digest: str
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 def as_metadata(nights: Sequence[NightContent], commit: Commit) -> dict[str, str]:
@@ -77,7 +79,10 @@ def as_metadata(nights: Sequence[NightContent], commit: Commit) -> dict[str, str
     optional: dict[str, Any] = {"summary": dict(commit.summary), "meanings": dict(commit.meanings), "rules": commit.rules}
     optional |= {"seconds": round(commit.seconds, 3), "unfinished": commit.unfinished}
     shared |= {name: value for name, value in optional.items() if value}
-    parts = [{"night": str(of.night), "rows": of.rows, "content_digest": of.content_digest} for of in nights]
+    parts = [
+        {"night": str(of.night), "rows": of.rows, "content_digest": of.content_digest, "checksums": dict(of.checksums)}
+        for of in nights
+    ]
     return {KEY: json.dumps({**shared, "nights": parts}, sort_keys=True)}
 
 
@@ -99,6 +104,7 @@ def as_states(metadata: str, version: int) -> list[NightState]:
             rules=values.get("rules", ""),
             seconds=values.get("seconds", 0.0),
             unfinished=values.get("unfinished", False),
+            checksums=part.get("checksums", {}),
         )
         for part in values["nights"]
     ]

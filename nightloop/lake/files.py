@@ -15,6 +15,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
+from nightloop.lake.checksums import checksum_of, write_with_checksum
 from nightloop.lake.columns import NIGHT, canonical
 from nightloop.lake.storage import filesystem
 from nightloop.nights import Night
@@ -33,6 +34,7 @@ class Written:
     night: Night
     rows: int
     size: int
+    checksum: str
 
     def as_action(self) -> AddAction:
         """Return what the commit says of the file."""
@@ -49,8 +51,10 @@ class Written:
 def write(root: str, night: Night, rows: pa.Table) -> Written:
     """Write the rows as a new file of the night."""
 
-    def put(store: pafs.FileSystem, at: str) -> None:
-        pq.write_table(rows, at, filesystem=store, compression="zstd", row_group_size=ROW_GROUP)
+    def put(address: str) -> str:
+        content = pa.BufferOutputStream()
+        pq.write_table(rows, content, compression="zstd", row_group_size=ROW_GROUP)
+        return write_with_checksum(address, content.getvalue())
 
     return _place(root, night, rows, put)
 
@@ -73,9 +77,7 @@ def take(root: str, night: Night, path: str, part: pa.Table) -> Written:
     """
     store, at = filesystem(path)
     has_lake_types = pq.ParquetFile(at, filesystem=store).schema_arrow.equals(part.schema)
-    written = (
-        _place(root, night, part, lambda _to, place: _move(path, root, place)) if has_lake_types else write(root, night, part)
-    )
+    written = _place(root, night, part, lambda address: _move(path, address)) if has_lake_types else write(root, night, part)
     if not has_lake_types:
         store.delete_file(at)
     if isinstance(store, pafs.LocalFileSystem):
@@ -83,23 +85,27 @@ def take(root: str, night: Night, path: str, part: pa.Table) -> Written:
     return written
 
 
-def _place(root: str, night: Night, rows: pa.Table, write_to: Callable[[pafs.FileSystem, str], object]) -> Written:
+def _place(root: str, night: Night, rows: pa.Table, write_to: Callable[[str], str]) -> Written:
     store, at = filesystem(root)
     path_in_table = f"{NIGHT.name}={night}/{uuid.uuid4().hex}.parquet"
     if isinstance(store, pafs.LocalFileSystem):
         store.create_dir(f"{at}/{NIGHT.name}={night}")
-    write_to(store, f"{at}/{path_in_table}")
-    return Written(path_in_table, night, rows.num_rows, store.get_file_info(f"{at}/{path_in_table}").size)
+    checksum = write_to(f"{root}/{path_in_table}")
+    size = store.get_file_info(f"{at}/{path_in_table}").size
+    return Written(path_in_table, night, rows.num_rows, size, checksum)
 
 
-def _move(path: str, root: str, place: str) -> None:
+def _move(path: str, address: str) -> str:
+    """Move a file, and return the checksum that it had where it was written."""
     store, at = filesystem(path)
-    to, _ = filesystem(root)
+    to, place = filesystem(address)
+    checksum = checksum_of(path)
     if type(store) is type(to):
         store.move(at, place)
-        return
+        return checksum
     pafs.copy_files(at, place, source_filesystem=store, destination_filesystem=to)
     store.delete_file(at)
+    return checksum
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nightloop.errors import StoreDamaged, command
+from nightloop.lake.checksums import checksum_of, read_with_checksum
 from nightloop.lake.columns import NIGHT, no_rows
 from nightloop.lake.storage import filesystem, store_errors
 from nightloop.nights import Night
@@ -36,6 +37,7 @@ class Snapshot:
         size: bytes of the files together, as the log tells them.
         is_newest: whether it was the newest version when it was opened; files of older ones are swept in time.
         meanings: of each night, the digest by which each column was made; nothing where the commit recorded none.
+        checksums: of each night, the checksum of each file by its name; nothing where the commit recorded none.
         renamed: of some nights, the columns that their files hold under another name: column -> name in the files.
     """
 
@@ -47,6 +49,7 @@ class Snapshot:
     size: int = 0
     is_newest: bool = True
     meanings: Mapping[Night, Mapping[str, str]] = field(default_factory=dict)
+    checksums: Mapping[Night, Mapping[str, str]] = field(default_factory=dict)
     renamed: Mapping[Night, Mapping[str, str]] = field(default_factory=dict)
 
     @property
@@ -85,7 +88,7 @@ class Snapshot:
         """Return the rows as one table, nights in order, with the column ``night``.
 
         Raises:
-            StoreDamaged: a file that the log names is missing or unreadable; the message names it and its night.
+            StoreDamaged: a file that the log names is missing or not what was written; the message names it and its night.
         """
         schema = self.columns if columns is None else pa.schema([self.columns.field(name) for name in columns])
         try:
@@ -98,32 +101,57 @@ class Snapshot:
                 raise error
 
     def check_files(self) -> None:
-        """Open every file's footer, and name the first that is missing or unreadable.
+        """Compare every file with its checksum, several at a time, and name the first that is not what was written.
+
+        Of a file that an older commit added without a checksum, the footer is read.
 
         Raises:
-            StoreDamaged: as said.
+            StoreDamaged: a file is missing, unreadable, or differs.
         """
-        for night, path in self._by_night():
-            store, at = filesystem(path)
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
+            for _ in threads.map(lambda file: self.check_file(*file), self._by_night()):
+                pass
+
+    def check_file(self, night: Night, path: str) -> None:
+        """Compare one file with its checksum, as ``check_files`` does.
+
+        Raises:
+            StoreDamaged: it is missing, unreadable, or differs.
+        """
+        store, at = filesystem(path)
+        with store_errors(path):
             try:
-                pq.read_metadata(at, filesystem=store)
-            except (FileNotFoundError, pa.ArrowInvalid) as error:
-                state = "missing" if isinstance(error, FileNotFoundError) else "unreadable"
-                remedy = (
-                    f"Publish the night {night} again: the stage makes the same content."
-                    if self.is_newest
-                    else f"Read the newest version: {command('sweep')} removes older ones after NIGHTLOOP_RETENTION_DAYS."
-                )
-                raise StoreDamaged(
-                    f"a file of night {night} of table {self.table} (version {self.version}) is {state}.",
-                    where=path,
-                    do=remedy,
-                ) from error
+                if self._checksum(night, path):
+                    self._require(night, path, checksum_of(path))
+                else:
+                    pq.read_metadata(at, filesystem=store)
+            except FileNotFoundError as error:
+                raise self._damaged(night, path, "is missing") from error
+            except pa.ArrowInvalid as error:
+                raise self._damaged(night, path, "is unreadable") from error
+
+    def _checksum(self, night: Night, path: str) -> str:
+        return self.checksums.get(night, {}).get(path.rpartition("/")[2], "")
+
+    def _require(self, night: Night, path: str, actual: str) -> None:
+        written = self._checksum(night, path)
+        if written not in ("", actual):
+            raise self._damaged(night, path, f"is not what was written: its checksum is {actual}, the commit says {written}")
+
+    def _damaged(self, night: Night, path: str, how: str) -> StoreDamaged:
+        remedy = (
+            f"Publish the night {night} again: the stage makes the same content."
+            if self.is_newest
+            else f"Read the newest version: {command('sweep')} removes older ones after NIGHTLOOP_RETENTION_DAYS."
+        )
+        what = f"a file of night {night} of table {self.table} (version {self.version}) {how}."
+        return StoreDamaged(what, where=path, do=remedy)
 
     def _part(self, night: Night, path: str, schema: pa.Schema) -> pa.Table:
         """Read a file's part of the wanted columns; one that it has not got is null."""
-        store, at = filesystem(path)
-        file = pq.ParquetFile(at, filesystem=store)
+        opened, checksum = read_with_checksum(path)
+        self._require(night, path, checksum)
+        file = pq.ParquetFile(opened)
         held = set(file.schema_arrow.names)
         names = {name: self.stored_name(night, name) for name in schema.names}
         stored = file.read(columns=sorted(held.intersection(names.values())))

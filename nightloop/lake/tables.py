@@ -230,9 +230,12 @@ class Lake:
                 files.setdefault(night, []).append(f"{self.folder(table)}/{add['path']}")
                 size += add["size_bytes"]
         by_night = {night: tuple(sorted(files[night])) for night in sorted(files)}
-        meanings = {night: state.meanings for night, state in self.log(table).states(delta).items() if night in files}
+        states = {night: state for night, state in self.log(table).states(delta).items() if night in files}
+        meanings = {night: state.meanings for night, state in states.items()}
+        checksums = {night: state.checksums for night, state in states.items()}
         schema = self.log(table).schema_of(delta)
-        return Snapshot(table, delta.version(), schema, by_night, self.folder(table), size, meanings=meanings)
+        at = self.folder(table)
+        return Snapshot(table, delta.version(), schema, by_night, at, size, meanings=meanings, checksums=checksums)
 
     def _no_rows(self, table: str, schema: pa.Schema | None) -> pa.Table:
         if schema is not None:
@@ -263,4 +266,5 @@ class _Part:
 
     @classmethod
     def of(cls, night: Night, rows: pa.Table, written: Sequence[lake_files.Written]) -> Self:
-        return cls(NightContent(night, rows.num_rows, content_digest(rows)), rows.schema, written)
+        checksums = {file.path.rpartition("/")[2]: file.checksum for file in written}
+        return cls(NightContent(night, rows.num_rows, content_digest(rows), checksums), rows.schema, written)

@@ -183,10 +183,17 @@ def linear_without_visits(workspace, tiny):
     )
 
 
-def test_a_features_file_gone_from_the_lake_is_named(ready, tiny):
-    Path(ready.lake.snapshot("tiny/features", one(FIRST)).files[FIRST][0]).unlink()
+@pytest.mark.parametrize("damage", ["gone", "a bit of a value"])
+def test_a_features_file_that_is_not_what_was_written_is_named_and_its_night_neither_scored_nor_pinned(ready, tiny, damage):
+    [path] = map(Path, ready.lake.snapshot("tiny/features", one(FIRST)).files[FIRST])
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.unlink() if damage == "gone" else path.write_bytes(content)
     with pytest.raises(StoreDamaged, match=str(FIRST)):
         score.run(tiny, one(FIRST), ready)
+    assert not ready.lake.exists("tiny/scores") and champions.pins(ready.ledger, "tiny") == {}
+    ready.lake.publish("tiny/features", FIRST, tiny_features(FIRST), FEATURES)
+    assert score.run(tiny, one(FIRST), ready)[0].rows == 300
 
 
 def test_several_files_and_row_groups_score_as_one(ready, tiny, tmp_path):

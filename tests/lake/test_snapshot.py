@@ -112,7 +112,7 @@ def test_the_first_damaged_file_is_the_one_named(lake: Lake) -> None:
     snapshot = lake.snapshot(TABLE)
     Path(snapshot.files[THIRD][0]).unlink()
     Path(snapshot.files[SECOND][0]).write_bytes(b"PAR1")
-    with pytest.raises(StoreDamaged, match=r"night 2013-01-02 .* is unreadable"):
+    with pytest.raises(StoreDamaged, match=r"night 2013-01-02 .* is not what was written"):
         snapshot.read()
 
 
