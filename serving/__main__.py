@@ -104,6 +104,7 @@ def _serve(options: argparse.Namespace) -> None:
     from nightloop.settings import load_settings
     from serving.access import require_safe
     from serving.bounded_headers import BoundedHeaders
+    from serving.closing_server import ClosingServer
 
     settings = load_settings()
     require_safe(options.host, settings.service_token)
@@ -121,7 +122,7 @@ def _serve(options: argparse.Namespace) -> None:
     sys.stdout.flush()
     # uvicorn passes the signal on once all is answered: an ordered stop is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.Server(config).run(sockets=[listener])
+    ClosingServer(config).run(sockets=[listener])
 
 
 def _application(options: argparse.Namespace, settings: Settings) -> FastAPI:

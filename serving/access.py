@@ -44,7 +44,8 @@ def require_safe(host: str, token: SecretStr | None) -> None:
     """Check that what the service opens is protected.
 
     Raises:
-        SetupError: an address beyond loopback without a token, or a token that is short enough to guess.
+        SetupError: an address beyond loopback without a token, or a token that is short enough to guess, or that no client can
+            send.
     """
     text = token.get_secret_value() if token else ""
     if text and len(text) < SHORTEST_TOKEN:
@@ -52,6 +53,12 @@ def require_safe(host: str, token: SecretStr | None) -> None:
             f"the token has {len(text)} characters; at least {SHORTEST_TOKEN} are needed.",
             where=VARIABLE,
             do='Make one: python -c "import secrets; print(secrets.token_urlsafe(32))"',
+        )
+    if not all("!" <= character <= "~" for character in text):
+        raise SetupError(
+            "the token has a space, or a character that no header can carry: no client could send it.",
+            where=VARIABLE,
+            do='Make one of letters and digits: python -c "import secrets; print(secrets.token_urlsafe(32))"',
         )
     if not text and not is_loopback(host):
         raise SetupError(

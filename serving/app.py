@@ -66,8 +66,11 @@ def create_app(
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
+    # No redirect of a trailing slash: it would be to the host that the request names, which anybody may choose.
     # The pages of /docs bring their own script: a browser that asks us asks nobody else.
-    app = FastAPIOffline(title="Nightloop", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(
+        title="Nightloop", version=__version__, description=DESCRIPTION, lifespan=lifespan, redirect_slashes=False
+    )
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)
     _add_open_routes(app, list(loaded_models.values()), metrics, clock)

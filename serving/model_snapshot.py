@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from nightloop.contracts.single_rows import RowRule
 from nightloop.definitions import UseCase
 from nightloop.errors import DefinitionError, NotReady, UsageError
 from nightloop.features.group_columns import decision_columns, group_texts
@@ -33,6 +34,7 @@ from nightloop.model.spec import Spec
 from nightloop.model.use_case_task import answer_columns
 from nightloop.nights import Night, one
 from nightloop.workspace import Workspace
+from serving.row_contract import contract_rules
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class ModelSnapshot:
     aggregates: Aggregates
     columns: tuple[str, ...]
     threshold: NightThreshold | None = None
+    rules: tuple[RowRule, ...] = ()
 
     @cached_property
     def _columns(self) -> NDArray[np.intp]:
@@ -171,7 +174,8 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
     aggregates, threshold = read_aggregates(workspace, meant, identity.night, predictor), None
     if predictor.spec.capacity is not None:
         threshold = night_threshold(workspace, use_case, identity, predictor.spec)
-    return ModelSnapshot(meant, identity, predictor, online, aggregates, tuple(answer_columns(use_case)), threshold)
+    rules = contract_rules(workspace, use_case, identity.night)
+    return ModelSnapshot(meant, identity, predictor, online, aggregates, tuple(answer_columns(use_case)), threshold, rules)
 
 
 def newest_scored(workspace: Workspace, use_case: UseCase, night: Night) -> NightState | None:

@@ -20,6 +20,7 @@ from serving.metrics import Metrics
 from serving.model_snapshot import ModelSnapshot
 from serving.problems import Problem, TooLarge, WrongMedia
 from serving.refresh import LoadedModels
+from serving.row_contract import refuse_broken
 from serving.rows import RowReader, title_of
 from serving.threads import in_thread
 
@@ -53,8 +54,14 @@ class Prediction:
         if unknown:
             names = ", ".join(sorted(repr(item[:60]) for item in unknown))
             raise UsageError(f"unknown parameter {names}.", where="the request's address", do="Use night or reasons.")
+        twice = sorted(name for name in PARAMETERS if len(request.query_params.getlist(name)) > 1)
+        if twice:
+            what = f"{' and '.join(twice)} {'is' if len(twice) == 1 else 'are'} given twice."
+            raise UsageError(what, where="the request's address", do="Give each once.")
         rows = self.readers[use_case_name].read(await self._body(request))
         snapshot = await self._snapshot(self.loaded_models[use_case_name], _one_night(night, rows.night))
+        use_case = self.loaded_models[use_case_name].use_case
+        refuse_broken(snapshot.rules, rows.rows, use_case, is_batch=rows.is_batch)
         answers = await self._answers(snapshot, rows.rows, reasons)
         self._metrics.count_answers(use_case_name, answers)
         content = orjson.dumps({"predictions": answers} if rows.is_batch else answers[0])

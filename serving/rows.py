@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model
-from pydantic_core import from_json
 
 from nightloop.definitions import UseCase
 from nightloop.definitions.use_case import Column
@@ -43,6 +43,22 @@ EXAMPLES: Mapping[str, object] = {
     "date": "2013-04-02",
     "timestamp": "2013-04-02T11:00:00Z",
 }
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        before: set[str] = set()
+        twice = next(name for name, _ in pairs if name in before or before.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"'{twice[:LONGEST_ECHO]}' is given twice in one object")
+    return values
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object_of, parse_constant=_no_number)
 
 
 def entity_columns(use_case: UseCase) -> Mapping[str, Column]:
@@ -142,10 +158,7 @@ class RowReader:
         return Rows([dict(row) for row in values["rows"]], is_batch=True, night=values["night"])
 
     def _is_batch(self, body: bytes) -> bool:
-        try:
-            value = from_json(body, allow_inf_nan=False)
-        except ValueError as error:
-            raise BadRequest(f"not readable as JSON: {error}.", do='Send one JSON object, or {"rows": [...]}.') from error
+        value = self._parse(body)
         if not isinstance(value, dict):
             kind = type(value).__name__
             raise BadRequest(f"the body is a JSON {kind}, not an object.", do='Send one JSON object, or {"rows": [...]}.')
@@ -159,6 +172,23 @@ class RowReader:
         for place, row in enumerate(rows) if is_batch and isinstance(rows, list) else [("", value)]:
             self._refuse_shape(row, f"rows.{place}." if is_batch else "")
         return is_batch
+
+    def _parse(self, body: bytes) -> Any:
+        """Parse the body as JSON; a name that is given twice is refused, for whichever counted would be a guess.
+
+        Raises:
+            BadRequest: not JSON, or of more values than rows can have: parsing them would hold up others.
+        """
+        most = 2 * self.max_rows * (len(entity_columns(self.use_case)) + MOST_MISTAKES)
+        if (values := sum(body.count(sign) for sign in (b",", b"[", b"{"))) > most:
+            raise BadRequest(
+                f"the body has {values:,} commas and brackets; {self.max_rows:,} rows may have {most:,}.",
+                do="Send one value a field, and fewer rows at a time.",
+            )
+        try:
+            return _DECODER.decode(body.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise BadRequest(f"not readable as JSON: {error}.", do='Send one JSON object, or {"rows": [...]}.') from error
 
     def _refuse_shape(self, row: Any, where: str) -> None:
         """Refuse what would cost seconds to check field by field: far more fields than there are, or a field of many things.

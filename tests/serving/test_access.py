@@ -92,3 +92,15 @@ def test_a_token_short_enough_to_guess_is_refused() -> None:
 def test_the_settings_do_not_show_the_token() -> None:
     settings = load_settings(service_token=TOKEN)
     assert TOKEN not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN} {TOKEN}", f" {TOKEN}", f"{TOKEN}\n", f"{TOKEN}é", f"{TOKEN}\x7f"])
+def test_a_token_that_no_client_can_send_is_refused_at_start(token: str) -> None:
+    with pytest.raises(SetupError, match="no client could send it") as refused:
+        require_safe("127.0.0.1", SecretStr(token))
+    assert TOKEN not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", ["!" * 16, "~" * 16])
+def test_every_visible_character_may_be_in_a_token(token: str) -> None:
+    require_safe("127.0.0.1", SecretStr(token))

@@ -240,3 +240,17 @@ def test_a_client_that_leaves_in_its_body_is_no_failure_of_the_service(
         connection.sendall(head.encode())
     wait_for(lambda: count() == before + 1)
     assert "Traceback" not in caplog.text and "unexpected" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "query", ["night=2024-01-05&night=2024-01-06", "reasons=true&reasons=false", "night=2024-01-05&night=2024-01-05"]
+)
+def test_a_parameter_given_twice_is_refused(service: httpx.Client, row: dict[str, Any], query: str) -> None:
+    refusal = problem(service.post(f"{URL}?{query}", json=row), 422)
+    assert refusal["what"] == f"{query.partition('=')[0]} is given twice."
+
+
+def test_a_slash_too_many_is_no_redirect_to_a_host_of_the_callers_choice(service: httpx.Client, row: dict[str, Any]) -> None:
+    answer = service.post(f"{URL}/", json=row, headers={"Host": "evil.example"})
+    problem(answer, 404)
+    assert "evil.example" not in str(answer.headers) + answer.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -176,7 +177,8 @@ def stores(registry: Any, lake: Lake | None = None) -> Any:
         state = SimpleNamespace(night=night, content_digest=content_digest(lake.rows), meanings={}, rows=1)
         state.meanings = lake.meanings if night == NIGHT else {}
         record_published(ledger, "clinic_visits", [state])  # type: ignore[list-item]
-    return SimpleNamespace(lake=lake, ledger=ledger, registry=registry)
+    settings = SimpleNamespace(contracts=Path("no contracts"))
+    return SimpleNamespace(lake=lake, ledger=ledger, registry=registry, settings=settings)
 
 
 def test_the_bundle_of_the_champion_is_fetched_by_version_and_digest(registry: Any) -> None:

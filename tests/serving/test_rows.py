@@ -216,3 +216,25 @@ def test_a_text_is_read_in_the_normal_form_that_its_column_declares() -> None:
     ]
     assert read(ROW | {"clinic": " North"}).rows[0]["clinic"] == " North"
     assert [where for where, _ in mistakes(ROW | {"clinic": 7}, reader)] == ["clinic"]
+
+
+@pytest.mark.parametrize("body", ['{"clinic": "north", "clinic": "south"}', '{"rows": [{"price": 1, "note": "", "price": 1}]}'])
+def test_a_name_given_twice_is_refused(body: str) -> None:
+    twice = "clinic" if "south" in body else "price"
+    with pytest.raises(BadRequest, match=f"not readable as JSON: '{twice}' is given twice in one object"):
+        READER.read(body.encode())
+
+
+def test_a_body_may_have_as_many_values_as_its_rows_and_no_more() -> None:
+    most = 2 * 3 * (len(entity_columns(USE_CASE)) + 20)
+    reader = RowReader(USE_CASE, max_rows=3)
+    just = b'{"note": "%s"}' % (b"," * (most - 1))
+    with pytest.raises(BadRequest, match="fields are not as use case"):
+        reader.read(just)
+    with pytest.raises(BadRequest, match=rf"the body has {most + 1:,} commas and brackets; 3 rows may have {most:,}\."):
+        reader.read(just.replace(b'"note', b',"note'))
+
+
+def test_a_body_nested_deeper_than_python_reads_is_refused() -> None:
+    with pytest.raises(BadRequest, match="not readable as JSON"):
+        RowReader(USE_CASE, max_rows=1000).read(b'{"note": ' + b"[" * 50_000)

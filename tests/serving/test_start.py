@@ -22,6 +22,7 @@ import uvicorn
 from nightloop.errors import SetupError
 from serving import __main__ as command
 from serving.app import Options
+from serving.closing_server import ClosingServer
 from tests.serving.clinic import DEFINITION
 
 ARGUMENTS = command._parser().parse_args
@@ -165,3 +166,14 @@ def test_it_serves_all_use_cases_until_a_signal_which_is_no_failure(
     assert code == 0
     assert [answer.status_code for answer in answers] == [200, 200]
     assert [model["use_case"] for model in answers[1].json()["models"]] == ["clinic_visits"]
+
+
+def test_once_it_is_to_stop_every_answer_says_that_the_connection_closes() -> None:
+    config = uvicorn.Config(lambda: None)
+    config.load()
+    server = ClosingServer(config)
+    answered = server.server_state.default_headers  # what requests under way hold
+    server.handle_exit(signal.SIGTERM, None)
+    assert server.should_exit
+    assert (b"connection", b"close") in answered
+    assert (b"connection", b"close") in config.encoded_headers, "of which later ones are made"

@@ -1,0 +1,82 @@
+"""Refuse online what the contract would set aside in a night, in the rule's own words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from nightloop.contracts.parameters import referred_values
+from nightloop.contracts.single_rows import RowRule, broken_rules, row_rules
+from nightloop.contracts.suite import Contract, load_contract
+from nightloop.definitions import UseCase
+from nightloop.nights import Night, one
+from nightloop.sources import raw_schema
+from nightloop.workspace import Workspace
+from serving.problems import MOST_MISTAKES, BadRequest, Mistake, short
+from serving.rows import entity_columns, needed_columns
+
+log = logging.getLogger("serving")
+
+
+def contract_rules(workspace: Workspace, use_case: UseCase, night: Night) -> tuple[RowRule, ...]:
+    """Return the rules that a row is held to: those of the entity's source, with the values that other sources hold by then.
+
+    Raises:
+        DefinitionError: a mistake in the contract.
+        StoreDamaged: a table that it refers to is not readable.
+    """
+    source, folder = use_case.entity.source, workspace.settings.contracts
+    if not (folder / use_case.contracts_of / f"{source}.yaml").is_file():
+        log.warning("%s: source '%s' has no contract: rows are held to their types only", use_case.use_case, source)
+        return ()
+    schema = raw_schema(use_case.sources[source])
+    contract = load_contract(folder, use_case.contracts_of, source, schema.names)
+    types = {field.name: field.type for field in schema if field.name in entity_columns(use_case)}
+    return row_rules(contract, types, _referred(workspace, use_case, contract, night), required=needed_columns(use_case))
+
+
+def _referred(
+    workspace: Workspace, use_case: UseCase, contract: Contract, night: Night
+) -> Mapping[tuple[str, str], Collection[Any]]:
+    """Return the values of the columns that rules refer to, as the newest night published not after this one holds them."""
+    tables: dict[str, pa.Table] = {}
+    for source in {rule.refers_to[0] for rule in contract.rules if rule.refers_to is not None}:
+        table = f"{use_case.use_case}/raw_{source}"
+        nights = [of for of in workspace.lake.states(table) if of <= night] if workspace.lake.exists(table) else []
+        tables[source] = (
+            workspace.lake.read(table, one(max(nights))) if nights else raw_schema(use_case.sources[source]).empty_table()
+        )
+    values = referred_values(contract, tables)
+    # Of a source that has published nothing, nothing is known: a rule that refers to it is left out.
+    return {of: frozenset(column.to_pylist()) for of, column in values.items() if len(column)}
+
+
+def refuse_broken(rules: Sequence[RowRule], rows: Sequence[Mapping[str, Any]], use_case: UseCase, *, is_batch: bool) -> None:
+    """Refuse rows that the contract would set aside.
+
+    Raises:
+        BadRequest: names each rule that a row breaks, by the column and in its words.
+    """
+    if not rules:
+        return
+    broken = [(place, rule) for place, row in enumerate(rows) for rule in broken_rules(rules, row)]
+    if not broken:
+        return
+    mistakes = [
+        Mistake(
+            where=f"{f'rows.{place}.' if is_batch else ''}{rule.columns[0]}",
+            what=rule.description,
+            read=short(rows[place][rule.columns[0]]),
+        )
+        for place, rule in broken[:MOST_MISTAKES]
+    ]
+    source = use_case.entity.source
+    count = len({place for place, _ in broken})
+    raise BadRequest(
+        f"{count} {'row breaks' if count == 1 else 'rows break'} the contract of source '{source}'.",
+        do="Correct what 'mistakes' names: a night's rows like these are set aside, and get no answer.",
+        mistakes=mistakes,
+    )
