@@ -69,6 +69,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-bytes", type=_whole, default=2_000_000, help="bytes one request's body may have (default: %(default)s)"
     )
+    parser.add_argument(
+        "--audit",
+        choices=("refuse", "unlogged", "off"),
+        default="refuse",
+        help="record every answer in HOME/audit; on a full disk refuse to answer, or answer unlogged (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--audit-milliseconds",
+        type=_positive,
+        default=20.0,
+        help="within which an answer is on the disk: what a kill may lose (default: %(default)s)",
+    )
     parser.add_argument("--access-log", action="store_true", help="log a line for every request; slower")
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(default: %(default)s)"
@@ -132,7 +144,9 @@ def _application(options: argparse.Namespace, settings: Settings) -> FastAPI:
 
     names = options.use_case or use_case_names(settings.definitions)
     use_cases = [load_use_case(name, settings.definitions) for name in dict.fromkeys(names)]
-    choices = Options(settings.service_token, options.poll_seconds, options.max_rows, options.max_bytes)
+    limits = (options.poll_seconds, options.max_rows, options.max_bytes)
+    audit = None if options.audit == "off" else options.audit
+    choices = Options(settings.service_token, *limits, audit, options.audit_milliseconds)
     return create_app(Workspace.open(settings), use_cases, choices)
 
 

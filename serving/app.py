@@ -19,6 +19,7 @@ from nightloop.workspace import Workspace
 from serving import problems
 from serving.access import TokenCheck
 from serving.answers import Health, Models, Readiness
+from serving.audit import AuditLog, WhenFull
 from serving.metrics import Metrics, MetricsMiddleware
 from serving.prediction import Prediction, add_prediction_routes
 from serving.refresh import LoadedModels
@@ -45,6 +46,8 @@ class Options:
     poll_seconds: float = 5.0  # between looks for a newer champion or night
     max_rows: int = 1_000  # of one request
     max_bytes: int = 2_000_000  # of one request's body
+    audit: WhenFull | None = None  # what to do when the disk takes no more; None: no audit is written
+    audit_milliseconds: float = 20.0  # within which an answer is on the disk
 
 
 def create_app(
@@ -57,14 +60,19 @@ def create_app(
     """Build the service for these use cases. It loads them, and what comes later, while it runs."""
     loaded_models = {use_case.use_case: LoadedModels(workspace, use_case, clock) for use_case in use_cases}
     metrics = Metrics()
+    audit = AuditLog(workspace.settings.home, options.audit_milliseconds, options.audit, clock) if options.audit else None
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if audit is not None:
+            audit.start()
         task = asyncio.create_task(_keep_fresh(list(loaded_models.values()), metrics, options.poll_seconds))
         yield
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        if audit is not None:
+            await in_thread(audit.close)
 
     # No redirect of a trailing slash: it would be to the host that the request names, which anybody may choose.
     # The pages of /docs bring their own script: a browser that asks us asks nobody else.
@@ -74,9 +82,10 @@ def create_app(
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)
     _add_open_routes(app, list(loaded_models.values()), metrics, clock)
+    metrics.watch_audit(audit)
     protected = [Depends(TokenCheck(options.token)), Depends(HTTPBearer(auto_error=False))]
     _add_models_route(app, list(loaded_models.values()), protected)
-    prediction = Prediction(loaded_models, metrics, options.max_rows, options.max_bytes)
+    prediction = Prediction(loaded_models, metrics, options.max_rows, options.max_bytes, audit)
     add_prediction_routes(app, prediction, protected)
     return app
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.audit import AuditLog
 from serving.refresh import LoadedModels
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -31,7 +33,13 @@ class Metrics:
         self.ready = Gauge("nightloop_ready", "1: the use case answers.", ["use_case"], **into)
         self.version = Gauge("nightloop_model_version", "Version that answers.", ["use_case"], **into)
         self.age = Gauge("nightloop_aggregates_age_nights", "Nights from the aggregates' night to today.", ["use_case"], **into)
+        self.audited = Gauge("nightloop_audit_lines", "Lines of the audit since the start.", ["outcome"], **into)
         self.refreshes = Counter("nightloop_refreshes", "Looks for a newer champion or night.", ["use_case", "outcome"], **into)
+
+    def watch_audit(self, audit: AuditLog | None) -> None:
+        """Show how many lines of the audit are on the disk, and how many were given up."""
+        for outcome in ("written", "lost") if audit else ():
+            self.audited.labels(outcome).set_function(partial(getattr, audit, outcome))
 
     def count_answers(self, use_case_name: str, answers: Sequence[dict[str, Any]]) -> None:
         """Count the rows of one request."""

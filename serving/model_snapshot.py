@@ -81,9 +81,15 @@ class ModelSnapshot:
         names = list(self.use_case.features)
         return np.array([names.index(name) for name in self.predictor.spec.features], dtype=np.intp)
 
-    def answers(self, rows: Sequence[Mapping[str, Any]], *, reasons: bool = True) -> list[dict[str, Any]]:
-        """Answer rows of entity columns, in their order."""
-        features = self.online.compute(list(rows), self.aggregates)[:, self._columns]
+    def features(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+        """Return the features (n, k) of rows of entity columns, in the order of the model; NaN where missing."""
+        return self.online.compute(list(rows), self.aggregates)[:, self._columns]
+
+    def answers(
+        self, rows: Sequence[Mapping[str, Any]], *, reasons: bool = True, features: NDArray[np.float64] | None = None
+    ) -> list[dict[str, Any]]:
+        """Answer rows of entity columns, in their order, by their features where they are at hand."""
+        features = self.features(rows) if features is None else features
         decide = self.threshold.decide if self.threshold else None
         predictions = self.predictor.predict(features, reasons=reasons, group=self._groups(rows), decide=decide)
         reasons_by_row = self._reasons(features, predictions)

@@ -7,15 +7,18 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
+import numpy as np
 import orjson
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.openapi.utils import get_openapi
+from numpy.typing import NDArray
 from pydantic.json_schema import models_json_schema
 
 from nightloop.definitions import UseCase
 from nightloop.errors import UnknownUseCase, UsageError
 from nightloop.nights import Night, parse_night
 from serving.answers import answer_model, answers_model
+from serving.audit import DECISION, AuditLog, audit_line
 from serving.metrics import Metrics
 from serving.model_snapshot import ModelSnapshot
 from serving.problems import Problem, TooLarge, WrongMedia
@@ -25,6 +28,7 @@ from serving.rows import RowReader, title_of
 from serving.threads import in_thread
 
 ROWS_ANSWERED_INLINE = 16  # more go to a thread, so that probes and other callers are still answered meanwhile
+Answered = tuple[NDArray[np.float64], list[dict[str, Any]]]  # features and answers
 PARAMETERS = {"night", "reasons"}
 SCHEMAS = "#/components/schemas/"
 JSON = "application/json"
@@ -41,11 +45,19 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 class Prediction:
     """Answers prediction requests from the loaded models."""
 
-    def __init__(self, loaded_models: Mapping[str, LoadedModels], metrics: Metrics, max_rows: int, max_bytes: int) -> None:
+    def __init__(
+        self,
+        loaded_models: Mapping[str, LoadedModels],
+        metrics: Metrics,
+        max_rows: int,
+        max_bytes: int,
+        audit: AuditLog | None = None,
+    ) -> None:
         self.loaded_models = loaded_models
         self.readers = {name: RowReader(loaded.use_case, max_rows) for name, loaded in loaded_models.items()}
         self._metrics = metrics
         self._max_bytes = max_bytes
+        self._audit = audit
         self._threads = asyncio.Semaphore(2)
 
     async def answer(self, use_case_name: str, request: Request, night: str | None, *, reasons: bool) -> Response:
@@ -62,10 +74,19 @@ class Prediction:
         snapshot = await self._snapshot(self.loaded_models[use_case_name], _one_night(night, rows.night))
         use_case = self.loaded_models[use_case_name].use_case
         refuse_broken(snapshot.rules, rows.rows, use_case, is_batch=rows.is_batch)
-        answers = await self._answers(snapshot, rows.rows, reasons)
+        if self._audit is not None:
+            self._audit.check()
+        features, answers = await self._answers(snapshot, rows.rows, reasons)
         self._metrics.count_answers(use_case_name, answers)
         content = orjson.dumps({"predictions": answers} if rows.is_batch else answers[0])
-        return Response(content, media_type=JSON)
+        if self._audit is None:
+            return Response(content, media_type=JSON)
+        decision = self._audit.new_id()
+        line = audit_line(
+            decision, use_case_name, request, snapshot=snapshot, rows=rows.rows, features=features, answers=content
+        )
+        self._audit.add(line)
+        return Response(content, media_type=JSON, headers={DECISION: decision})
 
     async def _body(self, request: Request) -> bytes:
         media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
@@ -89,11 +110,11 @@ class Prediction:
     async def _snapshot(self, loaded: LoadedModels, night: Night | None) -> ModelSnapshot:
         return loaded.current() if night is None else await in_thread(loaded.of_night, night)
 
-    async def _answers(self, snapshot: ModelSnapshot, rows: list[dict[str, Any]], reasons: bool) -> list[dict[str, Any]]:
+    async def _answers(self, snapshot: ModelSnapshot, rows: list[dict[str, Any]], reasons: bool) -> Answered:
         if len(rows) <= ROWS_ANSWERED_INLINE:
-            return snapshot.answers(rows, reasons=reasons)
+            return _answered(snapshot, rows, reasons=reasons)
         async with self._threads:
-            return await in_thread(snapshot.answers, rows, reasons=reasons)
+            return await in_thread(_answered, snapshot, rows, reasons=reasons)
 
     def unknown(self, use_case_name: str) -> UnknownUseCase:
         """Return the error for a use case that is not served; it lists the names that are near."""
@@ -105,6 +126,11 @@ NightAsked = Annotated[
     str | None, Query(description="Answer with this published night's aggregates and its champion. Default: the newest.")
 ]
 ReasonsAsked = Annotated[bool, Query(description="Whether to give reasons; an answer without them is faster.")]
+
+
+def _answered(snapshot: ModelSnapshot, rows: list[dict[str, Any]], *, reasons: bool) -> Answered:
+    features = snapshot.features(rows)
+    return features, snapshot.answers(rows, reasons=reasons, features=features)
 
 
 def _one_night(in_address: str | None, in_body: Night | None) -> Night | None:

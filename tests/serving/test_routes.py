@@ -25,10 +25,16 @@ URL = "/v1/clinic_visits/predict"
 class Snapshot:
     """Answers each row with its key, its night, and whether reasons were asked for."""
 
+    rules = ()
+
     def __init__(self, night: date) -> None:
         self.night = night
 
-    def answers(self, rows: Sequence[dict[str, Any]], *, reasons: bool) -> list[dict[str, Any]]:
+    def features(self, rows: Sequence[dict[str, Any]]) -> int:
+        return len(rows)
+
+    def answers(self, rows: Sequence[dict[str, Any]], *, reasons: bool, features: int) -> list[dict[str, Any]]:
+        assert features == len(rows), "those of the very rows"
         if rows[0]["clinic"] == "broken":
             raise RuntimeError("postgresql://user:secret@host")
         return [{"key": row["visit_id"], "night": self.night, "reasons": reasons, "decision": True} for row in rows]

@@ -112,19 +112,21 @@ def test_a_bundle_changed_between_fetch_and_work_is_refused_by_the_worker(trees_
 
 
 def test_aggregates_that_the_ledger_did_not_record_are_not_answered_from(clinic: Clinic) -> None:
-    place = load(clinic).aggregates.groupings["clinic"].row_of
+    keys = load(clinic).aggregates.groupings["clinic"].row_of.keys()
     republished(clinic, lambda rows: rows.set_column(2, rows.column_names[2], pa.array([9.0] * rows.num_rows)))
     with pytest.raises(StoreDamaged, match=r"aggregates of night 2024-01-06 are not what the ledger recorded .*: content "):
         load(clinic)
     features.run(clinic.use_case, one(NIGHTS.last), clinic.workspace)
-    assert load(clinic).aggregates.groupings["clinic"].row_of == place, "published again by the stage, they are answered from"
+    assert load(clinic).aggregates.groupings["clinic"].row_of.keys() == keys, (
+        "published again by the stage, they are answered from"
+    )
 
 
 def test_a_file_of_the_aggregates_changed_in_place_is_noticed(clinic: Clinic) -> None:
     (path,) = clinic.workspace.lake.snapshot("clinic_visits/aggregates", one(NIGHTS.last)).paths
     rows = pq.ParquetFile(path).read()
     pq.write_table(rows.slice(1), path)
-    with pytest.raises(StoreDamaged, match=rf"rows {rows.num_rows - 1}, recorded {rows.num_rows}"):
+    with pytest.raises(StoreDamaged, match="not what was written: its checksum is"):
         load(clinic)
 
 

@@ -1,0 +1,188 @@
+"""The audit: a line for each answered request, in segments that are only appended to, written off the hot path.
+
+A thread writes and syncs what has gathered, every so many milliseconds (group commit). An orderly stop writes all of it; a kill
+loses at most what the last window gathered. A disk that takes nothing more is met as the operators choose: no answers until it
+does (``refuse``), or answers without a line, which are counted (``unlogged``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import orjson
+from fastapi import Request
+from numpy.typing import NDArray
+
+from nightloop.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from serving.model_snapshot import ModelSnapshot
+
+log = logging.getLogger("serving")
+
+WhenFull = Literal["refuse", "unlogged"]
+DECISION = "X-Decision-Id"  # header of an answer that is in the audit
+FOLDER = "audit"  # of HOME
+LONGEST_REQUEST_ID = 200
+LARGEST_SEGMENT = 64 * 2**20  # bytes after which the next segment begins
+MOST_WAITING = 64 * 2**20  # bytes of lines that wait for the disk; beyond it no more are taken
+
+
+class AuditLog:
+    """Writes lines to ``HOME/audit/YYYY-MM-DD/<segment>.jsonl``; one process writes a segment.
+
+    Attributes:
+        written: lines that are on the disk.
+        lost: lines that were given up for a disk that took nothing, by the policy ``unlogged``.
+    """
+
+    def __init__(self, home: Path, milliseconds: float, when_full: WhenFull, clock: Callable[[], datetime]) -> None:
+        self.written = self.lost = 0
+        self._folder = home / FOLDER
+        self._seconds = milliseconds / 1000
+        self._when_full = when_full
+        self._clock = clock
+        self._waiting: deque[bytes] = deque()
+        self._taken = self._done = 0  # bytes; the first is counted where lines are added, the other where they are written
+        self._problem: str | None = None
+        self._segment: _Segment | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write all that waits, and end."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.flush()
+        if self._segment is not None:
+            self._segment.close()
+
+    def new_id(self) -> str:
+        """Return the id of an answer: the day it is given, by which its segment is found, and 64 random bits."""
+        return f"{self._clock():%Y%m%d}-{secrets.token_hex(8)}"
+
+    def check(self) -> None:
+        """Check that another answer may be given.
+
+        Raises:
+            StoreUnavailable: the disk takes no lines, and the policy is to refuse.
+        """
+        if self._when_full == "refuse" and (self._problem or self._taken - self._done > MOST_WAITING):
+            raise StoreUnavailable(
+                f"no answer is given, for it could not be recorded ({self._problem or 'too many lines wait for the disk'}).",
+                where="the service's audit",
+                do="Tell the operators: its disk must take more. The service goes on by itself when it does.",
+            )
+
+    def add(self, line: bytes) -> None:
+        """Take the line of an answer, without its end, to be written within the window."""
+        self._waiting.append(line + b"\n")
+        self._taken += len(line) + 1
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._seconds):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write and sync what waits; on a disk that refuses, keep it for the next time, or give it up, by the policy."""
+        lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if not lines:
+            return
+        try:
+            self._open().append(b"".join(lines))
+        except OSError as error:
+            if self._problem is None:
+                log.error("the audit cannot be written: %s", error)
+            self._problem = str(error.strerror or error)
+            if self._when_full == "refuse":
+                self._waiting.extendleft(reversed(lines))
+                return
+            self.lost += len(lines)
+        else:
+            self._problem = None
+            self.written += len(lines)
+        self._done += sum(map(len, lines))
+
+    def _open(self) -> _Segment:
+        folder = self._folder / f"{self._clock():%Y-%m-%d}"
+        if self._segment is None or self._segment.path.parent != folder or self._segment.size > LARGEST_SEGMENT:
+            if self._segment is not None:
+                self._segment.close()
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._segment = _Segment(folder / f"{time.time_ns()}-{os.getpid()}.jsonl")
+        return self._segment
+
+
+def audit_line(
+    decision: str,
+    use_case_name: str,
+    request: Request,
+    *,
+    snapshot: ModelSnapshot,
+    rows: Sequence[Mapping[str, Any]],
+    features: NDArray[np.float64],
+    answers: bytes,
+) -> bytes:
+    """Return the line of an answered request: what was asked, what was computed, by what, and the very bytes of the answer."""
+    identity = snapshot.identity
+    return orjson.dumps(
+        {
+            "id": decision,
+            "recorded_at": datetime.now(UTC),
+            "use_case": use_case_name,
+            "request_id": request.headers.get("x-request-id", "")[:LONGEST_REQUEST_ID],
+            "night": identity.night,
+            "model_version": identity.model_version,
+            "bundle_digest": identity.champion.payload.get("bundle_digest"),
+            "aggregates_version": identity.aggregates_version,
+            "names": snapshot.predictor.spec.features,
+            "rows": rows,
+            "features": np.ascontiguousarray(features),
+            "answers": orjson.Fragment(answers),
+        },
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    )
+
+
+class _Segment:
+    """One file of whole lines: what is written of a batch that fails is cut off again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+    def append(self, data: bytes) -> None:
+        """Write and sync all of the data, or none."""
+        try:
+            for start in range(0, len(data), 2**20):
+                self._write(data[start : start + 2**20])
+            os.fsync(self._file)
+        except OSError:
+            os.ftruncate(self._file, self.size)
+            os.lseek(self._file, self.size, os.SEEK_SET)
+            raise
+        self.size += len(data)
+
+    def _write(self, data: bytes) -> None:
+        while data:
+            data = data[os.write(self._file, data) :]
+
+    def close(self) -> None:
+        """End it."""
+        os.close(self._file)
