@@ -46,6 +46,11 @@ class NightloopError(Exception):
         head = f"{where}: {what}" if where else what
         super().__init__(f"{head} {do}" if do else head)
 
+    def as_json(self) -> dict[str, object]:
+        """Return plain values: which error, what, where, what to do, and the exit code."""
+        parts = {"what": self.what, "where": self.where, "do": self.do}
+        return {"error": type(self).__name__, **parts, "exit_code": self.exit_code}
+
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.what, self.where, self.do))
 

@@ -154,13 +154,6 @@ def _run_command(options: argparse.Namespace) -> int:
 
 def _print_error(error: NightloopError, *, as_json: bool) -> None:
     if as_json:
-        fields = {
-            "error": type(error).__name__,
-            "what": error.what,
-            "where": error.where,
-            "do": error.do,
-            "exit_code": error.exit_code,
-        }
-        print(json.dumps(fields), file=sys.stderr)  # noqa: T201 - the command's answer
+        print(json.dumps(error.as_json()), file=sys.stderr)  # noqa: T201 - the command's answer
     else:
         print_error(type(error).__name__, str(error))

@@ -22,6 +22,7 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_quarantine(commands)
     _add_release(commands)
     _add_contracts(commands)
+    _add_verify(commands)
     _add_ledger(commands)
     _add_alerts(commands)
     _add_plan(commands)
@@ -132,13 +133,21 @@ def _add_contracts(commands: Commands[Parser]) -> None:
     _runs(command, "jobs.commands.contracts")
 
 
+def _add_verify(commands: Commands[Parser]) -> None:
+    command = _described(commands, "verify", "compare what is stored with what was recorded of it", descriptions.VERIFY)
+    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument("nights", metavar="NIGHTS", nargs="?", help="a night, or a range FIRST..LAST, of the tables (all)")
+    command.add_argument("--content", action="store_true", help="work out the content digest of each night from its rows, too")
+    _runs(command, "jobs.commands.stores", function="run_verify")
+
+
 def _add_ledger(commands: Commands[Parser]) -> None:
     ledger = commands.add_parser("ledger", help="verify the chain of the ledger")
     actions = ledger.add_subparsers(title="actions", metavar="ACTION", required=True)
     verify = _described(
-        actions, "verify", "recompute the chain; tell how many events stand, or where it breaks", descriptions.VERIFY
+        actions, "verify", "recompute the chain; tell how many events stand, or where it breaks", descriptions.VERIFY_LEDGER
     )
-    _runs(verify, "jobs.commands.stores", function="run_verify")
+    _runs(verify, "jobs.commands.stores", function="run_verify_ledger")
 
 
 def _add_alerts(commands: Commands[Parser]) -> None:

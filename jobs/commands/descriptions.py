@@ -14,6 +14,13 @@ table. With --accept a person lets them in although they break a rule; the
 ledger keeps who and why. Taking the night in again keeps what was released."""
 
 VERIFY = """\
+Compares every file of the use case's tables with the checksum that its commit
+recorded, recomputes the chain of the ledger, and downloads the bundle of each
+version that was champion, to hold it to what its promotion recorded. Goes on
+after each damage, and tells it with a way out. Changes nothing. Ends with 10
+where something is damaged, else with 78 where a store does not answer."""
+
+VERIFY_LEDGER = """\
 Recomputes the digest of every event and follows the chain from the first to the
 last; then looks for every digest that this HOME copied when it recorded an
 event, so that a tail that was cut off is noticed too. Ends with exit code 10

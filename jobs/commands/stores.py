@@ -1,15 +1,16 @@
-"""The commands sweep and ledger verify: what was removed, and how many events stand."""
+"""The commands sweep, verify and ledger verify: what was removed, and whether what is stored is what was recorded."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from jobs.console import output
-from jobs.upkeep import sweep
+from jobs.console import ProgressBars, output, print_error
+from jobs.upkeep import sweep, verify
 from jobs.upkeep.sweep import SweptUseCase
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.ledger import Ledger
+from nightloop.nights import parse_nights
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
@@ -46,6 +47,22 @@ def lines(swept: SweptUseCase) -> list[str]:
 
 
 def run_verify(options: argparse.Namespace) -> int:
+    """Verify what is stored of a use case, and print each damage, and how much was compared (or one JSON object)."""
+    workspace = Workspace.open(load_settings())
+    use_case = load_use_case(options.use_case, workspace.settings.definitions).use_case
+    nights = parse_nights(options.nights) if options.nights else None
+    with ProgressBars(in_turn=True) as progress:
+        verified = verify.run(use_case, workspace, nights, content=options.content, progress=progress)
+    if options.json:
+        print(json.dumps(verified.as_json()))  # noqa: T201 - the command's answer
+        return verified.exit_code
+    for trouble in verified.troubles:
+        print_error(type(trouble).__name__, str(trouble))
+    output.print(verified.in_words(), markup=False)
+    return verified.exit_code
+
+
+def run_verify_ledger(options: argparse.Namespace) -> int:
     """Verify the chain and print how many events stand, and how far the copied digests of this HOME vouch for them.
 
     Raises:

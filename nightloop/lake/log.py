@@ -15,14 +15,16 @@ from typing import Any, Self
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
-from nightloop.errors import WriteConflict
+from nightloop.errors import StoreDamaged, WriteConflict
 from nightloop.lake.columns import NIGHT, merged
 from nightloop.lake.commits import KEY, NightState, as_states
 from nightloop.lake.history import EVERY, NOTHING, CommitCache
+from nightloop.lake.missing import publishing
 from nightloop.lake.storage import delta_options, filesystem, store_errors
 from nightloop.nights import Night
 
@@ -86,7 +88,21 @@ class TableLog:
             except TableNotFoundError:
                 return None
             except DeltaError as error:
+                self._check_entries()
                 raise OSError(str(error)) from error
+
+    def _check_entries(self) -> None:
+        """Find out whether it is the log that is damaged, when delta-rs cannot open the table.
+
+        Raises:
+            StoreDamaged: an entry is missing or unreadable.
+        """
+        store, at = filesystem(f"{self.url}/_delta_log")
+        listing = store.get_file_info(pafs.FileSelector(at, allow_not_found=True))
+        names = sorted(info.base_name for info in listing if info.extension == "json")
+        versions = [int(name.removesuffix(".json")) for name in names if name.removesuffix(".json").isdecimal()]
+        for version in range(max(versions, default=-1) + 1):
+            self._entry(version)
 
     def stamp(self) -> tuple[int, int]:
         """Return what changes with every commit, and when the table is made anew: the newest version, and when it was written.
@@ -180,9 +196,31 @@ class TableLog:
             return list(zip(versions, threads.map(self._entry, versions), strict=True))
 
     def _entry(self, version: int) -> list[Action]:
+        """Return the actions of an entry.
+
+        Raises:
+            StoreDamaged: it is missing, empty or unreadable. An empty one would lose its night without a word.
+        """
         store, at = filesystem(f"{self.url}/_delta_log/{version:020}.json")
-        with store_errors(at), store.open_input_stream(at) as stream:
-            return [json.loads(line) for line in stream.read().splitlines()]
+        with store_errors(at):
+            try:
+                with store.open_input_stream(at) as stream:
+                    actions = [json.loads(line) for line in stream.read().splitlines()]
+            except ValueError as error:
+                raise self._damaged(at, f"not readable as JSON ({error})") from error
+            except FileNotFoundError as error:
+                raise self._damaged(at, "missing") from error
+        if not actions:
+            raise self._damaged(at, "empty")
+        return actions
+
+    def _damaged(self, at: str, how: str) -> StoreDamaged:
+        return StoreDamaged(
+            f"an entry of the log of table {self.table} is {how}.",
+            where=at,
+            do="Bring the entry back from a backup. Where there is none, move the table's folder away and publish its nights "
+            f"again: {publishing(self.table, 'FIRST..LAST')}",
+        )
 
     @cached_property
     def _options(self) -> dict[str, str] | None:

@@ -39,13 +39,18 @@ def in_words(nights: Sequence[Night]) -> str:
     return ", ".join(str(run) for run in runs(nights))
 
 
-def not_published(table: str, nights: Sequence[Night]) -> NotReady:
-    """Return the error that names the missing nights and the command of the stage that publishes the table."""
+def publishing(table: str, span: str) -> str:
+    """Return the command of the stage that publishes these nights of a table."""
     use_case, _, name = table.rpartition("/")
     stage = "ingest" if name.startswith("raw_") else STAGE_OF.get(name, "STAGE")
+    return command(stage, use_case, span)
+
+
+def not_published(table: str, nights: Sequence[Night]) -> NotReady:
+    """Return the error that names the missing nights and the command of the stage that publishes the table."""
     missing = runs(nights)
     listed = ", ".join(str(run) for run in missing[:NAMED])
     listed += f" and {len(missing) - NAMED} more runs" if len(missing) > NAMED else ""
     message = f"not published yet: {listed}." if missing else "the table was never published."
     span = str(Nights(missing[0].first, missing[-1].last)) if missing else "NIGHT"
-    return NotReady(message, where=table, do=f"Run: {command(stage, use_case, span)}")
+    return NotReady(message, where=table, do=f"Run: {publishing(table, span)}")

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from nightloop.errors import StoreDamaged, command
 from nightloop.lake.checksums import checksum_of, read_with_checksum
 from nightloop.lake.columns import NIGHT, no_rows
+from nightloop.lake.missing import publishing
 from nightloop.lake.storage import filesystem, store_errors
 from nightloop.nights import Night
 
@@ -140,7 +141,7 @@ class Snapshot:
 
     def _damaged(self, night: Night, path: str, how: str) -> StoreDamaged:
         remedy = (
-            f"Publish the night {night} again: the stage makes the same content."
+            f"Publish the night {night} again: {publishing(self.table, str(night))}"
             if self.is_newest
             else f"Read the newest version: {command('sweep')} removes older ones after NIGHTLOOP_RETENTION_DAYS."
         )

@@ -32,6 +32,7 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         "quarantine",
         "release",
         "contracts",
+        "verify",
         "ledger",
         "sweep",
         "loop",
