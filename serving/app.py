@@ -20,6 +20,7 @@ from serving import problems
 from serving.access import TokenCheck
 from serving.answers import Health, Models, Readiness
 from serving.audit import AuditLog, WhenFull
+from serving.decisions import add_decision_routes
 from serving.metrics import Metrics, MetricsMiddleware
 from serving.prediction import Prediction, add_prediction_routes
 from serving.refresh import LoadedModels
@@ -87,6 +88,8 @@ def create_app(
     _add_models_route(app, list(loaded_models.values()), protected)
     prediction = Prediction(loaded_models, metrics, options.max_rows, options.max_bytes, audit)
     add_prediction_routes(app, prediction, protected)
+    if audit is not None:
+        add_decision_routes(app, workspace, use_cases, protected)
     return app
 
 

@@ -70,8 +70,8 @@ class ModelSnapshot:
     use_case: UseCase
     identity: Identity
     predictor: Predictor
-    online: OnlineFeatures
-    aggregates: Aggregates
+    online: OnlineFeatures | None  # None, as the aggregates: it answers features only
+    aggregates: Aggregates | None
     columns: tuple[str, ...]
     threshold: NightThreshold | None = None
     rules: tuple[RowRule, ...] = ()
@@ -83,6 +83,8 @@ class ModelSnapshot:
 
     def features(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """Return the features (n, k) of rows of entity columns, in the order of the model; NaN where missing."""
+        if self.online is None or self.aggregates is None:
+            raise UsageError("a snapshot without aggregates computes no features.", do="Give it the features.")
         return self.online.compute(list(rows), self.aggregates)[:, self._columns]
 
     def answers(
@@ -176,7 +178,7 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
         predictor = Predictor.load(workspace.registry.fetch_champion(use_case.use_case, identity.champion))
         predictor.warm_up()
     meant = _as_trained(workspace, use_case, identity, predictor.spec)
-    online = previous.online if previous and previous.use_case is meant else OnlineFeatures(meant)
+    online = previous.online if previous and previous.online and previous.use_case is meant else OnlineFeatures(meant)
     aggregates, threshold = read_aggregates(workspace, meant, identity.night, predictor), None
     if predictor.spec.capacity is not None:
         threshold = night_threshold(workspace, use_case, identity, predictor.spec)

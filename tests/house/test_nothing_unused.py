@@ -28,6 +28,7 @@ USED_BY_OTHERS = {
     (r"plugins/timetables.py", "on_dag_run_running|msg"): "Airflow calls listeners by name",
     (r"plugins/control_room.py", r"Nightloop\w+|external_views"): "Airflow loads plugins by their class",
     (r"plugins/night_timetable.py", r"_get_\w+|iter_partition_dagrun_infos|_decode_partition_date"): "Airflow calls it",
+    (r"serving/decisions.py", "decisions"): "FastAPI calls routes by their decorator",
     (r"serving/app.py", "healthz|readyz|metrics_text"): "FastAPI calls routes by their decorator",
     (r"jobs/completion.py", "completer"): "argcomplete reads it of an argument",
     (r"serving/answers.py", "alive|threshold_night"): "a field of an answer in JSON",

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
-from nightloop.errors import StoreUnavailable
+from nightloop.errors import StoreDamaged, StoreUnavailable
 from nightloop.settings import REPOSITORY
 from serving import model_snapshot
 from serving.audit import AuditLog
-from tests.serving.clinic import NIGHTS, Clinic
+from serving.decisions import explained
+from tests.serving.clinic import NIGHTS, SCORED, Clinic
 from tests.serving.conftest import ready, wait_for
 
 URL = "/v1/clinic_visits/predict"
@@ -160,3 +162,36 @@ def test_a_service_whose_disk_is_full_says_so_and_goes_on_by_itself(clinic: Clin
         text = client.get("/metrics").text
     assert 'nightloop_audit_lines{outcome="lost"} 0.0' in text
     assert len(lines(clinic.settings.home)) == statuses.count(200)
+
+
+def test_a_decision_is_shown_by_its_id_and_made_again_to_the_last_bit(clinic: Clinic) -> None:
+    rows = clinic.rows(NIGHTS.last)
+    with ready(clinic, audit="refuse", audit_milliseconds=1) as client:
+        for body, query in (
+            (rows[0], ""),
+            (rows[1], "?reasons=false"),
+            ({"rows": rows}, ""),
+            (rows[2], f"?night={SCORED.first}"),
+        ):
+            answer = client.post(URL + query, json=body)
+            address = f"/v1/clinic_visits/decisions/{answer.headers['x-decision-id']}"
+            wait_for(lambda address=address: client.get(address).status_code == 200)
+            shown = client.get(address).json()
+            assert shown["is_rebuilt_to_the_last_bit"] is True
+            assert shown["rebuilt"] == shown["answers"] == answer.json().get("predictions", [answer.json()])
+            assert list(shown["features"][0]) == shown["names"]
+        for unknown in ("20240107-0123456789abcdef", "..", "20240107-..%2F..", "x" * 300):
+            assert client.get(f"/v1/clinic_visits/decisions/{unknown}").status_code == 404
+
+
+def test_a_line_that_was_changed_since_is_not_made_again(clinic: Clinic) -> None:
+    with ready(clinic, audit="refuse") as client:
+        decision = client.post(URL, json=clinic.rows(NIGHTS.last)[0]).headers["x-decision-id"]
+    (segment,) = (clinic.settings.home / "audit").rglob("*.jsonl")
+    (line,) = lines(clinic.settings.home)
+    line["answers"]["decision"] = not line["answers"]["decision"]
+    segment.write_bytes(orjson.dumps(line) + b"\n")
+    assert explained(clinic.workspace, clinic.use_case, decision)["is_rebuilt_to_the_last_bit"] is False
+    segment.write_bytes(orjson.dumps({**line, "bundle_digest": "of another"}) + b"\n")
+    with pytest.raises(StoreDamaged, match="was made by the bundle of another"):
+        explained(clinic.workspace, clinic.use_case, decision)

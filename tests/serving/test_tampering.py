@@ -38,7 +38,9 @@ def artifacts_changed(clinic: Clinic) -> None:
     import mlflow
 
     client = mlflow.MlflowClient(clinic.settings.mlflow_url, clinic.settings.mlflow_url)
-    (spec,) = (clinic.settings.home / "artifacts").rglob(bundle.SPEC)
+    (champion,) = champions.history(clinic.workspace.ledger, "clinic_visits")
+    artifacts = (clinic.settings.home / "artifacts").rglob(bundle.SPEC)
+    spec = next(path for path in artifacts if bundle.digest(path.parent) == champion.bundle_digest)
     change_threshold(spec.parent)
     client.set_model_version_tag("clinic_visits", "1", "bundle_digest", bundle.digest(spec.parent))
     shutil.rmtree(kept(clinic), ignore_errors=True)

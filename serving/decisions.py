@@ -1,0 +1,124 @@
+"""Answer again what was answered: from the line of the audit and the bundle it names, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from fastapi import FastAPI, Response
+
+from nightloop.definitions import UseCase
+from nightloop.errors import StoreDamaged, UsageError
+from nightloop.model.champions import promotion_of
+from nightloop.model.predictor import Predictor
+from nightloop.nights import Night, parse_night
+from nightloop.workspace import Workspace
+from serving.audit import FOLDER
+from serving.model_snapshot import Identity, ModelSnapshot, NightThreshold
+from serving.problems import Problem
+from serving.threads import in_thread
+
+ID = re.compile(r"(\d{4})(\d{2})(\d{2})-[0-9a-f]{16}")
+NOT_OF_THE_TASK = {"key", "reasons", "model_version", "night", "threshold", "threshold_night"}
+
+
+class UnknownDecision(UsageError):
+    """No line of the audit has this id."""
+
+    http_status = 404
+
+
+def find_line(home: Path, decision: str) -> bytes | None:
+    """Return the line of an answer by its id; None where there is none that is whole."""
+    day = ID.fullmatch(decision)
+    folder = home / FOLDER / "-".join(day.groups()) if day else None
+    beginning = b'{"id":"%s",' % decision.encode()
+    for path in sorted(folder.glob("*.jsonl")) if folder else ():
+        with path.open("rb") as lines:
+            for line in lines:
+                if line.startswith(beginning) and line.endswith(b"\n"):
+                    return line
+    return None
+
+
+def explained(workspace: Workspace, use_case: UseCase, decision: str) -> dict[str, Any]:
+    """Return a line of the audit, with what the bundle that it names answers to its features now, and whether that is the same.
+
+    Raises:
+        UnknownDecision: there is none of this use case.
+        StoreDamaged: the bundle is not the one that answered.
+    """
+    line = find_line(workspace.settings.home, decision)
+    stored: dict[str, Any] = orjson.loads(line) if line else {}
+    if stored.get("use_case") != use_case.use_case:
+        raise UnknownDecision(
+            f"use case '{use_case.use_case}' has no decision '{decision[:60]}'.",
+            do="Give the X-Decision-Id of an answer; its line is there once the audit's window is over.",
+        )
+    answers = stored["answers"].get("predictions", [stored["answers"]])
+    again = _answer_again(workspace, use_case, stored, answers)
+    features = [dict(zip(stored["names"], row, strict=True)) for row in stored["features"]]
+    is_same = orjson.dumps(again) == orjson.dumps(answers)
+    return {**stored, "features": features, "answers": answers, "rebuilt": again, "is_rebuilt_to_the_last_bit": is_same}
+
+
+def _answer_again(
+    workspace: Workspace, use_case: UseCase, stored: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    name, version, night = use_case.use_case, int(stored["model_version"]), Night.fromisoformat(stored["night"])
+    champion = promotion_of(workspace.ledger, name, version)
+    if champion.bundle_digest != stored["bundle_digest"]:
+        raise StoreDamaged(
+            f"the decision was made by the bundle {stored['bundle_digest']}, and the ledger has {champion.bundle_digest} as "
+            f"version {version}.",
+            where="the service's audit",
+            do="One of the two was changed: compare them with their backups.",
+        )
+    predictor, first = Predictor.load(workspace.registry.fetch_champion(name, champion)), answers[0]
+    snapshot = ModelSnapshot(
+        use_case,
+        Identity(night, stored["aggregates_version"], version, champion),
+        predictor,
+        online=None,
+        aggregates=None,
+        columns=tuple(column for column in first if column not in NOT_OF_THE_TASK),
+        threshold=_threshold(first),
+    )
+    features = np.array(stored["features"], dtype=np.float64)  # null: missing
+    return snapshot.answers(stored["rows"], reasons=bool(first["reasons"]), features=features)
+
+
+def _threshold(answer: Mapping[str, Any]) -> NightThreshold | None:
+    if "threshold" not in answer:
+        return None
+    night = answer["threshold_night"]
+    return NightThreshold(answer["threshold"], None if night is None else parse_night(night))
+
+
+def add_decision_routes(app: FastAPI, workspace: Workspace, use_cases: Sequence[UseCase], protected: Sequence[Any]) -> None:
+    """Add a route a use case, which shows a decision by its id."""
+    for use_case in use_cases:
+        _add_route(app, workspace, use_case, protected)
+
+
+def _add_route(app: FastAPI, workspace: Workspace, use_case: UseCase, protected: Sequence[Any]) -> None:
+    @app.get(
+        f"/v1/{use_case.use_case}/decisions/{{decision}}",
+        operation_id=f"decision_{use_case.use_case}",
+        summary="An answer that was given, and the same made again",
+        tags=["decisions"],
+        dependencies=list(protected),
+        responses={
+            401: {"model": Problem, "description": "No token, or another one."},
+            404: {"model": Problem, "description": "No such decision."},
+            500: {"model": Problem, "description": "The bundle is not the one that answered."},
+            503: {"model": Problem, "description": "The registry does not answer."},
+        },
+    )
+    async def decisions(decision: str) -> Response:
+        content = orjson.dumps(await in_thread(explained, workspace, use_case, decision))
+        return Response(content, media_type="application/json")
