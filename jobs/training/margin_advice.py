@@ -59,7 +59,7 @@ def margin_advice(use_case: UseCase, *, ledger: Ledger | None = None, rows: floa
 
 def bias_advice(use_case: UseCase, ledger: Ledger) -> str:
     """Return a line on what ``maximum_bias`` proves; nothing before the first verdict of the calibration gate."""
-    limit, nights = use_case.gates.calibration.maximum_bias, use_case.model.split.validate_nights
+    limit, nights = use_case.gates.calibration.maximum_bias, use_case.model.split.judged_nights
     newest = _standard_errors(use_case, ledger, "calibration", BIASES, nights)
     if not newest:
         return ""

@@ -21,7 +21,7 @@ from jobs import features, ingest, train
 from nightloop.definitions import load_use_case
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import GateFailed
-from nightloop.evidence import metrics
+from nightloop.evidence import intervals, metrics
 from nightloop.lake import Lake
 from nightloop.model import champions
 from nightloop.model.predictor import Predictor
@@ -167,6 +167,10 @@ def _worth(year: Year, said: np.ndarray, variants: Mapping[str, np.ndarray]) -> 
                 f"{error.value:.4f}",
                 f"{rate * (1 - rate):.4f}",
                 f"{area.n:,}",
+                *(
+                    "" if probability is said else _gained(label, said[scored], probability[scored], by, night)
+                    for by in (None, night)
+                ),
             ]
         )
     months = []
@@ -174,8 +178,18 @@ def _worth(year: Year, said: np.ndarray, variants: Mapping[str, np.ndarray]) -> 
     for month in range(3, 13):
         kept = scored & (year.month == month)
         months.append([month, f"{metrics.auc(year.rows.label[kept], said[kept]).value:.3f}", f"{kept.sum():,}"])
-    head = ["who scored March to December", "realised AUC (95 %, by night)", "Brier", "Brier of the base rate", "flights"]
+    head = [
+        *("who scored March to December", "realised AUC (95 %, by night)", "Brier", "Brier of the base rate", "flights"),
+        *("champions better by, all flights", "champions better by, within nights"),
+    ]
     return f"{table(head, rows)}\n\n{table(['month', 'realised AUC of the champions', 'flights'], months)}"
+
+
+def _gained(label: np.ndarray, ours: np.ndarray, theirs: np.ndarray, within: np.ndarray | None, night: np.ndarray) -> str:
+    """Write by how much AUC the champions are better, paired by flight, with an interval by night."""
+    difference = intervals.auc_by_night(label, ours, within).minus(intervals.auc_by_night(label, theirs, within))
+    low, high = difference.interval(night)
+    return f"{difference.value:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 def _trainings(told: list[list[object]]) -> str:

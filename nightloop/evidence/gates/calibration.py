@@ -1,6 +1,8 @@
 """The calibration gate: does an answer mean what it says, for all rows and for each group?
 
 Ends of intervals count. Shown to be within every limit passes; shown to be beyond one fails; all else is not enough evidence.
+Nights differ too much for a fortnight to show that a bias is small: that is shown of the recipe, on the nights of all origins.
+The candidate itself, on its newest nights, must not be off by more than a limit there, nor be shown to be beyond one.
 """
 
 from __future__ import annotations
@@ -27,24 +29,40 @@ BIAS = "calibration_bias"
 
 @dataclass(frozen=True)
 class Claim:
-    """A figure that must be shown to lie within its limits, how a sentence names it, and whether it is shown to be beyond."""
+    """A figure that must lie within its limits, how a sentence names it, and whether it is shown to be beyond.
+
+    Within is its interval, or ``by_value`` the figure alone: of the newest nights, where all nights show the rest.
+    """
 
     figure: Figure
     words: str
     is_beyond: bool
+    by_value: bool = False
 
     @property
     def is_within(self) -> bool:
-        """Whether the interval lies within the limits; at a limit is within, and no interval is not."""
+        """Whether the figure is within the limits; at a limit is within, and no interval is not."""
         item = self.figure
         if item.low is None or item.high is None or item.most is None:
             return False
-        return item.high <= item.most and (item.least is None or item.low >= item.least)
+        low, high = (item.value, item.value) if self.by_value else (item.low, item.high)
+        return high <= item.most and (item.least is None or low >= item.least)
 
     @property
     def clause(self) -> str:
         """The figure for a sentence."""
         return f"{self.words} {with_interval(self.figure)}"
+
+    @property
+    def unclear_clause(self) -> str:
+        """The figure for a sentence, where it is not within its limits."""
+        return f"{self.clause}: {'more than' if self.by_value else 'not shown to be within'} {_limit(self.figure)}"
+
+    @property
+    def on_newest(self) -> Claim:
+        """The claim of the candidate's newest nights by themselves, beside that of all nights."""
+        item = replace(self.figure, metric=f"{self.figure.metric}_newest")
+        return replace(self, figure=item, words=f"on its newest nights {self.words}", by_value=True)
 
 
 def calibration(evaluation: Evaluation, limits: CalibrationLimits) -> Verdict:
@@ -55,21 +73,27 @@ def calibration(evaluation: Evaluation, limits: CalibrationLimits) -> Verdict:
     """
     if stop := unusable(GATE, evaluation, limits.minimum_rows):
         return stop
+    claims = _claims(evaluation.everything, limits)
+    newest = [claim.on_newest for claim in _claims(evaluation, limits)] if evaluation.earlier else []
+    raw, _, *others = evaluation.metric_set.calibration(evaluation.label, evaluation.candidate, evaluation.night)
+    without = replace(raw, low=None, high=None)  # its interval takes the signs of the gaps as given
+    curve = calibration_figures(evaluation.label, evaluation.candidate, evaluation.night, evaluation.metric_set)
+    figures = (*(claim.figure for claim in (*claims, *newest)), without, *others, *curve)
+    return with_promise(judge(claims, newest, figures, evaluation.everything.nights), evaluation)
+
+
+def _claims(evaluation: Evaluation, limits: CalibrationLimits) -> list[Claim]:
+    """Return the claims about the error, the bias, and each group's bias, in this order."""
     predicted, observed = evaluation.metric_set.predicted_and_observed(evaluation.label, evaluation.candidate)
     gap, answers = predicted - observed, several(evaluation.metric_set.answers)
     error = replace(expected_error(predicted, gap, evaluation.night), most=limits.maximum_error)
-    raw, bias, *others = evaluation.metric_set.calibration(evaluation.label, evaluation.candidate, evaluation.night)
+    _, bias, *_ = evaluation.metric_set.calibration(evaluation.label, evaluation.candidate, evaluation.night)
     bias = replace(bias, least=-limits.maximum_bias, most=limits.maximum_bias)
-    by_group = list(_groups(evaluation, gap, limits))
-    claims = [
+    return [
         Claim(error, "its calibration error", error.low is not None and error.low > limits.maximum_error),
         Claim(bias, f"its {answers} are off by", _is_beyond(bias, limits.maximum_bias)),
-        *by_group,
+        *_groups(evaluation, gap, limits),
     ]
-    curve = calibration_figures(evaluation.label, evaluation.candidate, evaluation.night, evaluation.metric_set)
-    without = replace(raw, low=None, high=None)  # its interval takes the signs of the gaps as given
-    figures = (error, bias, without, *others, *(claim.figure for claim in by_group), *curve)
-    return with_promise(judge(claims, figures), evaluation)
 
 
 def with_promise(verdict: Verdict, evaluation: Evaluation) -> Verdict:
@@ -84,19 +108,27 @@ def with_promise(verdict: Verdict, evaluation: Evaluation) -> Verdict:
     return replace(verdict, reason=f"{verdict.reason.rstrip('.')}; {held}.", figures=figures)
 
 
-def judge(claims: list[Claim], figures: tuple[Figure, ...]) -> Verdict:
-    """Return the verdict on the claims about the error, the bias, and each group's bias, in this order."""
-    if beyond := [claim for claim in claims if claim.is_beyond]:
+def judge(claims: list[Claim], newest: list[Claim], figures: tuple[Figure, ...], nights: int) -> Verdict:
+    """Return the verdict on the claims about the error, the bias, and each group's bias, in this order.
+
+    Args:
+        claims: of all nights, so many.
+        newest: the same of the candidate's newest nights by themselves; empty where there are no others.
+        figures: what was measured.
+        nights: how many the claims stand on.
+    """
+    if beyond := [claim for claim in (*claims, *newest) if claim.is_beyond]:
         return fail(GATE, [f"{claim.clause}, beyond {_limit(claim.figure)}" for claim in beyond], figures)
-    if unclear := [claim for claim in claims if not claim.is_within]:
-        clauses = [f"{claim.clause}: not shown to be within {_limit(claim.figure)}" for claim in unclear]
-        return Verdict(GATE, "not_enough_evidence", sentence(clauses), figures)
+    if unclear := [claim for claim in (*claims, *newest) if not claim.is_within]:
+        return Verdict(GATE, "not_enough_evidence", sentence([claim.unclear_clause for claim in unclear]), figures)
     error, bias, *groups = (claim.figure for claim in claims)
     within = (
         f"calibration error {with_interval(error)} (limit {error.most:g}), bias {with_interval(bias)} (limit {bias.most:g})"
     )
+    stands = f"{within} on {error.n} rows" + (f" of {nights} nights" if newest else "")
     each = [f"of {len(groups)} groups within {groups[0].most:g}"] if groups else []
-    return Verdict(GATE, "pass", sentence([", ".join([f"{within} on {error.n} rows", *each])]), figures)
+    apart = [f"on its newest nights bias {with_interval(newest[1].figure)}"] if newest else []
+    return Verdict(GATE, "pass", sentence(["; ".join([", ".join([stands, *each]), *apart])]), figures)
 
 
 def _groups(evaluation: Evaluation, gap: Floats, limits: CalibrationLimits) -> Iterator[Claim]:
