@@ -10,6 +10,7 @@ import pyarrow as pa
 from jobs.in_force import InForce
 from jobs.published import Published
 from nightloop.definitions import UseCase
+from nightloop.errors import StoreDamaged
 from nightloop.lake import Commit
 from nightloop.lake.digest import content_digest
 from nightloop.lake.missing import in_words
@@ -72,17 +73,19 @@ class RawTables:
         earlier = lake.states(table).get(night)
         if earlier is None or earlier.content_digest == (digest := content_digest(rows)):
             return {}
-        before = lake.read(table, one(night), version=earlier.version).drop_columns(["night"])
-        difference = compare(before, rows, self.use_case.sources[source].key)
         payload: dict[str, object] = {
             "earlier_version": earlier.version,
             "earlier_digest": earlier.content_digest,
             "content_digest": digest,
-            "added": difference.added,
-            "removed": difference.removed,
-            "changed": difference.changed,
-            "columns": dict(difference.columns),
             "touched": {name: in_words(nights) for name, nights in touched(self.use_case, source, night, lake).items()},
         }
+        try:
+            before = lake.read(table, one(night), version=earlier.version).drop_columns(["night"])
+        except StoreDamaged as error:  # taking the night in again is the way out of damage, also where the source moved on
+            self.record(RESTATED, night, source, {**payload, "damaged": error.what})
+            return {"restated": {**payload, "damaged": error.what}}
+        difference = compare(before, rows, self.use_case.sources[source].key)
+        payload |= {"added": difference.added, "removed": difference.removed, "changed": difference.changed}
+        payload["columns"] = dict(difference.columns)
         self.record(RESTATED, night, source, payload)
         return {"restated_records": difference.records, "restated": payload}

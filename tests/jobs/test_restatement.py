@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
 
 from jobs import features, ingest, night_status
 from nightloop.meaning.staleness import stale, touched
@@ -40,6 +43,22 @@ def test_a_restatement_is_told_with_what_changed(shop: Shop) -> None:
     assert (event.payload["content_digest"], event.payload["earlier_version"] < state.version) == (state.content_digest, True)
     restate(shop)
     assert len(shop.workspace.ledger.events("shop", kind="night_restated")) == 1
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_a_damaged_night_is_taken_in_again_although_its_source_says_something_else_and_the_ledger_tells(
+    shop: Shop, damage: str
+) -> None:
+    ingest.run(shop.use_case, parse_nights("2024-03-01..2024-03-04"), shop.workspace)
+    [path] = map(Path, shop.workspace.lake.snapshot("shop/raw_orders", one(NIGHT)).paths)
+    path.unlink() if damage == "gone" else path.write_bytes(path.read_bytes()[:-1])
+    details = restate(shop)
+    (event,) = shop.workspace.ledger.events("shop", kind="night_restated")
+    assert (event.payload, "added" in event.payload) == (details["restated"], False)
+    assert str(event.payload["damaged"]).startswith("a file of night 2024-03-02 of table shop/raw_orders")
+    state = shop.workspace.lake.states("shop/raw_orders")[NIGHT]
+    assert shop.workspace.lake.read("shop/raw_orders", one(NIGHT)).num_rows == state.rows
+    assert event.payload["content_digest"] == state.content_digest
 
 
 def test_a_restatement_names_the_nights_that_were_built_from_the_earlier_version(shop: Shop) -> None:
