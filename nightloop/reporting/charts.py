@@ -103,6 +103,16 @@ def calibration_chart(bins: Sequence[tuple[Value, Value]], *, name: str, shares:
     return _svg(name, marks)
 
 
+def short_count(count: float) -> str:
+    """Write a count as short as a chart has room for: 1,234 or 98,765, then 123k, 1.23M, 123bn."""
+    if count < 99_999.5:  # noqa: PLR2004 - six digits would not fit
+        return f"{count:,.0f}"
+    size, unit = next(
+        (size, unit) for size, unit in ((1e12, "tn"), (1e9, "bn"), (1e6, "M"), (1e3, "k")) if count >= size * 0.9995
+    )
+    return f"{count / size:.3g}{unit}" if count < 1e15 else f"{count:.0e}"  # noqa: PLR2004 - beyond all names
+
+
 STRIP_WIDTH, STRIP_HEIGHT = 300, 22
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from nightloop.evidence.realised import OBSERVED, PREDICTED
 from nightloop.model.use_case_task import metric_set_for
-from nightloop.reporting.charts import bar_chart, calibration_chart, interval_chart
+from nightloop.reporting.charts import bar_chart, calibration_chart, interval_chart, short_count
 from nightloop.reporting.highlights import highlights
 from nightloop.reporting.pages import Picture, page_template
 from nightloop.reporting.week import Value, Week
@@ -83,7 +83,7 @@ def _drift(week: Week, use_case: UseCase, labels: Sequence[str]) -> Picture:
 
 def _volume(week: Week, labels: Sequence[str]) -> Picture:
     counts = [_value(line.figure("rows_scored")) for line in week.lines]
-    svg = bar_chart(counts, labels, name="Rows scored by night", format_value=lambda value: f"{value:,.0f}")
+    svg = bar_chart(counts, labels, name="Rows scored by night", format_value=short_count)
     return _chart("Volume", "Rows scored each night.", svg)
 
 

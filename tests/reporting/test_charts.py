@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from nightloop.reporting.charts import Axis, bar_chart, calibration_chart, interval_chart
+from nightloop.reporting.charts import Axis, bar_chart, calibration_chart, interval_chart, short_count
 from nightloop.reporting.week import Value
 
 
@@ -50,3 +50,23 @@ def test_perfect_calibration_lies_on_the_diagonal():
     x1, y1, x2, y2 = map(float, start.groups())
     for x, y in zip(across, up, strict=True):
         assert y == pytest.approx(y1 + (x - x1) / (x2 - x1) * (y2 - y1), abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"),
+        (1234, "1,234"),
+        (99_999, "99,999"),
+        (99_999.6, "100k"),
+        (123_456, "123k"),
+        (999_499, "999k"),
+        (999_600, "1M"),
+        (1_234_567, "1.23M"),
+        (123_456_789_012, "123bn"),
+        (5e12, "5tn"),
+        (1e16, "1e+16"),
+    ],
+)
+def test_a_count_is_as_short_as_its_place(count, text):
+    assert short_count(count) == text

@@ -1,0 +1,113 @@
+"""Pages as a browser lays them out: nothing is cut off, nothing lies on something else, on a desk and on a phone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from nightloop.definitions.use_case import UseCase
+from nightloop.promotion.verdicts import Judged
+from nightloop.reporting import verdict_page, week_page
+from tests.reporting.conftest import line, value, week
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (Debian: package chromium)")
+
+LONG = "number_of_" + "very_" * 20 + "long_names"
+WORD = "Anwendungsbereichsüberschreitungswahrscheinlichkeit" * 6  # no space to break at
+FAULTS = """() => {
+  const faults = [], box = e => e.getBoundingClientRect();
+  const wide = document.documentElement.scrollWidth;
+  if (wide > innerWidth) faults.push(`the page is ${wide} wide in a window of ${innerWidth}`);
+  for (const e of document.querySelectorAll(".card, .tile, li, p, h1, h2, h3, footer, td.words, dd"))
+    if (e.clientWidth && e.scrollWidth > e.clientWidth + 1) faults.push(`cut off: ${e.textContent.trim().slice(0, 60)}`);
+  for (const svg of document.querySelectorAll("svg")) {
+    const around = box(svg), texts = [...svg.querySelectorAll("text")].filter(e => e.textContent.trim());
+    for (const e of texts)
+      if (box(e).left < around.left - 1 || box(e).right > around.right + 1
+          || box(e).top < around.top - 1 || box(e).bottom > around.bottom + 1)
+        faults.push(`outside its chart: ${e.textContent}`);
+    const ticks = texts.filter(e => e.matches(".tick, .value")).map(box);
+    for (const [i, a] of ticks.entries()) for (const b of ticks.slice(i + 1))
+      if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 2 && b.top < a.bottom - 2)
+        faults.push(`two labels of a chart lie on each other`);
+  }
+  return faults;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield opened.new_page()
+        opened.close()
+
+
+def faults(browser: Page, html: str, width: int) -> list[str]:
+    browser.set_viewport_size({"width": width, "height": 900})
+    browser.set_content(html)
+    found: list[str] = browser.evaluate(FAULTS)
+    return found
+
+
+def weeks(case: UseCase) -> dict[str, str]:
+    many = {
+        (metric, f"{case.gates.fairness.group}=group {i} {LONG}"): value(0.3, 0.2, 0.4)
+        for metric in ("selection_rate",)
+        for i in range(200)
+    }
+    tenths = {
+        (name, f"tenth {i}"): value(i / 12, i / 13, i / 11)
+        for name in ("calibration_said", "calibration_seen")
+        for i in range(1, 11)
+    }
+    huge = {
+        ("rows_scored", "all"): value(123_456_789_012.0),
+        ("drifted_share", "all"): value(1.0),
+        ("auc", "all"): value(0.51234, 0.1, 0.9),
+    }
+    full = {**many, **tenths, **huge}
+    long = [line(place, full, drift="fail", decision="retrain", reason=WORD, rows_in=123_456_789_012) for place in range(7)]
+    made = {"long": week(long), "no figure": week([line(0)]), "one night": week([line(3, huge)])}
+    for each in made.values():
+        for night in each.monitored:
+            night.decision.update(champion_version=3, champion_as_of=date(2013, 3, 1))
+    return {name: week_page.render(each, case) for name, each in made.items()}
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("which", ["long", "no figure", "one night"])
+def test_the_weekly_page_shows_all_of_what_it_holds(which: str, width: int, browser: Page, flights: UseCase) -> None:
+    assert faults(browser, weeks(flights)[which], width) == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_of_verdicts_shows_all_of_what_it_holds(width: int, browser: Page, flights: UseCase) -> None:
+    figures: list[dict[str, Any]] = [
+        {
+            "metric": LONG,
+            "value": 0.1,
+            "low": -0.123456,
+            "high": 0.2,
+            "n": 123_456_789,
+            "group": f"{LONG} {i}",
+            "least": 0.0,
+            "most": 0.3,
+        }
+        for i in range(50)
+    ]
+    verdicts = [Judged("performance", "fail", WORD, tuple(figures), {LONG: 0.123456789})]
+    html = verdict_page.render(flights, verdicts, version=4, as_of=date(2024, 1, 26), gates=("performance", "calibration"))
+    assert faults(browser, html, width) == []
+
+
+def test_a_fault_is_seen(browser: Page) -> None:
+    svg = '<svg viewBox="0 0 100 20" width="100"><text x="90" y="15">clipped</text></svg>'
+    seen = faults(browser, f'<div class="card" style="width:90px;overflow:hidden">{"x" * 99}</div>{svg}', 400)
+    assert [fault.split(":")[0] for fault in seen] == ["cut off", "outside its chart"]
