@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from nightloop.errors import DefinitionError, UsageError
+from nightloop.errors import DefinitionError, StoreUnavailable, UsageError
 from nightloop.lake import Snapshot
 from nightloop.lake.columns import NIGHT
 from nightloop.lake.storage import is_s3
@@ -95,14 +95,16 @@ def check_inputs(inputs: Mapping[str, Snapshot]) -> None:
             snapshot.check_files()
 
 
-def refused(engine: str, error: BaseException, inputs: Mapping[str, Snapshot]) -> DefinitionError:
-    """Return the error of a query that an engine refused; a damaged input file is named instead.
+def refused(engine: str, error: BaseException, inputs: Mapping[str, Snapshot]) -> DefinitionError | StoreUnavailable:
+    """Return the error of a query that an engine refused, or had no space for; a damaged input file is named instead.
 
     Raises:
         StoreDamaged: a file of an input is missing or unreadable.
     """
     for snapshot in inputs.values():
         snapshot.check_files()
+    if "no space left on device" in str(error).lower():
+        return StoreUnavailable("the disk is full.", where=f"engine {engine}", do="Free some space and run the stage again.")
     message = " ".join(str(error).partition("JVM stacktrace")[0].split())[:600]
     return DefinitionError(
         f"the query over {', '.join(sorted(inputs)) or 'nothing'} was refused: {message}",

@@ -25,7 +25,7 @@ from nightloop.engine.local import LocalEngine, _lake_type
 from nightloop.engine.ports import LOOPBACK, Ports, is_taken
 from nightloop.engine.processes import Servers, signal_group, tail
 from nightloop.engine.protocol import folder_of, no_night, refused, written_files
-from nightloop.errors import DefinitionError, EmptyNight, NotReady, SetupError, StoreDamaged, UsageError
+from nightloop.errors import DefinitionError, EmptyNight, NotReady, SetupError, StoreDamaged, StoreUnavailable, UsageError
 from nightloop.lake import Lake
 from nightloop.nights import Nights
 from nightloop.settings import load_settings
@@ -86,6 +86,15 @@ def test_a_refused_query_says_which_inputs_and_the_first_of_what_the_engine_said
     assert error.what.startswith("the query over a, b was refused: what is this xxx") and error.where == "engine spark"
     assert "JVM" not in error.what and len(error.what.partition("refused: ")[2]) == 600
     assert "over nothing was refused" in refused("local", ValueError("no"), {}).what
+
+
+def test_a_full_disk_is_told_as_one_and_not_as_a_mistake_in_the_expressions() -> None:
+    import duckdb
+
+    with pytest.raises(duckdb.Error) as full:
+        duckdb.sql("COPY (SELECT range AS a FROM range(10)) TO '/dev/full' (FORMAT parquet)")
+    error = refused("local", full.value, {})
+    assert isinstance(error, StoreUnavailable) and error.what == "the disk is full."
 
 
 def test_a_refused_query_over_a_damaged_file_names_the_file_instead(tmp_path: Path) -> None:
