@@ -23,7 +23,7 @@ from nightloop.lake import Commit
 from nightloop.meaning import meanings_of
 from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
-from nightloop.monitoring import metrics_table, night_metrics
+from nightloop.monitoring import metrics_table, night_metrics, profiles
 from nightloop.monitoring.judging import Judgement, Measured, judge, measure, other_figures
 from nightloop.monitoring.limits import archive_limits, limits_digest, with_archived_limits
 from nightloop.monitoring.metrics_table import Sourced
@@ -89,6 +89,8 @@ def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, definitio
         meanings={"label": meanings_of(use_case).label},
         rules=archive_limits(workspace.lake, use_case),
     )
+    counted = profiles.as_table(measured.champion.version, list(measured.profiles), list(measured.profiles.values()))
+    workspace.lake.publish(f"{use_case.use_case}/profiles", night, counted, commit)
     timed = replace(commit, seconds=time.monotonic() - began)  # of both tables, told once
     states = {
         table: workspace.lake.publish(f"{use_case.use_case}/{table}", night, rows, of)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from nightloop.definitions.use_case import UseCase
+from nightloop.evidence.nights.reference import night_columns
 from nightloop.evidence.reference_profile import reference_profile
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
@@ -159,7 +160,7 @@ def champion_in_force(workspace: Workspace, **monitoring: object) -> Watched:
         calibration=Calibration("none"),
         training=bundle.Training(REFERENCE.last, REFERENCE, REFERENCE, REFERENCE, "digest", "code", {}, "key"),
         definition="use_case: loans\n",
-        reference=reference_profile(NAMES, values, nights),
+        reference={**reference_profile(NAMES, values, nights), **night_columns(NAMES, values, nights)},
         card="# Card\n",
     )
     champions.promote(workspace.ledger, "loans", 1, REFERENCE.last, {"bundle_digest": bundle.digest(folder)})

@@ -209,6 +209,13 @@ class Monitoring(Strict):
 
     psi_limit: float = Field(0.25, gt=0, description="Population stability index above which a feature has drifted.")
     drifted_share_limit: float = Field(0.3, gt=0, le=1, description="Share of drifted features above which the night fails.")
+    false_alarms_a_year: float = Field(
+        2.0,
+        gt=0,
+        le=100,
+        exclude_if=same_as(2.0),
+        description="Drift alarms a year that may be false: half for faults of data, half for shifts of the population.",
+    )
     minimum_rows: int = Field(200, ge=1)
     auc_floor: float = Field(
         0.5, ge=0, le=1, description="Binary: upper end of the realised AUC's interval below this is a failure."

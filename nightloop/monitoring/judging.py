@@ -6,7 +6,8 @@ what earlier nights decided. So a night judged again comes out the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from nightloop.errors import ChampionMissing
 from nightloop.evidence.drift import NightDrift, night_drift
+from nightloop.evidence.nights.budget import Answer, judge_nights
+from nightloop.evidence.nights.profiles import ColumnProfile
+from nightloop.evidence.nights.reference import Column
 from nightloop.evidence.realised import performance_verdict, realised_figures
 from nightloop.evidence.reference_profile import Profile
 from nightloop.evidence.verdict import Figure, Verdict
@@ -27,6 +31,7 @@ from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decid
 from nightloop.monitoring.matches import read_matches
 from nightloop.monitoring.matured import Matured, Restated, matured_nights, read_matured, read_restated
 from nightloop.monitoring.metrics_table import Sourced
+from nightloop.monitoring.profiles import earlier_profiles
 from nightloop.nights import Night, Nights, one
 
 if TYPE_CHECKING:
@@ -51,6 +56,7 @@ class Measured:
     restated: tuple[Restated, ...]
     realised: tuple[Figure, ...]  # over the performance window
     drift: NightDrift
+    profiles: Mapping[str, ColumnProfile]  # of the features, on the grid of the champion's reference
     match: Match | None  # of the scored night whose labels matured with this night; None where no entity lacks its label
 
     @property
@@ -88,6 +94,7 @@ def measure(use_case: UseCase, night: Night, workspace: Workspace, scores: Snaps
     scored_nights = workspace.lake.states(f"{use_case.use_case}/scores")
     matured = read_matured(workspace.lake, use_case, matured_nights(use_case, scored_nights, night), night)
     features = workspace.lake.require(f"{use_case.use_case}/features", one(night))
+    drift, profiles = _drift(use_case, night, workspace, champion, features)
     return Measured(
         champion=champion,
         scores=scores,
@@ -95,7 +102,8 @@ def measure(use_case: UseCase, night: Night, workspace: Workspace, scores: Snaps
         matured=matured,
         restated=read_restated(workspace.lake, use_case, scored_nights, night),
         realised=realised_figures(matured.label, matured.prediction, matured.decision, matured.night, metric_set_for(use_case)),
-        drift=_drift(use_case, workspace, champion, features),
+        drift=drift,
+        profiles=profiles,
         match=_match(use_case, night, workspace, matured),
     )
 
@@ -152,16 +160,20 @@ def _earlier(use_case: UseCase, night: Night, workspace: Workspace) -> list[Earl
     return [EarlierNight.of(row) for row in rows]
 
 
-def _drift(use_case: UseCase, workspace: Workspace, champion: Champion, features: Snapshot) -> NightDrift:
-    folder = workspace.registry.fetch_champion(use_case.use_case, champion)
-    profile = Profile.from_json(bundle.reference_profile(folder))
+def _drift(
+    use_case: UseCase, night: Night, workspace: Workspace, champion: Champion, features: Snapshot
+) -> tuple[NightDrift, dict[str, ColumnProfile]]:
+    folder = workspace.registry.fetch(use_case.use_case, champion.version, champion.payload.get("bundle_digest"))
+    reference = bundle.reference_profile(folder)
+    profile, columns = Profile.from_json(reference), _columns(reference)
     names = [feature.name for feature in profile.features]
     features = by_meaning(features, bundle.read_spec(folder).feature_meanings)
     # Sums of floats depend on the order of the rows: the key gives it, not the files.
     rows = features.read([*use_case.entity.key, *names]).sort_by([(key, "ascending") for key in use_case.entity.key])
     values: Features = np.column_stack([rows[name].to_numpy().astype(np.float64) for name in names])
+    profiles = {name: columns[name].grid.count(values[:, at]) for at, name in enumerate(names) if name in columns}
     monitoring = use_case.monitoring
-    return night_drift(
+    drift = night_drift(
         profile,
         names,
         values,
@@ -169,4 +181,40 @@ def _drift(use_case: UseCase, workspace: Workspace, champion: Champion, features
         share_limit=monitoring.drifted_share_limit,
         minimum_rows=monitoring.minimum_rows,
         calendar={name for name, feature in use_case.features.items() if feature.calendar},
+    )
+    watched = [columns[feature.name] for feature in drift.features if feature.watched and feature.name in columns]
+    earlier = earlier_profiles(workspace.lake, use_case.use_case, night, champion.version, [of.name for of in watched])
+    answer = _ask(use_case, watched, {**earlier, night.toordinal(): [profiles[column.name] for column in watched]})
+    return _with_answer(drift, answer), profiles
+
+
+def _columns(reference: Mapping[str, object]) -> dict[str, Column]:
+    """Return the reference's nights by feature; nothing in bundles from before they were in it."""
+    stored = reference.get("columns", ())
+    assert isinstance(stored, list | tuple)  # noqa: S101 - as it was written
+    return {column.name: column for column in map(Column.from_json, stored)}
+
+
+def _ask(use_case: UseCase, watched: list[Column], profiles: Mapping[int, list[ColumnProfile]]) -> Answer | None:
+    return judge_nights(
+        watched,
+        profiles,
+        windows=[int(getattr(use_case.features.get(column.name), "nights", 0)) for column in watched],
+        false_alarms_a_year=use_case.monitoring.false_alarms_a_year,
+    )
+
+
+def _with_answer(drift: NightDrift, answer: Answer | None) -> NightDrift:
+    """Return the verdict with what the nights before tell: it fails by the share of drifted features, or within the budget."""
+    verdict = drift.verdict
+    if answer is None or verdict.outcome == "not_enough_evidence":
+        return drift
+    return replace(
+        drift,
+        verdict=replace(
+            verdict,
+            outcome="fail" if answer.alarms else verdict.outcome,
+            reason=f"{verdict.reason} {answer.sentence}".strip(),
+            figures=(*verdict.figures, *answer.figures),
+        ),
     )

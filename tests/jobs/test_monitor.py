@@ -85,6 +85,22 @@ def test_nights_without_drift_pass(watched):
     assert [decision(watched, night)["drift_verdict"] for night in Nights(FIRST, after(9))] == ["pass"] * 10
 
 
+def test_one_feature_in_another_unit_fails_its_night_and_again_when_monitored_again(watched):
+    watched.publish_nights(Nights(FIRST, after(3)))
+    rows = watched.workspace.lake.read("loans/features", one(after(3))).drop_columns(["night"])
+    wrong = rows.set_column(rows.column_names.index("income"), "income", pa.array(rows["income"].to_numpy() * 100))
+    watched.workspace.lake.publish("loans/features", after(3), wrong, COMMIT)
+    run(watched, Nights(FIRST, after(3)))
+    first = decision(watched, after(3))
+    assert first["drift_verdict"] == "fail" and "A fault of data: income: " in first["drift_reason"]
+    profiles = watched.workspace.lake.states("loans/profiles")[after(3)].content_digest
+    run(watched, one(after(1)))
+    run(watched, one(after(3)))
+    assert decision(watched, after(3)) == first
+    assert watched.workspace.lake.states("loans/profiles")[after(3)].content_digest == profiles
+    assert len(watched.workspace.ledger.events("loans", kind="decision_made", night=after(3))) == 1
+
+
 def test_three_drifted_nights_in_a_row_ask_for_a_retrain_once(watched):
     watched.publish_nights(Nights(FIRST, after(1)))
     watched.publish_nights(Nights(after(2), after(6)), shift=4.0)

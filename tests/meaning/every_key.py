@@ -198,6 +198,7 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "monitoring": {"minimum_rows": 3},
         "monitoring.psi_limit": 0.5,
         "monitoring.drifted_share_limit": 0.5,
+        "monitoring.false_alarms_a_year": 5.0,
         "monitoring.minimum_rows": 7,
         "monitoring.auc_floor": 0.6,
         "monitoring.error_ceiling": 5.0,

@@ -25,6 +25,7 @@ from nightloop.evidence.coverage import realised_coverage
 from nightloop.evidence.evaluation import Evaluation
 from nightloop.evidence.fairness.mitigation import Option
 from nightloop.evidence.gates.gates import assessed
+from nightloop.evidence.nights.reference import night_columns
 from nightloop.evidence.reference_profile import reference_profile
 from nightloop.evidence.verdict import Figure
 from nightloop.lake.commits import code_version
@@ -246,7 +247,10 @@ def write_bundle(
         **fitted.bundle_parts,
         training=training,
         definition=definition,
-        reference=reference_profile(list(rows.features), learn.matrix, learn.night),
+        reference={
+            **reference_profile(list(rows.features), learn.matrix, learn.night),
+            **night_columns(list(rows.features), learn.matrix, learn.night),
+        },
         card=card.render(
             use_case,
             training,
