@@ -23,7 +23,7 @@ from serving.metrics import Metrics
 from serving.model_snapshot import ModelSnapshot
 from serving.problems import Problem, TooLarge, WrongMedia
 from serving.refresh import LoadedModels
-from serving.row_contract import refuse_broken
+from serving.row_contract import allowed_values, refuse_broken
 from serving.rows import RowReader, title_of
 from serving.threads import in_thread
 
@@ -54,7 +54,10 @@ class Prediction:
         audit: AuditLog | None = None,
     ) -> None:
         self.loaded_models = loaded_models
-        self.readers = {name: RowReader(loaded.use_case, max_rows) for name, loaded in loaded_models.items()}
+        self.readers = {
+            name: RowReader(loaded.use_case, max_rows, allowed_values(loaded.workspace, loaded.use_case))
+            for name, loaded in loaded_models.items()
+        }
         self._metrics = metrics
         self._max_bytes = max_bytes
         self._audit = audit

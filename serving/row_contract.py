@@ -28,14 +28,37 @@ def contract_rules(workspace: Workspace, use_case: UseCase, night: Night) -> tup
         DefinitionError: a mistake in the contract.
         StoreDamaged: a table that it refers to is not readable.
     """
-    source, folder = use_case.entity.source, workspace.settings.contracts
-    if not (folder / use_case.contracts_of / f"{source}.yaml").is_file():
-        log.warning("%s: source '%s' has no contract: rows are held to their types only", use_case.use_case, source)
+    contract, schema = _contract(workspace, use_case), raw_schema(use_case.sources[use_case.entity.source])
+    if contract is None:
+        log.warning("%s: its rows have no contract: they are held to their types only", use_case.use_case)
         return ()
-    schema = raw_schema(use_case.sources[source])
-    contract = load_contract(folder, use_case.contracts_of, source, schema.names)
     types = {field.name: field.type for field in schema if field.name in entity_columns(use_case)}
     return row_rules(contract, types, _referred(workspace, use_case, contract, night), required=needed_columns(use_case))
+
+
+def allowed_values(workspace: Workspace, use_case: UseCase) -> dict[str, Any]:
+    """Return column -> a value that the contract's own sets and limits allow: what an example is made of.
+
+    Raises:
+        DefinitionError: a mistake in the contract.
+    """
+    contract = _contract(workspace, use_case)
+    values: dict[str, Any] = {}
+    for rule in contract.rules if contract is not None else ():
+        among, least = rule.kwargs.get("value_set"), rule.kwargs.get("min_value")
+        if rule.type == "expect_column_values_to_be_in_set" and isinstance(among, list):
+            values[rule.kwargs["column"]] = among[0]
+        elif rule.type == "expect_column_values_to_be_between" and isinstance(least, int | float):
+            values.setdefault(rule.kwargs["column"], least)
+    return values
+
+
+def _contract(workspace: Workspace, use_case: UseCase) -> Contract | None:
+    """Return the contract of the entity's source; None where none is written."""
+    source, folder = use_case.entity.source, workspace.settings.contracts
+    if not (folder / use_case.contracts_of / f"{source}.yaml").is_file():
+        return None
+    return load_contract(folder, use_case.contracts_of, source, raw_schema(use_case.sources[source]).names)
 
 
 def _referred(

@@ -9,8 +9,9 @@ import datetime
 import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -71,17 +72,22 @@ def needed_columns(use_case: UseCase) -> set[str]:
     return {*use_case.entity.key, *OnlineFeatures(use_case).columns, *decision_columns(use_case)}
 
 
-def row_model(use_case: UseCase) -> type[BaseModel]:
+def row_model(use_case: UseCase, allowed: Mapping[str, Any] = MappingProxyType({})) -> type[BaseModel]:
     """Make the model of one row.
 
     The key must hold a value; what a feature reads must be named (null: not known); the rest may be left out.
+
+    Args:
+        use_case: whose rows.
+        allowed: column -> a value that its contract allows, for the example.
     """
     needed = needed_columns(use_case)
     fields: dict[str, Any] = {
         name: _field(column, is_key=name in use_case.entity.key, is_needed=name in needed)
         for name, column in entity_columns(use_case).items()
     }
-    example: Any = {name: EXAMPLES[column.type] for name, column in entity_columns(use_case).items() if name in needed}
+    columns = {name: column for name, column in entity_columns(use_case).items() if name in needed}
+    example: Any = {name: allowed.get(name, EXAMPLES[column.type]) for name, column in columns.items()}
     return create_model(
         f"{title_of(use_case)}Row",
         __config__=ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": example}),
@@ -122,11 +128,12 @@ class RowReader:
 
     use_case: UseCase
     max_rows: int
+    allowed: Mapping[str, Any] = field(default_factory=dict)  # of columns, for the example
 
     @cached_property
     def row(self) -> type[BaseModel]:
         """The model of one row."""
-        return row_model(self.use_case)
+        return row_model(self.use_case, self.allowed)
 
     @cached_property
     def batch(self) -> type[BaseModel]:

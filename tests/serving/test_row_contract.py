@@ -93,3 +93,11 @@ def test_the_rules_are_those_of_the_night_that_answers(strict: Clinic, tmp_path:
     held = workspace.lake.read("clinic_visits/raw_patients", one(NIGHTS.last))["patient"].to_pylist()
     assert all(not register.breaks({"patient": patient}) for patient in held)
     assert register.breaks({"patient": "p26"}) and pa.array(held).null_count == 0
+
+
+def test_the_example_of_openapi_is_within_the_sets_and_limits_of_the_contract(
+    client: httpx.Client, row: dict[str, Any]
+) -> None:
+    example = client.get("/openapi.json").json()["components"]["schemas"]["ClinicVisitsRow"]["example"]
+    assert (example["planned_hour"], example["price"]) == (7, 0)
+    assert client.post(URL, json=example | {"patient": row["patient"]}).status_code == 200
