@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from nightloop.atomic_file import write_atomically
 from nightloop.contracts.results import PASSED, Result, observed_rows, plain
@@ -179,10 +180,19 @@ def _batch_definition() -> Any:
 
 
 def _frame(table: pa.Table) -> Any:
-    """Convert to pandas with nullable types, so that an integer column with a gap stays one of integers."""
+    """Convert to pandas with nullable types, so that an integer column with a gap stays one of integers.
+
+    Dates beyond Python's, ``infinity`` among them, are its first and last: no limit can be written that tells them apart.
+    """
     import pandas as pd
 
     types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    for place, field in enumerate(table.schema):
+        if pa.types.is_date(field.type):
+            within = pc.max_element_wise(
+                pc.min_element_wise(table[place], date.max, skip_nulls=False), date.min, skip_nulls=False
+            )
+            table = table.set_column(place, field, within.cast(field.type))
     return table.to_pandas(types_mapper=types.get, date_as_object=True)
 
 

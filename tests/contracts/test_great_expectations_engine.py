@@ -239,3 +239,14 @@ def test_the_library_sends_nothing_shows_nothing_and_leaves_the_collector_as_it_
     assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
     assert [(item.success, item.rows) for item in results] == [(False, (1,))]
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("low", "high", "broken"), [("2000-01-01", "2100-01-01", (1, 2)), (None, "9999-12-31", ())])
+def test_dates_beyond_those_of_python_are_judged_as_the_last_and_the_first(
+    low: str | None, high: str, broken: tuple[int, ...]
+) -> None:
+    days = pa.array([15_000, 2**31 - 1, -(2**31), None], pa.int32()).cast(pa.date32())  # DuckDB writes infinity so
+    limits = {name: limit for name, limit in (("min_value", low), ("max_value", high)) if limit}
+    rule = Rule("until", "expect_column_values_to_be_between", {"column": "until", **limits}, "warn", "Words.", "suite.yaml:1")
+    (result,) = engine.run([rule], pa.table({"until": days}))
+    assert (result.success, result.rows) == (not broken, broken)

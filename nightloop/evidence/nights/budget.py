@@ -25,7 +25,7 @@ from nightloop.evidence.verdict import Figure
 
 YEAR = 365
 FAULT, SHIFT = "fault", "shift"
-MATTERS = {"mean": 0.05, "missing": 0.01, "unseen": 0.01, "psi": 0.0}  # smaller changes do not, however certain
+MATTERS = {"mean": 0.05, "missing": 0.01, "unseen": 0.01, "psi": 0.1}  # smaller changes do not, however certain
 WORDS = {"mean": "mean", "missing": "share of missing values", "unseen": "share of unseen values", "psi": "distribution"}
 NAMED = 3
 MINIMUM_NIGHTS = 14  # of a reference, to learn from
