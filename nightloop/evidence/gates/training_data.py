@@ -113,7 +113,7 @@ def judge_data(rows: TrainingRows, limits: DataLimits) -> Verdict:
     figures = limited((figure for of_check, _ in checks for figure in of_check), _bounds(limits))
     if problems := [problem for _, of_check in checks for problem in of_check]:
         return Verdict(GATE, "fail", _sentence(problems), figures)
-    whole = f"{len(rows.night)} rows of {len(nights.days)} nights, none of them cut off, repeated, or unlike those before it."
+    whole = f"{len(rows.night):,} rows of {len(nights.days)} nights, none of them cut off, repeated, or unlike those before it."
     return Verdict(GATE, "pass", whole, figures)
 
 
