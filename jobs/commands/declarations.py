@@ -33,8 +33,7 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_watch(commands)
     _add_sweep(commands)
     _add_champion(commands)
-    _add_reproduce(commands)
-    _add_explain(commands)
+    _add_answers(commands)
     _add_completion(commands)
     _add_embedded(commands)
 
@@ -241,14 +240,12 @@ def _add_champion(commands: Commands[Parser]) -> None:
         action.set_defaults(module="jobs.commands.champion", action=name)
 
 
-def _add_reproduce(commands: Commands[Parser]) -> None:
+def _add_answers(commands: Commands[Parser]) -> None:
+    """Declare what shows how a model, or one of its answers, was made."""
     command = _described(commands, "reproduce", "train a registered version again, and compare", descriptions.REPRODUCE)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("version", metavar="VERSION", type=int, help="as MLflow and `champion history` number it")
     _runs(command, "jobs.commands.models", function="run_reproduce")
-
-
-def _add_explain(commands: Commands[Parser]) -> None:
     command = _described(commands, "explain", "show what made one answer of a scored night", descriptions.EXPLAIN)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("night", metavar="NIGHT", help="the scored night")
@@ -257,6 +254,9 @@ def _add_explain(commands: Commands[Parser]) -> None:
         "--method", choices=("contributions", "lime"), default="contributions", help="lime: ask LIME too, which is an extra"
     )
     _runs(command, "jobs.commands.models", function="run_explain")
+    command = _described(commands, "explain-decision", "show an answer of the service", descriptions.EXPLAIN_DECISION)
+    command.add_argument("decision", metavar="ID", help="the X-Decision-Id of the answer")
+    _runs(command, "serving.explain_decision")
 
 
 def _add_completion(commands: Commands[Parser]) -> None:

@@ -132,3 +132,9 @@ Shows a published answer, the exact contribution of every feature to it, the
 largest first and in the words that the use case declares for it, and whether
 they add up to what the model says. --method lime asks LIME beside it, with five
 seeds, and says how far they agree: a package that has to be installed first."""
+
+EXPLAIN_DECISION = """\
+Finds the answer in the audit of this HOME, shows what was asked, the features,
+the version and what was answered, and makes the answer again from these
+features and the bundle that its line names. Ends with 0 where it is equal to
+the last bit, with 10 where it is not."""

@@ -1,0 +1,67 @@
+"""The command explain-decision: an answer of the service by its id, and the same made again from what its line holds."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from nightloop.definitions import load_use_case
+from nightloop.errors import StoreDamaged
+from nightloop.settings import load_settings
+from nightloop.workspace import Workspace
+from serving.decisions import UnknownDecision, explained, find_line
+
+SHOWN_FEATURES = 12
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print an answered request with what made it (or one JSON object), and whether it comes out the same again.
+
+    Raises:
+        UnknownDecision: no line of the audit has this id.
+        StoreDamaged: the answer comes out otherwise, or its bundle is not the one that answered.
+    """
+    workspace = Workspace.open(load_settings())
+    line = find_line(workspace.settings.home, options.decision)
+    if line is None:
+        raise UnknownDecision(
+            f"no line has the id '{options.decision[:60]}'.",
+            where=f"{workspace.settings.home / 'audit'}",
+            do="Give the X-Decision-Id of an answer; its line is on the machine whose service answered.",
+        )
+    use_case = load_use_case(orjson.loads(line)["use_case"], workspace.settings.definitions)
+    decision = explained(workspace, use_case, options.decision)
+    if options.json:
+        print(orjson.dumps(decision).decode())  # noqa: T201 - the command's answer
+    else:
+        print("\n".join(in_words(decision)))  # noqa: T201 - likewise
+    if not decision["is_rebuilt_to_the_last_bit"]:
+        raise StoreDamaged(
+            "the answer comes out otherwise when it is made again.",
+            where=f"decision {decision['id']}",
+            do="Compare 'answers' with 'rebuilt' (--json): its line was changed, or other code answers now than did then.",
+        )
+    return 0
+
+
+def in_words(decision: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a decision, as ``explained`` returns it, for a terminal."""
+    origin = f"version {decision['model_version']}, aggregates of {decision['night']}"
+    yield f"{decision['id']}: {decision['use_case']}, {origin}, recorded {decision['recorded_at']}"
+    for row, features, answer in zip(decision["rows"], decision["features"], decision["answers"], strict=True):
+        yield f"  asked:    {_pairs(row)}"
+        shown = dict(list(features.items())[:SHOWN_FEATURES])
+        more = len(features) - len(shown)
+        yield f"  features: {_pairs(shown)}{f' and {more} more (--json)' if more else ''}"
+        yield f"  answered: {_pairs({name: value for name, value in answer.items() if name != 'reasons'})}"
+        for reason in answer.get("reasons") or ():
+            yield f"            {_pairs(reason)}"
+    if decision["is_rebuilt_to_the_last_bit"]:
+        yield f"  made again from these features by bundle {decision['bundle_digest'][:12]}: equal to the last bit"
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {'missing' if value is None else value}" for name, value in values.items())
