@@ -81,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         default=20.0,
         help="within which an answer is on the disk: what a kill may lose (default: %(default)s)",
     )
+    parser.add_argument(
+        "--audit-days",
+        type=_whole,
+        metavar="DAYS",
+        help="days for which answers stay in the audit, today's among them; older ones are removed (default: for ever)",
+    )
     parser.add_argument("--access-log", action="store_true", help="log a line for every request; slower")
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(default: %(default)s)"
@@ -146,7 +152,7 @@ def _application(options: argparse.Namespace, settings: Settings) -> FastAPI:
     use_cases = [load_use_case(name, settings.definitions) for name in dict.fromkeys(names)]
     limits = (options.poll_seconds, options.max_rows, options.max_bytes)
     audit = None if options.audit == "off" else options.audit
-    choices = Options(settings.service_token, *limits, audit, options.audit_milliseconds)
+    choices = Options(settings.service_token, *limits, audit, options.audit_milliseconds, options.audit_days)
     return create_app(Workspace.open(settings), use_cases, choices)
 
 

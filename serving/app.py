@@ -24,6 +24,7 @@ from serving.decisions import add_decision_routes
 from serving.metrics import Metrics, MetricsMiddleware
 from serving.prediction import Prediction, add_prediction_routes
 from serving.refresh import LoadedModels
+from serving.row_contract import allowed_values
 from serving.status import is_ready, models_of, readiness_of
 from serving.threads import in_thread
 
@@ -49,6 +50,7 @@ class Options:
     max_bytes: int = 2_000_000  # of one request's body
     audit: WhenFull | None = None  # what to do when the disk takes no more; None: no audit is written
     audit_milliseconds: float = 20.0  # within which an answer is on the disk
+    audit_days: int | None = None  # for which its line stays; None: for ever
 
 
 def create_app(
@@ -61,7 +63,10 @@ def create_app(
     """Build the service for these use cases. It loads them, and what comes later, while it runs."""
     loaded_models = {use_case.use_case: LoadedModels(workspace, use_case, clock) for use_case in use_cases}
     metrics = Metrics()
-    audit = AuditLog(workspace.settings.home, options.audit_milliseconds, options.audit, clock) if options.audit else None
+    audit = None
+    if options.audit:
+        home = workspace.settings.home
+        audit = AuditLog(home, options.audit_milliseconds, options.audit, clock, options.audit_days)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -86,7 +91,8 @@ def create_app(
     metrics.watch_audit(audit)
     protected = [Depends(TokenCheck(options.token)), Depends(HTTPBearer(auto_error=False))]
     _add_models_route(app, list(loaded_models.values()), protected)
-    prediction = Prediction(loaded_models, metrics, options.max_rows, options.max_bytes, audit)
+    allowed = {use_case.use_case: allowed_values(workspace, use_case) for use_case in use_cases}
+    prediction = Prediction(loaded_models, metrics, options.max_rows, options.max_bytes, audit=audit, allowed=allowed)
     add_prediction_routes(app, prediction, protected)
     if audit is not None:
         add_decision_routes(app, workspace, use_cases, protected)

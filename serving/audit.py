@@ -2,7 +2,8 @@
 
 A thread writes and syncs what has gathered, every so many milliseconds (group commit). An orderly stop writes all of it; a kill
 loses at most what the last window gathered. A disk that takes nothing more is met as the operators choose: no answers until it
-does (``refuse``), or answers without a line, which are counted (``unlogged``).
+does (``refuse``), or answers without a line, which are counted (``unlogged``). Lines are personal data: older days
+than the operators keep are removed.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shutil
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,8 +48,12 @@ class AuditLog:
         lost: lines that were given up for a disk that took nothing, by the policy ``unlogged``.
     """
 
-    def __init__(self, home: Path, milliseconds: float, when_full: WhenFull, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, home: Path, milliseconds: float, when_full: WhenFull, clock: Callable[[], datetime], days: int | None = None
+    ) -> None:
         self.written = self.lost = 0
+        self._days = days  # for which lines stay, the present one among them; None: for ever
+        self._swept_on: date | None = None
         self._folder = home / FOLDER
         self._seconds = milliseconds / 1000
         self._when_full = when_full
@@ -97,6 +103,17 @@ class AuditLog:
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):
             self.flush()
+            if self._days is not None and self._clock().date() != self._swept_on:
+                self.sweep(self._days)
+
+    def sweep(self, days: int) -> None:
+        """Remove the folders of all but the newest days; what cannot be removed is logged, and tried again the next day."""
+        self._swept_on = self._clock().date()
+        first = f"{self._swept_on - timedelta(days=days - 1):%Y-%m-%d}"
+        for folder in sorted(self._folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]")):
+            if folder.name < first:
+                log.info("the audit of %s is removed: older than %d days", folder.name, days)
+                shutil.rmtree(folder, onerror=_log_what_stays)
 
     def flush(self) -> None:
         """Write and sync what waits; on a disk that refuses, keep it for the next time, or give it up, by the policy."""
@@ -186,3 +203,7 @@ class _Segment:
     def close(self) -> None:
         """End it."""
         os.close(self._file)
+
+
+def _log_what_stays(_remove: object, path: str, raised: tuple[object, object, object]) -> None:
+    log.error("the audit's %s cannot be removed: %s", path, raised[1])

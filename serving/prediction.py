@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from serving.metrics import Metrics
 from serving.model_snapshot import ModelSnapshot
 from serving.problems import Problem, TooLarge, WrongMedia
 from serving.refresh import LoadedModels
-from serving.row_contract import allowed_values, refuse_broken
+from serving.row_contract import refuse_broken
 from serving.rows import RowReader, title_of
 from serving.threads import in_thread
 
@@ -51,12 +52,13 @@ class Prediction:
         metrics: Metrics,
         max_rows: int,
         max_bytes: int,
+        *,
         audit: AuditLog | None = None,
+        allowed: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
         self.loaded_models = loaded_models
         self.readers = {
-            name: RowReader(loaded.use_case, max_rows, allowed_values(loaded.workspace, loaded.use_case))
-            for name, loaded in loaded_models.items()
+            name: RowReader(loaded.use_case, max_rows, allowed.get(name, {})) for name, loaded in loaded_models.items()
         }
         self._metrics = metrics
         self._max_bytes = max_bytes

@@ -40,7 +40,7 @@ class LoadedModels:
     def __init__(self, workspace: Workspace, use_case: UseCase, clock: Callable[[], datetime]) -> None:
         self.use_case = use_case
         self.status = Status()
-        self.workspace = workspace
+        self._workspace = workspace
         self._clock = clock
         self._lock = threading.Lock()
         self._earlier: OrderedDict[Identity, ModelSnapshot] = OrderedDict()
@@ -64,11 +64,11 @@ class LoadedModels:
             return self.status
 
     def _newest(self) -> ModelSnapshot:
-        identity = model_snapshot.find(self.workspace, self.use_case)
+        identity = model_snapshot.find(self._workspace, self.use_case)
         current = self.status.snapshot
         if current and current.identity == identity:
             return current
-        return model_snapshot.load(self.workspace, self.use_case, identity, current)
+        return model_snapshot.load(self._workspace, self.use_case, identity, current)
 
     def _log_change(self, snapshot: ModelSnapshot | None, problem: str | None) -> None:
         if problem and problem != self.status.problem:
@@ -101,9 +101,9 @@ class LoadedModels:
         if current.identity.night == night:
             return current
         with self._lock:
-            identity = model_snapshot.find(self.workspace, self.use_case, night)
+            identity = model_snapshot.find(self._workspace, self.use_case, night)
             if identity not in self._earlier:
-                self._earlier[identity] = model_snapshot.load(self.workspace, self.use_case, identity, current)
+                self._earlier[identity] = model_snapshot.load(self._workspace, self.use_case, identity, current)
             self._earlier.move_to_end(identity)
             while len(self._earlier) > EARLIER_NIGHTS:
                 self._earlier.popitem(last=False)

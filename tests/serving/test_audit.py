@@ -195,3 +195,26 @@ def test_a_line_that_was_changed_since_is_not_made_again(clinic: Clinic) -> None
     segment.write_bytes(orjson.dumps({**line, "bundle_digest": "of another"}) + b"\n")
     with pytest.raises(StoreDamaged, match="was made by the bundle of another"):
         explained(clinic.workspace, clinic.use_case, decision)
+
+
+@pytest.mark.parametrize(("days", "left"), [(1, 1), (2, 2), (3, 2), (4, 3)])
+def test_days_older_than_lines_are_kept_for_go_and_nothing_else(tmp_path: Path, days: int, left: int) -> None:
+    names = ["2024-01-07", "2024-01-06", "2024-01-04", "2023-12-31", "notes"]
+    for name in names:
+        (tmp_path / "audit" / name).mkdir(parents=True)
+        (tmp_path / "audit" / name / "1-1.jsonl").write_text("{}\n")
+    log = AuditLog(tmp_path, 5, "refuse", lambda: NOW, days)
+    log.start()
+    wait_for(lambda: len(list((tmp_path / "audit").iterdir())) == left + 1)
+    log.close()
+    assert sorted(folder.name for folder in (tmp_path / "audit").iterdir()) == sorted([*names[:left], "notes"])
+
+
+def test_without_a_number_of_days_every_line_stays(tmp_path: Path) -> None:
+    (tmp_path / "audit" / "1999-01-01").mkdir(parents=True)
+    log = audit(tmp_path)
+    log.start()
+    log.add(b"{}")
+    wait_for(lambda: log.written == 1)
+    log.close()
+    assert (tmp_path / "audit" / "1999-01-01").exists()

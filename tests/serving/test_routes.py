@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from nightloop.errors import NotReady
+from nightloop.settings import load_settings
 from serving import prediction, problems
 from serving.app import Options, create_app
 from serving.metrics import Metrics
@@ -241,10 +244,11 @@ def test_a_parameter_that_cannot_be_read_is_named_with_what_was_read(client: Cli
 
 
 @pytest.fixture
-def whole(tmp_path: Any) -> Client:
-    """The whole application, with a token and nothing loaded."""
+def whole(tmp_path: Path) -> Client:
+    """The whole application, with a token and nothing loaded, and no contract."""
     options = Options(token=SecretStr("a-token-of-the-tests"), max_rows=2, max_bytes=500)
-    return Client(create_app(None, [USE_CASE], options))  # type: ignore[arg-type]
+    workspace: Any = SimpleNamespace(settings=load_settings(home=tmp_path, contracts=tmp_path))
+    return Client(create_app(workspace, [USE_CASE], options))
 
 
 def test_nothing_is_ready_before_the_first_load_and_probes_need_no_token(whole: Client) -> None:
