@@ -50,5 +50,14 @@ def test_without_anything_to_look_for_there_is_no_verdict() -> None:
     assert judge_privacy(CLEAN, Secrets([], {}, np.empty((0, 4)))).outcome == "not_enough_evidence"
 
 
+@pytest.mark.parametrize(
+    "secrets", [Secrets(["7", "1234"], {}, np.empty((0, 4))), Secrets([], {}, np.array([[1.0, 2.0, 0.5]]))]
+)
+def test_what_could_name_nobody_is_not_in_the_way(secrets: Secrets) -> None:
+    verdict = judge_privacy({"bundle.json": b"7 1234 [1.0,2.0,0.5]"}, secrets)
+    assert verdict.passed and verdict.reason.startswith("Nothing of the training set would name anybody")
+    assert {item.group: item.n for item in verdict.figures} == {"keys": 0, "rows": 0}
+
+
 def test_rare_is_what_fewer_than_ten_rows_share() -> None:
     assert rare(["female"] * 10 + ["customer-9"] * 9 + ["x1"]) == ["customer-9"]

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -14,6 +16,7 @@ from pydantic import SecretStr
 
 from nightloop.definitions import UseCase
 from nightloop.definitions.model import Conformal, MulticlassModel, RegressionModel
+from nightloop.settings import load_settings
 from serving import app as application
 from serving.answers import answer_model, answers_model
 from serving.app import Options, create_app
@@ -44,7 +47,8 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> Stores:
 
 
 def build(**options: Any) -> Any:
-    workspace: Any = None
+    nowhere = Path("no-such-folder")
+    workspace: Any = SimpleNamespace(settings=load_settings(home=nowhere, contracts=nowhere))
     return create_app(workspace, [USE_CASE], Options(**options), clock=Clock())
 
 

@@ -22,6 +22,11 @@ SHARED_BY = 10  # rows that a value must be shared by, so that it names nobody
 SHORTEST = 5  # characters below which a text is in any file by chance
 NEIGHBOURS = 3  # features of a row, side by side, whose exact values name it
 
+NOTHING_NAMES = (
+    f"nothing of the training set would name anybody in a file: its keys have fewer than {SHORTEST} characters, "
+    f"and no row has {NEIGHBOURS} features side by side that are not whole numbers"
+)
+
 
 @dataclass(frozen=True)
 class Secrets:
@@ -48,7 +53,7 @@ def judge_privacy(files: Mapping[str, bytes], secrets: Secrets) -> Verdict:
     keys = [key.encode() for key in secrets.keys if len(key) >= SHORTEST]
     personal = {column: [text.encode() for text in texts] for column, texts in secrets.personal.items()}
     rows = [marks for row in secrets.rows if (marks := list(_marks(row)))]
-    if not keys and not rows:
+    if not secrets.keys and not len(secrets.rows):
         return Verdict(GATE, "not_enough_evidence", "Neither keys nor rows of the training set to look for in the bundle.")
     problems, counts = list[str](), Counter[str]()
     for name, content in sorted(files.items()):
@@ -65,7 +70,8 @@ def judge_privacy(files: Mapping[str, bytes], secrets: Secrets) -> Verdict:
     if problems:
         return fail(GATE, problems, figures)
     sought = ", ".join(f"{size} {what}" for what, size in sizes.items() if size)
-    return Verdict(GATE, "pass", sentence([f"none of {sought} is in any of the {len(files)} files"]), tuple(figures))
+    words = f"none of {sought} is in any of the {len(files)} files" if sought else NOTHING_NAMES
+    return Verdict(GATE, "pass", sentence([words]), tuple(figures))
 
 
 def _marks(row: Floats) -> Iterator[bytes]:
