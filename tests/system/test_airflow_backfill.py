@@ -91,9 +91,9 @@ def await_question(airflow: RunningAirflow, run_id: str, times: int = 1) -> dict
     and the scheduler's notice that its process has ended. So the scheduler's word is waited for too.
     """
     train = "flight_delay.train"
-    airflow.wait_until(lambda: airflow.task_states(train, run_id).get("approval") == "awaiting_input", "the question", 60)
+    airflow.wait_until(lambda: airflow.task_states(train, run_id).get("approval") == "awaiting_input", "the question", 240)
     ends = 2 * times - 1  # of the process that asks, and of the one that reads the answer
-    airflow.wait_until(lambda: airflow.scheduler_has_seen_end_of(run_id, "approval", ends), "the scheduler's notice", 60)
+    airflow.wait_until(lambda: airflow.scheduler_has_seen_end_of(run_id, "approval", ends), "the scheduler's notice", 240)
     assert airflow.task_states(train, run_id)["promote"] is None, "nothing is promoted before the answer"
     shown: dict[str, Any] = airflow.client._send("GET", question_of(run_id))
     return shown
