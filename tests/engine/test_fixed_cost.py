@@ -14,7 +14,7 @@ from nightloop.settings import REPOSITORY
 from nightloop.sources import raw_schema
 from nightloop.workspace import Workspace
 
-DEAR = ["pandas", "sqlalchemy", "pyspark", "mlflow", "xgboost", "sklearn", "great_expectations", "scipy", "airflow", "fastapi"]
+DEAR = ["pandas", "pyspark", "mlflow", "xgboost", "sklearn", "great_expectations", "scipy", "airflow", "fastapi"]
 FIRST = date(2013, 1, 1)
 
 RUN = """

@@ -43,7 +43,7 @@ def published_clinic(tmp_path_factory: pytest.TempPathFactory) -> Clinic:
 def clinic(published_clinic: Clinic, tmp_path: Path) -> Clinic:
     """The same in a copy that the test may change."""
     home = tmp_path / "home"
-    shutil.copytree(published_clinic.settings.home, home)
+    shutil.copytree(published_clinic.settings.home, home, ignore=shutil.ignore_patterns("audit"))  # of other tests' answers
     return Clinic(
         load_settings(home=home, engine="local", definitions=published_clinic.settings.definitions), published_clinic.use_case
     )
