@@ -163,7 +163,7 @@ def _earlier(use_case: UseCase, night: Night, workspace: Workspace) -> list[Earl
 def _drift(
     use_case: UseCase, night: Night, workspace: Workspace, champion: Champion, features: Snapshot
 ) -> tuple[NightDrift, dict[str, ColumnProfile]]:
-    folder = workspace.registry.fetch(use_case.use_case, champion.version, champion.payload.get("bundle_digest"))
+    folder = workspace.registry.fetch_champion(use_case.use_case, champion)
     reference = bundle.reference_profile(folder)
     profile, columns = Profile.from_json(reference), _columns(reference)
     names = [feature.name for feature in profile.features]

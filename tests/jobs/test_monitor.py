@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from jobs import monitor
-from nightloop.errors import NotReady
+from nightloop.errors import NotReady, StoreDamaged
 from nightloop.model import bundle, champions
 from nightloop.model.registry import Registry
 from nightloop.nights import Nights, one
@@ -47,6 +47,15 @@ def test_a_night_publishes_metrics_and_one_decision_and_says_so(watched):
     assert published[-1].details["performance_verdict"] == "pass"
     assert published[-1].details["realised_auc"] == metrics(watched, after(4))[("auc", "all")]["value"]
     assert decision(watched, after(4))["champion_as_of"] == FIRST - timedelta(days=1)
+
+
+def test_a_night_is_watched_only_by_the_bundle_whose_digest_the_ledger_has(watched):
+    bundles = watched.workspace.settings.home / "bundles" / "loans"
+    shutil.copytree(bundles / "1", bundles / "2")
+    champions.promote(watched.workspace.ledger, "loans", 2, FIRST, {})
+    watched.publish(after(1))
+    with pytest.raises(StoreDamaged, match="recorded no digest of its bundle"):
+        run(watched, one(after(1)))
 
 
 def test_labels_are_joined_to_the_scores_they_were_waiting_for(watched):
