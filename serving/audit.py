@@ -165,7 +165,7 @@ def audit_line(
             "request_id": request.headers.get("x-request-id", "")[:LONGEST_REQUEST_ID],
             "night": identity.night,
             "model_version": identity.model_version,
-            "bundle_digest": identity.champion.payload.get("bundle_digest"),
+            "bundle_digest": identity.champion.bundle_digest,
             "aggregates_version": identity.aggregates_version,
             "names": snapshot.predictor.spec.features,
             "rows": rows,

@@ -32,8 +32,12 @@ class UnknownDecision(UsageError):
     http_status = 404
 
 
-def find_line(home: Path, decision: str) -> bytes | None:
-    """Return the line of an answer by its id; None where there is none that is whole."""
+def stored_answer(home: Path, decision: str) -> dict[str, Any]:
+    """Return the line of an answer by its id.
+
+    Raises:
+        UnknownDecision: there is none that is whole.
+    """
     day = ID.fullmatch(decision)
     folder = home / FOLDER / "-".join(day.groups()) if day else None
     beginning = b'{"id":"%s",' % decision.encode()
@@ -41,24 +45,36 @@ def find_line(home: Path, decision: str) -> bytes | None:
         with path.open("rb") as lines:
             for line in lines:
                 if line.startswith(beginning) and line.endswith(b"\n"):
-                    return line
-    return None
+                    values: dict[str, Any] = orjson.loads(line)
+                    return values
+    raise UnknownDecision(
+        f"no line has the id '{decision[:60]}'.",
+        where="the service's audit",
+        do="Give the X-Decision-Id of an answer, on the machine whose service gave it; its line is there within the window.",
+    )
 
 
 def explained(workspace: Workspace, use_case: UseCase, decision: str) -> dict[str, Any]:
-    """Return a line of the audit, with what the bundle that it names answers to its features now, and whether that is the same.
+    """Return ``made_again`` of an answer of a use case, by its id.
 
     Raises:
         UnknownDecision: there is none of this use case.
         StoreDamaged: the bundle is not the one that answered.
     """
-    line = find_line(workspace.settings.home, decision)
-    stored: dict[str, Any] = orjson.loads(line) if line else {}
-    if stored.get("use_case") != use_case.use_case:
+    stored = stored_answer(workspace.settings.home, decision)
+    if stored["use_case"] != use_case.use_case:
         raise UnknownDecision(
-            f"use case '{use_case.use_case}' has no decision '{decision[:60]}'.",
-            do="Give the X-Decision-Id of an answer; its line is there once the audit's window is over.",
+            f"use case '{use_case.use_case}' has no decision '{decision}'.", do="Ask the use case that answered."
         )
+    return made_again(workspace, use_case, stored)
+
+
+def made_again(workspace: Workspace, use_case: UseCase, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a line of the audit, with what the bundle that it names answers to its features now, and whether that is the same.
+
+    Raises:
+        StoreDamaged: the bundle is not the one that answered.
+    """
     answers = stored["answers"].get("predictions", [stored["answers"]])
     again = _answer_again(workspace, use_case, stored, answers)
     features = [dict(zip(stored["names"], row, strict=True)) for row in stored["features"]]

@@ -12,7 +12,7 @@ from nightloop.definitions import load_use_case
 from nightloop.errors import StoreDamaged
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
-from serving.decisions import UnknownDecision, explained, find_line
+from serving.decisions import made_again, stored_answer
 
 SHOWN_FEATURES = 12
 
@@ -25,15 +25,8 @@ def run(options: argparse.Namespace) -> int:
         StoreDamaged: the answer comes out otherwise, or its bundle is not the one that answered.
     """
     workspace = Workspace.open(load_settings())
-    line = find_line(workspace.settings.home, options.decision)
-    if line is None:
-        raise UnknownDecision(
-            f"no line has the id '{options.decision[:60]}'.",
-            where=f"{workspace.settings.home / 'audit'}",
-            do="Give the X-Decision-Id of an answer; its line is on the machine whose service answered.",
-        )
-    use_case = load_use_case(orjson.loads(line)["use_case"], workspace.settings.definitions)
-    decision = explained(workspace, use_case, options.decision)
+    stored = stored_answer(workspace.settings.home, options.decision)
+    decision = made_again(workspace, load_use_case(stored["use_case"], workspace.settings.definitions), stored)
     if options.json:
         print(orjson.dumps(decision).decode())  # noqa: T201 - the command's answer
     else:
@@ -48,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def in_words(decision: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a decision, as ``explained`` returns it, for a terminal."""
+    """Yield a decision, as ``made_again`` returns it, for a terminal."""
     origin = f"version {decision['model_version']}, aggregates of {decision['night']}"
     yield f"{decision['id']}: {decision['use_case']}, {origin}, recorded {decision['recorded_at']}"
     for row, features, answer in zip(decision["rows"], decision["features"], decision["answers"], strict=True):

@@ -139,20 +139,22 @@ def _pair(arguments: Kwargs, types: Types) -> Breaks | None:
     return breaks
 
 
-def _matches(arguments: Kwargs, types: Types) -> Breaks | None:
-    column = arguments["column"]
-    if types[column] != pa.string() or arguments.keys() != {"column", "regex"}:
+def _regex(arguments: Kwargs, types: Types) -> Callable[[str], bool] | None:
+    """Return whether the regular expression of a rule is somewhere in a text."""
+    if types[arguments["column"]] != pa.string() or arguments.keys() != {"column", "regex"}:
         return None
     search = re.compile(arguments["regex"]).search
-    return lambda row: row[column] is not None and search(row[column]) is None
+    return lambda text: search(text) is not None
+
+
+def _matches(arguments: Kwargs, types: Types) -> Breaks | None:
+    column, matches = arguments["column"], _regex(arguments, types)
+    return None if matches is None else lambda row: row[column] is not None and not matches(row[column])
 
 
 def _matches_not(arguments: Kwargs, types: Types) -> Breaks | None:
-    column = arguments["column"]
-    if types[column] != pa.string() or arguments.keys() != {"column", "regex"}:
-        return None
-    search = re.compile(arguments["regex"]).search
-    return lambda row: row[column] is not None and search(row[column]) is not None
+    column, matches = arguments["column"], _regex(arguments, types)
+    return None if matches is None else lambda row: row[column] is not None and matches(row[column])
 
 
 _RULES: Mapping[str, Callable[[Kwargs, Types], Breaks | None]] = {

@@ -73,21 +73,27 @@ def calibration(evaluation: Evaluation, limits: CalibrationLimits) -> Verdict:
     """
     if stop := unusable(GATE, evaluation, limits.minimum_rows):
         return stop
-    claims = _claims(evaluation.everything, limits)
-    newest = [claim.on_newest for claim in _claims(evaluation, limits)] if evaluation.earlier else []
-    raw, _, *others = evaluation.metric_set.calibration(evaluation.label, evaluation.candidate, evaluation.night)
+    everything = evaluation.everything
+    raw, bias, *others = _measured(evaluation)
+    of_newest = _claims(evaluation, bias, limits)
+    claims = _claims(everything, _measured(everything)[1], limits) if evaluation.earlier else of_newest
+    newest = [claim.on_newest for claim in of_newest] if evaluation.earlier else []
     without = replace(raw, low=None, high=None)  # its interval takes the signs of the gaps as given
     curve = calibration_figures(evaluation.label, evaluation.candidate, evaluation.night, evaluation.metric_set)
     figures = (*(claim.figure for claim in (*claims, *newest)), without, *others, *curve)
-    return with_promise(judge(claims, newest, figures, evaluation.everything.nights), evaluation)
+    return with_promise(judge(claims, newest, figures, everything.nights), evaluation)
 
 
-def _claims(evaluation: Evaluation, limits: CalibrationLimits) -> list[Claim]:
+def _measured(evaluation: Evaluation) -> tuple[Figure, ...]:
+    """Return the task's figures of calibration: the error, the bias, and others."""
+    return evaluation.metric_set.calibration(evaluation.label, evaluation.candidate, evaluation.night)
+
+
+def _claims(evaluation: Evaluation, bias: Figure, limits: CalibrationLimits) -> list[Claim]:
     """Return the claims about the error, the bias, and each group's bias, in this order."""
     predicted, observed = evaluation.metric_set.predicted_and_observed(evaluation.label, evaluation.candidate)
     gap, answers = predicted - observed, several(evaluation.metric_set.answers)
     error = replace(expected_error(predicted, gap, evaluation.night), most=limits.maximum_error)
-    _, bias, *_ = evaluation.metric_set.calibration(evaluation.label, evaluation.candidate, evaluation.night)
     bias = replace(bias, least=-limits.maximum_bias, most=limits.maximum_bias)
     return [
         Claim(error, "its calibration error", error.low is not None and error.low > limits.maximum_error),

@@ -40,11 +40,6 @@ class Stream:
             value[rows, place], noise[rows, place] = _measure(measure, column, item)
         return cls(night, value, noise)
 
-    def until(self, night: int) -> Stream:
-        """Return the nights up to and with one."""
-        upto = self.night <= night
-        return Stream(self.night[upto], self.value[upto], self.noise[upto])
-
 
 def _measure(measure: str, column: Column, nights: Nights) -> tuple[Floats, Floats]:
     rows = nights.rows.astype(np.float64)
