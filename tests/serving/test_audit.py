@@ -21,7 +21,7 @@ from nightloop.errors import StoreDamaged, StoreUnavailable
 from nightloop.settings import REPOSITORY
 from serving import model_snapshot
 from serving.audit import AuditLog
-from serving.decisions import explained
+from serving.decisions import UnknownDecision, explained
 from tests.serving.clinic import NIGHTS, SCORED, Clinic
 from tests.serving.conftest import ready, wait_for
 
@@ -194,6 +194,9 @@ def test_a_line_that_was_changed_since_is_not_made_again(clinic: Clinic) -> None
     assert explained(clinic.workspace, clinic.use_case, decision)["is_rebuilt_to_the_last_bit"] is False
     segment.write_bytes(orjson.dumps({**line, "bundle_digest": "of another"}) + b"\n")
     with pytest.raises(StoreDamaged, match="was made by the bundle of another"):
+        explained(clinic.workspace, clinic.use_case, decision)
+    segment.write_bytes(orjson.dumps({**line, "use_case": "others"}) + b"\n")
+    with pytest.raises(UnknownDecision, match="use case 'clinic_visits' has no decision"):
         explained(clinic.workspace, clinic.use_case, decision)
 
 
