@@ -54,7 +54,8 @@ def signals() -> Iterator[None]:
 def test_without_arguments_it_has_the_defaults_of_the_application() -> None:
     options = ARGUMENTS([])
     limits = (options.poll_seconds, options.max_rows, options.max_bytes)
-    assert astuple(Options()) == (None, *limits, None, options.audit_milliseconds) == (None, 5.0, 1000, 2_000_000, None, 20.0)
+    audit = (None, options.audit_milliseconds, options.audit_days)
+    assert astuple(Options()) == (None, *limits, *audit) == (None, 5.0, 1000, 2_000_000, None, 20.0, None)
     assert options.audit == "refuse"
     assert (options.host, options.port, options.use_case) == ("127.0.0.1", 8000, None)
     assert (options.access_log, options.log_level) == (False, "info")
@@ -65,6 +66,8 @@ def test_every_argument_is_taken() -> None:
     options = ARGUMENTS([*given, "--max-rows", "7", "--max-bytes", "9", "--access-log", "--log-level", "error"])
     assert (options.host, options.port, options.use_case, options.poll_seconds) == ("::1", 0, ["a", "b"], 2.5)
     assert (options.max_rows, options.max_bytes, options.access_log, options.log_level) == (7, 9, True, "error")
+    options = ARGUMENTS(["--audit", "unlogged", "--audit-milliseconds", "5", "--audit-days", "90"])
+    assert (options.audit, options.audit_milliseconds, options.audit_days) == ("unlogged", 5.0, 90)
 
 
 @pytest.mark.parametrize(("argument", "value"), ARGUMENT_OF_LIMIT.items())
