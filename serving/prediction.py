@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -25,11 +26,11 @@ from serving.model_snapshot import ModelSnapshot
 from serving.problems import Problem, TooLarge, WrongMedia
 from serving.refresh import LoadedModels
 from serving.row_contract import refuse_broken
-from serving.rows import RowReader, title_of
+from serving.rows import RowReader, Rows, title_of
 from serving.threads import in_thread
 
 ROWS_ANSWERED_INLINE = 16  # more go to a thread, so that probes and other callers are still answered meanwhile
-Answered = tuple[NDArray[np.float64], list[dict[str, Any]]]  # features and answers
+Computed = tuple[NDArray[np.float64], list[dict[str, Any]]]  # features and answers
 PARAMETERS = {"night", "reasons"}
 SCHEMAS = "#/components/schemas/"
 JSON = "application/json"
@@ -41,6 +42,23 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "A field or a parameter is missing, unknown or wrong."},
     503: {"model": Problem, "description": "Nothing is loaded for this use case yet, or not for this night."},
 }
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answers to rows, which are in the audit where one is written.
+
+    Attributes:
+        snapshot: what they were made from.
+        answers: one a row, in their order.
+        content: the same as JSON, as the predict route sends it.
+        headers: of the response, in whatever format it is sent.
+    """
+
+    snapshot: ModelSnapshot
+    answers: list[dict[str, Any]]
+    content: bytes
+    headers: Mapping[str, str]
 
 
 class Prediction:
@@ -75,7 +93,17 @@ class Prediction:
         if twice:
             what = f"{' and '.join(twice)} {'is' if len(twice) == 1 else 'are'} given twice."
             raise UsageError(what, where="the request's address", do="Give each once.")
-        rows = self.readers[use_case_name].read(await self._body(request))
+        rows = self.readers[use_case_name].read(await self.body(request))
+        answered = await self.answered(use_case_name, request, rows, night, reasons=reasons)
+        return Response(answered.content, media_type=JSON, headers=answered.headers)
+
+    async def answered(self, use_case_name: str, request: Request, rows: Rows, night: str | None, *, reasons: bool) -> Answered:
+        """Answer rows that were read, and record the answers.
+
+        Raises:
+            BadRequest: the contract would set a row aside.
+            NotReady: nothing is loaded, or not for this night; or the audit takes no line.
+        """
         snapshot = await self._snapshot(self.loaded_models[use_case_name], _one_night(night, rows.night))
         use_case = self.loaded_models[use_case_name].use_case
         refuse_broken(snapshot.rules, rows.rows, use_case, is_batch=rows.is_batch)
@@ -85,15 +113,21 @@ class Prediction:
         self._metrics.count_answers(use_case_name, answers)
         content = orjson.dumps({"predictions": answers} if rows.is_batch else answers[0])
         if self._audit is None:
-            return Response(content, media_type=JSON)
+            return Answered(snapshot, answers, content, {})
         decision = self._audit.new_id()
         line = audit_line(
             decision, use_case_name, request, snapshot=snapshot, rows=rows.rows, features=features, answers=content
         )
         self._audit.add(line)
-        return Response(content, media_type=JSON, headers={DECISION: decision})
+        return Answered(snapshot, answers, content, {DECISION: decision})
 
-    async def _body(self, request: Request) -> bytes:
+    async def body(self, request: Request) -> bytes:
+        """Read the body.
+
+        Raises:
+            WrongMedia: it is declared as something else than JSON.
+            TooLarge: it has more bytes than one may have.
+        """
         media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
         if media != JSON and not media.endswith("+json"):
             raise WrongMedia(f"the body is declared as '{media[:60]}'.", do=f"Send JSON, as Content-Type: {JSON}.")
@@ -115,11 +149,11 @@ class Prediction:
     async def _snapshot(self, loaded: LoadedModels, night: Night | None) -> ModelSnapshot:
         return loaded.current() if night is None else await in_thread(loaded.of_night, night)
 
-    async def _answers(self, snapshot: ModelSnapshot, rows: list[dict[str, Any]], reasons: bool) -> Answered:
+    async def _answers(self, snapshot: ModelSnapshot, rows: list[dict[str, Any]], reasons: bool) -> Computed:
         if len(rows) <= ROWS_ANSWERED_INLINE:
-            return _answered(snapshot, rows, reasons=reasons)
+            return _computed(snapshot, rows, reasons=reasons)
         async with self._threads:
-            return await in_thread(_answered, snapshot, rows, reasons=reasons)
+            return await in_thread(_computed, snapshot, rows, reasons=reasons)
 
     def unknown(self, use_case_name: str) -> UnknownUseCase:
         """Return the error for a use case that is not served; it lists the names that are near."""
@@ -133,7 +167,7 @@ NightAsked = Annotated[
 ReasonsAsked = Annotated[bool, Query(description="Whether to give reasons; an answer without them is faster.")]
 
 
-def _answered(snapshot: ModelSnapshot, rows: list[dict[str, Any]], *, reasons: bool) -> Answered:
+def _computed(snapshot: ModelSnapshot, rows: list[dict[str, Any]], *, reasons: bool) -> Computed:
     features = snapshot.features(rows)
     return features, snapshot.answers(rows, reasons=reasons, features=features)
 
