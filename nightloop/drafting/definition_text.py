@@ -9,6 +9,7 @@ from nightloop.definitions.connectors import Connector, FilesConnector
 from nightloop.drafting.fields import Field, classes, label_expression
 from nightloop.drafting.names import in_words
 from nightloop.drafting.plan import Plan
+from nightloop.drafting.sample import all_files
 from nightloop.drafting.selection import Selection
 from nightloop.drafting.yaml_text import Value, comment, flow, shown
 from nightloop.evidence.evaluation import MINIMUM_NIGHTS
@@ -70,7 +71,7 @@ def _sources(connector: Connector, plan: Plan) -> Iterator[str]:
     yield ""
     yield f"  {flow(plan.outcomes)}:"
     yield _line("description", "One row per record whose outcome is known.", "", 4)
-    yield from _records(connector, plan, plan.outcome_fields)
+    yield from _records(all_files(connector), plan, plan.outcome_fields)
     hours = 24 * plan.nights_to_outcome
     known = f"({plan.event_at}) + to_hours({hours})"
     yield _line("known_at", known, f"check: the outcome is taken to be known {hours} hours later", 4)

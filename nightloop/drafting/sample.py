@@ -58,9 +58,7 @@ def read_sample(source: str, definitions: Path, cache: Path | None = None) -> Sa
         SourceDamaged: what is there is not readable, or holds no record.
     """
     connector, stem = _sql(source) if source.startswith("sql:") else _files(source, definitions)
-    sampled = connector
-    if isinstance(connector, FilesConnector) and connector.each_night:
-        sampled = connector.model_copy(update={"pattern": connector.pattern.replace("{night}", "*")})
+    sampled = all_files(connector)
     with tempfile.TemporaryDirectory(prefix="nightloop-sample-") as folder:
         context = SourceContext(definitions, stem, Night.min, "UTC", cache or Path(folder), None, connection)
         if isinstance(connector, FilesConnector) and isinstance(sampled, FilesConnector):
@@ -74,6 +72,16 @@ def read_sample(source: str, definitions: Path, cache: Path | None = None) -> Sa
     usable = table.filter(pc.is_null(table.column(FLAW))).drop_columns(list(OURS))
     step = -(-usable.num_rows // LARGEST)
     return Sample(usable.take(pa.array(range(0, usable.num_rows, step))), table.num_rows, connector, stem)
+
+
+def all_files(connector: Connector) -> Connector:
+    """Return the connector to the files of all nights at once.
+
+    Outcomes are read by it, too: one is known later than the night whose file holds it.
+    """
+    if not (isinstance(connector, FilesConnector) and connector.each_night):
+        return connector
+    return connector.model_copy(update={"pattern": connector.pattern.replace("{night}", "*")})
 
 
 def _dialect(connector: FilesConnector, context: SourceContext) -> CsvDialect:

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import sqlite3
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,8 @@ from nightloop.contracts.mistakes import contract_mistakes
 from nightloop.definitions.loading import load_use_case
 from nightloop.drafting import save
 from nightloop.errors import SourceDamaged, UsageError
+from nightloop.nights import Nights
+from nightloop.sources import read_source
 
 DAYS = [f"2024-01-{day:02d}" for day in range(1, 29)]
 
@@ -117,13 +120,17 @@ def test_how_a_csv_is_written_is_proposed_and_declared(separator, encoding, decl
     assert draft.use_case.sources["small"].columns["grosse"].type in ("integer", "number")
 
 
-def test_files_of_a_night_each_are_one_source(house, subscriptions):
+def test_files_of_a_night_each_are_one_source(house, subscriptions, tmp_path):
     header, rows = subscriptions(96)
     for day in ("2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"):
         house.csv(f"subs-{day}.csv", header, [row for row in rows if str(row[1]).startswith(day)])
     draft = house.draft(house.folder / "data" / "subs-{night}.csv", "churn")
     assert draft.use_case.sources["subs"].connector.pattern == "data/subs-{night}.csv"
     assert (draft.read, draft.refused) == (96, 0)
+    nights = Nights(date(2024, 1, 1), date(2024, 1, 4))
+    outcomes = read_source("outcomes", draft.use_case, nights, cache=tmp_path / "cache", definitions=house.definitions)
+    arrived = {night.day: (of.rows.num_rows, of.refused) for night, of in outcomes.arrivals.items()}
+    assert arrived == dict.fromkeys((2, 3, 4), (24, ())), "each outcome arrives on the night after that of its file"
 
 
 @pytest.mark.parametrize(
