@@ -31,6 +31,8 @@ from nightloop.model.scoring import check_features, check_task, score_schema
 from nightloop.model.spec import Spec
 from nightloop.model.use_case_task import answer_columns, task_for
 from nightloop.nights import Night, Nights
+from nightloop.promotion import traffic
+from nightloop.promotion.traffic import Scorer
 from nightloop.workspace import Workspace
 
 STAGE = "score"
@@ -85,13 +87,14 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     scored = list(effective)
     features = workspace.lake.require(f"{use_case.use_case}/features", Nights(scored[0], scored[-1]))
     features.check_files()
-    _check_columns(use_case, effective, features, bundles)
+    _check_columns(use_case, traffic.scorers(workspace.ledger, use_case.use_case, effective), features, bundles)
     pinned = {night: champions.pin(workspace.ledger, use_case.use_case, night) for night in scored}
+    scorers = traffic.scorers(workspace.ledger, use_case.use_case, pinned)  # after the pins: no later decision reaches these
     table = f"{use_case.use_case}/scores"
-    entities = _entities(use_case, pinned, bundles, workspace)
+    entities = _entities(use_case, scorers, bundles, workspace)
     if entities is not None:
         entities.check_files()
-    jobs = _jobs(use_case, pinned, features, entities, bundles, folder=workspace.lake.new_folder(table))
+    jobs = _jobs(use_case, scorers, features, entities, bundles, folder=workspace.lake.new_folder(table))
     engine = workspace.engine(use_case, [features])
     files = _score(_cut(jobs, pinned, bundles, engine, progress), engine, progress)
     inputs = {read.table: read.version for read in (features, entities) if read is not None}
@@ -103,7 +106,8 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     for state in workspace.lake.adopt_nights(table, {night: files.get(night, []) for night in pinned}, commit, schema=schema):
         champion = pinned[state.night]
         model = {"model_version": champion.version, "model_as_of": str(champion.as_of)}
-        details = {**model, "engine": engine.name, **_left_out(nights, pinned)}
+        arms = {"arms": of} if (of := _arms(scorers, state.night)) else {}
+        details = {**model, **arms, "engine": engine.name, **_left_out(nights, pinned)}
         published.append(Published.of(use_case.use_case, table, state, details))
         progress(f"publishing {table}", len(published), len(pinned))
     return published
@@ -119,14 +123,15 @@ def _champions(use_case: UseCase, nights: Nights, workspace: Workspace) -> dict[
     raise ChampionMissing(error.what, where=where, do=error.do)
 
 
-def _check_columns(use_case: UseCase, effective: Mapping[Night, Champion], features: Snapshot, bundles: Bundles) -> None:
+def _check_columns(use_case: UseCase, scorers: Sequence[Scorer], features: Snapshot, bundles: Bundles) -> None:
     """Check that each night has what its champion needs, before any is pinned: a night pinned to a champion that can never
     score it could not be scored by a later one either.
 
     Raises:
         DefinitionError: names the night and what it lacks.
     """
-    for night, champion in effective.items():
+    for scorer in scorers:
+        night, champion = scorer.night, scorer.champion
         spec = bundles.spec(champion)
         check_task(spec, task_for(use_case), champion.version)
         renamed = _renamed(spec, night, features, champion.version)
@@ -148,6 +153,11 @@ def _renamed(spec: Spec, night: Night, features: Snapshot, version: int) -> dict
     return renamed
 
 
+def _arms(scorers: Sequence[Scorer], night: Night) -> dict[str, int]:
+    """Return the version of each arm of a night that is split; nothing of another night."""
+    return {of.arm["name"]: of.champion.version for of in scorers if of.night == night and of.arm}
+
+
 def _left_out(nights: Nights, pinned: Mapping[Night, Champion]) -> dict[str, object]:
     absent = [night for night in nights if night not in pinned]
     return {"nights_without_champion": in_words(absent)} if absent else {}
@@ -155,7 +165,7 @@ def _left_out(nights: Nights, pinned: Mapping[Night, Champion]) -> dict[str, obj
 
 def _jobs(
     use_case: UseCase,
-    pinned: Mapping[Night, Champion],
+    scorers: Sequence[Scorer],
     features: Snapshot,
     entities: Snapshot | None,
     bundles: Bundles,
@@ -163,13 +173,15 @@ def _jobs(
     folder: str,
 ) -> Jobs:
     jobs: Jobs = []
-    for night, champion in pinned.items():
+    for scorer in scorers:
+        night, champion = scorer.night, scorer.champion
         spec = bundles.spec(champion)
         shared = {
             **bundles.part(champion),
             "night": str(night),
             "columns": json.dumps(_renamed(spec, night, features, champion.version)),
             **_groups(use_case, spec, night, entities),
+            **({"arm": json.dumps(scorer.arm)} if scorer.arm else {}),
         }
         for source, row_group in _row_groups(features.files.get(night, ())):
             target = f"{folder}/{night}-{len(jobs)}.parquet"
@@ -177,25 +189,25 @@ def _jobs(
     return jobs
 
 
-def _entities(use_case: UseCase, pinned: Mapping[Night, Champion], bundles: Bundles, workspace: Workspace) -> Snapshot | None:
-    """Return the entities of the nights whose champion decides by a group of them; None where none does.
+def _entities(use_case: UseCase, scorers: Sequence[Scorer], bundles: Bundles, workspace: Workspace) -> Snapshot | None:
+    """Return the entities of the nights whose model decides by a group of them; None where none does.
 
     Raises:
         NotReady: a night of them is not published.
         OtherMeaning: a night holds the column by another definition than today's.
         DefinitionError: today's definition has no such column.
     """
-    read = {night: bundles.spec(champion).attribute for night, champion in pinned.items()}
-    nights = [night for night, attribute in read.items() if attribute]
-    if not nights:
+    read = [(of.night, attribute) for of in scorers if (attribute := bundles.spec(of.champion).attribute)]
+    if not read:
         return None
-    source = use_case.entity.source
-    unknown = sorted({read[night] for night in nights} - set(use_case.sources[source].columns))
+    nights, source = [night for night, _ in read], use_case.entity.source
+    attributes = {attribute for _, attribute in read}
+    unknown = sorted(attributes - set(use_case.sources[source].columns))
     if unknown:
         what = f"the champion of {nights[0]} decides by '{unknown[0]}', which '{source}' no longer has."
         raise DefinitionError(what, where=f"use case '{use_case.use_case}'", do="Bring it back, or train a new champion.")
     table, meanings = f"{use_case.use_case}/raw_{source}", meanings_of(use_case).of_table(f"raw_{source}", use_case)
-    columns = {*use_case.entity.key, *(read[night] for night in nights)}
+    columns = {*use_case.entity.key, *attributes}
     required = {column: meanings[column] for column in columns if column in meanings}
     return by_meaning(workspace.lake.require(table, Nights(nights[0], nights[-1])), required)
 

@@ -15,10 +15,10 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import orjson
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from nightloop.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from serving.model_snapshot import ModelSnapshot
+    from serving.traffic import Part
 
 log = logging.getLogger("serving")
 
@@ -150,13 +150,15 @@ def audit_line(
     use_case_name: str,
     request: Request,
     *,
-    snapshot: ModelSnapshot,
-    rows: Sequence[Mapping[str, Any]],
+    part: Part,
     features: NDArray[np.float64],
     answers: bytes,
 ) -> bytes:
-    """Return the line of an answered request: what was asked, what was computed, by what, and the very bytes of the answer."""
-    identity = snapshot.identity
+    """Return the line of an answered request, or of the part of it that one version answered.
+
+    It holds what was asked, what was computed, by what, and the very bytes of the answer.
+    """
+    identity = part.snapshot.identity
     return orjson.dumps(
         {
             "id": decision,
@@ -166,9 +168,10 @@ def audit_line(
             "night": identity.night,
             "model_version": identity.model_version,
             "bundle_digest": identity.champion.bundle_digest,
+            "arm": part.arm,
             "aggregates_version": identity.aggregates_version,
-            "names": snapshot.predictor.spec.features,
-            "rows": rows,
+            "names": part.snapshot.predictor.spec.features,
+            "rows": part.rows,
             "features": np.ascontiguousarray(features),
             "answers": orjson.Fragment(answers),
         },

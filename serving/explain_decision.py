@@ -42,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
 
 def in_words(decision: Mapping[str, Any]) -> Iterator[str]:
     """Yield a decision, as ``made_again`` returns it, for a terminal."""
-    origin = f"version {decision['model_version']}, aggregates of {decision['night']}"
+    arm = f" ({decision['arm']})" if decision.get("arm") else ""
+    origin = f"version {decision['model_version']}{arm}, aggregates of {decision['night']}"
     yield f"{decision['id']}: {decision['use_case']}, {origin}, recorded {decision['recorded_at']}"
     for row, features, answer in zip(decision["rows"], decision["features"], decision["answers"], strict=True):
         yield f"  asked:    {_pairs(row)}"

@@ -7,7 +7,7 @@ service with the first night it is effective on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +33,8 @@ from nightloop.model.predictor import Predictions, Predictor
 from nightloop.model.spec import Spec
 from nightloop.model.use_case_task import answer_columns
 from nightloop.nights import Night, one
+from nightloop.promotion import traffic
+from nightloop.promotion.traffic import Split
 from nightloop.workspace import Workspace
 from serving.row_contract import contract_rules
 
@@ -46,6 +48,12 @@ class Identity:
     model_version: int
     champion: Champion = field(compare=False)
     scores_version: int = 0  # of the table, where a capacity decides: the night's threshold is read from it
+    split: Split | None = field(default=None, hash=False)
+
+    def of_tried(self) -> Identity:
+        """Return the identity of the snapshot of the version that is tried."""
+        tried = self.split.champion if self.split else self.champion
+        return replace(self, model_version=tried.version, champion=tried, split=None)
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,7 @@ class ModelSnapshot:
     columns: tuple[str, ...]
     threshold: NightThreshold | None = None
     rules: tuple[RowRule, ...] = ()
+    tried: ModelSnapshot | None = None  # where the night is split: of the version that answers a share
 
     @cached_property
     def _columns(self) -> NDArray[np.intp]:
@@ -167,11 +176,15 @@ def find(workspace: Workspace, use_case: UseCase, night: Night | None = None) ->
     if champion is None:
         raise champions.missing(workspace.ledger, use_case.use_case, newest)
     scored = newest_scored(workspace, use_case, newest) if use_case.model.capacity is not None else None
-    return Identity(newest, states[newest].version, champion.version, champion, scored.version if scored else 0)
+    split = traffic.effective(workspace.ledger, use_case.use_case, {newest: champion}).get(newest)
+    return Identity(newest, states[newest].version, champion.version, champion, scored.version if scored else 0, split)
 
 
 def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: ModelSnapshot | None = None) -> ModelSnapshot:
-    """Load the bundle and the aggregates; takes over the predictor of ``previous`` when the champion is the same."""
+    """Load the bundle and the aggregates, and those of a version that is tried; takes over predictors of ``previous``."""
+    tried = load(workspace, use_case, identity.of_tried(), previous) if identity.split else None
+    if previous and previous.tried and previous.identity.model_version != identity.model_version:
+        previous = previous.tried
     if previous and previous.identity.model_version == identity.model_version:
         predictor = previous.predictor
     else:
@@ -183,7 +196,8 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
     if predictor.spec.capacity is not None:
         threshold = night_threshold(workspace, use_case, identity, predictor.spec)
     rules = contract_rules(workspace, use_case, identity.night)
-    return ModelSnapshot(meant, identity, predictor, online, aggregates, tuple(answer_columns(use_case)), threshold, rules)
+    columns = tuple(answer_columns(use_case))
+    return ModelSnapshot(meant, identity, predictor, online, aggregates, columns, threshold, rules, tried)
 
 
 def newest_scored(workspace: Workspace, use_case: UseCase, night: Night) -> NightState | None:

@@ -28,6 +28,7 @@ from serving.refresh import LoadedModels
 from serving.row_contract import refuse_broken
 from serving.rows import RowReader, Rows, title_of
 from serving.threads import in_thread
+from serving.traffic import Part, divided, in_order
 
 ROWS_ANSWERED_INLINE = 16  # more go to a thread, so that probes and other callers are still answered meanwhile
 Computed = tuple[NDArray[np.float64], list[dict[str, Any]]]  # features and answers
@@ -109,17 +110,27 @@ class Prediction:
         refuse_broken(snapshot.rules, rows.rows, use_case, is_batch=rows.is_batch)
         if self._audit is not None:
             self._audit.check()
-        features, answers = await self._answers(snapshot, rows.rows, reasons)
+        parts = divided(snapshot, rows.rows)
+        computed = [await self._answers(part.snapshot, part.rows, reasons) for part in parts]
+        answers = in_order(parts, [of_part for _, of_part in computed])
         self._metrics.count_answers(use_case_name, answers)
-        content = orjson.dumps({"predictions": answers} if rows.is_batch else answers[0])
+        content = _content(answers, is_batch=rows.is_batch)
+        audited = [
+            (part, features, content if len(parts) == 1 else _content(of_part, is_batch=True))
+            for part, (features, of_part) in zip(parts, computed, strict=True)
+        ]
+        return Answered(snapshot, answers, content, self._record(use_case_name, request, audited))
+
+    def _record(
+        self, use_case_name: str, request: Request, audited: Sequence[tuple[Part, NDArray[np.float64], bytes]]
+    ) -> Mapping[str, str]:
+        """Give a line of the audit to each part of a request, and return the header that names them."""
         if self._audit is None:
-            return Answered(snapshot, answers, content, {})
-        decision = self._audit.new_id()
-        line = audit_line(
-            decision, use_case_name, request, snapshot=snapshot, rows=rows.rows, features=features, answers=content
-        )
-        self._audit.add(line)
-        return Answered(snapshot, answers, content, {DECISION: decision})
+            return {}
+        decisions = [self._audit.new_id() for _ in audited]
+        for decision, (part, features, answers) in zip(decisions, audited, strict=True):
+            self._audit.add(audit_line(decision, use_case_name, request, part=part, features=features, answers=answers))
+        return {DECISION: ", ".join(decisions)}
 
     async def body(self, request: Request) -> bytes:
         """Read the body.
@@ -165,6 +176,10 @@ NightAsked = Annotated[
     str | None, Query(description="Answer with this published night's aggregates and its champion. Default: the newest.")
 ]
 ReasonsAsked = Annotated[bool, Query(description="Whether to give reasons; an answer without them is faster.")]
+
+
+def _content(answers: list[dict[str, Any]], *, is_batch: bool) -> bytes:
+    return orjson.dumps({"predictions": answers} if is_batch else answers[0])
 
 
 def _computed(snapshot: ModelSnapshot, rows: list[dict[str, Any]], *, reasons: bool) -> Computed:

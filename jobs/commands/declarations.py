@@ -6,6 +6,7 @@ import argparse
 
 from jobs.commands import descriptions
 from jobs.completion import SHELLS
+from jobs.embedded.arguments import add_embedded
 from jobs.tour.arguments import add_draft_options, add_tour_arguments
 
 Commands = argparse._SubParsersAction  # the type that argparse itself has no public name for
@@ -33,9 +34,10 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_watch(commands)
     _add_sweep(commands)
     _add_champion(commands)
+    _add_traffic(commands)
     _add_answers(commands)
     _add_completion(commands)
-    _add_embedded(commands)
+    add_embedded(commands)
 
 
 def _described(commands: Commands[Parser], name: str, summary: str, description: str) -> Parser:
@@ -240,6 +242,19 @@ def _add_champion(commands: Commands[Parser]) -> None:
         action.set_defaults(module="jobs.commands.champion", action=name)
 
 
+def _add_traffic(commands: Commands[Parser]) -> None:
+    command = _described(commands, "traffic", "let a version answer a share of the entities", descriptions.TRAFFIC)
+    command.add_argument("use_case", metavar="USE_CASE")
+    action = command.add_mutually_exclusive_group()
+    action.add_argument("--canary", metavar="VERSION", type=int, help="a version that is tried before it answers all")
+    action.add_argument("--compare", metavar="VERSION", type=int, help="a version that is compared with the champion")
+    action.add_argument("--end", action="store_true", help="let the champion answer all again")
+    command.add_argument("--share", metavar="PERCENT", type=float, help="of the entities (default: of a canary 5, else 50)")
+    command.add_argument("--reason", metavar="WHY", default="", help="why; kept in the ledger")
+    command.add_argument("--by", metavar="WHO", help="who says so; kept in the ledger (default: the account's name)")
+    _runs(command, "jobs.traffic")
+
+
 def _add_answers(commands: Commands[Parser]) -> None:
     """Declare what shows how a model, or one of its answers, was made."""
     command = _described(commands, "reproduce", "train a registered version again, and compare", descriptions.REPRODUCE)
@@ -263,18 +278,3 @@ def _add_completion(commands: Commands[Parser]) -> None:
     command = _described(commands, "completion", "print what a shell needs to complete this command", descriptions.COMPLETION)
     command.add_argument("shell", choices=SHELLS)
     command.set_defaults(module="jobs.completion")
-
-
-def _add_embedded(commands: Commands[Parser]) -> None:
-    """Declare what works on the embedded set-up."""
-    loop = commands.add_parser("loop", help="the main job (make run): everything once on the embedded set-up, then stop")
-    loop.set_defaults(module="jobs.embedded.demo")
-    airflow = commands.add_parser(
-        "airflow",
-        help="Airflow's own command line in the environment of the embedded set-up, for example: airflow backfill create …",
-        add_help=False,
-    )
-    airflow.add_argument("arguments", nargs=argparse.REMAINDER, help="what follows 'airflow'")
-    airflow.set_defaults(module="jobs.embedded.airflow")
-    ui = commands.add_parser("ui", help="keep Airflow, MLflow, Spark and the service up (make ui) until Ctrl-C")
-    ui.set_defaults(module="jobs.embedded.ui")

@@ -122,6 +122,13 @@ CHAMPION = (
     ),
 )
 
+TRAFFIC = """\
+Without an option: how the entities are divided, and how many rows each arm has
+of the nights scored so. --canary and --compare let a version that was promoted
+before answer a share of them, by a hash of their keys, in batch and by the
+service, from the first night that is not scored yet; again with a larger share:
+who is in it stays. Scored nights stay as they are, also after --end."""
+
 REPRODUCE = """\
 Takes the definition and the rows of then (by DVC's digest), trains again, and
 compares every file of the bundle with the registered one. Registers nothing.

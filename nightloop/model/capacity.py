@@ -6,7 +6,6 @@ and in every run, another order every night, and nothing that an entity could ch
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nightloop.model.entity_hash import hashes
 from nightloop.nights import Night
 
 Floats = NDArray[np.float64]
@@ -40,16 +40,7 @@ class Cut:
 
 def ties(use_case: str, night: Night, keys: Iterable[Sequence[Any]]) -> Ties:
     """Return a hash of each entity's key on a night (n,), at least 0; ``keys`` hold the values of the key's columns."""
-    salt = hashlib.sha256(f"{use_case}/{night}".encode())
-    return np.array([_tie(salt, key) for key in keys], dtype=np.int64)
-
-
-def _tie(salt: Any, key: Sequence[Any]) -> int:
-    of_key = salt.copy()
-    for value in key:
-        text = str(value).encode()
-        of_key.update(len(text).to_bytes(8, "big") + text)  # with its length: ("a", "bc") is not ("ab", "c")
-    return int.from_bytes(of_key.digest()[:8], "big") >> 1
+    return hashes(f"{use_case}/{night}", keys)
 
 
 def highest(prediction: Floats, tie: Ties, capacity: int) -> NDArray[np.intp]:

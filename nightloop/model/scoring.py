@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -19,25 +19,28 @@ from nightloop.features.group_columns import group_texts
 from nightloop.lake import filesystem
 from nightloop.model import bundle
 from nightloop.model.capacity import Cut, highest, ties
+from nightloop.model.entity_hash import in_share
 from nightloop.model.predictor import Decide, Predictions, Predictor
 from nightloop.model.spec import Spec
 from nightloop.model.tasks import ColumnKind, Task
 from nightloop.nights import Night
 
 ROWS_AT_ONCE = 65_536
+ARM = "arm"  # column of the scores of a night that is split
 
 
 ARROW: Mapping[str, pa.DataType] = {"double": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
 
 
-def score_schema(entity: pa.Schema, reasons: int, columns: Mapping[str, ColumnKind]) -> pa.Schema:
-    """Return the columns of a scores table: the entity's key, then those of the answer."""
+def score_schema(entity: pa.Schema, reasons: int, columns: Mapping[str, ColumnKind], *, has_arm: bool = False) -> pa.Schema:
+    """Return the columns of a scores table: the entity's key, those of the answer, and the arm of a night that is split."""
     pairs = [(f"reason_{place}", f"effect_{place}") for place in range(1, reasons + 1)]
     return pa.schema(
         [
             *entity,
             *(pa.field(name, ARROW[kind]) for name, kind in columns.items()),
             pa.field("model_version", pa.int64()),
+            *([pa.field(ARM, pa.string())] if has_arm else ()),
             *(pa.field(reason, pa.string()) for reason, _ in pairs),
             *(pa.field(effect, pa.float64()) for _, effect in pairs),
         ]
@@ -53,7 +56,8 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
             ``columns`` (JSON object: features that the file holds under another name), ``answer`` (JSON object: the columns of
             an answer; absent: those that the bundle answers), ``entities`` (JSON object, where the model decides by a group:
             ``files`` of the night's entities, ``names`` of key and group in them), ``cut`` (JSON object, where a capacity
-            decides: the last that it takes of the night).
+            decides: the last that it takes of the night), ``arm`` (JSON object, where the night is split: its ``name``,
+            ``salt`` and ``percent`` of the entities that are tried, ``is_tried``: whether it is of these or of the others).
 
     Raises:
         DefinitionError: the file lacks a feature of the model.
@@ -70,18 +74,19 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
     with source_filesystem.open_input_file(source) as opened:
         file = pq.ParquetFile(opened)
         check_features(predictor.spec, file.schema_arrow, version, job["night"], where=job["source"], renamed=renamed)
-        schema = score_schema(pa.schema([file.schema_arrow.field(name) for name in key]), reasons, answer)
+        entity = pa.schema([file.schema_arrow.field(name) for name in key])
+        schema = score_schema(entity, reasons, answer, has_arm="arm" in job)
         columns = list(dict.fromkeys([*key, *features]))
         batches = file.iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns)
         with (
             target_filesystem.open_output_stream(target) as stream,
             pq.ParquetWriter(stream, schema, compression="zstd") as writer,
         ):
-            for batch in batches:
+            for batch in _of_arm(batches, key, job):
                 group = _groups(batch, key, predictor.spec.attribute, job.get("entities", ""))
                 decide = _decide(batch.select(key), predictor.spec, job)
                 predictions = predictor.predict(_matrix(batch, features), reasons=reasons > 0, group=group, decide=decide)
-                writer.write_batch(_answers(batch.select(key), predictor, predictions, version, schema))
+                writer.write_batch(_answers(batch.select(key), predictor, predictions, schema, job))
                 rows += batch.num_rows
     return {"night": job["night"], "file": job["target"], "rows": rows}
 
@@ -100,7 +105,8 @@ def rank_file(job: Mapping[str, str]) -> dict[str, Any]:
     store, source = filesystem(job["source"])
     with store.open_input_file(source) as opened:
         columns = list(dict.fromkeys([*key, *features]))
-        for batch in pq.ParquetFile(opened).iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns):
+        batches = pq.ParquetFile(opened).iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns)
+        for batch in _of_arm(batches, key, job):
             prediction = np.append(prediction, predictor.predict_undecided(_matrix(batch, features)))
             tie = np.append(tie, _ties(batch.select(key), predictor.spec, job))
             first = highest(prediction, tie, capacity)
@@ -108,9 +114,23 @@ def rank_file(job: Mapping[str, str]) -> dict[str, Any]:
     return {"night": job["night"], "highest": [prediction.tolist(), tie.tolist()]}
 
 
+def _of_arm(batches: Iterable[pa.RecordBatch], key: list[str], job: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of each batch that are of the job's arm: all, where the night is not split."""
+    arm = json.loads(job["arm"]) if "arm" in job else None
+    for batch in batches:
+        if arm is None:
+            yield batch
+        else:
+            tried = in_share(arm["salt"], _keys(batch.select(key)), arm["percent"])
+            yield batch.filter(pa.array(tried == arm["is_tried"]))
+
+
+def _keys(keys: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column.to_pylist() for column in keys.columns), strict=True)
+
+
 def _ties(keys: pa.RecordBatch, spec: Spec, job: Mapping[str, str]) -> NDArray[np.int64]:
-    columns = [column.to_pylist() for column in keys.columns]
-    return ties(spec.use_case, Night.fromisoformat(job["night"]), zip(*columns, strict=True))
+    return ties(spec.use_case, Night.fromisoformat(job["night"]), _keys(keys))
 
 
 def _decide(keys: pa.RecordBatch, spec: Spec, job: Mapping[str, str]) -> Decide | None:
@@ -199,12 +219,18 @@ def _matrix(batch: pa.RecordBatch, names: tuple[str, ...]) -> NDArray[np.float64
 
 
 def _answers(
-    entity: pa.RecordBatch, predictor: Predictor, predictions: Predictions, version: int, schema: pa.Schema
+    entity: pa.RecordBatch,
+    predictor: Predictor,
+    predictions: Predictions,
+    schema: pa.Schema,
+    job: Mapping[str, str],
 ) -> pa.RecordBatch:
     rows, reasons = predictions.reason.shape
     names = np.array(predictor.spec.features, dtype=object)
     columns = {name: values for name, values in predictor.columns(predictions).items() if values is not None}
-    answer: dict[str, object] = {**columns, "model_version": np.full(rows, version)}
+    answer: dict[str, object] = {**columns, "model_version": np.full(rows, int(job["model_version"]))}
+    if "arm" in job:
+        answer[ARM] = np.full(rows, json.loads(job["arm"])["name"])
     for place in range(reasons):
         answer[f"reason_{place + 1}"] = names[predictions.reason[:, place]]
         answer[f"effect_{place + 1}"] = predictions.effect[:, place]

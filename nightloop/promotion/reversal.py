@@ -85,8 +85,7 @@ def roll_back(
     name, ledger = use_case.use_case, workspace.ledger
     promoted = champions.history(ledger, name)
     target = _target(name, promoted, champions.newest_change(ledger, name), version)
-    spec = bundle.read_spec(workspace.registry.fetch_champion(name, target))
-    _check_can_score(use_case, spec, target.version, workspace)
+    spec = check_can_score(use_case, target, workspace)
     with ledger.exclusive():
         reversal = record_roll_back(ledger, name, target.version, by=by, reason=reason, first=first, unpin=unpin)
         reversal = replace(reversal, to_build=_to_build(use_case, spec, reversal, workspace))
@@ -213,7 +212,14 @@ def _check_first(name: str, target: Champion, newest: Change | None, first: Nigh
         raise UsageError(f"version {target.version} of '{name}' is champion already, from {newest.effective_from} on.")
 
 
-def _check_can_score(use_case: UseCase, spec: Spec, version: int, workspace: Workspace) -> None:
+def check_can_score(use_case: UseCase, champion: Champion, workspace: Workspace) -> Spec:
+    """Check that a version that was promoted can score today, and return what its bundle says of it.
+
+    Raises:
+        DefinitionError: it cannot; names what is lost.
+        StoreUnavailable: the registry does not answer, or does not have its bundle.
+    """
+    version, spec = champion.version, bundle.read_spec(workspace.registry.fetch_champion(use_case.use_case, champion))
     check_task(spec, task_for(use_case), version)
     if lost := lost_features(use_case, spec, version, workspace):
         raise DefinitionError(
@@ -221,6 +227,7 @@ def _check_can_score(use_case: UseCase, spec: Spec, version: int, workspace: Wor
             where=f"use case '{use_case.use_case}'",
             do="Bring back what these features are made from, or train a new version.",
         )
+    return spec
 
 
 def _to_build(use_case: UseCase, spec: Spec, reversal: Reversal, workspace: Workspace) -> tuple[Night, ...]:

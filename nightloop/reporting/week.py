@@ -24,6 +24,8 @@ EVENT_NAMES = {
     "champion_rolled_back": "champion rolled back",
     "champion_retired": "champion retired",
     "champion_unpinned": "pin taken back",
+    "traffic_split": "share for another version",
+    "traffic_split_ended": "share for another version ended",
     "alias_moved": "alias moved by hand",
     "training_requested": "training requested",
     "approval_granted": "approval granted",

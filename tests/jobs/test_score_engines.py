@@ -10,13 +10,16 @@ from nightloop.lake import Commit
 from nightloop.model import bundle, champions
 from nightloop.model.conformal import OUTCOMES, ClassSet
 from nightloop.model.models import LinearModel
-from nightloop.nights import Nights
+from nightloop.nights import Nights, one
+from nightloop.promotion import traffic
+from nightloop.promotion.reversal import record_roll_back
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 from tests.fixtures_models import tiny_features, with_capacity
 
 FIRST = date(2024, 3, 1)
 NIGHTS = Nights(FIRST, FIRST + timedelta(days=3))
+LATER = FIRST + timedelta(days=4)
 
 
 def scored(home, tiny, folder, **settings) -> dict[date, str]:
@@ -58,6 +61,23 @@ def test_spark_and_local_cut_a_night_in_the_same_place(tmp_path, tiny, write_bun
     folder = write_bundle(tmp_path / "bundle", use_case=limited, model=tied, threshold=0.5)
     local = scored(tmp_path / "local", limited, folder, engine="local")
     assert scored(tmp_path / "spark", limited, folder, engine="spark", spark_url=spark_url) == local
+
+
+def test_spark_and_local_divide_a_night_in_the_same_way(tmp_path, tiny, trees_bundle, linear_bundle, spark_url):
+    found = {}
+    for engine, settings in {"local": {}, "spark": {"spark_url": spark_url}}.items():
+        home = tmp_path / engine
+        scored(home, tiny, trees_bundle, engine="local")
+        workspace = Workspace.open(load_settings(home=home, engine=engine, **settings))
+        (home / "bundles" / "tiny" / "2").symlink_to(linear_bundle)
+        champions.promote(workspace.ledger, "tiny", 2, FIRST, {"bundle_digest": bundle.digest(linear_bundle)})
+        record_roll_back(workspace.ledger, "tiny", 1, by="Ada", reason="2 is tried first.")
+        traffic.split(workspace.ledger, "tiny", 2, percent=30, by="Ada", arm="challenger")
+        workspace.lake.publish("tiny/features", LATER, tiny_features(LATER, rows=250), Commit("features", "tiny"))
+        [found[engine]] = score.run(tiny, one(LATER), workspace)
+        rows = workspace.lake.read("tiny/scores", one(LATER)).to_pylist()
+        assert {(row["arm"], row["model_version"]) for row in rows} == {("champion", 1), ("challenger", 2)}
+    assert found["local"].content_digest == found["spark"].content_digest and found["spark"].rows == 250
 
 
 def test_a_lake_on_s3_holds_the_same_scores(expected, tmp_path, promising, promising_bundle, s3_lake):

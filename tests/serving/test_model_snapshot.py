@@ -81,6 +81,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
     monkeypatch.setattr("nightloop.model.champions.effective", effective)
     monkeypatch.setattr("nightloop.model.champions.changes", lambda *_: [])
+    monkeypatch.setattr("nightloop.promotion.traffic.effective", lambda *_: {})
     return calls
 
 

@@ -28,7 +28,7 @@ URL = "/v1/clinic_visits/predict"
 class Snapshot:
     """Answers each row with its key, its night, and whether reasons were asked for."""
 
-    rules = ()
+    rules, tried = (), None
 
     def __init__(self, night: date) -> None:
         self.night = night

@@ -1,0 +1,59 @@
+"""A divided night: the service answers each entity from the version that scores it in the batch, and records the arm."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs import score
+from nightloop.nights import one
+from nightloop.promotion import traffic
+from nightloop.promotion.reversal import record_roll_back
+from serving.decisions import explained
+from tests.serving.clinic import NIGHTS, SCORED, Clinic, promote
+from tests.serving.conftest import ready, wait_for
+from tests.serving.test_predictions import URL, as_score
+
+
+@pytest.fixture
+def tried(clinic: Clinic, tmp_path: Path) -> Clinic:
+    """Version 2 was promoted and rolled back to 1, before the newest night is scored."""
+    promote(clinic.workspace, clinic.use_case, SCORED.last, tmp_path / "bundle-2", seed=2)
+    record_roll_back(clinic.workspace.ledger, "clinic_visits", 1, by="Ada", reason="2 is tried first.")
+    return clinic
+
+
+def test_service_and_batch_answer_every_entity_from_the_same_version_without_a_restart(tried: Clinic) -> None:
+    rows, ledger = tried.rows(NIGHTS.last), tried.workspace.ledger
+    with ready(tried, audit="refuse") as client:
+        assert {answer["model_version"] for answer in client.post(URL, json={"rows": rows}).json()["predictions"]} == {1}
+        traffic.split(ledger, "clinic_visits", 2, percent=30, by="Ada")
+
+        def together() -> list[dict[str, object]]:
+            return client.post(URL, json={"rows": rows}).json()["predictions"]
+
+        wait_for(lambda: {answer["model_version"] for answer in together()} == {1, 2})
+        answers = together()
+        assert [client.post(URL, json=row).json() for row in rows] == answers, "alone as among others"
+        score.run(tried.use_case, one(NIGHTS.last), tried.workspace)
+        scores = tried.scores(NIGHTS.last)
+        arms = {key: row.pop("arm") for key, row in scores.items()}
+        assert {answer["key"]["visit_id"]: as_score(answer) for answer in answers} == scores
+        assert {(arms[key], row["model_version"]) for key, row in scores.items()} == {("champion", 1), ("canary", 2)}
+        ids = client.post(URL, json={"rows": rows}).headers["x-decision-id"].split(", ")
+        traffic.end(ledger, "clinic_visits", by="Ada")
+        assert {answer["model_version"] for answer in together()} == {1, 2}, "the night is scored, and stays as it is"
+    decisions = [explained(tried.workspace, tried.use_case, decision) for decision in ids]
+    assert [(of["arm"], of["model_version"], of["is_rebuilt_to_the_last_bit"]) for of in decisions] == [
+        ("champion", 1, True), ("canary", 2, True),
+    ]  # fmt: skip
+    assert {row["visit_id"]: of["arm"] for of in decisions for row in of["rows"]} == arms
+
+
+def test_an_audit_without_a_split_names_no_arm(tried: Clinic) -> None:
+    with ready(tried, audit="refuse") as client:
+        client.post(URL, json=tried.rows(NIGHTS.last)[0])
+    (file,) = (tried.settings.home / "audit").rglob("*.jsonl")
+    assert json.loads(file.read_bytes())["arm"] is None
