@@ -23,6 +23,9 @@ from serving.audit import AuditLog, WhenFull
 from serving.decisions import add_decision_routes
 from serving.metrics import Metrics, MetricsMiddleware
 from serving.prediction import Prediction, add_prediction_routes
+from serving.protocols.mlflow_scoring import add_mlflow_routes
+from serving.protocols.open_inference import add_open_inference_routes
+from serving.protocols.try_page import add_try_page
 from serving.refresh import LoadedModels
 from serving.row_contract import allowed_values
 from serving.status import is_ready, models_of, readiness_of
@@ -33,8 +36,9 @@ DESCRIPTION = """Predictions of Nightloop's champions.
 An answer is made from the row that is sent, the aggregates of the newest published night, and the champion effective on that
 night: the same numbers the nightly batch gives. Ask for an earlier night with `?night=YYYY-MM-DD`.
 
-Errors are JSON objects: `what` went wrong, `where`, and what to `do`. The routes below `/v1/` ask for a bearer token where the
-operators have set one; `/healthz`, `/readyz`, `/metrics` and this page are open by design and hold no personal data.
+Errors are JSON objects: `what` went wrong, `where`, and what to `do`. The routes below `/v1/` and `/v2/models/`, and
+`/invocations`, ask for a bearer token where the operators have set one; `/healthz`, `/readyz`, `/metrics`, this page and
+`/try`, where a row can be filled in by hand, are open by design and hold no personal data.
 """
 
 Clock = Callable[[], datetime]
@@ -94,6 +98,9 @@ def create_app(
     allowed = {use_case.use_case: allowed_values(workspace, use_case) for use_case in use_cases}
     prediction = Prediction(loaded_models, metrics, options.max_rows, options.max_bytes, audit=audit, allowed=allowed)
     add_prediction_routes(app, prediction, protected)
+    add_mlflow_routes(app, prediction, protected)
+    add_open_inference_routes(app, prediction, protected)
+    add_try_page(app)
     if audit is not None:
         add_decision_routes(app, workspace, use_cases, protected)
     return app

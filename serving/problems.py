@@ -36,6 +36,7 @@ class Problem(BaseModel):
     where: str | None = Field(None, description="Where it was seen.")
     do: str | None = Field(None, description="What to do next.")
     mistakes: list[Mistake] | None = Field(None, description="The fields that are wrong, when the request is.")
+    error: str | None = Field(None, description="Below /v2 only: what went wrong and what to do, as its clients read it.")
 
 
 class Unauthorized(UsageError):
@@ -96,7 +97,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _respond(status: int, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+def _respond(request: Request, status: int, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    if request.url.path.startswith("/v2/"):  # as the Open Inference Protocol has it
+        problem.error = " ".join(text for text in (problem.what, problem.do) if text)
+        status = 400 if status == 422 else status  # noqa: PLR2004
     content = orjson.dumps(problem.model_dump(exclude_none=True))
     return Response(content, status_code=status, media_type="application/json", headers=headers)
 
@@ -107,7 +111,7 @@ async def _nightloop_error(request: Request, error: Exception) -> Response:
     request.scope["nightloop_error"] = type(error).__name__
     problem = Problem(what=error.what, where=error.where, do=error.do, mistakes=getattr(error, "mistakes", None))
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
-    return _respond(error.http_status, problem, headers)
+    return _respond(request, error.http_status, problem, headers)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -115,16 +119,16 @@ async def _http_error(request: Request, error: Exception) -> Response:
         raise error
     do = "See /docs for what the service answers." if error.status_code in (404, 405) else None
     headers = dict(error.headers) if error.headers else None
-    return _respond(error.status_code, Problem(what=str(error.detail), where=request.url.path, do=do), headers)
+    return _respond(request, error.status_code, Problem(what=str(error.detail), where=request.url.path, do=do), headers)
 
 
-async def _wrong_parameters(_request: Request, error: Exception) -> Response:
+async def _wrong_parameters(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     problem = Problem(
         what="the parameters are wrong.", where="the request's address", do="Correct them.", mistakes=mistakes_of(error)
     )
-    return _respond(422, problem)
+    return _respond(request, 422, problem)
 
 
 async def _client_left(request: Request, _error: Exception) -> Response:
@@ -138,4 +142,4 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     do = "Tell the operators: the service's log has the details at this time."
     problem = Problem(what="the service failed while answering.", where=request.url.path, do=do)
     # The server closes the connection after an error that reaches it; say so, that no caller sends its next request into it.
-    return _respond(500, problem, {"Connection": "close"})
+    return _respond(request, 500, problem, {"Connection": "close"})

@@ -59,7 +59,13 @@ def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no number of JSON")
 
 
+def _null_where_nan(text: str) -> None:
+    if text != "NaN":
+        _no_number(text)
+
+
 _DECODER = json.JSONDecoder(object_pairs_hook=_object_of, parse_constant=_no_number)
+_DECODER_WITH_NAN = json.JSONDecoder(object_pairs_hook=_object_of, parse_constant=_null_where_nan)
 
 
 def entity_columns(use_case: UseCase) -> Mapping[str, Column]:
@@ -164,24 +170,49 @@ class RowReader:
         values = dict(checked)
         return Rows([dict(row) for row in values["rows"]], is_batch=True, night=values["night"])
 
+    def read_rows(self, rows: list[Any]) -> Rows:
+        """Check rows that another format held.
+
+        Raises:
+            BadRequest: a row is no object, or a field is missing, unknown or wrong.
+            TooLarge: more rows than one request may carry.
+        """
+        self._refuse_rows(rows)
+        try:
+            checked = dict(self.batch.model_validate_json(json.dumps({"rows": rows}, allow_nan=False)))
+        except ValidationError as error:
+            raise self._refusal(error) from error
+        except ValueError as error:  # infinite: a number as 1e999 is read so
+            raise BadRequest("a number is too large.", do="Send finite numbers; null where it is not known.") from error
+        return Rows([dict(row) for row in checked["rows"]], is_batch=True)
+
     def _is_batch(self, body: bytes) -> bool:
-        value = self._parse(body)
+        value = self.parse(body)
         if not isinstance(value, dict):
             kind = type(value).__name__
             raise BadRequest(f"the body is a JSON {kind}, not an object.", do='Send one JSON object, or {"rows": [...]}.')
-        rows = value.get("rows")
-        if isinstance(rows, list) and len(rows) > self.max_rows:
+        is_batch = "rows" in value and "rows" not in entity_columns(self.use_case)
+        if is_batch and isinstance(value["rows"], list):
+            self._refuse_rows(value["rows"])
+        else:
+            self._refuse_shape(value, "")
+        return is_batch
+
+    def _refuse_rows(self, rows: list[Any]) -> None:
+        if len(rows) > self.max_rows:
             raise TooLarge(
                 f"the request has {len(rows):,} rows; one request may carry {self.max_rows:,}.",
                 do="Send fewer rows at a time, or score the night with python -m jobs score.",
             )
-        is_batch = "rows" in value and "rows" not in entity_columns(self.use_case)
-        for place, row in enumerate(rows) if is_batch and isinstance(rows, list) else [("", value)]:
-            self._refuse_shape(row, f"rows.{place}." if is_batch else "")
-        return is_batch
+        for place, row in enumerate(rows):
+            self._refuse_shape(row, f"rows.{place}.")
 
-    def _parse(self, body: bytes) -> Any:
+    def parse(self, body: bytes, *, with_nan: bool = False) -> Any:
         """Parse the body as JSON; a name that is given twice is refused, for whichever counted would be a guess.
+
+        Args:
+            body: of a request.
+            with_nan: whether NaN, which is no JSON, stands for null: so do clients write a number that is missing.
 
         Raises:
             BadRequest: not JSON, or of more values than rows can have: parsing them would hold up others.
@@ -193,7 +224,7 @@ class RowReader:
                 do="Send one value a field, and fewer rows at a time.",
             )
         try:
-            return _DECODER.decode(body.decode("utf-8"))
+            return (_DECODER_WITH_NAN if with_nan else _DECODER).decode(body.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise BadRequest(f"not readable as JSON: {error}.", do='Send one JSON object, or {"rows": [...]}.') from error
 

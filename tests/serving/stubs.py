@@ -20,6 +20,16 @@ from serving.model_snapshot import Identity, ModelSnapshot
 from tests.serving.clinic import DEFINITION
 
 USE_CASE: UseCase = load_use_case(DEFINITION.stem, DEFINITION.parent)
+OTHER_FORMATS = {  # path -> id of the operation
+    "/invocations": "invoke_only",
+    "/v1/{use_case}/invocations": "invoke",
+    "/v2": "v2_server",
+    "/v2/health/live": "v2_live",
+    "/v2/health/ready": "v2_ready",
+    "/v2/models/{model}": "v2_model_metadata",
+    "/v2/models/{model}/ready": "v2_model_ready",
+    "/v2/models/{model}/infer": "v2_infer",
+}
 NIGHT = date(2024, 1, 6)
 ROW: dict[str, Any] = {
     "visit_id": "v1",

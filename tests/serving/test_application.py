@@ -21,7 +21,7 @@ from serving import app as application
 from serving.answers import answer_model, answers_model
 from serving.app import Options, create_app
 from serving.metrics import BUCKETS
-from tests.serving.stubs import NIGHT, USE_CASE, Client, Clock, Stores
+from tests.serving.stubs import NIGHT, OTHER_FORMATS, USE_CASE, Client, Clock, Stores
 
 PLAIN = USE_CASE.model_copy(update={"model": USE_CASE.model.model_copy(update={"conformal": None})})
 NUMBER = USE_CASE.model_copy(update={"model": RegressionModel(task="regression", fit_where_known=())})
@@ -94,7 +94,8 @@ def test_what_is_promised_is_described_and_may_be_null(task: str, promised: dict
 def test_the_application_has_its_routes_and_says_that_it_is_alive() -> None:
     client = Client(build())
     described = client.get("/openapi.json").json()
-    assert set(described["paths"]) == {"/healthz", "/readyz", "/metrics", "/v1/models", "/v1/clinic_visits/predict"}
+    ours = {"/healthz", "/readyz", "/metrics", "/v1/models", "/v1/clinic_visits/predict"}
+    assert set(described["paths"]) == {*ours, *OTHER_FORMATS}
     assert client.get("/healthz").json() == {"alive": True}
     assert client.get("/v1/none").json()["what"]
 

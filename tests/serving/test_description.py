@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.serving.clinic import NIGHTS, Clinic
+from tests.serving.stubs import OTHER_FORMATS
 
 ROW = "ClinicVisitsRow"
 
@@ -24,7 +25,8 @@ def resolved(described: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any
 
 
 def test_openapi_describes_every_route(described: dict[str, Any]) -> None:
-    assert set(described["paths"]) == {"/healthz", "/readyz", "/metrics", "/v1/models", "/v1/clinic_visits/predict"}
+    ours = {"/healthz", "/readyz", "/metrics", "/v1/models", "/v1/clinic_visits/predict"}
+    assert set(described["paths"]) == {*ours, *OTHER_FORMATS}
     for path, methods in described["paths"].items():
         for operation in methods.values():
             assert operation["summary"], path

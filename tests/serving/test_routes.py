@@ -19,7 +19,7 @@ from serving import prediction, problems
 from serving.app import Options, create_app
 from serving.metrics import Metrics
 from serving.prediction import Prediction, add_prediction_routes
-from tests.serving.stubs import NIGHT, ROW, USE_CASE, Client, in_chunks
+from tests.serving.stubs import NIGHT, OTHER_FORMATS, ROW, USE_CASE, Client, in_chunks
 from tests.serving.test_metrics import samples
 
 URL = "/v1/clinic_visits/predict"
@@ -279,4 +279,5 @@ def test_operations_keep_their_names_in_the_documentation(whole: Client) -> None
         "/metrics": "metrics_metrics_get",
         "/v1/models": "models_v1_models_get",
         URL: "predict_clinic_visits",
+        **OTHER_FORMATS,
     }
