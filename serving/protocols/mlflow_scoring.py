@@ -91,8 +91,7 @@ async def _invoke(prediction: Prediction, use_case_name: str, request: Request) 
     value = body[forms[0]]
     rows = reader.read_rows(value) if isinstance(value, list) else rows_of(reader, _columns(forms[0], value))
     answered = await prediction.answered(use_case_name, request, rows, night, reasons=reasons)
-    use_case = answered.snapshot.use_case
-    content = orjson.dumps({"predictions": [answer_record(use_case, answer) for answer in answered.answers]})
+    content = orjson.dumps({"predictions": [answer_record(reader.use_case, answer) for answer in answered.answers]})
     return Response(content, media_type=JSON, headers=answered.headers)
 
 
