@@ -116,7 +116,7 @@ def test_a_short_reference_is_no_judge() -> None:
     columns = reference(rows(70, REFERENCE, 0.0))
     nights = columns[0].nights
     short = replace(
-        nights, **{name: getattr(nights, name)[:13] for name in ("night", "rows", "missing", "unseen", "mean", "psi")}
+        nights, **{name: getattr(nights, name)[:13] for name in ("night", "rows", "missing", "unseen", "mean", "form")}
     )
     few = [replace(column, nights=short) for column in columns]
     assert judge_nights(few, {}, windows=[0] * FEATURES, false_alarms_a_year=2.0) is None
@@ -169,9 +169,9 @@ def test_what_lies_beyond_the_range_or_between_the_levels_is_unseen() -> None:
 
 def test_an_alarm_says_what_changed_and_since_when() -> None:
     faults = [Alarm(FAULT, name, "missing", 0.2, FIRST, 0.0) for name in "bcde"]
-    shifts = [Alarm(SHIFT, "a", "mean", -0.5, FIRST, 0.0), Alarm(SHIFT, "f", "psi", 1.0, FIRST, 0.0)]
+    shifts = [Alarm(SHIFT, "a", "mean", -0.5, FIRST, 0.0), Alarm(SHIFT, "f", "form", 1.0, FIRST, 0.0)]
     one = "share of missing values moved by +20.0% on this night"
     assert Answer((*shifts, *faults), ()).sentence == (
         f"A fault of data: b: {one}; c: {one}; d: {one}; and 1 more. A shift of the population: a: mean moved -0.50 standard "
-        "deviations since 2024-01-01; f: distribution left the reference's since 2024-01-01."
+        "deviations since 2024-01-01; f: form of the distribution left the reference's since 2024-01-01."
     )

@@ -11,8 +11,9 @@ chance of an alarm without drift at the night's part of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Self
 
 import numpy as np
 
@@ -25,8 +26,9 @@ from nightloop.evidence.verdict import Figure
 
 YEAR = 365
 FAULT, SHIFT = "fault", "shift"
-MATTERS = {"mean": 0.05, "missing": 0.01, "unseen": 0.01, "psi": 0.1}  # smaller changes do not, however certain
-WORDS = {"mean": "mean", "missing": "share of missing values", "unseen": "share of unseen values", "psi": "distribution"}
+ASKED = {FAULT: ("mean", "missing", "unseen", "form"), SHIFT: ("mean", "missing", "unseen", "ends")}
+MATTERS = {"mean": 0.05, "missing": 0.01, "unseen": 0.01, "form": 0.1, "ends": 0.15}  # smaller changes do not, however certain
+WORDS = {"missing": "share of missing values", "unseen": "share of unseen values"}
 NAMED = 3
 MINIMUM_NIGHTS = 14  # of a reference, to learn from
 MEMORY = 70  # nights before a night that it is compared with
@@ -49,8 +51,10 @@ class Alarm:
         when = f"since {self.since}" if self.question == SHIFT else "on this night"
         if self.measure == "mean":
             return f"{self.feature}: mean moved {self.change:+.2f} standard deviations {when}"
-        if self.measure == "psi":
-            return f"{self.feature}: distribution left the reference's {when}"
+        if self.measure == "form":
+            return f"{self.feature}: form of the distribution left the reference's {when}"
+        if self.measure == "ends":
+            return f"{self.feature}: {'more' if self.change > 0 else 'fewer'} values at both ends {when}"
         return f"{self.feature}: {WORDS[self.measure]} moved by {self.change:+.1%} {when}"
 
 
@@ -72,6 +76,39 @@ class Answer:
                 more = f"; and {len(alarms) - NAMED} more" if len(alarms) > NAMED else ""
                 parts.append(f"{words}: {named}{more}.")
         return " ".join(parts)
+
+
+@dataclass(frozen=True)
+class Ordinary:
+    """What k columns' nights do without drift, measure by measure."""
+
+    columns: tuple[Column, ...]
+    before: Mapping[str, Stream]
+    nulls: Mapping[str, Null]
+
+    @classmethod
+    def of(cls, columns: Sequence[Column], windows: Sequence[int]) -> Self:
+        """Fit the reference's nights of columns, of which each aggregates so many nights (0: none)."""
+        series, window = [column.nights for column in columns], np.asarray(windows, dtype=np.int64)
+        before = {measure: Stream.of(measure, columns, series) for measure in MEASURES}
+        return cls(tuple(columns), before, {measure: Null.of(stream, window) for measure, stream in before.items()})
+
+    def judge(self, later: Sequence[Nights], false_alarms_a_year: float) -> Answer:
+        """Judge the newest night of k series, each of the same nights since the reference; see ``judge_nights``."""
+        live = {measure: Stream.of(measure, self.columns, later) for measure in MEASURES}
+        tested = {
+            FAULT: {of: jumped(self.nulls[of], self.before[of], live[of]) for of in ASKED[FAULT]},
+            SHIFT: {of: moved(self.nulls[of], live[of]) for of in ASKED[SHIFT]},
+        }
+        level = false_alarms_a_year / len(tested) / YEAR
+        changes = [_changes(column, item) for column, item in zip(self.columns, later, strict=True)]
+        alarms = [
+            alarm for question, parts in tested.items() for alarm in _alarms(question, parts, self.columns, changes, level)
+        ]
+        each = level / len(MEASURES) / len(self.columns)
+        smallest = _smallest(tested[FAULT]["mean"], tested[SHIFT]["mean"], each)
+        ordered = sorted(alarms, key=lambda alarm: (alarm.chance, alarm.feature))
+        return Answer(tuple(ordered), _shifts(self.columns, smallest, int(later[0].rows[-1])))
 
 
 def judge_nights(
@@ -96,26 +133,8 @@ def judge_nights(
         return None
     nights = sorted(profiles)
     later = [column.series(nights, [profiles[night][at] for night in nights]) for at, column in enumerate(columns)]
-    tested: dict[str, list[Tested]] = {FAULT: [], SHIFT: []}
-    smallest = np.full(len(columns), np.nan)
-    for measure in MEASURES:
-        before = Stream.of(measure, columns, [column.nights for column in columns])
-        live, null = Stream.of(measure, columns, later), Null.of(before, np.asarray(windows, dtype=np.int64))
-        one, level = jumped(null, before, live), moved(null, live)
-        tested[FAULT].append(one)
-        tested[SHIFT].append(level)
-        if measure == "mean":
-            smallest = _smallest(one, level, false_alarms_a_year / 2 / YEAR / (len(MEASURES) * len(columns)))
-    changes = [_changes(column, item) for column, item in zip(columns, later, strict=True)]
-    alarms = [
-        alarm
-        for question, parts in tested.items()
-        for alarm in _alarms(question, parts, columns, changes, false_alarms_a_year / 2 / YEAR)
-    ]
-    rows, newest = profiles[nights[-1]][0].rows, [profiles[nights[-1]][at] for at in range(len(columns))]
-    return Answer(
-        tuple(sorted(alarms, key=lambda alarm: (alarm.chance, alarm.feature))), _figures(columns, newest, smallest, rows)
-    )
+    answer = Ordinary.of(columns, windows).judge(later, false_alarms_a_year)
+    return replace(answer, figures=(*answer.figures, *_counts(columns, profiles[nights[-1]])))
 
 
 def rejected(chance: Floats, level: float) -> np.ndarray:
@@ -127,23 +146,31 @@ def rejected(chance: Floats, level: float) -> np.ndarray:
 
 
 def _alarms(
-    question: str, tested: Sequence[Tested], columns: Sequence[Column], changes: Sequence[Mapping[str, float]], level: float
+    question: str,
+    tested: Mapping[str, Tested],
+    columns: Sequence[Column],
+    changes: Sequence[Mapping[str, float]],
+    level: float,
 ) -> list[Alarm]:
     """Return the alarms of a question, of each feature its most certain measure."""
-    chance = np.array([item.chance for item in tested])
-    for row, measure in enumerate(MEASURES):
-        sizes = np.abs(tested[row].distance) if measure == "mean" else np.array([abs(of[measure]) for of in changes])
-        only_up = tested[row].distance <= 0 if measure in ("unseen", "psi") else np.zeros(len(columns), dtype=np.bool_)
-        chance[row] = np.where((sizes < MATTERS[measure]) | only_up, 1.0, chance[row])
+    sizes = {of: np.array([each[of] for each in changes]) if of in changes[0] else item.change for of, item in tested.items()}
+    chance = np.array([_of_what_matters(of, item, sizes[of]) for of, item in tested.items()])
     is_rejected = rejected(chance.ravel(), level).reshape(chance.shape)
     alarms = []
     for at in np.nonzero(is_rejected.any(axis=0))[0].tolist():
         row = int(np.argmin(np.where(is_rejected[:, at], chance[:, at], np.inf)))
-        measure, item = MEASURES[row], tested[row]
-        change = float(item.distance[at]) if measure == "mean" else changes[at][measure]
-        since = date.fromordinal(int(item.since[at]))
-        alarms.append(Alarm(question, columns[at].name, measure, change, since, float(chance[row, at])))
+        measure = list(tested)[row]
+        since = date.fromordinal(int(tested[measure].since[at]))
+        alarms.append(Alarm(question, columns[at].name, measure, float(sizes[measure][at]), since, float(chance[row, at])))
     return alarms
+
+
+def _of_what_matters(measure: str, tested: Tested, size: Floats) -> Floats:
+    """Return p-values, 1 where the change is too small to matter, or is for the better."""
+    is_none = np.abs(size) < MATTERS[measure]
+    if measure in ("unseen", "form"):
+        is_none |= tested.distance <= 0
+    return np.where(is_none, 1.0, tested.chance)
 
 
 def _changes(column: Column, later: Nights) -> dict[str, float]:
@@ -152,7 +179,7 @@ def _changes(column: Column, later: Nights) -> dict[str, float]:
     return {
         "missing": float(later.missing[-1] / rows - column.nights.missing.sum() / total),
         "unseen": float(later.unseen[-1] / rows - column.nights.unseen.sum() / total),
-        "psi": float(later.psi[-1]),
+        "form": float(later.form[-1]),
     }
 
 
@@ -164,12 +191,18 @@ def _smallest(one: Tested, level: Tested, chance: float) -> Floats:
     return np.asarray(np.fmin(*reach), dtype=np.float64)
 
 
-def _figures(columns: Sequence[Column], newest: Sequence[ColumnProfile], smallest: Floats, rows: int) -> tuple[Figure, ...]:
+def _shifts(columns: Sequence[Column], smallest: Floats, rows: int) -> tuple[Figure, ...]:
+    return tuple(
+        Figure("smallest_shift", shift, None, None, rows, column.name)
+        for column, shift in zip(columns, smallest.tolist(), strict=True)
+    )
+
+
+def _counts(columns: Sequence[Column], newest: Sequence[ColumnProfile]) -> tuple[Figure, ...]:
     figures = []
-    for column, profile, shift in zip(columns, newest, smallest.tolist(), strict=True):
-        figures.append(Figure("smallest_shift", shift, None, None, rows, column.name))
+    for column, profile in zip(columns, newest, strict=True):
         if profile.infinite:
-            figures.append(Figure("infinite", profile.infinite, None, None, rows, column.name))
+            figures.append(Figure("infinite", profile.infinite, None, None, profile.rows, column.name))
         if profile.unseen:
-            figures.append(Figure("unseen_share", profile.unseen / profile.rows, None, None, rows, column.name))
+            figures.append(Figure("unseen_share", profile.unseen / profile.rows, None, None, profile.rows, column.name))
     return tuple(figures)

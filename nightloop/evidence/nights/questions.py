@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nightloop.evidence.nights.nulls import WEEK, Null
+from nightloop.evidence.nights.nulls import Null, wave
 from nightloop.evidence.nights.profiles import Counts, Floats
 from nightloop.evidence.nights.streams import Stream
 
 LOCAL = 28  # nights before that say where a column stands
+FITTED = 6  # what the reference's nights were fitted by, but for weekdays
 LONGEST_GAP = 7  # nights after which the last one says nothing of the next
 SPANS = (2, 3, 4, 5, 7, 10, 14, 21, 28, 42, 60)  # nights over which a moved level is looked for
 WHOLE = 0.7  # share of the nights of a span that must be there
@@ -32,6 +33,7 @@ class Tested:
         since: (k,), ordinal of the first night of the change.
         spread: (k,), standard deviation of the distance without drift, where it was tested.
         degrees: (k,), of Student's t.
+        change: (k,), the distance for people: of several nights their median, wild ones as they are.
     """
 
     chance: Floats
@@ -39,6 +41,7 @@ class Tested:
     since: Counts
     spread: Floats
     degrees: Floats
+    change: Floats
 
 
 def jumped(null: Null, before: Stream, live: Stream) -> Tested:
@@ -48,22 +51,24 @@ def jumped(null: Null, before: Stream, live: Stream) -> Tested:
     window of nights stays where it was but for what is new: its forecast is the last night, its variance that of what is new.
     """
     night = np.concatenate([before.night, live.night])
-    value = np.vstack([before.value, live.value]) - null.weekday[night % WEEK]
+    value = np.vstack([before.value, live.value]) - null.expected(night)
     today, noise = value[-1], live.noise[-1]
     history, days = value[:-1], night[:-1]
     local = _median_of_last(history)
     gap, last = _last_known(history, int(night[-1]) - days)
     away = last - local
-    is_ordinary = np.abs(away) <= WILD * np.sqrt(null.variance)  # what comes after a fault does not follow it
-    steps = (null.window > 1) & (null.memory > HALF) & (gap <= LONGEST_GAP)
-    memory = np.where((gap <= LONGEST_GAP) & is_ordinary, np.maximum(null.memory, 0) ** gap, 0.0)
+    is_ordinary = np.abs(away) <= WILD * np.sqrt(null.wander.variance)  # what comes after a fault does not follow it
+    steps = (null.wander.window > 1) & (null.wander.memory > HALF) & (gap <= LONGEST_GAP)
+    memory = np.where((gap <= LONGEST_GAP) & is_ordinary, np.maximum(null.wander.memory, 0) ** gap, 0.0)
     forecast = np.where(steps, last, local + np.where(memory > 0, memory * away, 0.0))
-    of_forecast = np.where(steps | (memory > 0), null.step * gap, null.variance)
-    of_forecast = np.where(steps, of_forecast, np.minimum(of_forecast, null.variance) * (1 + MEDIAN / LOCAL))
-    variance = np.maximum(of_forecast + np.maximum(noise - null.noise, 0.0), noise) + (null.slope * np.minimum(gap, LOCAL)) ** 2
-    spread, degrees = np.sqrt(variance), np.maximum(null.nights - 4, 2)
+    of_forecast = np.where(steps | (memory > 0), null.wander.step * gap, null.wander.variance)
+    of_forecast = np.where(steps, of_forecast, np.minimum(of_forecast, null.wander.variance) * (1 + MEDIAN / LOCAL))
+    variance = np.maximum(of_forecast + np.maximum(noise - null.noise, 0.0), noise)
+    parts = wave(night[-1 - LOCAL :], null.middle)
+    variance = variance + null.doubt(np.broadcast_to(parts[-1] - parts[:-1].mean(axis=0), (len(today), 3)))
+    spread, degrees = np.sqrt(variance), np.maximum(null.nights - FITTED, 2)
     distance = today - forecast
-    return Tested(_chance(distance / spread, degrees), distance, np.full(len(spread), night[-1]), spread, degrees)
+    return Tested(_chance(distance / spread, degrees), distance, np.full(len(spread), night[-1]), spread, degrees, distance)
 
 
 def moved(null: Null, live: Stream) -> Tested:
@@ -74,20 +79,20 @@ def moved(null: Null, live: Stream) -> Tested:
     the level moved.
     """
     night = int(live.night[-1])
+    far = live.value - null.expected(live.night)
     reach = OUTLIER * np.sqrt(null.variance_at(live.noise))
-    away = np.clip(live.value - null.expected(live.night), -reach, reach)
-    of_reference = null.variance * null.inflation(null.nights) / null.nights
-    degrees = np.maximum(null.nights / null.inflation(null.nights) - 2, 1)
-    trend = (null.slope * (night - null.middle)) ** 2
+    away, parts = np.clip(far, -reach, reach), wave(live.night, null.middle)
+    degrees = np.maximum(null.nights / null.wander.inflation(null.nights) - 2, 1)
     nothing = np.full(len(degrees), np.nan)
-    best = Tested(nothing, nothing, np.full(len(degrees), night), nothing, degrees)
+    best = Tested(nothing, nothing, np.full(len(degrees), night), nothing, degrees, nothing)
     for span in SPANS:
         inside = (live.night > night - span)[:, None] & np.isfinite(away)
         counts = inside.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(inside, away, 0.0).sum(axis=0) / counts
             noise = np.where(inside, live.noise, 0.0).sum(axis=0) / counts
-            variance = null.variance_at(noise) * null.inflation(float(span)) / counts + of_reference + trend
+            of_level = null.doubt(inside.T @ parts / np.maximum(counts, 1)[:, None])
+            variance = null.variance_at(noise) * null.wander.inflation(float(span)) / counts + of_level
             chance = np.where(counts >= np.maximum(2, WHOLE * span), _chance(mean / np.sqrt(variance), degrees), np.nan)
         better = (chance < best.chance) | (np.isnan(best.chance) & np.isfinite(chance))
         best = Tested(
@@ -96,8 +101,10 @@ def moved(null: Null, live: Stream) -> Tested:
             np.where(better, night - span + 1, best.since),
             np.where(better, np.sqrt(variance), best.spread),
             degrees,
+            nothing,
         )
-    return Tested(with_looks(best.chance), best.distance, best.since, best.spread, degrees)
+    change = _median(np.where(live.night[:, None] >= best.since, far, np.nan))
+    return replace(best, chance=with_looks(best.chance), change=change)
 
 
 def with_looks(chance: Floats) -> Floats:
@@ -114,10 +121,19 @@ def _chance(distance: Floats, degrees: Floats) -> Floats:
     return np.asarray(2 * stdtr(degrees, -np.abs(distance)), dtype=np.float64)
 
 
+def _median(values: Floats) -> Floats:
+    """Return the median of each column's known nights, NaN where there is none."""
+    place = np.sort(values, axis=0)  # NaN last
+    counts = np.isfinite(values).sum(axis=0)
+    columns = np.arange(values.shape[1])
+    low, high = np.maximum(counts - 1, 0) // 2, counts // 2
+    return np.asarray((place[low, columns] + place[np.minimum(high, len(values) - 1), columns]) / 2, dtype=np.float64)
+
+
 def _median_of_last(history: Floats) -> Floats:
     """Return the median of each column's last LOCAL known nights."""
-    if np.isfinite(history[-LOCAL:]).all() and len(history) >= LOCAL:
-        return np.asarray(np.median(history[-LOCAL:], axis=0), dtype=np.float64)
+    if np.isfinite(history[-LOCAL:]).all():
+        return _median(history[-LOCAL:])
     known = [column[np.isfinite(column)][-LOCAL:] for column in history.T]
     return np.array([np.median(column) if len(column) else np.nan for column in known])
 

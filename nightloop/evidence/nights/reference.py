@@ -14,11 +14,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nightloop.evidence.nights.histograms import beyond_mean
 from nightloop.evidence.nights.profiles import ColumnProfile, Counts, Floats, Grid
-from nightloop.evidence.reference_profile import psi
 
-MEASURES = ("mean", "missing", "unseen", "psi")
-"""What is compared of a night: its mean, shares without and with an unseen value, and the distance of its histogram."""
+MEASURES = ("mean", "missing", "unseen", "form", "ends")
+"""What is compared of a night: its mean, shares without and with an unseen value, and its histogram beyond what its mean
+explains: by any difference, and by how much more of it lies at the ends."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,10 @@ class Nights:
         night: ordinals of the days.
         rows, missing, unseen: counts; missing includes what is infinite.
         mean: of the drawn-in values, in standard deviations from the centre; NaN where there is none.
-        psi: distance from the reference; of its own nights, from the others.
+        form: PSI against the reference (its own nights: against the others) that was moved to the night's mean.
+        ends: mean of the histogram's bent ``scores`` beyond that of the moved reference.
+
+    NaN where a night has no value; the last two also in references from before they were measures.
     """
 
     night: Counts
@@ -37,25 +41,30 @@ class Nights:
     missing: Counts
     unseen: Counts
     mean: Floats
-    psi: Floats
+    form: Floats
+    ends: Floats
 
     @classmethod
-    def of(cls, nights: Sequence[int], profiles: Sequence[ColumnProfile], distance: Floats) -> Self:
-        """Return the series of profiles, one a night."""
+    def of(cls, nights: Sequence[int], profiles: Sequence[ColumnProfile], reference: Counts) -> Self:
+        """Return the series of profiles, one a night, against the counts of a reference by bin, (b,) or (n, b)."""
+        histogram = np.array([item.counts for item in profiles], dtype=np.int64).reshape(len(profiles), reference.shape[-1])
+        form, ends = beyond_mean(np.broadcast_to(reference, histogram.shape), histogram)
         return cls(
             np.array(nights, dtype=np.int64),
             np.array([item.rows for item in profiles], dtype=np.int64),
             np.array([item.missing + item.infinite for item in profiles], dtype=np.int64),
             np.array([item.unseen for item in profiles], dtype=np.int64),
             np.array([item.mean for item in profiles], dtype=np.float64),
-            np.asarray(distance, dtype=np.float64),
+            form,
+            ends,
         )
 
     def as_json(self) -> dict[str, list[Any]]:
         """Return plain values; what is not a number becomes null."""
         whole = {name: getattr(self, name).tolist() for name in ("night", "rows", "missing", "unseen")}
         broken = {
-            name: [round(of, 9) if np.isfinite(of) else None for of in getattr(self, name).tolist()] for name in ("mean", "psi")
+            name: [round(of, 9) if np.isfinite(of) else None for of in getattr(self, name).tolist()]
+            for name in ("mean", "form", "ends")
         }
         return whole | broken
 
@@ -65,8 +74,9 @@ class Nights:
         night, rows, missing, unseen = (
             np.array(value[name], dtype=np.int64) for name in ("night", "rows", "missing", "unseen")
         )
-        mean, distance = (np.array(value[name], dtype=np.float64) for name in ("mean", "psi"))
-        return cls(night, rows, missing, unseen, mean, distance)
+        unknown = [None] * len(night)
+        mean, form, ends = (np.array(value.get(name, unknown), dtype=np.float64) for name in ("mean", "form", "ends"))
+        return cls(night, rows, missing, unseen, mean, form, ends)
 
 
 @dataclass(frozen=True)
@@ -86,11 +96,10 @@ class Column:
         order = np.argsort(group, kind="stable")
         parts = np.split(values[order], np.cumsum(np.bincount(group))[:-1]) if len(days) else []
         profiles = [grid.count(part) for part in parts]
-        histograms = np.array([item.histogram for item in profiles], dtype=np.int64).reshape(len(days), len(grid.edges) + 2)
-        total = histograms.sum(axis=0)
-        ordinals = [day.toordinal() for day in days.tolist()]
-        series = Nights.of(ordinals, profiles, psi(total - histograms, histograms))
-        return cls(name, grid, tuple(total.tolist()), series)
+        counts = np.array([item.counts for item in profiles], dtype=np.int64).reshape(len(days), len(grid.edges) + 1)
+        empty = sum(item.missing + item.infinite for item in profiles)
+        series = Nights.of([day.toordinal() for day in days.tolist()], profiles, counts.sum(axis=0) - counts)
+        return cls(name, grid, (*counts.sum(axis=0).tolist(), empty), series)
 
     @cached_property
     def histogram(self) -> Counts:
@@ -99,8 +108,7 @@ class Column:
 
     def series(self, nights: Sequence[int], profiles: Sequence[ColumnProfile]) -> Nights:
         """Return later nights of this column as a series, each against the whole reference."""
-        histograms = np.array([item.histogram for item in profiles], dtype=np.int64).reshape(len(profiles), len(self.counts))
-        return Nights.of(nights, profiles, psi(self.histogram, histograms))
+        return Nights.of(nights, profiles, self.histogram[:-1])
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -11,7 +11,7 @@ import numpy as np
 from nightloop.evidence.nights.profiles import Counts, Floats
 from nightloop.evidence.nights.reference import Column, Nights
 
-LEAST_PSI = 1e-12
+LEAST_FORM = 1e-12
 
 
 @dataclass(frozen=True)
@@ -32,37 +32,37 @@ class Stream:
 
     @classmethod
     def of(cls, measure: str, columns: Sequence[Column], series: Sequence[Nights]) -> Self:
-        """Return a measure of columns, of whose nights each has a series."""
-        night = np.unique(np.concatenate([item.night for item in series])) if series else np.empty(0, dtype=np.int64)
-        value, noise = np.full((2, len(night), len(columns)), np.nan)
-        for place, (column, item) in enumerate(zip(columns, series, strict=True)):
-            rows = np.searchsorted(night, item.night)
-            value[rows, place], noise[rows, place] = _measure(measure, column, item)
-        return cls(night, value, noise)
+        """Return a measure of k columns, each of which has a series of the same n nights."""
+        if not series:
+            return cls(np.empty(0, dtype=np.int64), *np.empty((2, 0, 0)))
+        rows, missing, unseen = (
+            np.column_stack([getattr(item, name) for item in series]) for name in ("rows", "missing", "unseen")
+        )
+        known = np.where(rows > 0, rows, np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if measure in ("mean", "ends"):
+                value, noise = np.column_stack([getattr(item, measure) for item in series]), 1 / np.maximum(rows - missing, 1)
+            elif measure == "form":
+                expected, noise = expected_form(columns, rows)
+                distance = np.column_stack([item.form for item in series])
+                value = np.where(rows > 0, (np.maximum(distance, LEAST_FORM) / expected) ** 0.25, np.nan)
+            else:
+                value = np.arcsin(np.sqrt((missing if measure == "missing" else unseen) / known))
+                noise = 1 / (4 * known)
+        return cls(series[0].night, value, noise)
 
 
-def _measure(measure: str, column: Column, nights: Nights) -> tuple[Floats, Floats]:
-    rows = nights.rows.astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if measure == "mean":
-            return nights.mean, 1 / np.maximum(rows - nights.missing, 1)
-        if measure == "psi":
-            expected, noise = expected_psi(column, rows)
-            return np.where(rows > 0, (np.maximum(nights.psi, LEAST_PSI) / expected) ** 0.25, np.nan), noise
-        share = (nights.missing if measure == "missing" else nights.unseen) / np.where(rows > 0, rows, np.nan)
-        return np.arcsin(np.sqrt(share)), np.where(rows > 0, 1 / (4 * np.maximum(rows, 1)), np.nan)
-
-
-def expected_psi(column: Column, rows: Floats) -> tuple[Floats, Floats]:
-    """Return the PSI that an ordinary night of so many rows has (n,), and the noise of the root of a night's share of it.
+def expected_form(columns: Sequence[Column], rows: Counts) -> tuple[Floats, Floats]:
+    """Return the PSI that ordinary nights of so many rows (n, k) have, and the noise of the fourth root of their share of it.
 
     Rows of one distribution give ``(1 / rows + 1 / reference rows) * degrees`` (Yurdakul & Naranjo, 2020); how much more the
     reference's nights had is theirs.
     """
-    degrees = max(int(np.count_nonzero(column.histogram)) - 1, 1)
-    total = max(int(column.histogram.sum()), 1)
-    nights = column.nights
-    by_rows = degrees * (1 / np.maximum(nights.rows, 1) + 1 / total)
-    excess = max(float(np.mean((nights.psi - by_rows)[nights.rows > 0])), 0.0) if (nights.rows > 0).any() else 0.0
+    degrees = np.array([max(int(np.count_nonzero(column.histogram[:-1])) - 2, 1) for column in columns])
+    total = np.array([max(sum(column.counts), 1) for column in columns])
+    before = [column.nights for column in columns]
+    by_rows = [d * (1 / np.maximum(item.rows, 1) + 1 / of) for item, d, of in zip(before, degrees, total, strict=True)]
+    beyond = [(item.form - chance)[item.rows > 0] for item, chance in zip(before, by_rows, strict=True)]
+    excess = np.array([max(float(np.mean(of)), 0.0) if len(of) else 0.0 for of in beyond])
     expected = excess + degrees * (1 / np.maximum(rows, 1) + 1 / total)
-    return expected, np.full(len(rows), 1 / (8 * degrees))
+    return expected, np.broadcast_to(1 / (8 * degrees), rows.shape)
