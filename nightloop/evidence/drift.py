@@ -69,10 +69,11 @@ class FeatureDrift:
 
 @dataclass(frozen=True)
 class NightDrift:
-    """The night's verdict and what it rests on."""
+    """The night's verdict, what it rests on, and where it failed what could help: a training, or a repair of the data."""
 
     verdict: Verdict
     features: tuple[FeatureDrift, ...]
+    calls_for: str | None = None
 
 
 def night_drift(

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from nightloop.evidence.nights.budget import REPAIR
 from nightloop.evidence.verdict import Verdict
 from nightloop.nights import Night
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import Retrain
+    from nightloop.evidence.drift import NightDrift
     from nightloop.model.champions import Champion
 
 
@@ -26,11 +28,12 @@ class EarlierNight:
     decision: str
     drift_verdict: str
     champion_version: int
+    drift_calls_for: str | None = None  # rows from before it was told have none
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> EarlierNight:
         """Read a row of the decisions table."""
-        return cls(row["night"], row["decision"], row["drift_verdict"], row["champion_version"])
+        return cls(row["night"], row["decision"], row["drift_verdict"], row["champion_version"], row.get("drift_calls_for"))
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,15 @@ def decide(
     night: Night,
     champion: Champion,
     *,
-    drift: Verdict,
+    drift: NightDrift,
     performance: Verdict,
     earlier: Sequence[EarlierNight],
 ) -> Decision:
     """Decide for one night, from its own verdicts and the rows of earlier nights.
 
-    A retrain is due when realised performance failed, when drift failed ``drifted_nights`` nights in a row under the same
-    champion, or when the champion has reached its maximum age. It is asked for unless an earlier night within the cool-down
-    asked already.
+    A retrain is due when realised performance failed, when drift that calls for no repair failed ``drifted_nights`` nights in a
+    row under the same champion, or when the champion has reached its maximum age. It is asked for unless an earlier night
+    within the cool-down asked already.
     """
     due = _due(rules, night, champion, drift=drift, performance=performance, earlier=earlier)
     if due is None:
@@ -70,7 +73,7 @@ def decide(
         return Decision(
             "keep",
             f"Champion version {champion.version} is {_nights(age)} old (at most {rules.maximum_age_nights}); "
-            f"drift: {_words(drift)}; realised performance: {_words(performance)}.",
+            f"drift: {_words(drift.verdict)}; realised performance: {_words(performance)}.",
         )
     requested = _last_request(rules, night, earlier)
     if requested is not None:
@@ -81,13 +84,14 @@ def decide(
     return Decision("retrain", f"{due.why[0].upper()}{due.why[1:]}{due.detail or '.'}")
 
 
-def as_row(decision: Decision, *, champion: Champion, drift: Verdict, performance: Verdict) -> dict[str, object]:
+def as_row(decision: Decision, *, champion: Champion, drift: NightDrift, performance: Verdict) -> dict[str, object]:
     """Return the night's row of the decisions table: what was decided, why, and on which verdicts."""
     return {
         "decision": decision.decision,
         "reason": decision.reason,
-        "drift_verdict": drift.outcome,
-        "drift_reason": drift.reason,
+        "drift_verdict": drift.verdict.outcome,
+        "drift_reason": drift.verdict.reason,
+        "drift_calls_for": drift.calls_for,
         "performance_verdict": performance.outcome,
         "performance_reason": performance.reason,
         "champion_version": champion.version,
@@ -100,16 +104,17 @@ def _due(
     night: Night,
     champion: Champion,
     *,
-    drift: Verdict,
+    drift: NightDrift,
     performance: Verdict,
     earlier: Sequence[EarlierNight],
 ) -> Due | None:
     """Return why a retrain is due, the gravest reason first; None: it is not."""
     if performance.outcome == "fail":
         return Due("realised performance failed", f": {performance.reason}")
-    drifted = _drifted_in_a_row(night, champion, earlier) + 1 if drift.outcome == "fail" else 0
+    is_moved = drift.verdict.outcome == "fail" and drift.calls_for != REPAIR
+    drifted = _drifted_in_a_row(night, champion, earlier) + 1 if is_moved else 0
     if drifted >= rules.drifted_nights:
-        return Due(f"features drifted {_nights(drifted)} in a row", f": {drift.reason}")
+        return Due(f"features drifted {_nights(drifted)} in a row", f": {drift.verdict.reason}")
     age = (night - champion.as_of).days
     if age >= rules.maximum_age_nights:
         most = rules.maximum_age_nights
@@ -120,13 +125,14 @@ def _due(
 
 
 def _drifted_in_a_row(night: Night, champion: Champion, earlier: Sequence[EarlierNight]) -> int:
-    """Count the nights just before this one whose drift failed against the same champion's reference.
+    """Count the nights just before this one whose drift failed against the same champion's reference, and not for a repair.
 
     A night that was never decided (its data was quarantined) neither counts nor ends the run.
     """
     count = 0
     for row in sorted((row for row in earlier if row.night < night), key=lambda row: row.night, reverse=True):
-        if row.drift_verdict != "fail" or row.champion_version != champion.version:
+        is_moved = row.drift_verdict == "fail" and row.drift_calls_for != REPAIR
+        if not is_moved or row.champion_version != champion.version:
             break
         count += 1
     return count

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nightloop.errors import ChampionMissing
 from nightloop.evidence.drift import NightDrift, night_drift
-from nightloop.evidence.nights.budget import Answer, judge_nights
+from nightloop.evidence.nights.budget import REPAIR, TRAINING, Answer, judge_nights
 from nightloop.evidence.nights.profiles import ColumnProfile
 from nightloop.evidence.nights.reference import Column
 from nightloop.evidence.realised import performance_verdict, realised_figures
@@ -81,7 +81,7 @@ class Judgement:
 
     def as_row(self) -> dict[str, object]:
         """Return the night's row of the decisions table."""
-        return as_row(self.decision, champion=self.champion, drift=self.drift.verdict, performance=self.performance)
+        return as_row(self.decision, champion=self.champion, drift=self.drift, performance=self.performance)
 
 
 def measure(use_case: UseCase, night: Night, workspace: Workspace, scores: Snapshot) -> Measured:
@@ -130,7 +130,7 @@ def judge(use_case: UseCase, night: Night, workspace: Workspace, measured: Measu
         use_case.retrain,
         night,
         measured.champion,
-        drift=measured.drift.verdict,
+        drift=measured.drift,
         performance=performance,
         earlier=_earlier(use_case, night, workspace),
     )
@@ -209,12 +209,15 @@ def _with_answer(drift: NightDrift, answer: Answer | None) -> NightDrift:
     verdict = drift.verdict
     if answer is None or verdict.outcome == "not_enough_evidence":
         return drift
+    calls_for = TRAINING if verdict.outcome == "fail" else answer.calls_for
+    advice = " It calls for a repair of the data, not for a training." if calls_for == REPAIR else ""
     return replace(
         drift,
+        calls_for=calls_for,
         verdict=replace(
             verdict,
             outcome="fail" if answer.alarms else verdict.outcome,
-            reason=f"{verdict.reason} {answer.sentence}".strip(),
+            reason=f"{verdict.reason} {answer.sentence}{advice}".strip(),
             figures=(*verdict.figures, *answer.figures),
         ),
     )

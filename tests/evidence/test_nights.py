@@ -81,9 +81,11 @@ def test_values_that_go_missing_are_found_within_two_nights(share: float) -> Non
 def test_a_moved_level_is_found_as_a_shift_and_dated() -> None:
     values = rows(30, REFERENCE + 20, 0.15)
     values[REFERENCE + 5 :, :, 0] += 0.4
-    shifts = [alarm for answer in judged(reference(values), values[REFERENCE:]) for alarm in answer.alarms]
+    answers = judged(reference(values), values[REFERENCE:])
+    shifts = [alarm for answer in answers for alarm in answer.alarms]
     moved = next(alarm for alarm in shifts if alarm.question == SHIFT)
     start = FIRST.toordinal() + REFERENCE + 5
+    assert [answer.calls_for for answer in answers if moved in answer.alarms] == ["training"]
     assert moved.feature == "f0" and abs(moved.since.toordinal() - start) <= 3 and 0.2 < moved.change < 0.7
 
 
@@ -165,6 +167,23 @@ def test_what_lies_beyond_the_range_or_between_the_levels_is_unseen() -> None:
     levels, numbers = Grid.of(np.array([0.0, 1.0, 3.0])), Grid.of(np.arange(101.0))
     assert levels.count(np.array([0.0, 1.0, 2.0, 3.0, 4.0])).unseen == 2
     assert numbers.count(np.array([-50.1, -50.0, 33.3, 150.0, 150.1])).unseen == 2
+
+
+@pytest.mark.parametrize(
+    ("alarms", "expected"),
+    [
+        ([], None),
+        ([(FAULT, "a", "mean", 0.5)], "repair"),
+        ([(SHIFT, "a", "mean", 2.0)], "training"),
+        ([(SHIFT, "a", "mean", -2.1)], "repair"),
+        ([(SHIFT, "a", "missing", 0.02)], "repair"),
+        ([(SHIFT, "a", "ends", 1.0)], "training"),
+        ([(FAULT, "a", "form", 1.1), (SHIFT, "a", "ends", 1.0)], "repair"),
+        ([(FAULT, "a", "unseen", 0.9), (SHIFT, "b", "mean", 0.3)], "training"),
+    ],
+)
+def test_only_a_population_that_moved_calls_for_a_training(alarms: list[tuple[str, str, str, float]], expected: str) -> None:
+    assert Answer(tuple(Alarm(*alarm, FIRST, 0.0) for alarm in alarms), ()).calls_for == expected
 
 
 def test_an_alarm_says_what_changed_and_since_when() -> None:

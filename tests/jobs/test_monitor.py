@@ -102,6 +102,7 @@ def test_one_feature_in_another_unit_fails_its_night_and_again_when_monitored_ag
     run(watched, Nights(FIRST, after(3)))
     first = decision(watched, after(3))
     assert first["drift_verdict"] == "fail" and "A fault of data: income: " in first["drift_reason"]
+    assert first["drift_calls_for"] == "repair" and first["drift_reason"].endswith("a repair of the data, not for a training.")
     profiles = watched.workspace.lake.states("loans/profiles")[after(3)].content_digest
     run(watched, one(after(1)))
     run(watched, one(after(3)))

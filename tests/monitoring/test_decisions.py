@@ -7,6 +7,7 @@ from itertools import permutations
 import pytest
 
 from nightloop.definitions.use_case import Retrain
+from nightloop.evidence.drift import NightDrift
 from nightloop.evidence.verdict import Verdict
 from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decide
 
@@ -27,12 +28,13 @@ def verdict(outcome):
     return Verdict("any", outcome, f"It is {outcome}.")
 
 
-def night(days_ago, decision="keep", drift="pass", version=2):
-    return EarlierNight(NIGHT - timedelta(days=days_ago), decision, drift, version)
+def night(days_ago, decision="keep", drift="pass", version=2, calls_for=None):
+    return EarlierNight(NIGHT - timedelta(days=days_ago), decision, drift, version, calls_for)
 
 
-def judge(drift="pass", performance="pass", earlier=(), champion=CHAMPION, rules=RULES):
-    return decide(rules, NIGHT, champion, drift=verdict(drift), performance=verdict(performance), earlier=earlier)
+def judge(drift="pass", performance="pass", earlier=(), champion=CHAMPION, *, rules=RULES, calls_for=None):
+    moved = NightDrift(verdict(drift), (), calls_for)
+    return decide(rules, NIGHT, champion, drift=moved, performance=verdict(performance), earlier=earlier)
 
 
 def test_a_young_champion_without_trouble_is_kept_and_the_reason_says_so():
@@ -59,6 +61,14 @@ def test_drift_asks_only_after_enough_nights_in_a_row():
     decision = judge(drift="fail", earlier=[night(2, drift="fail"), night(1, drift="fail")])
     assert decision.decision == "retrain"
     assert decision.reason.startswith("Features drifted 3 nights in a row:")
+
+
+def test_data_to_be_repaired_asks_for_no_training():
+    failed = [night(2, drift="fail"), night(1, drift="fail")]
+    assert judge(drift="fail", earlier=failed, calls_for="training").decision == "retrain"
+    assert judge(drift="fail", earlier=failed, calls_for="repair").decision == "keep"
+    broken = [night(ago, drift="fail", calls_for="repair") for ago in (3, 2, 1)]
+    assert judge(drift="fail", earlier=broken, calls_for="training").decision == "keep"
 
 
 def test_a_night_without_drift_breaks_the_row():
@@ -213,12 +223,14 @@ def test_the_cool_down_holds_for_the_calendar_too():
 
 def test_the_row_of_a_night_holds_decision_verdicts_and_champion():
     drift, performance = Verdict("drift", "fail", "It moved."), Verdict("performance", "pass", "It is good.")
-    row = as_row(Decision("keep", "Because."), champion=CHAMPION, drift=drift, performance=performance)
+    moved = NightDrift(drift, (), "repair")
+    row = as_row(Decision("keep", "Because."), champion=CHAMPION, drift=moved, performance=performance)
     assert row == {
         "decision": "keep",
         "reason": "Because.",
         "drift_verdict": "fail",
         "drift_reason": "It moved.",
+        "drift_calls_for": "repair",
         "performance_verdict": "pass",
         "performance_reason": "It is good.",
         "champion_version": 2,
@@ -227,5 +239,8 @@ def test_the_row_of_a_night_holds_decision_verdicts_and_champion():
 
 
 def test_a_stored_row_is_read_as_an_earlier_night():
-    row = as_row(Decision("retrain", "x"), champion=CHAMPION, drift=verdict("fail"), performance=verdict("pass"))
+    moved = NightDrift(verdict("fail"), (), "training")
+    row = as_row(Decision("retrain", "x"), champion=CHAMPION, drift=moved, performance=verdict("pass"))
+    assert EarlierNight.of({"night": NIGHT, **row}) == EarlierNight(NIGHT, "retrain", "fail", 2, "training")
+    del row["drift_calls_for"]
     assert EarlierNight.of({"night": NIGHT, **row}) == EarlierNight(NIGHT, "retrain", "fail", 2)

@@ -29,6 +29,8 @@ FAULT, SHIFT = "fault", "shift"
 ASKED = {FAULT: ("mean", "missing", "unseen", "form"), SHIFT: ("mean", "missing", "unseen", "ends")}
 MATTERS = {"mean": 0.05, "missing": 0.01, "unseen": 0.01, "form": 0.1, "ends": 0.15}  # smaller changes do not, however certain
 WORDS = {"missing": "share of missing values", "unseen": "share of unseen values"}
+FAR = {"mean": 2.0, "ends": 1.0, "form": 1.0}  # a population does not move so far; a unit or a default does
+TRAINING, REPAIR = "training", "repair"
 NAMED = 3
 MINIMUM_NIGHTS = 14  # of a reference, to learn from
 MEMORY = 70  # nights before a night that it is compared with
@@ -44,6 +46,11 @@ class Alarm:
     change: float
     since: date
     chance: float
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether values are missing or unseen, or lie further off than a population moves."""
+        return abs(self.change) > FAR.get(self.measure, 0.0)
 
     @property
     def description(self) -> str:
@@ -64,6 +71,14 @@ class Answer:
 
     alarms: tuple[Alarm, ...]
     figures: tuple[Figure, ...]
+
+    @property
+    def calls_for(self) -> str | None:
+        """What could help: a training where a feature's level moved whose data does not look broken, otherwise a repair."""
+        broken = {alarm.feature for alarm in self.alarms if alarm.is_broken}
+        if any(alarm.question == SHIFT and alarm.feature not in broken for alarm in self.alarms):
+            return TRAINING
+        return REPAIR if self.alarms else None
 
     @property
     def sentence(self) -> str:
