@@ -19,6 +19,7 @@ from nightloop.model.champions import promotion_of
 from nightloop.model.predictor import Predictor
 from nightloop.model.training.explanations import unit_of
 from nightloop.nights import Night, one
+from nightloop.promotion.ladder import RULE
 from nightloop.workspace import Workspace
 
 ROUNDING = 1e-4  # of XGBoost's contributions, which are sums of 32-bit floats, in log-odds or as a share of the margin
@@ -127,6 +128,8 @@ def scored_row(use_case: UseCase, night: Night, entity: Sequence[str], workspace
     scores = workspace.lake.require(f"{name}/scores", one(night))
     [answer] = _rows(scores.read(), key_values, scores).to_pylist()
     version = int(answer["model_version"])
+    if answer.get("rung") == RULE:
+        raise UsageError("no model answered this row but the rule of the ladder.", where=f"{name}/scores, night {night}")
     predictor = Predictor.load(workspace.registry.fetch_champion(name, promotion_of(workspace.ledger, name, version)))
     spec = predictor.spec
     features = by_meaning(workspace.lake.require(f"{name}/features", one(night)), spec.feature_meanings)

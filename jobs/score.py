@@ -31,7 +31,7 @@ from nightloop.model.scoring import check_features, check_task, score_schema
 from nightloop.model.spec import Spec
 from nightloop.model.use_case_task import answer_columns, task_for
 from nightloop.nights import Night, Nights
-from nightloop.promotion import traffic
+from nightloop.promotion import ladder, traffic
 from nightloop.promotion.traffic import Scorer
 from nightloop.workspace import Workspace
 
@@ -56,6 +56,10 @@ class Bundles:
     def part(self, champion: Champion) -> dict[str, str]:
         """Return what every job of this champion shares."""
         return self._of(champion)[1]
+
+    def capacity(self, job: Mapping[str, str]) -> int | None:
+        """Return how many entities of a night the model of a job decides positively, where it decides so."""
+        return self._read[int(job["model_version"])][0].capacity
 
     def _of(self, champion: Champion) -> tuple[Spec, dict[str, str]]:
         if champion.version not in self._read:
@@ -87,16 +91,19 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     scored = list(effective)
     features = workspace.lake.require(f"{use_case.use_case}/features", Nights(scored[0], scored[-1]))
     features.check_files()
-    _check_columns(use_case, traffic.scorers(workspace.ledger, use_case.use_case, effective), features, bundles)
+    _check_columns(use_case, _scorers(effective, bundles), features, bundles)
     pinned = {night: champions.pin(workspace.ledger, use_case.use_case, night) for night in scored}
-    scorers = traffic.scorers(workspace.ledger, use_case.use_case, pinned)  # after the pins: no later decision reaches these
+    scorers = _scorers(pinned, bundles)  # after the pins: no later decision reaches these nights
     table = f"{use_case.use_case}/scores"
     entities = _entities(use_case, scorers, bundles, workspace)
     if entities is not None:
         entities.check_files()
     jobs = _jobs(use_case, scorers, features, entities, bundles, folder=workspace.lake.new_folder(table))
     engine = workspace.engine(use_case, [features])
-    files = _score(_cut(jobs, pinned, bundles, engine, progress), engine, progress)
+    by_rule = [job for job in jobs if job.get("rung") == ladder.RULE]
+    files = _score(_cut([job for job in jobs if job not in by_rule], bundles, engine, progress), engine, progress)
+    for job in by_rule:
+        files.setdefault(Night.fromisoformat(job["night"]), []).append(ladder.score_by_rule(use_case, job, workspace.lake))
     inputs = {read.table: read.version for read in (features, entities) if read is not None}
     seconds = (time.monotonic() - began) / len(scored)
     commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), inputs, seconds=seconds)
@@ -106,8 +113,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     for state in workspace.lake.adopt_nights(table, {night: files.get(night, []) for night in pinned}, commit, schema=schema):
         champion = pinned[state.night]
         model = {"model_version": champion.version, "model_as_of": str(champion.as_of)}
-        arms = {"arms": of} if (of := _arms(scorers, state.night)) else {}
-        details = {**model, **arms, "engine": engine.name, **_left_out(nights, pinned)}
+        details = {**model, **_divided(scorers, state.night), "engine": engine.name, **_left_out(nights, pinned)}
         published.append(Published.of(use_case.use_case, table, state, details))
         progress(f"publishing {table}", len(published), len(pinned))
     return published
@@ -123,6 +129,12 @@ def _champions(use_case: UseCase, nights: Nights, workspace: Workspace) -> dict[
     raise ChampionMissing(error.what, where=where, do=error.do)
 
 
+def _scorers(champion_of: Mapping[Night, Champion], bundles: Bundles) -> list[Scorer]:
+    """Return who scores each night, or its shares: where a model is missing or damaged, the rung that stands in for it."""
+    use_case, ledger = bundles.use_case, bundles.workspace.ledger
+    return ladder.substituted(use_case, ledger, traffic.scorers(ledger, use_case.use_case, champion_of), bundles.spec)
+
+
 def _check_columns(use_case: UseCase, scorers: Sequence[Scorer], features: Snapshot, bundles: Bundles) -> None:
     """Check that each night has what its champion needs, before any is pinned: a night pinned to a champion that can never
     score it could not be scored by a later one either.
@@ -130,7 +142,7 @@ def _check_columns(use_case: UseCase, scorers: Sequence[Scorer], features: Snaps
     Raises:
         DefinitionError: names the night and what it lacks.
     """
-    for scorer in scorers:
+    for scorer in ladder.by_models(scorers):
         night, champion = scorer.night, scorer.champion
         spec = bundles.spec(champion)
         check_task(spec, task_for(use_case), champion.version)
@@ -153,9 +165,12 @@ def _renamed(spec: Spec, night: Night, features: Snapshot, version: int) -> dict
     return renamed
 
 
-def _arms(scorers: Sequence[Scorer], night: Night) -> dict[str, int]:
-    """Return the version of each arm of a night that is split; nothing of another night."""
-    return {of.arm["name"]: of.champion.version for of in scorers if of.night == night and of.arm}
+def _divided(scorers: Sequence[Scorer], night: Night) -> dict[str, object]:
+    """Return the version of each arm of a night that is split, and the rungs that stood in; nothing of another night."""
+    of_night = [scorer for scorer in scorers if scorer.night == night]
+    arms = {scorer.arm["name"]: scorer.champion.version for scorer in of_night if scorer.arm}
+    rungs = [scorer.rung for scorer in of_night if scorer.rung]
+    return {**({"arms": arms} if arms else {}), **({"rungs": rungs} if rungs else {})}
 
 
 def _left_out(nights: Nights, pinned: Mapping[Night, Champion]) -> dict[str, object]:
@@ -175,13 +190,16 @@ def _jobs(
     jobs: Jobs = []
     for scorer in scorers:
         night, champion = scorer.night, scorer.champion
+        if scorer.rung == ladder.RULE:
+            jobs.append({**scorer.labels, "night": str(night), "target": f"{folder}/{night}-{len(jobs)}.parquet"})
+            continue
         spec = bundles.spec(champion)
         shared = {
             **bundles.part(champion),
             "night": str(night),
             "columns": json.dumps(_renamed(spec, night, features, champion.version)),
             **_groups(use_case, spec, night, entities),
-            **({"arm": json.dumps(scorer.arm)} if scorer.arm else {}),
+            **scorer.labels,
         }
         for source, row_group in _row_groups(features.files.get(night, ())):
             target = f"{folder}/{night}-{len(jobs)}.parquet"
@@ -197,7 +215,7 @@ def _entities(use_case: UseCase, scorers: Sequence[Scorer], bundles: Bundles, wo
         OtherMeaning: a night holds the column by another definition than today's.
         DefinitionError: today's definition has no such column.
     """
-    read = [(of.night, attribute) for of in scorers if (attribute := bundles.spec(of.champion).attribute)]
+    read = [(of.night, attribute) for of in ladder.by_models(scorers) if (attribute := bundles.spec(of.champion).attribute)]
     if not read:
         return None
     nights, source = [night for night, _ in read], use_case.entity.source
@@ -227,9 +245,9 @@ def _row_groups(paths: Sequence[str]) -> Iterator[tuple[str, int]]:
             yield path, number
 
 
-def _cut(jobs: Jobs, pinned: Mapping[Night, Champion], bundles: Bundles, engine: Engine, progress: Progress) -> Jobs:
-    """Return the jobs with where each night is cut whose champion decides by a capacity: its rows are ranked first."""
-    capacities = {str(night): bundles.spec(champion).capacity for night, champion in pinned.items()}
+def _cut(jobs: Jobs, bundles: Bundles, engine: Engine, progress: Progress) -> Jobs:
+    """Return the jobs with where each night is cut whose model decides by a capacity: its rows are ranked first."""
+    capacities = {job["night"]: bundles.capacity(job) for job in reversed(jobs)}  # of a night that is split, its champion's
     ranked = [job for job in jobs if capacities[job["night"]] is not None]
     if not ranked:
         return jobs

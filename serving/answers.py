@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from nightloop.definitions import UseCase
 from nightloop.model.conformal import HIGH, LOW, SET
 from nightloop.model.use_case_task import answer_columns
+from nightloop.promotion.ladder import rungs_of
 
 Scalar = str | int | float | bool | datetime.date | datetime.datetime
 
@@ -71,7 +72,16 @@ COLUMNS: Mapping[str, tuple[Any, Any]] = {
 
 
 def answer_model(use_case: UseCase, title: str) -> type[BaseModel]:
-    """Return the answer's model: ``Answer`` for a binary one, else with the columns of the use case's task and promise."""
+    """Return the answer's model; where a ladder is declared, with the rung that answered."""
+    model = _answer_model(use_case, title)
+    if not rungs_of(use_case):
+        return model
+    rung: Any = (Literal["champion", "previous", "rule"], Field(description="Which rung answered; a rule has no version: 0."))
+    return create_model(f"{title}Answer", __base__=model, rung=rung)
+
+
+def _answer_model(use_case: UseCase, title: str) -> type[BaseModel]:
+    """Return the model without a rung: ``Answer`` for a binary one, else with the columns of its task and promise."""
     if use_case.model.task == "binary":
         base = Answer if use_case.model.capacity is None else AnswerByCapacity
         promised: dict[str, Any] = {SET: COLUMNS[SET]}

@@ -16,8 +16,10 @@ from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model.champions import promotion_of
 from nightloop.model.predictor import Predictor
 from nightloop.nights import Night, parse_night
+from nightloop.promotion.ladder import CHAMPION, RULE, RUNG
 from nightloop.workspace import Workspace
 from serving.audit import FOLDER
+from serving.ladder import RuleSnapshot
 from serving.model_snapshot import Identity, ModelSnapshot, NightThreshold
 from serving.problems import Problem
 from serving.threads import in_thread
@@ -86,6 +88,8 @@ def _answer_again(
     workspace: Workspace, use_case: UseCase, stored: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     name, version, night = use_case.use_case, int(stored["model_version"]), Night.fromisoformat(stored["night"])
+    if stored.get(RUNG) == RULE:
+        return RuleSnapshot(use_case, night).answers(stored["rows"])
     champion = promotion_of(workspace.ledger, name, version)
     if champion.bundle_digest != stored["bundle_digest"]:
         raise StoreDamaged(
@@ -97,7 +101,7 @@ def _answer_again(
     predictor, first = Predictor.load(workspace.registry.fetch_champion(name, champion)), answers[0]
     snapshot = ModelSnapshot(
         use_case,
-        Identity(night, stored["aggregates_version"], version, champion),
+        Identity(night, stored["aggregates_version"], version, champion, rung=stored.get(RUNG, CHAMPION)),
         predictor,
         online=None,
         aggregates=None,

@@ -54,7 +54,8 @@ def in_words(decision: Mapping[str, Any]) -> Iterator[str]:
         for reason in answer.get("reasons") or ():
             yield f"            {_pairs(reason)}"
     if decision["is_rebuilt_to_the_last_bit"]:
-        yield f"  made again from these features by bundle {decision['bundle_digest'][:12]}: equal to the last bit"
+        by = f"by bundle {decision['bundle_digest'][:12]}" if decision["bundle_digest"] else "by the rule"
+        yield f"  made again from these features {by}: equal to the last bit"
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from nightloop.promotion.ladder import RUNG
 from serving.audit import AuditLog
 from serving.refresh import LoadedModels
 
@@ -29,6 +30,7 @@ class Metrics:
         self.seconds = Histogram("nightloop_request_seconds", "Time to answer.", ["route"], buckets=BUCKETS, **into)
         self.errors = Counter("nightloop_errors", "Requests without an answer, by kind of error.", ["route", "kind"], **into)
         self.rows = Counter("nightloop_rows", "Rows predicted.", ["use_case"], **into)
+        self.rungs = Counter("nightloop_rung_rows", "Rows answered by each rung of a ladder.", ["use_case", "rung"], **into)
         self.positives = Counter("nightloop_positive_decisions", "Rows decided positively.", ["use_case"], **into)
         self.ready = Gauge("nightloop_ready", "1: the use case answers.", ["use_case"], **into)
         self.version = Gauge("nightloop_model_version", "Version that answers.", ["use_case"], **into)
@@ -44,15 +46,18 @@ class Metrics:
     def count_answers(self, use_case_name: str, answers: Sequence[dict[str, Any]]) -> None:
         """Count the rows of one request."""
         self.rows.labels(use_case_name).inc(len(answers))
+        for answer in answers:
+            if RUNG in answer:
+                self.rungs.labels(use_case_name, answer[RUNG]).inc()
         self.positives.labels(use_case_name).inc(sum(bool(answer.get("decision")) for answer in answers))
 
     def count_refresh(self, loaded: LoadedModels) -> None:
         """Count a look for something newer, and set what answers since."""
         use_case, status = loaded.use_case, loaded.status
         self.refreshes.labels(use_case.use_case, "failed" if status.problem else "ok").inc()
-        self.ready.labels(use_case.use_case).set(status.snapshot is not None)
-        if status.snapshot:
-            self.version.labels(use_case.use_case).set(status.snapshot.identity.model_version)
+        self.ready.labels(use_case.use_case).set(status.answering is not None)
+        if status.answering:
+            self.version.labels(use_case.use_case).set(status.answering.identity.model_version)
 
     def text(self, loaded_models: Sequence[LoadedModels], now: datetime) -> bytes:
         """Return the exposition; ages are as of ``now``."""

@@ -34,6 +34,7 @@ from nightloop.model.spec import Spec
 from nightloop.model.use_case_task import answer_columns
 from nightloop.nights import Night, one
 from nightloop.promotion import traffic
+from nightloop.promotion.ladder import CHAMPION, RUNG, rungs_of
 from nightloop.promotion.traffic import Split
 from nightloop.workspace import Workspace
 from serving.row_contract import contract_rules
@@ -49,11 +50,7 @@ class Identity:
     champion: Champion = field(compare=False)
     scores_version: int = 0  # of the table, where a capacity decides: the night's threshold is read from it
     split: Split | None = field(default=None, hash=False)
-
-    def of_tried(self) -> Identity:
-        """Return the identity of the snapshot of the version that is tried."""
-        tried = self.split.champion if self.split else self.champion
-        return replace(self, model_version=tried.version, champion=tried, split=None)
+    rung: str = CHAMPION  # of the ladder
 
 
 @dataclass(frozen=True)
@@ -85,6 +82,11 @@ class ModelSnapshot:
     rules: tuple[RowRule, ...] = ()
     tried: ModelSnapshot | None = None  # where the night is split: of the version that answers a share
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features, in the order of the model."""
+        return tuple(self.predictor.spec.features)
+
     @cached_property
     def _columns(self) -> NDArray[np.intp]:
         names = list(self.use_case.features)
@@ -108,7 +110,7 @@ class ModelSnapshot:
         if self.threshold:
             shared |= {"threshold": self.threshold.value, "threshold_night": self.threshold.night}
         key = self.use_case.entity.key
-        given = self.predictor.columns(predictions)
+        given = {**self.predictor.columns(predictions), RUNG: np.full(len(rows), self.identity.rung)}
         columns = self.columns
         values = [[None] * len(rows) if (column := given.get(name)) is None else column.tolist() for name in columns]
         answered = zip(rows, zip(*values, strict=True), reasons_by_row, strict=True)
@@ -182,7 +184,9 @@ def find(workspace: Workspace, use_case: UseCase, night: Night | None = None) ->
 
 def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: ModelSnapshot | None = None) -> ModelSnapshot:
     """Load the bundle and the aggregates, and those of a version that is tried; takes over predictors of ``previous``."""
-    tried = load(workspace, use_case, identity.of_tried(), previous) if identity.split else None
+    tried = None
+    if (of := identity.split.champion if identity.split else None) is not None:
+        tried = load(workspace, use_case, replace(identity, model_version=of.version, champion=of, split=None), previous)
     if previous and previous.tried and previous.identity.model_version != identity.model_version:
         previous = previous.tried
     if previous and previous.identity.model_version == identity.model_version:
@@ -196,7 +200,7 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
     if predictor.spec.capacity is not None:
         threshold = night_threshold(workspace, use_case, identity, predictor.spec)
     rules = contract_rules(workspace, use_case, identity.night)
-    columns = tuple(answer_columns(use_case))
+    columns = (*answer_columns(use_case), *([RUNG] if rungs_of(use_case) else ()))
     return ModelSnapshot(meant, identity, predictor, online, aggregates, columns, threshold, rules, tried)
 
 

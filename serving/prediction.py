@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from nightloop.errors import UnknownUseCase, UsageError
 from nightloop.nights import Night, parse_night
 from serving.answers import answer_model, answers_model
 from serving.audit import DECISION, AuditLog, audit_line
+from serving.ladder import RuleSnapshot, has_rule
 from serving.metrics import Metrics
 from serving.model_snapshot import ModelSnapshot
 from serving.problems import Problem, TooLarge, WrongMedia
@@ -31,6 +33,7 @@ from serving.threads import in_thread
 from serving.traffic import Part, divided, in_order
 
 ROWS_ANSWERED_INLINE = 16  # more go to a thread, so that probes and other callers are still answered meanwhile
+Snapshot = ModelSnapshot | RuleSnapshot
 Computed = tuple[NDArray[np.float64], list[dict[str, Any]]]  # features and answers
 PARAMETERS = {"night", "reasons"}
 SCHEMAS = "#/components/schemas/"
@@ -56,7 +59,7 @@ class Answered:
         headers: of the response, in whatever format it is sent.
     """
 
-    snapshot: ModelSnapshot
+    snapshot: Snapshot
     answers: list[dict[str, Any]]
     content: bytes
     headers: Mapping[str, str]
@@ -110,14 +113,14 @@ class Prediction:
         refuse_broken(snapshot.rules, rows.rows, use_case, is_batch=rows.is_batch)
         if self._audit is not None:
             self._audit.check()
-        parts = divided(snapshot, rows.rows)
-        computed = [await self._answers(part.snapshot, part.rows, reasons) for part in parts]
-        answers = in_order(parts, [of_part for _, of_part in computed])
+        computed = await self._parts(use_case, divided(snapshot, rows.rows), reasons)
+        parts = [part for part, _ in computed]
+        answers = in_order(parts, [of_part for _, (_, of_part) in computed])
         self._metrics.count_answers(use_case_name, answers)
         content = _content(answers, is_batch=rows.is_batch)
         audited = [
             (part, features, content if len(parts) == 1 else _content(of_part, is_batch=True))
-            for part, (features, of_part) in zip(parts, computed, strict=True)
+            for part, (features, of_part) in computed
         ]
         return Answered(snapshot, answers, content, self._record(use_case_name, request, audited))
 
@@ -157,14 +160,36 @@ class Prediction:
     def _too_large(self) -> TooLarge:
         return TooLarge(f"the body is larger than {self._max_bytes:,} bytes.", do="Send fewer rows at a time.")
 
-    async def _snapshot(self, loaded: LoadedModels, night: Night | None) -> ModelSnapshot:
+    async def _snapshot(self, loaded: LoadedModels, night: Night | None) -> Snapshot:
         return loaded.current() if night is None else await in_thread(loaded.of_night, night)
 
-    async def _answers(self, snapshot: ModelSnapshot, rows: list[dict[str, Any]], reasons: bool) -> Computed:
+    async def _answers(self, snapshot: Snapshot, rows: list[dict[str, Any]], reasons: bool) -> Computed:
         if len(rows) <= ROWS_ANSWERED_INLINE:
             return _computed(snapshot, rows, reasons=reasons)
         async with self._threads:
             return await in_thread(_computed, snapshot, rows, reasons=reasons)
+
+    async def _parts(self, use_case: UseCase, parts: list[Part], reasons: bool) -> list[tuple[Part, Computed]]:
+        """Answer each part; by the rule where its answers are no numbers, or take longer than the use case has time."""
+        if not has_rule(use_case):
+            return [(part, await self._answers(part.snapshot, part.rows, reasons)) for part in parts]
+        budget = use_case.serving.milliseconds if use_case.serving else None
+        answered = []
+        for part in parts:
+            computed = await self._in_time(part, reasons, budget)
+            if computed is None or not all(map(_is_number, computed[1])):
+                part = replace(part, snapshot=RuleSnapshot(use_case, part.snapshot.identity.night))  # noqa: PLW2901
+                computed = _computed(part.snapshot, part.rows, reasons=False)
+            answered.append((part, computed))
+        return answered
+
+    async def _in_time(self, part: Part, reasons: bool, budget: float | None) -> Computed | None:
+        """Return the answers of a part, or None where they take longer than the budget (milliseconds)."""
+        if budget is None:
+            return await self._answers(part.snapshot, part.rows, reasons)
+        computing = asyncio.ensure_future(in_thread(_computed, part.snapshot, part.rows, reasons=reasons))
+        done, _ = await asyncio.wait({computing}, timeout=budget / 1000)
+        return computing.result() if done else None
 
     def unknown(self, use_case_name: str) -> UnknownUseCase:
         """Return the error for a use case that is not served; it lists the names that are near."""
@@ -182,7 +207,12 @@ def _content(answers: list[dict[str, Any]], *, is_batch: bool) -> bytes:
     return orjson.dumps({"predictions": answers} if is_batch else answers[0])
 
 
-def _computed(snapshot: ModelSnapshot, rows: list[dict[str, Any]], *, reasons: bool) -> Computed:
+def _is_number(answer: Mapping[str, Any]) -> bool:
+    """Tell whether nothing of an answer is infinite, or not a number."""
+    return all(math.isfinite(value) for value in answer.values() if isinstance(value, float))
+
+
+def _computed(snapshot: Snapshot, rows: list[dict[str, Any]], *, reasons: bool) -> Computed:
     features = snapshot.features(rows)
     return features, snapshot.answers(rows, reasons=reasons, features=features)
 

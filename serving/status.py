@@ -14,7 +14,7 @@ def is_ready(loaded_models: Sequence[LoadedModels]) -> bool:
     A use case that never had a champion holds nobody back: a new file in feature_defs/ must not take a running service out.
     """
     statuses = [loaded.status for loaded in loaded_models]
-    return any(status.snapshot for status in statuses) and all(status.snapshot or status.is_new for status in statuses)
+    return any(status.answering for status in statuses) and all(status.answering or status.is_new for status in statuses)
 
 
 def readiness_of(loaded_models: Sequence[LoadedModels]) -> Readiness:
@@ -24,7 +24,7 @@ def readiness_of(loaded_models: Sequence[LoadedModels]) -> Readiness:
 
 
 def _readiness(status: Status) -> UseCaseReadiness:
-    identity = status.snapshot.identity if status.snapshot else None
+    identity = status.answering.identity if status.answering else None
     return UseCaseReadiness(
         ready=identity is not None,
         model_version=identity.model_version if identity else None,
@@ -45,7 +45,7 @@ def _model(loaded: LoadedModels) -> ModelInfo:
         use_case=use_case.use_case,
         description=use_case.description,
         owner=use_case.owner,
-        ready=snapshot is not None,
+        ready=loaded.status.answering is not None,
         problem=loaded.status.problem,
     )
     if snapshot is None:

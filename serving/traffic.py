@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightloop.promotion.traffic import CHAMPION
+from serving.ladder import RuleSnapshot
 from serving.model_snapshot import ModelSnapshot
 
 
@@ -21,13 +22,13 @@ class Part:
         rows: the rows.
     """
 
-    snapshot: ModelSnapshot
+    snapshot: ModelSnapshot | RuleSnapshot
     arm: str | None
     places: Sequence[int]
     rows: list[dict[str, Any]]
 
 
-def divided(snapshot: ModelSnapshot, rows: list[dict[str, Any]]) -> list[Part]:
+def divided(snapshot: ModelSnapshot | RuleSnapshot, rows: list[dict[str, Any]]) -> list[Part]:
     """Return the parts of a request that have rows: one, where the night is not split."""
     tried = snapshot.tried
     if tried is None or (split := snapshot.identity.split) is None:

@@ -19,6 +19,8 @@ from nightloop.definitions.strict import Name, Strict, is_absent, is_empty
 from nightloop.expressions.normal_forms import Form, normal_sql
 from nightloop.expressions.types import ColumnType
 
+Rung = Literal["previous", "rule"]
+
 # --- sources -----------------------------------------------------------------------------------------------------------
 
 
@@ -136,6 +138,29 @@ class Card(Strict):
     )
 
 
+class Serving(Strict):
+    """How an entity is answered where its champion cannot: by the next rung, and where none is left, not at all."""
+
+    ladder: list[Rung] = Field(
+        default_factory=list,
+        exclude_if=is_empty,
+        description="In this order. previous: the champion before, where the model is missing or damaged. rule: an expression, "
+        "also where aggregates are stale or gone, an answer is no number, or the time is up.",
+    )
+    rule: Expression | None = Field(
+        None, exclude_if=is_absent, description="DuckDB SQL over the entity's columns: a number, as the model answers."
+    )
+    stale_after_nights: int | None = Field(
+        None,
+        ge=1,
+        exclude_if=is_absent,
+        description="Age of the newest aggregates, in nights to today, beyond which the service does not answer from them.",
+    )
+    milliseconds: float | None = Field(
+        None, gt=0, exclude_if=is_absent, description="Time in which the service computes an answer, before the rule gives it."
+    )
+
+
 class UseCase(Strict):
     """One model's whole life, declared."""
 
@@ -168,6 +193,9 @@ class UseCase(Strict):
         "alert, whether a run exists or not.",
     )
     card: Card | None = Field(None, exclude_if=is_absent, description="What people write of the model, for its card.")
+    serving: Serving | None = Field(
+        None, exclude_if=is_absent, description="How an entity is answered where its champion cannot."
+    )
     contracts: Name | None = Field(
         None,
         exclude_if=is_absent,

@@ -143,6 +143,18 @@ class OnlineFeatures:
         return [key_text([typed[name][i] for name in columns], kinds) for i in range(n)]
 
 
+def evaluate(text: str, types: Mapping[str, ColumnType], rows: Sequence[Row]) -> Floats:
+    """Return the value of an expression over the entity's columns for each row (n,), NaN where it is null.
+
+    Raises:
+        UsageError: see ``OnlineFeatures.compute``.
+    """
+    expression = compile_expression(text, types)
+    typed = {name: [_typed(row, name, types[name], i) for i, row in enumerate(rows)] for name in expression.columns}
+    columns = {name: Column.of(values, types[name]) for name, values in typed.items()}
+    return expression.numpy()(columns, len(rows)).as_floats()
+
+
 def _fill_unseen(feature: Feature, values: Floats, keys: Sequence[str | None], prior: float) -> Floats:
     """Fill what a key never seen gets by the feature's meaning: the overall rate, or none at all."""
     if isinstance(feature, RateFeature):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -27,20 +27,21 @@ from nightloop.nights import Night
 
 ROWS_AT_ONCE = 65_536
 ARM = "arm"  # column of the scores of a night that is split
+LABELS = (ARM, "rung")  # columns of rows that not the champion of the night answered, or not all of them
 
 
 ARROW: Mapping[str, pa.DataType] = {"double": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
 
 
-def score_schema(entity: pa.Schema, reasons: int, columns: Mapping[str, ColumnKind], *, has_arm: bool = False) -> pa.Schema:
-    """Return the columns of a scores table: the entity's key, those of the answer, and the arm of a night that is split."""
+def score_schema(entity: pa.Schema, reasons: int, columns: Mapping[str, ColumnKind], labels: Collection[str] = ()) -> pa.Schema:
+    """Return the columns of a scores table: the entity's key, those of the answer, and the given ones of ``LABELS``."""
     pairs = [(f"reason_{place}", f"effect_{place}") for place in range(1, reasons + 1)]
     return pa.schema(
         [
             *entity,
             *(pa.field(name, ARROW[kind]) for name, kind in columns.items()),
             pa.field("model_version", pa.int64()),
-            *([pa.field(ARM, pa.string())] if has_arm else ()),
+            *(pa.field(name, pa.string()) for name in LABELS if name in labels),
             *(pa.field(reason, pa.string()) for reason, _ in pairs),
             *(pa.field(effect, pa.float64()) for _, effect in pairs),
         ]
@@ -57,7 +58,8 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
             an answer; absent: those that the bundle answers), ``entities`` (JSON object, where the model decides by a group:
             ``files`` of the night's entities, ``names`` of key and group in them), ``cut`` (JSON object, where a capacity
             decides: the last that it takes of the night), ``arm`` (JSON object, where the night is split: its ``name``,
-            ``salt`` and ``percent`` of the entities that are tried, ``is_tried``: whether it is of these or of the others).
+            ``salt`` and ``percent`` of the entities that are tried, ``is_tried``: whether it is of these or of the others),
+            ``rung`` (where another version stands in for the one that should score: of the ladder).
 
     Raises:
         DefinitionError: the file lacks a feature of the model.
@@ -75,14 +77,14 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
         file = pq.ParquetFile(opened)
         check_features(predictor.spec, file.schema_arrow, version, job["night"], where=job["source"], renamed=renamed)
         entity = pa.schema([file.schema_arrow.field(name) for name in key])
-        schema = score_schema(entity, reasons, answer, has_arm="arm" in job)
+        schema = score_schema(entity, reasons, answer, labels=job)
         columns = list(dict.fromkeys([*key, *features]))
         batches = file.iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns)
         with (
             target_filesystem.open_output_stream(target) as stream,
             pq.ParquetWriter(stream, schema, compression="zstd") as writer,
         ):
-            for batch in _of_arm(batches, key, job):
+            for batch in of_arm(batches, key, job):
                 group = _groups(batch, key, predictor.spec.attribute, job.get("entities", ""))
                 decide = _decide(batch.select(key), predictor.spec, job)
                 predictions = predictor.predict(_matrix(batch, features), reasons=reasons > 0, group=group, decide=decide)
@@ -106,7 +108,7 @@ def rank_file(job: Mapping[str, str]) -> dict[str, Any]:
     with store.open_input_file(source) as opened:
         columns = list(dict.fromkeys([*key, *features]))
         batches = pq.ParquetFile(opened).iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns)
-        for batch in _of_arm(batches, key, job):
+        for batch in of_arm(batches, key, job):
             prediction = np.append(prediction, predictor.predict_undecided(_matrix(batch, features)))
             tie = np.append(tie, _ties(batch.select(key), predictor.spec, job))
             first = highest(prediction, tie, capacity)
@@ -114,7 +116,13 @@ def rank_file(job: Mapping[str, str]) -> dict[str, Any]:
     return {"night": job["night"], "highest": [prediction.tolist(), tie.tolist()]}
 
 
-def _of_arm(batches: Iterable[pa.RecordBatch], key: list[str], job: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+def label_columns(job: Mapping[str, str], rows: int) -> dict[str, NDArray[Any]]:
+    """Return the columns of ``LABELS`` that the job's rows have."""
+    values = {"rung": job.get("rung"), ARM: json.loads(job["arm"])["name"] if "arm" in job else None}
+    return {name: np.full(rows, value) for name, value in values.items() if value is not None}
+
+
+def of_arm(batches: Iterable[pa.RecordBatch], key: list[str], job: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of each batch that are of the job's arm: all, where the night is not split."""
     arm = json.loads(job["arm"]) if "arm" in job else None
     for batch in batches:
@@ -229,8 +237,7 @@ def _answers(
     names = np.array(predictor.spec.features, dtype=object)
     columns = {name: values for name, values in predictor.columns(predictions).items() if values is not None}
     answer: dict[str, object] = {**columns, "model_version": np.full(rows, int(job["model_version"]))}
-    if "arm" in job:
-        answer[ARM] = np.full(rows, json.loads(job["arm"])["name"])
+    answer |= label_columns(job, rows)
     for place in range(reasons):
         answer[f"reason_{place + 1}"] = names[predictions.reason[:, place]]
         answer[f"effect_{place + 1}"] = predictions.effect[:, place]

@@ -7,6 +7,7 @@ agree, and who is in it stays in it while it grows.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,11 +81,19 @@ class Scorer:
         night: the night.
         champion: the promotion of the version.
         arm: of a night that is split, what a job of ``score_file`` needs to know of the share; else None.
+        rung: which rung of the ladder stands in for the version that should score; None: it does itself.
     """
 
     night: Night
     champion: Champion
     arm: Mapping[str, Any] | None = None
+    rung: str | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The parts of a job of ``score_file`` that label its rows."""
+        arm = {"arm": json.dumps(self.arm)} if self.arm else {}
+        return {**arm, "rung": self.rung} if self.rung else arm
 
 
 def split(

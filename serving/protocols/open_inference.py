@@ -18,8 +18,7 @@ from nightloop.definitions import UseCase
 from nightloop.errors import UsageError
 from nightloop.model.tasks import ColumnKind
 from nightloop.model.use_case_task import answer_columns
-from serving.model_snapshot import ModelSnapshot
-from serving.prediction import JSON, REFUSALS, Prediction
+from serving.prediction import JSON, REFUSALS, Prediction, Snapshot
 from serving.problems import BadRequest, Problem, mistakes_of
 from serving.protocols.columns import answer_record, rows_of
 from serving.rows import entity_columns
@@ -141,7 +140,7 @@ def _add_health_routes(app: FastAPI, prediction: Prediction) -> None:
         return {"ready": ready}
 
 
-def _snapshot(prediction: Prediction, model: str, version: str | None) -> ModelSnapshot:
+def _snapshot(prediction: Prediction, model: str, version: str | None) -> Snapshot:
     """Return what answers for a model now.
 
     Raises:
@@ -159,7 +158,7 @@ def _snapshot(prediction: Prediction, model: str, version: str | None) -> ModelS
     return snapshot
 
 
-def _metadata(snapshot: ModelSnapshot, use_case: UseCase) -> dict[str, Any]:
+def _metadata(snapshot: Snapshot, use_case: UseCase) -> dict[str, Any]:
     inputs = {name: DATATYPES[column.type][0] for name, column in entity_columns(use_case).items()}
     reasons = range(1, use_case.model.reasons + 1)
     outputs = {name: OF_ANSWER[kind] for name, kind in answer_columns(use_case).items()}

@@ -77,6 +77,7 @@ APPROVED = changed(put("gates.approval", {"deadline_hours": 3}))
 STABLE = changed(put("gates.stability", {"maximum_loss": 0.1}))
 SLICED = changed(put("gates.slices", {"by": ["vip"], "maximum_loss": 0.1}))
 BEHAVED = changed(put("gates.behaviour", {"maximum_change": 0.1}))
+LADDER = changed(put("serving", {"ladder": ["previous", "rule"], "rule": "0.5"}))
 SIZED = changed(put("gates.bundle", {"maximum_megabytes": 7.0}))
 
 MEANING: list[tuple[UseCase, str, object]] = [
@@ -187,6 +188,7 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "ready_by": "06:00",
         "contracts": "other",
         "card": {"out_of_scope": "All else."},
+        "serving": {"ladder": ["previous"]},
         "alerts": {"email": ["a@example.org"]},
         "alerts.email": ["b@example.org"],
         "alerts.smtp_connection": "other",
@@ -299,6 +301,10 @@ OTHER: list[tuple[UseCase, str, object]] = [
     (BEHAVED, "gates.behaviour.maximum_change", 0.2),
     (SIZED, "gates.bundle.maximum_megabytes", 8.0),
     (SIZED, "gates.bundle.maximum_milliseconds_a_row", 8.0),
+    (LADDER, "serving.ladder", ["rule", "previous"]),
+    (LADDER, "serving.rule", "0.25"),
+    (LADDER, "serving.stale_after_nights", 3),
+    (LADDER, "serving.milliseconds", 50.0),
     (PROMISED, "model.conformal.coverage", 0.7),
     (PROMISED, "model.conformal.each_class", True),
     (DATA, "gates.data.minimum_rows_share", 0.2),

@@ -7,6 +7,7 @@ from nightloop.definitions.checking.decision import check_decision
 from nightloop.definitions.checking.estimators import check_estimators
 from nightloop.definitions.checking.fairness import check_fairness
 from nightloop.definitions.checking.mitigation import check_mitigation
+from nightloop.definitions.checking.serving import check_serving
 from nightloop.definitions.gates import PerformanceMetric
 from nightloop.definitions.model import MulticlassModel
 from nightloop.definitions.problems import Problems
@@ -26,6 +27,7 @@ SCORE_COLUMNS: dict[Task, tuple[str, ...]] = {
 
 def check_task(use_case: UseCase, problems: Problems) -> None:
     """Note every mistake in ``problems``."""
+    check_serving(use_case, problems)
     _performance(use_case, problems)
     check_fairness(use_case, problems)
     check_mitigation(use_case, problems)
