@@ -8,7 +8,7 @@ by now). A range of nights is one engine job and one commit per table.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -20,7 +20,7 @@ from jobs.feature_checks import check_keys, record_lost, record_out_of_range, re
 from jobs.in_force import InForce, available, in_force
 from jobs.published import Progress, Published, silent
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import BadNight, UsageError
+from nightloop.errors import BadNight, ContractBroken, UsageError
 from nightloop.features.feature_sql import build_sql
 from nightloop.features.published_aggregates import record_published
 from nightloop.features.tables import inputs, tables
@@ -61,7 +61,7 @@ def run(
     Raises:
         BadNight: a night before the use case's first, or after ``as_known_at``.
         NotReady: an input night is not published yet, or by another definition; the message names it and what makes it.
-        ContractBroken: records of the entity's source share a key, or lack one.
+        ContractBroken: records of the entity's source share a key, or lack one, on a night; the nights before it are published.
         EngineUnavailable, StoreUnavailable, WriteConflict: the same call may succeed later.
     """
     if nights.first < use_case.first_night:
@@ -72,8 +72,23 @@ def run(
     known_night = _known_night(nights, as_known_at, step)
     steps = (step,) if step else (AS_KNOWN_LATER if known_night else STEPS)
     made_by = available(in_force(use_case, nights, workspace), nights, workspace)
-    makers = (_Maker(made_by, table, nights, workspace, known_night) for table in steps)
-    return [published for maker in makers for published in maker.make(progress)]
+    published: list[Published] = []
+    broken: ContractBroken | None = None
+    for table in steps:
+        made, refused = _Maker(made_by, table, nights, workspace, known_night).make(progress)
+        published += made
+        if refused:
+            standing = Nights(nights.first, made[-1].night)
+            broken, nights = _stopped(refused, standing), standing
+    if broken:
+        raise broken
+    return published
+
+
+def _stopped(refused: ContractBroken, standing: Nights) -> ContractBroken:
+    """Return the error of the first night that may not be published, saying what stands."""
+    go_on = f"{refused.do} The nights before it, {standing}, are published; then ask for the others again."
+    return ContractBroken(refused.what, where=refused.where, do=go_on)
 
 
 def _known_night(nights: Nights, as_known_at: str | Night | None, step: Step | None) -> Night | None:
@@ -127,11 +142,18 @@ class _Maker:
         source = self.use_case.sources.get(table.removeprefix("raw_"))
         return raw_schema(source) if source and table not in STEPS else tables(self.use_case)[table]
 
-    def make(self, progress: Progress) -> Iterator[Published]:
-        """Run one engine job for all nights and commit them together; in chunks where they would not fit in memory."""
+    def make(self, progress: Progress) -> tuple[list[Published], ContractBroken | None]:
+        """Run one engine job for all nights and commit them together; in chunks where they would not fit in memory.
+
+        Returns:
+            What was published, and why it ends before a night that may not be, if one is among them.
+
+        Raises:
+            ContractBroken: no night before that one.
+        """
         engine = self.workspace.engine(self.use_case, self.snapshots.values())
         progress(f"computing {self.table}", 0, len(self.nights))
-        done = 0
+        published: list[Published] = []
         for chunk in chunks(self.use_case, self.table, self.nights, self.snapshots, engine):
             began = time.monotonic()
             files: dict[Night, list[str]] = {}
@@ -140,15 +162,32 @@ class _Maker:
                 only_night = chunk.first if len(chunk) == 1 else None
                 folder, schema = self.workspace.lake.new_folder(self.name), tables(self.use_case)[self.table]
                 files = engine.write(sql, self.snapshots, folder, night=only_night, schema=schema)
-            details = {night: self._check(night, files) for night in chunk}
+            details, broken = self._checked(chunk, files)
+            if broken and not (details or published):
+                raise broken
             details |= self._unmatched(chunk, files)
-            for state in self._publish(chunk, files, (time.monotonic() - began) / len(chunk)):
-                done += 1
-                progress(f"publishing {self.table}", done, len(self.nights))
-                yield Published.of(self.use_case.use_case, self.name, state, {"engine": engine.name, **details[state.night]})
+            for state in self._publish(list(details), files, (time.monotonic() - began) / len(chunk)):
+                of_night = {"engine": engine.name, **details[state.night]}
+                published.append(Published.of(self.use_case.use_case, self.name, state, of_night))
+                progress(f"publishing {self.table}", len(published), len(self.nights))
+            if broken:
+                return published, broken
+        return published, None
+
+    def _checked(
+        self, nights: Nights, files: Mapping[Night, list[str]]
+    ) -> tuple[dict[Night, dict[str, object]], ContractBroken | None]:
+        """Return what is worth showing of each night before the first that may not be published, and why that one may not."""
+        details: dict[Night, dict[str, object]] = {}
+        for night in nights:
+            try:
+                details[night] = self._check(night, files)
+            except ContractBroken as error:
+                return details, error
+        return details, None
 
     def _check(self, night: Night, files: Mapping[Night, list[str]]) -> dict[str, object]:
-        """Check what must be true of a night's features before any night is published; return what is worth showing."""
+        """Check what must be true of a night's features before it is published; return what is worth showing."""
         if self.table != "features" or not self.snapshots:
             return {}
         check_keys(self.use_case, night, files.get(night, ()), self.snapshots)
@@ -161,7 +200,7 @@ class _Maker:
             return {}
         return record_unmatched(self.use_case, nights, files, self.snapshots, self.workspace)
 
-    def _publish(self, nights: Nights, files: Mapping[Night, list[str]], seconds: float) -> list[NightState]:
+    def _publish(self, nights: Sequence[Night], files: Mapping[Night, list[str]], seconds: float) -> list[NightState]:
         """Commit the nights together; one without rows is published as empty."""
         files_of = {night: files.get(night, []) for night in nights}
         schema = tables(self.use_case)[self.table]

@@ -18,7 +18,6 @@ from jobs.published import Progress, Published, silent
 from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import NotReady, command
-from nightloop.features.matching import in_words
 from nightloop.lake import Commit
 from nightloop.meaning import meanings_of
 from nightloop.model import champions
@@ -106,7 +105,7 @@ def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, definitio
             states["decisions"],
             _details(
                 judgement,
-                {**_realised(use_case, night_figures), **_restated(night, measured), **_unmatched(use_case, measured)},
+                {**_realised(use_case, night_figures), **_restated(night, measured), **_unmatched(judgement, measured)},
                 page,
             ),
         ),
@@ -159,12 +158,11 @@ def _restated(night: Night, measured: Measured) -> dict[str, str]:
     return {"restated": "; ".join(sentences)} if sentences else {}
 
 
-def _unmatched(use_case: UseCase, measured: Measured) -> dict[str, str]:
+def _unmatched(judgement: Judgement, measured: Measured) -> dict[str, str]:
     """Give the verdict on the keys of outcomes, and say what misses its outcome; nothing where nothing does."""
     if measured.match is None or not measured.match.has_trouble:
         return {}
-    fails = measured.match.share < use_case.gates.data.minimum_matched_share
-    return {"matching_verdict": "fail" if fails else "pass", "unmatched": in_words(use_case, measured.match)}
+    return {"matching_verdict": judgement.matching.outcome, "unmatched": judgement.matching.reason}
 
 
 def _has_page(use_case: UseCase, judgement: Judgement, *, html: bool) -> bool:

@@ -41,7 +41,7 @@ class NightStatus:
     reason: str | None
     missing: tuple[str, ...]
     stale: Mapping[str, str] = field(default_factory=dict)  # table -> which of its inputs changed since it was made
-    matched: float | None = None  # share of entities that find their outcome, where some miss it by how a key is written
+    matched: float | None = None  # share of entities that find their outcome, where some miss one that came
 
 
 def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = None) -> list[NightStatus]:
@@ -125,7 +125,7 @@ def stale_lines(statuses: Sequence[NightStatus]) -> list[str]:
 
 
 def unmatched_lines(use_case: UseCase, statuses: Sequence[NightStatus]) -> list[str]:
-    """Tell of which nights entities miss their outcome by how its key is written; nothing where none does."""
+    """Tell of which nights entities miss outcomes that came; nothing where none does."""
     limit = use_case.gates.data.minimum_matched_share
     shares = {status.night: status.matched for status in statuses if status.matched is not None}
     if not shares:
@@ -133,7 +133,7 @@ def unmatched_lines(use_case: UseCase, statuses: Sequence[NightStatus]) -> list[
     word = "fails" if min(shares.values()) < limit else "passes"
     again = command("features", use_case.use_case, max(shares), "--step", "labels")
     return [
-        f"outcomes whose key is only written otherwise find no entity: nights {in_words(list(shares))}; at worst "
+        f"outcomes that came find no entity (keys written otherwise, or others): nights {in_words(list(shares))}; at worst "
         f"{min(shares.values()):.0%} find theirs, which {word} the limit {limit:.0%}. Examples: {again}"
     ]
 

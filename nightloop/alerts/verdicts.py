@@ -5,6 +5,17 @@ from __future__ import annotations
 from nightloop.alerts.alert import Alert
 from nightloop.nights import Night
 
+_MEASURED = (
+    "Open the run's report: it names the features or figures. If the source changed, mend it or the contract; if the "
+    "world changed, let the retraining run its course.",
+    "Scores are still published, but they may be worth less than before.",
+)
+_MATCHING = (
+    "Look at the keys of the example on both sides: mend label.join, write normal at both columns, or ask the sender.",
+    "Outcomes came that belong to no entity: performance is measured, and models are trained, without them.",
+)
+"""What to do, and what it means."""
+
 
 def verdict_failed(use_case_name: str, night: Night, verdict: str, figure: str, *, link: str, command: str) -> Alert:
     """Return the alert to a verdict of the monitor that failed.
@@ -12,11 +23,12 @@ def verdict_failed(use_case_name: str, night: Night, verdict: str, figure: str, 
     Args:
         use_case_name: whose night it is.
         night: the night that was judged.
-        verdict: ``drift`` or ``performance``.
+        verdict: ``drift``, ``performance`` or ``matching``.
         figure: the verdict's reason: figures, interval and limit.
         link: the page of the task that shows the report.
         command: the same by hand.
     """
+    do, means = _MATCHING if verdict == "matching" else _MEASURED
     return Alert(
         "verdict_failed",
         use_case_name,
@@ -24,10 +36,9 @@ def verdict_failed(use_case_name: str, night: Night, verdict: str, figure: str, 
         verdict,
         title=f"{verdict} verdict failed",
         what=f"The night was judged, and its {verdict} is outside the declared limit.",
-        do="Open the run's report: it names the features or figures. If the source changed, mend it or the contract; if the "
-        "world changed, let the retraining run its course.",
+        do=do,
         urgency="today",
-        means="Scores are still published, but they may be worth less than before.",
+        means=means,
         figure=figure,
         link=link,
         command=command,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 BETWEEN = "\x1f"
 """Stands between the parts of a key of several columns."""
 MOST_EXAMPLES, MOST_PAIRS = 3, 200
+FEWEST = 10
+"""Entities, and records, of which it is no chance that none belongs to another."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,10 @@ class Match:
 
     @property
     def share(self) -> float:
-        """Share of entities that find their outcome, of those and of the near misses."""
-        return self.matched / (self.matched + self.near) if self.near else 1.0
+        """Share of entities that find their outcome, of those and of the near misses; 0 where none of many finds any."""
+        if self.near:
+            return self.matched / (self.matched + self.near)
+        return 0.0 if self.matched == 0 and min(self.entities, self.records) >= FEWEST else 1.0
 
     @property
     def has_trouble(self) -> bool:

@@ -84,7 +84,9 @@ def decide(
     return Decision("retrain", f"{due.why[0].upper()}{due.why[1:]}{due.detail or '.'}")
 
 
-def as_row(decision: Decision, *, champion: Champion, drift: NightDrift, performance: Verdict) -> dict[str, object]:
+def as_row(
+    decision: Decision, *, champion: Champion, drift: NightDrift, performance: Verdict, matching: Verdict
+) -> dict[str, object]:
     """Return the night's row of the decisions table: what was decided, why, and on which verdicts."""
     return {
         "decision": decision.decision,
@@ -94,6 +96,8 @@ def as_row(decision: Decision, *, champion: Champion, drift: NightDrift, perform
         "drift_calls_for": drift.calls_for,
         "performance_verdict": performance.outcome,
         "performance_reason": performance.reason,
+        "matching_verdict": matching.outcome,
+        "matching_reason": matching.reason,
         "champion_version": champion.version,
         "champion_as_of": champion.as_of,
     }

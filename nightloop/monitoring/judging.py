@@ -28,7 +28,7 @@ from nightloop.model import bundle, champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.monitoring import night_metrics
 from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decide
-from nightloop.monitoring.matches import read_matches
+from nightloop.monitoring.matches import matching_verdict, read_matches
 from nightloop.monitoring.matured import Matured, Restated, matured_nights, read_matured, read_restated
 from nightloop.monitoring.metrics_table import Sourced
 from nightloop.monitoring.profiles import earlier_profiles
@@ -77,11 +77,13 @@ class Judgement:
     champion: Champion
     drift: NightDrift
     performance: Verdict
+    matching: Verdict
     decision: Decision
 
     def as_row(self) -> dict[str, object]:
         """Return the night's row of the decisions table."""
-        return as_row(self.decision, champion=self.champion, drift=self.drift, performance=self.performance)
+        drift, performance, matching = self.drift, self.performance, self.matching
+        return as_row(self.decision, champion=self.champion, drift=drift, performance=performance, matching=matching)
 
 
 def measure(use_case: UseCase, night: Night, workspace: Workspace, scores: Snapshot) -> Measured:
@@ -134,7 +136,8 @@ def judge(use_case: UseCase, night: Night, workspace: Workspace, measured: Measu
         performance=performance,
         earlier=_earlier(use_case, night, workspace),
     )
-    return Judgement(measured.champion, measured.drift, performance, decision)
+    matching = matching_verdict(use_case, measured.match)
+    return Judgement(measured.champion, measured.drift, performance, matching, decision)
 
 
 def other_figures(use_case: UseCase, night: Night, workspace: Workspace, measured: Measured) -> list[Sourced]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from nightloop.features.matching import Match, find_matches
+from nightloop.evidence.verdict import Verdict
+from nightloop.features.matching import Match, find_matches, in_words
 from nightloop.features.tables import label_revised_within
 from nightloop.meaning import meanings_of
 from nightloop.meaning.reading import by_meaning
@@ -43,6 +44,23 @@ def read_matches(lake: Lake, use_case: UseCase, nights: Sequence[Night]) -> list
         outcomes = _keys(lake, use_case, label.source, Nights(span.first, span.last + reach), list(label.join))
         matches += find_matches(use_case, block, entities, outcomes)
     return matches
+
+
+def matching_verdict(use_case: UseCase, match: Match | None) -> Verdict:
+    """Return whether outcomes that came belong to entities.
+
+    Args:
+        use_case: declares the least share.
+        match: of the scored night whose outcomes are due; None where each of its entities has its outcome.
+    """
+    if match is None:
+        return Verdict("matching", "pass", "No entity whose outcome is due lacks it.")
+    limit = use_case.gates.data.minimum_matched_share
+    if not match.has_trouble:
+        reason = f"{match.matched} of {match.entities} entities of night {match.scored_night} find a record; no other is near."
+        return Verdict("matching", "pass", reason)
+    reason = f"{match.share:.0%} find their outcome (limit {limit:.0%}): {in_words(use_case, match)}"
+    return Verdict("matching", "fail" if match.share < limit else "pass", reason)
 
 
 def _keys(lake: Lake, use_case: UseCase, source: str, nights: Nights, columns: Sequence[str]) -> Snapshot:

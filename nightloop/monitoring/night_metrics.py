@@ -106,10 +106,10 @@ def pooled_figures(use_case: UseCase, matured: Matured, figures: tuple[Figure, .
 
 
 def matching_figures(match: Match | None) -> list[Sourced]:
-    """Return the share of entities that find their outcome, where some miss it by how a key is written."""
-    if match is None or not match.near:
+    """Return the share of entities that find their outcome, where some miss it by how a key is written, or all do."""
+    if match is None or (not match.near and match.share > 0):
         return []
-    figure = Figure(metrics_table.MATCHED, match.share, None, None, match.matched + match.near)
+    figure = Figure(metrics_table.MATCHED, match.share, None, None, match.matched + match.near or match.entities)
     return [Sourced(f"entities of {match.scored_night} and the keys of their outcomes", None, (figure,))]
 
 

@@ -106,12 +106,12 @@ def test_nights_are_counted_apart_and_in_order(tmp_path):
 
 
 def test_the_share_is_of_those_that_could_be_found():
-    assert [Match(DAY, 100, matched, 10, near, ()).share for matched, near in ((9, 1), (0, 3), (5, 0), (0, 0))] == [
-        0.9,
-        0.0,
-        1.0,
-        1.0,
-    ]
+    assert [Match(DAY, 100, matched, 10, near, ()).share for matched, near in ((9, 1), (0, 3), (5, 0))] == [0.9, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(("entities", "records", "share"), [(10, 10, 0.0), (9, 10, 1.0), (10, 9, 1.0)])
+def test_none_of_many_is_a_share_of_nothing_and_none_of_few_may_be_chance(entities, records, share):
+    assert Match(DAY, entities, 0, records, 0, ()).share == share
 
 
 KEYS = st.lists(st.sampled_from(["a", "A", "a ", "b", "B", " b", "7", "07", "7.0", "c"]), max_size=6, unique=True)

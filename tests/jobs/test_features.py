@@ -204,11 +204,22 @@ def test_tiles_of_another_definition_are_not_added_up(ready: Workspace) -> None:
     run(ready, LAST, changed, step="aggregates")
 
 
-def test_no_night_of_a_range_is_published_where_one_has_a_repeated_key(ready: Workspace) -> None:
+def test_the_nights_before_one_with_a_repeated_key_stand(ready: Workspace) -> None:
     publish(ready, "visits", THIRD, [record(THIRD, visit_id="v0"), record(THIRD, visit_id="v0")])
     with pytest.raises(ContractBroken, match="2 records of source 'visits' have 1 keys") as refused:
         run(ready)
     assert f"night {THIRD}" in str(refused.value)
+    assert f"The nights before it, {FIRST}..{SECOND}, are published" in str(refused.value)
+    assert {table: list(ready.lake.states(f"shop/{table}")) for table in ("features", "labels")} == {
+        "features": [FIRST, SECOND],
+        "labels": [FIRST, SECOND],
+    }
+
+
+def test_nothing_is_published_where_the_first_night_has_a_repeated_key(ready: Workspace) -> None:
+    publish(ready, "visits", FIRST, [record(FIRST, visit_id="v0"), record(FIRST, visit_id="v0")])
+    with pytest.raises(ContractBroken, match=r"Let the contract of 'visits' set them aside .*, then ingest it again[.]$"):
+        run(ready)
     assert not ready.lake.exists("shop/features")
 
 

@@ -93,6 +93,10 @@ def test_the_monitor_judges_the_share_and_status_shows_it(things, capsys):
     score.run(things.use_case, nights, things.workspace)
     details = monitor.run(things.use_case, nights, things.workspace)[-1].details
     assert details["matching_verdict"] == "fail" and "6 of 12 entities" in str(details["unmatched"])
+    decided = things.workspace.lake.read("things/decisions", nights).to_pylist()
+    assert [row["matching_verdict"] for row in decided] == ["fail", "fail"]
+    assert decided[-1]["matching_reason"] == details["unmatched"]
+    assert "find their outcome (limit 90%)" in decided[-1]["matching_reason"]
     rows = things.workspace.lake.read("things/metrics", nights).to_pylist()
     shares = [(row["night"], row["value"], row["n"]) for row in rows if row["metric"] == "matched_share"]
     assert shares == [(night, 3 / 9, 9) for night in nights]
@@ -109,6 +113,20 @@ def test_the_limit_is_declared(things, limit, verdict):
     night = one(FIRST + timedelta(days=1))
     score.run(things.use_case, night, things.workspace)
     assert monitor.run(things.use_case, night, things.workspace)[-1].details["matching_verdict"] == verdict
+
+
+def test_outcomes_that_find_nobody_at_all_fail_the_night_and_status_shows_it(things, capsys):
+    things.change(spelled("'T' || id"))
+    things.build(Nights(FIRST, FIRST + timedelta(days=1)))
+    things.promote(FIRST)
+    night = one(FIRST + timedelta(days=1))
+    score.run(things.use_case, night, things.workspace)
+    monitor.run(things.use_case, night, things.workspace)
+    (decided,) = things.workspace.lake.read("things/decisions", night).to_pylist()
+    assert decided["matching_verdict"] == "fail"
+    assert "0% find their outcome (limit 90%): none of the 12 entities" in decided["matching_reason"]
+    assert command_line.main(["status", "things", str(night)]) == 0
+    assert "at worst 0% find theirs, which fails the limit 90%" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_training_is_given_the_share_of_all_its_nights(things):

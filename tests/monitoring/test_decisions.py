@@ -220,11 +220,13 @@ def test_the_cool_down_holds_for_the_calendar_too():
 
 # --- rows of the decisions table ---------------------------------------------------------------------------------------
 
+MATCHING = Verdict("matching", "pass", "All are there.")
+
 
 def test_the_row_of_a_night_holds_decision_verdicts_and_champion():
     drift, performance = Verdict("drift", "fail", "It moved."), Verdict("performance", "pass", "It is good.")
     moved = NightDrift(drift, (), "repair")
-    row = as_row(Decision("keep", "Because."), champion=CHAMPION, drift=moved, performance=performance)
+    row = as_row(Decision("keep", "Because."), champion=CHAMPION, drift=moved, performance=performance, matching=MATCHING)
     assert row == {
         "decision": "keep",
         "reason": "Because.",
@@ -233,6 +235,8 @@ def test_the_row_of_a_night_holds_decision_verdicts_and_champion():
         "drift_calls_for": "repair",
         "performance_verdict": "pass",
         "performance_reason": "It is good.",
+        "matching_verdict": "pass",
+        "matching_reason": "All are there.",
         "champion_version": 2,
         "champion_as_of": CHAMPION.as_of,
     }
@@ -240,7 +244,7 @@ def test_the_row_of_a_night_holds_decision_verdicts_and_champion():
 
 def test_a_stored_row_is_read_as_an_earlier_night():
     moved = NightDrift(verdict("fail"), (), "training")
-    row = as_row(Decision("retrain", "x"), champion=CHAMPION, drift=moved, performance=verdict("pass"))
+    row = as_row(Decision("retrain", "x"), champion=CHAMPION, drift=moved, performance=verdict("pass"), matching=MATCHING)
     assert EarlierNight.of({"night": NIGHT, **row}) == EarlierNight(NIGHT, "retrain", "fail", 2, "training")
     del row["drift_calls_for"]
     assert EarlierNight.of({"night": NIGHT, **row}) == EarlierNight(NIGHT, "retrain", "fail", 2)
