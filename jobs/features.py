@@ -75,19 +75,19 @@ def run(
     published: list[Published] = []
     broken: ContractBroken | None = None
     for table in steps:
-        made, refused = _Maker(made_by, table, nights, workspace, known_night).make(progress)
-        published += made
+        of_table, refused = _Maker(made_by, table, nights, workspace, known_night).make(progress)
+        published += of_table
         if refused:
-            standing = Nights(nights.first, made[-1].night)
-            broken, nights = _stopped(refused, standing), standing
+            nights = Nights(nights.first, of_table[-1].night)
+            broken = _stopped(refused, nights)
     if broken:
         raise broken
     return published
 
 
-def _stopped(refused: ContractBroken, standing: Nights) -> ContractBroken:
+def _stopped(refused: ContractBroken, before: Nights) -> ContractBroken:
     """Return the error of the first night that may not be published, saying what stands."""
-    go_on = f"{refused.do} The nights before it, {standing}, are published; then ask for the others again."
+    go_on = f"{refused.do} The nights before it, {before}, are published; then ask for the others again."
     return ContractBroken(refused.what, where=refused.where, do=go_on)
 
 

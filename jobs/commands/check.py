@@ -138,6 +138,7 @@ def _with_lake(result: CheckResult, settings: Settings) -> CheckResult:
     if "://" not in settings.lake_url and not Path(settings.lake_url, result.use_case).exists():
         # Nothing was made yet: the libraries that read a lake need not be imported.
         return replace(result, advice=_lines(margin_advice(use_case), *impossible_verdicts(use_case, AtHand())))
+    from nightloop.monitoring.joins import keys_written_otherwise
     from nightloop.workspace import Workspace
 
     workspace = Workspace.open(settings)
@@ -145,7 +146,8 @@ def _with_lake(result: CheckResult, settings: Settings) -> CheckResult:
         ledger = workspace.ledger
         margin = margin_advice(use_case, ledger=ledger, rows=typical_rows(use_case, workspace.lake))
         impossible = impossible_verdicts(use_case, at_hand(use_case, workspace.lake))
-        advice = _lines(margin, bias_advice(use_case, ledger), *impossible)
+        keys = keys_written_otherwise(use_case, workspace.lake)
+        advice = _lines(margin, bias_advice(use_case, ledger), *impossible, *keys)
     except NightloopError as error:
         advice = (f"  the stores could not be asked what the limits prove: {error}",)
     return replace(result, plan=_plan(use_case, workspace), advice=advice)

@@ -117,12 +117,12 @@ def make_draft(home: TourHome, sources: Sequence[str], options: DraftOptions, *,
 
 def _draft(home: TourHome, sources: Sequence[str], options: DraftOptions) -> tuple[Draft, list[str]]:
     """Return the draft; of a copy of the data where there are several files, or no time."""
-    definitions, notes = home.definition.parent, []
+    definitions, notes = home.definition.parent, list[str]()
     draft_of: Callable[[str], Draft] = lambda source: draft_use_case(home.name, source, options, definitions)  # noqa: E731
     copy = home.folder / "data" / f"{home.name}.parquet"
     source = sources[0]
     if len(sources) > 1:
-        table = together(sources, definitions)
+        table, notes = together(sources, definitions)
         source = str(write(table, copy))
         notes.append(f"{len(sources)} files were put together: {table.num_rows:,} records of {table.num_columns} columns.")
     try:
@@ -130,7 +130,7 @@ def _draft(home: TourHome, sources: Sequence[str], options: DraftOptions) -> tup
     except UsageError as error:
         if error.where != "--event-at" or options.event_at is not None:
             raise
-    table = in_a_made_up_order(together([source], definitions))
+    table = in_a_made_up_order(together([source], definitions)[0])
     notes.append(
         f"No column tells when a record happened: the records were shuffled over dates that are made up (column {MADE_UP}). "
         "What the pages say of nights and drift is a show; with a real time, figures may be worse. Is there a column of "

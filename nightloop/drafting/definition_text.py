@@ -139,12 +139,14 @@ def _search(selection: Selection) -> Iterator[str]:
 def _left_out(selection: Selection) -> Iterator[str]:
     """List the candidates that did not join, the most useful first; those without use in one line."""
     choice = selection.choice
-    if choice is None or not (choice.left_out or choice.same_as):
+    if choice is None or not (choice.left_out or choice.same_as or selection.running):
         return
     yield comment("Left out, with what shuffling it costs a model of all candidates on later nights:")
     useful = {name: loss for name, loss in choice.left_out.items() if loss is not None and loss > 0}
     for name, loss in useful.items():
         yield comment(f"{name}: {choice.gained(loss)}")
+    for name in selection.running:
+        yield comment(f"{name}: it only grows or falls with time, so every later night is beyond what was learned")
     for name, other in choice.same_as.items():
         yield comment(f"{name}: says what {other} says")
     if useless := [name for name in choice.left_out if name not in useful]:

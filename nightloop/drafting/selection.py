@@ -19,7 +19,7 @@ from nightloop.drafting.proposals import MOST_LEVELS, History, Proposal, of_hist
 from nightloop.drafting.worth.groupings import best_groupings
 from nightloop.drafting.worth.judge import Judge, judge_of
 from nightloop.drafting.worth.sample_rows import SampleRows
-from nightloop.drafting.worth.search import Candidates, Chosen, Joined, Progress, search_forward
+from nightloop.drafting.worth.search import Candidates, Chosen, Joined, Progress, search_forward, standard_ranks
 from nightloop.drafting.worth.trees import Trees, choose_trees
 
 Floats = NDArray[np.float64]
@@ -36,6 +36,8 @@ WEEKDAY = "isodow("
 PAIRED, GATHERED = 5, 3
 """The best columns of numbers: so many are taken by twos, so many have a history."""
 UNJUDGED_GROUPINGS = 3
+RUNNING = 0.98
+"""Rank correlation with the nights from which on a column is a running number: every later night is beyond it."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,14 @@ class Selection:
         features: the chosen ones, each with its reason.
         choice: what the search came to; None where the sample is too small for one.
         trees: parameters; None where the sample is too small to try any.
+        running: columns that only grow, or only fall, with time: no candidates.
     """
 
     plan: Plan
     features: Sequence[Proposal]
     choice: Chosen | None = None
     trees: Trees | None = None
+    running: Sequence[str] = ()
 
 
 # --- the columns that histories need --------------------------------------------------------------------------------
@@ -138,7 +142,7 @@ def select(rows: SampleRows, wide: Plan, *, held_back: int, steps: int, progress
         replace(pool.proposal[name], comment=_reason(pool.proposal[name], joined, choice))
         for name, joined in choice.joined.items()
     ]
-    return Selection(_without_unused(wide, features), features, choice, trees)
+    return Selection(_without_unused(wide, features), features, choice, trees, pool.running)
 
 
 def _unjudged(wide: Plan, raw: Sequence[Proposal]) -> Selection:
@@ -157,6 +161,7 @@ class _Pool:
 
     def __init__(self, rows: SampleRows, plan: Plan) -> None:
         self.proposal: dict[str, Proposal] = {}
+        self.running: list[str] = []
         self._rows = rows
         self._taken = {*plan.key, "by", "key"}
         self._values: list[Floats] = []
@@ -170,9 +175,17 @@ class _Pool:
             return
         progress("values of candidates", len(self.proposal), MOST_CANDIDATES)
         features = {item.name: FEATURE.validate_python(dict(item.declaration)) for item in items}
-        self._values.append(self._rows.values(features))
+        values = self._rows.values(features)
+        runs = [bool(item.number) and self._runs(values[:, at]) for at, item in enumerate(items)]
+        self.running += [item.name for item, run in zip(items, runs, strict=True) if run]
+        self._values.append(values[:, ~np.array(runs)])
         self._levels |= {name: len(of.levels) for name, of in features.items() if isinstance(of, CategoryFeature)}
-        self.proposal |= {item.name: item for item in items}
+        self.proposal |= {item.name: item for item, run in zip(items, runs, strict=True) if not run}
+
+    def _runs(self, values: Floats) -> bool:
+        """Whether a column (n,) follows the nights, as the number of a record does."""
+        ranks = standard_ranks(np.column_stack([values, self._rows.night.astype(np.float64)]))
+        return bool(abs(ranks[:, 0] @ ranks[:, 1]) >= RUNNING)
 
     def candidates(self, raw: Mapping[str, float]) -> Candidates:
         """Return all of them; ``raw`` are columns as they come, with what each is worth among them."""

@@ -73,16 +73,26 @@ def in_words(use_case: UseCase, match: Match) -> str:
             f"'{outcomes}': for example {_shown(entity_key)} in '{entity}', {_shown(record_key)} in '{outcomes}'. "
             "Look at label.join."
         )
+    columns = [*(f"{outcomes}.{name}" for name in pairs), *(f"{entity}.{name}" for name in pairs.values())]
+    return (
+        f"{match.near} of {match.entities} entities of night {match.scored_night} find no record of '{outcomes}' but one whose "
+        f"key is only written otherwise: {mending(match.pairs, columns)}"
+    )
+
+
+def mending(pairs: Sequence[tuple[str, str]], columns: Sequence[str]) -> str:
+    """Show keys of both sides that are only written otherwise, one pair of each kind, and say how to mend it.
+
+    Args:
+        pairs: the entity's key and the record's.
+        columns: of both sides, as source.column.
+    """
     examples = dict[tuple[Form, ...], str]()
-    for entity_key, record_key in match.pairs:
+    for entity_key, record_key in pairs:
         examples.setdefault(forms_needed(entity_key, record_key), f"{_shown(entity_key)} and {_shown(record_key)}")
     needed = [form for form in FORMS if any(form in forms for forms in examples)]
     listed = ", ".join(list(examples.values())[:MOST_EXAMPLES])
-    columns = ", ".join([*(f"{outcomes}.{name}" for name in pairs), *(f"{entity}.{name}" for name in pairs.values())])
-    return (
-        f"{match.near} of {match.entities} entities of night {match.scored_night} find no record of '{outcomes}' but one whose "
-        f"key is only written otherwise: {listed}. Write normal: [{', '.join(needed)}] at the columns {columns}."
-    )
+    return f"{listed}. Write normal: [{', '.join(needed)}] at the columns {', '.join(columns)}."
 
 
 def _shown(key: str) -> str:
@@ -110,7 +120,7 @@ def find_matches(use_case: UseCase, nights: Sequence[Night], entities: Snapshot,
         session.register("outcome_rows", read_outcomes)
         session.register("nights", pa.table({"night": pa.array(nights, pa.date32())}))
         is_text = [types[name] == "string" for name in pairs]
-        statement = _statement(use_case, _keys(list(pairs.values()), is_text), _keys(list(pairs), is_text))
+        statement = _statement(use_case, key_texts(list(pairs.values()), is_text), key_texts(list(pairs), is_text))
         rows = session.execute(statement).fetchall()
     return [
         Match(night, count, matched, records, near, tuple(zip(entity_keys, record_keys, strict=True)))
@@ -118,7 +128,7 @@ def find_matches(use_case: UseCase, nights: Sequence[Night], entities: Snapshot,
     ]
 
 
-def _keys(columns: Sequence[str], is_text: Sequence[bool]) -> tuple[str, str]:
+def key_texts(columns: Sequence[str], is_text: Sequence[bool]) -> tuple[str, str]:
     """Return the select list and the filter of a key: as it is written, and in its normal form."""
     written = [f"cast({identifier(name)} as varchar)" for name in columns]
     normal = [normal_sql(sql, FORMS) if text else sql for sql, text in zip(written, is_text, strict=True)]

@@ -115,6 +115,15 @@ def test_the_limit_is_declared(things, limit, verdict):
     assert monitor.run(things.use_case, night, things.workspace)[-1].details["matching_verdict"] == verdict
 
 
+def test_check_tells_of_a_feature_whose_records_are_keyed_otherwise(things, capsys):
+    sold = {"kind": "window", "function": "count", "source": "outcomes", "by": ["id"], "nights": 3, "description": "Known."}
+    things.change(lambda declared: declared["features"].update(known=sold))
+    things.build(one(FIRST))
+    assert command_line.main(["check", "things"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "6 of 12 keys of 'things' of night 2024-03-01 find no record of 'outcomes' by id but one whose key is only" in shown
+
+
 def test_outcomes_that_find_nobody_at_all_fail_the_night_and_status_shows_it(things, capsys):
     things.change(spelled("'T' || id"))
     things.build(Nights(FIRST, FIRST + timedelta(days=1)))

@@ -55,6 +55,19 @@ class Fold:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """Scores on the later rows of a fold: of all, and of the earlier and the newer half of them."""
+
+    score: float
+    earlier: float
+    newer: float
+
+    def beats(self, other: Trial, least: float) -> bool:
+        """Whether it is better by more than ``least``, and better in both halves: a gain in one of them only is chance."""
+        return self.score - other.score > least and self.earlier > other.earlier and self.newer > other.newer
+
+
+@dataclass(frozen=True)
 class Judge:
     """Measures sets of features on later nights.
 
@@ -135,8 +148,8 @@ class Judge:
             later[:, column] = original
         return losses
 
-    def trial(self, values: Floats, levels: Mapping[int, int], parameters: Parameters, rounds: int) -> float:
-        """Return the score on later rows of trees by these parameters, as many as the later rows gain by."""
+    def trial(self, values: Floats, levels: Mapping[int, int], parameters: Parameters, rounds: int) -> Trial:
+        """Return how trees by these parameters do on later rows, as many trees as these gain by."""
         fold, objective = self.folds[-1], fitting_of(self.model).objective
         fit, later = self.rows(fold.fit, values, levels), self.rows(fold.later, values, levels)
         booster = fit_trees(
@@ -144,7 +157,10 @@ class Judge:
             until=(later, rounds), threads=1,
         )  # fmt: skip
         model = as_trees(booster[: booster.best_iteration + 1], fit, import_xgboost(light=False))
-        return self._score(fold, _predictions(model, later.features))
+        predictions, half = _predictions(model, later.features), len(fold.later) // 2
+        halves = [slice(0, half), slice(half, None)]
+        earlier, newer = (self._score(Fold(fold.fit, fold.later[rows]), predictions[rows]) for rows in halves)
+        return Trial(self._score(fold, predictions), earlier, newer)
 
     def _constant(self, fold: Fold) -> Floats:
         label, count = self.label[fold.fit], len(fold.later)

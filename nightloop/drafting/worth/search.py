@@ -129,7 +129,7 @@ class _Search:
     def last_score(self, names: Sequence[str]) -> float:
         """Measure a set by all rows and as many trees as it takes: one step."""
         self._count()
-        return self.whole.trial(*self.candidates.of(names), LAST, ROUNDS)
+        return self.whole.trial(*self.candidates.of(names), LAST, ROUNDS).score
 
     def is_gain(self, reached: float, before: float) -> bool:
         """Whether a step brought more than chance does."""
@@ -177,7 +177,7 @@ def search_forward(
 def _distinct(candidates: Candidates) -> tuple[list[str], dict[str, str], list[str]]:
     """Return the candidates that say something of their own; whom the others are like; and those that say nothing."""
     step = max(len(candidates.values) // CORRELATED_ON, 1)
-    ranks = _standard_ranks(candidates.values[::step])
+    ranks = standard_ranks(candidates.values[::step])
     varies = np.any(ranks != 0, axis=0)
     correlation = np.abs(ranks.T @ ranks)
     distinct: list[int] = []
@@ -192,7 +192,7 @@ def _distinct(candidates: Candidates) -> tuple[list[str], dict[str, str], list[s
     return [candidates.names[column] for column in distinct], same_as, constant
 
 
-def _standard_ranks(values: Floats) -> Floats:
+def standard_ranks(values: Floats) -> Floats:
     """Return ranks of each column with mean 0 and length 1, (n, k); missing values are a rank of their own, the least."""
     ranks = np.empty_like(values)
     for column in range(values.shape[1]):

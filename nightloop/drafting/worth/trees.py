@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nightloop.drafting.worth.judge import Judge
+from nightloop.drafting.worth.judge import Judge, Trial
 from nightloop.drafting.worth.search import Progress
 from nightloop.model.training.trainers import Parameters
 
@@ -49,7 +49,7 @@ def choose_trees(judge: Judge, values: Floats, levels: Mapping[int, int], progre
     """
     total = 1 + sum(map(len, TRIED.values()))
 
-    def score(parameters: Parameters) -> float:
+    def score(parameters: Parameters) -> Trial:
         return judge.trial(values, levels, {**QUICK, **parameters}, ROUNDS)
 
     chosen, reached, tried = dict(BEGIN), score(BEGIN), 1
@@ -59,7 +59,7 @@ def choose_trees(judge: Judge, values: Floats, levels: Mapping[int, int], progre
             variants = [{**chosen, name: value} for value in others]
             scores = list(threads.map(score, variants))
             tried += len(variants)
-            best = int(np.argmax(scores))
-            if scores[best] - reached > LEAST_GAIN * (reached - judge.nothing):
+            best = int(np.argmax([of.score for of in scores]))
+            if scores[best].beats(reached, LEAST_GAIN * (reached.score - judge.nothing)):
                 chosen, reached = variants[best], scores[best]
-    return Trees(chosen, tried, reached)
+    return Trees(chosen, tried, reached.score)

@@ -7,7 +7,7 @@ import pytest
 
 from nightloop.definitions.model import BinaryModel, MulticlassModel, RegressionModel
 from nightloop.drafting.worth.groupings import FEWEST_RECORDS, best_groupings, gathers
-from nightloop.drafting.worth.judge import FEWEST_EVENTS, FEWEST_NIGHTS, FEWEST_ROWS, judge_of
+from nightloop.drafting.worth.judge import FEWEST_EVENTS, FEWEST_NIGHTS, FEWEST_ROWS, Trial, judge_of
 from nightloop.drafting.worth.search import Candidates, search_forward
 from nightloop.drafting.worth.trees import BEGIN, QUICK, ROUNDS, TRIED, choose_trees
 
@@ -149,12 +149,26 @@ def test_parameters_of_the_trees_are_those_of_the_best_trial():
     candidates, label = sample()
     judge = judged(label)
     chosen = choose_trees(judge, candidates.values, {}, silent)
-    assert chosen.score == judge.trial(candidates.values, {}, {**QUICK, **chosen.parameters}, ROUNDS)
+    assert chosen.score == judge.trial(candidates.values, {}, {**QUICK, **chosen.parameters}, ROUNDS).score
     others = [{**BEGIN, name: value} for name, values in TRIED.items() for value in values]
-    scores = [judge.trial(candidates.values, {}, {**QUICK, **other}, ROUNDS) for other in (BEGIN, *others)]
-    assert chosen.score >= max(scores) - 0.005 * (max(scores) - judge.nothing)
-    assert chosen.tried == len(scores)
+    trials = [judge.trial(candidates.values, {}, {**QUICK, **other}, ROUNDS) for other in (BEGIN, *others)]
+    best = max(trials, key=lambda trial: trial.score)
+    assert not best.beats(Trial(chosen.score, *[chosen.score] * 2), 0.005 * (best.score - judge.nothing))
+    assert chosen.tried == len(trials)
     assert chosen == choose_trees(judge, candidates.values, {}, silent)
+
+
+@pytest.mark.parametrize(
+    ("other", "better"),
+    [
+        (Trial(0.76, 0.71, 0.81), True),
+        (Trial(0.75, 0.71, 0.81), False),  # by no more than what chance brings
+        (Trial(0.78, 0.70, 0.88), False),
+        (Trial(0.78, 0.88, 0.80), False),
+    ],
+)
+def test_other_parameters_are_better_where_both_halves_of_the_later_rows_gain(other, better):
+    assert other.beats(Trial(0.5, 0.70, 0.80), 0.25) == better
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def written(folder: Path, name: str, text: str) -> str:
 
 def joined(folder: Path, *texts: str) -> list[dict[str, str | None]]:
     paths = [written(folder, f"f{i}.csv", text) for i, text in enumerate(texts)]
-    return together(paths, folder / "feature_defs").to_pylist()
+    return together(paths, folder / "feature_defs")[0].to_pylist()
 
 
 def test_files_of_the_same_columns_stand_one_below_the_other(tmp_path: Path) -> None:
@@ -48,6 +48,18 @@ def test_columns_that_are_no_key_but_in_both_files_are_those_of_the_records(tmp_
     assert rows == [{"k": "1", "city": "x", "y": "yes"}, {"k": "1", "city": "y", "y": "yes"}]
 
 
+def test_a_key_that_one_file_only_writes_otherwise_is_the_same_and_told(tmp_path: Path) -> None:
+    first = written(tmp_path, "first.csv", "k,a\n123,p\n7,q\n5,r\n,s\nb,t\n")
+    second = written(tmp_path, "second.csv", "k,y\n123.0,yes\n 7,no\n5,maybe\nB,one\nB ,other\n")
+    table, notes = together([first, second], tmp_path / "feature_defs")
+    assert [row["y"] for row in table.to_pylist()] == ["yes", "no", "maybe", None, None], (
+        "which of B and 'B ' it is cannot be told"
+    )
+    assert notes == [
+        "2 values of 'k' are only written otherwise in one of the files ('123' and '123.0'): they were taken as the same."
+    ]
+
+
 def test_several_columns_join_where_one_does_not_tell_apart(tmp_path: Path) -> None:
     rows = joined(tmp_path, "d,s,a\n1,n,p\n1,m,q\n", "d,s,y\n1,n,yes\n1,m,no\n2,n,no\n2,m,no\n")
     assert [row["y"] for row in rows] == ["yes", "no"]
@@ -58,7 +70,7 @@ def test_several_columns_join_where_one_does_not_tell_apart(tmp_path: Path) -> N
     [
         ("a,b\n1,2\n", "c,d\n1,2\n", "no column in common"),
         ("k,a\n1,x\n1,y\n", "k,b\n1,x\n1,y\n", "neither file's records are told apart"),
-        ("k,a\n1,x\n2,y\n", "k,b\n1.0,x\n2.0,y\n", "'1' here, '1.0' there"),
+        ("k,a\n1,x\n2,y\n", "k,b\n10,x\n20,y\n", "'1' here, '10' there"),
     ],
 )
 def test_files_that_do_not_belong_together_are_refused(tmp_path: Path, first: str, second: str, words: str) -> None:
