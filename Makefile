@@ -48,7 +48,7 @@ screenshots: setup-tests
 
 # The two versions of nvidia-nccl are left out: xgboost asks for them, only a GPU can use them.
 lock: setup
-	@set -e; uv=$$(command -v uv || echo .venv/uv/bin/uv); for name in requirements requirements-dev; do \
+	@set -e; uv=$$(command -v uv || echo .venv/uv/bin/uv); for name in requirements requirements-serving requirements-dev; do \
 	  $$uv pip compile --quiet --universal --python-version 3.11 --override requirements-overrides.txt --no-header $$name.in -o $$name.txt; done
 
 clean:

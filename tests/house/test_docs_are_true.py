@@ -51,7 +51,7 @@ def test_every_link_leads_to_a_page_and_a_heading(page: Path) -> None:
 FALSE = [
     ("paths", "See `nightloop/lake.py`.", "nightloop/lake.py"),
     ("paths", "In `told.py` stands readiness.", "told.py"),
-    ("paths", "The folder `deploy/kubernetes/` has charts.", "deploy/kubernetes/"),
+    ("paths", "The folder `deploy/nomad/` has charts.", "deploy/nomad/"),
     ("home paths", "Kept in `HOME/nowhere/x`.", "HOME/nowhere"),
     ("names", "Call `nightloop.lake.vacuum`.", "nightloop.lake.vacuum"),
     ("names", "```python\nfrom nightloop.ledger import Leger\n```\n", "nightloop.ledger.Leger"),
