@@ -89,6 +89,7 @@ def create_app(
     app = FastAPIOffline(
         title="Nightloop", version=__version__, description=DESCRIPTION, lifespan=lifespan, redirect_slashes=False
     )
+    app.state.loaded_models = tuple(loaded_models.values())  # for who runs it without its lifespan
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)
     _add_open_routes(app, list(loaded_models.values()), metrics, clock)

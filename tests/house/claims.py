@@ -41,7 +41,8 @@ LIBRARIES = {
     "filelock": "filelock", "tenacity": "tenacity", "hypothesis": "hypothesis", "moto": "moto",
     "polars": "polars", "Chromium": "playwright", "vulture": "vulture", "ruff": "ruff", "mypy": "mypy",
     "import-linter": "import-linter", "SHAP": "shap", "LIME": "lime", "Optuna": "optuna", "Kafka": "kafka-python",
-    "Kubernetes": "kubernetes-validate", "LightGBM": "lightgbm", "CatBoost": "catboost", "Dask": "dask", "Ray": "ray", "dbt": "dbt-core",
+    "Kubernetes": "kubernetes-validate",
+    "LightGBM": "lightgbm", "CatBoost": "catboost", "Dask": "dask", "Ray": "ray", "dbt": "dbt-core",
     "Feast": "feast", "PyTorch": "torch", "TensorFlow": "tensorflow", "Celery": "celery", "Redis": "redis", "Flask": "flask",
 }  # fmt: skip
 

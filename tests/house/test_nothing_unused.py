@@ -31,6 +31,7 @@ USED_BY_OTHERS = {
     (r"serving/decisions.py", "decisions"): "FastAPI calls routes by their decorator",
     (r"serving/protocols/mlflow_scoring.py", "invoke_only|ping|version"): "FastAPI calls routes by their decorator",
     (r"serving/protocols/open_inference.py", "server|metadata|ready|infer|live|server_ready"): "FastAPI calls routes",
+    (r"serving/platforms.aws_lambda.py", "handler"): "AWS Lambda calls it",
     (r"serving/protocols/try_page.py", "try_page"): "FastAPI calls routes",
     (r"serving/app.py", "healthz|readyz|metrics_text"): "FastAPI calls routes by their decorator",
     (r"jobs/completion.py", "completer"): "argcomplete reads it of an argument",
