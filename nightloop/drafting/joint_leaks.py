@@ -1,4 +1,4 @@
-"""Find columns that tell the outcome together: the parts of a sum, a product or a ratio; two amounts that are compared."""
+"""Find columns that tell the outcome together: the parts of a sum, a product or a ratio; two or three amounts compared."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ WHOLE = 0.999999
 """Share of the variance of a number that its parts leave nothing of."""
 NEARLY = 1e-3
 FEWEST = 50
+PARTS, FEWEST_OF_A_CLASS = 3, 10
+"""Columns whose weighted sum is looked at, and records of each class that it is judged on."""
 
 _PAIRS: dict[str, Callable[[Floats, Floats], Floats]] = {
     "difference": lambda a, b: a - b,
@@ -105,7 +107,55 @@ def _compared(amounts: dict[str, Floats], y: Floats) -> dict[str, str]:
                 for name, with_it in ((one, other), (other, one)):
                     reasons.setdefault(name, f"with '{with_it}' it tells the outcome (AUC {figure:.3f} of their {how})")
                 break
-    return reasons
+    return reasons | _three_compared({name: amounts[name] for name in amounts if name in likely and name not in reasons}, y)
+
+
+def _three_compared(amounts: dict[str, Floats], y: Floats) -> dict[str, str]:
+    """Find three columns whose weighted sum tells which of two classes it is: those that explain most of it by least squares.
+
+    Weights are fitted on every other record, and judged on the others.
+    """
+    known = ~np.isnan(y)
+    varying = {name: x[known] for name, x in amounts.items() if np.nanstd(x[known]) > 0}
+    if len(varying) < PARTS or known.sum() < 2 * FEWEST:
+        return {}
+    names, label = list(varying), y[known]
+    matrix = np.column_stack([np.nan_to_num((x - np.nanmean(x)) / np.nanstd(x)) for x in varying.values()])
+    fit, judged = slice(0, None, 2), slice(1, None, 2)
+    if min(label[judged].sum(), (1 - label[judged]).sum()) < FEWEST_OF_A_CLASS:
+        return {}
+    for chosen in {tuple(_explaining(matrix[fit], label[fit])), tuple(_heaviest(matrix[fit], label[fit]))}:
+        weights = _weights(matrix[fit][:, chosen], label[fit])
+        figure = separation(matrix[judged][:, chosen] @ weights, label[judged] == 1)
+        if figure >= TOGETHER:
+            three = [names[place] for place in chosen]
+            reasons = {}
+            for name in three:
+                others = " and ".join(f"'{other}'" for other in three if other != name)
+                reasons[name] = f"with {others} it tells the outcome (AUC {figure:.3f} of their weighted sum)"
+            return reasons
+    return {}
+
+
+def _explaining(matrix: Floats, y: Floats) -> list[int]:
+    """Return the columns that explain most of what those before them left, one after the other."""
+    chosen: list[int] = []
+    rest = y - y.mean()
+    for _ in range(PARTS):
+        gain = np.abs(matrix.T @ rest)
+        gain[chosen] = -1
+        chosen.append(int(np.argmax(gain)))
+        rest = y - y.mean() - matrix[:, chosen] @ _weights(matrix[:, chosen], y)
+    return sorted(chosen)
+
+
+def _heaviest(matrix: Floats, y: Floats) -> list[int]:
+    """Return the columns of the largest weights among all."""
+    return sorted(int(place) for place in np.argsort(-np.abs(_weights(matrix, y)))[:PARTS])
+
+
+def _weights(matrix: Floats, y: Floats) -> Floats:
+    return np.asarray(np.linalg.lstsq(matrix, y - y.mean(), rcond=None)[0])
 
 
 def _tells(x: Floats, y: Floats) -> float:

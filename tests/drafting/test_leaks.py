@@ -87,6 +87,19 @@ def test_two_amounts_that_are_compared() -> None:
     assert set(leaks) == {"due", "paid"}
 
 
+def test_three_amounts_whose_sum_is_compared() -> None:
+    drawn = random.Random(9)
+    parts = [[drawn.gauss(50, spread) for _ in range(COUNT)] for spread in (9, 12, 15)]
+    label = [int(a + b - c > 62) for a, b, c in zip(*parts, strict=True)]
+    fees, costs, credits = ([f"{value:.3f}" for value in part] for part in parts)
+    other = [f"{drawn.gauss(0, 1) + y:.3f}" if i % 9 else None for i, y in enumerate(label)]
+    leaks = found(label, fees=fees, other=other, costs=costs, credits=credits)
+    assert set(leaks) == {"fees", "costs", "credits"}
+    assert leaks["fees"].startswith("check: with 'costs' and 'credits' it tells the outcome (AUC ")
+    noisy = [int(a + b - c + drawn.gauss(0, 5) > 62) for a, b, c in zip(*parts, strict=True)]
+    assert found(noisy, fees=fees, costs=costs, credits=credits) == {}
+
+
 def test_one_of_three_classes_is_told_by_another_column() -> None:
     classes: list[object] = [CHANCE.choice("abc") for _ in range(COUNT)]
     leaks = found(classes, mirror=[f"it is {c}" for c in classes])
