@@ -20,24 +20,35 @@ from tests.benchmarks.document import table
 from tests.benchmarks.drafted_sets import SETS, RecordSet
 
 TITLE = "Untouched drafts against a tuned XGBoost"
-SEED, TRIALS = 1, 8
+SEEDS, TRIALS = (1, 2), 8
+ABOUT = """\
+Three made-up sets that no definition was written for ([drafted_sets.py](../tests/benchmarks/drafted_sets.py)): a loan book
+of 147 columns, of which 45 matter a little; hourly rentals whose level wanders; card payments with habits and bursts of
+fraud. Each is drafted, taken in and trained without an edit. The peer is the best of eight XGBoosts by early stopping on
+later nights, on the columns of the file with hour, weekday, month and day, fitted on all nights that the draft's model was
+fitted or calibrated on; both are measured on the 14 nights after these. AUC: more is better; MAE: less."""
 Floats = NDArray[np.float64]
 
 
 def measure() -> str:
     """Draft, ingest, build features and train each set; tune XGBoost on its columns; return the section."""
-    head = ["set", "records", "metric", "untouched draft", "features", "tuned XGBoost on the columns"]
-    return table(head, [_line(name, make(SEED)) for name, make in SETS.items()])
+    return section([_line(name, seed, make(seed)) for name, make in SETS.items() for seed in SEEDS])
 
 
-def _line(name: str, records: RecordSet) -> list[object]:
+def section(lines: list[list[object]]) -> str:
+    """Return the section of lines as ``_line`` makes them."""
+    head = ["set", "seed", "records", "metric", "untouched draft", "features", "tuned XGBoost on the columns"]
+    return f"{ABOUT}\n\n{table(head, lines)}"
+
+
+def _line(name: str, seed: int, records: RecordSet) -> list[object]:
     with tempfile.TemporaryDirectory(prefix="nightloop-bench-") as folder:
         fitted = _trained(name, records, Path(folder))
     draft = _figure(fitted.validation.label, fitted.predictions["xgboost"])
     tuned = _tuned(records, fitted)
     metric = "AUC" if fitted.validation.label.dtype == np.bool_ else "MAE"
-    print(name, metric, draft, tuned, flush=True)
-    return [name, f"{records.table.num_rows:,}", metric, f"{draft:.4g}", len(fitted.validation.features), f"{tuned:.4g}"]
+    print(name, seed, metric, draft, tuned, flush=True)
+    return [name, seed, f"{records.table.num_rows:,}", metric, f"{draft:.4g}", len(fitted.validation.features), f"{tuned:.4g}"]
 
 
 def _trained(name: str, records: RecordSet, folder: Path) -> candidate.Candidate:
@@ -83,11 +94,11 @@ def _tuned(records: RecordSet, fitted: candidate.Candidate) -> float:
     def matrix(rows: NDArray[np.bool_]) -> xgboost.DMatrix:
         return xgboost.DMatrix(columns[rows], label[rows], enable_categorical=True)
 
-    random, tried = np.random.default_rng(SEED), []
+    random, tried = np.random.default_rng(SEEDS[0]), []
     fit, watched = matrix(learned & ~held_out), matrix(held_out)
     for _ in range(TRIALS):
         parameters = {
-            "objective": objective, "nthread": 2, "tree_method": "hist", "seed": SEED, "learning_rate": 0.08,
+            "objective": objective, "nthread": 2, "tree_method": "hist", "seed": SEEDS[0], "learning_rate": 0.08,
             "max_depth": int(random.integers(2, 9)), "min_child_weight": float(np.exp(random.uniform(0, 4))),
             "subsample": random.uniform(0.6, 1), "colsample_bytree": random.uniform(0.3, 1),
         }  # fmt: skip
