@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nightloop.model.contribution_tables import ContributionTables
 
 Floats = NDArray[np.float64]
+Matrix = NDArray[np.float64] | NDArray[np.float32]
 _IMPORTING = threading.Lock()
 CATEGORIES = "categories"  # attribute of a Booster: the codes it was fitted on, by column, where a feature is a category
 
@@ -39,6 +40,7 @@ class LinearModel:
     instead: ``levels`` has what each code 0, 1, … adds, and last what a missing or unknown one adds.
     """
 
+    precision: ClassVar = np.float64
     intercept: float
     coefficients: tuple[float, ...]
     means: tuple[float, ...]
@@ -62,7 +64,7 @@ class LinearModel:
         """The margin of a row whose features contribute nothing, ()."""
         return np.asarray(self.intercept)
 
-    def margins(self, features: Floats) -> Floats:
+    def margins(self, features: Matrix) -> Floats:
         """Return the margins (n,) of rows (n, k): log-odds, or for a number itself.
 
         Summed column by column, not as a matrix product: BLAS orders its sums by the number of rows, and a row must get the
@@ -70,7 +72,7 @@ class LinearModel:
         """
         return self.explain(features)[0]
 
-    def explain(self, features: Floats) -> tuple[Floats, Floats]:
+    def explain(self, features: Matrix) -> tuple[Floats, Floats]:
         """Return margins (n,) and contributions (n, k); a row's contributions and the intercept add up to its margin."""
         filled = np.where(np.isnan(features), np.asarray(self.fills), features)
         effects = np.asarray(self.coefficients) * ((filled - np.asarray(self.means)) / np.asarray(self.scales))
@@ -102,7 +104,7 @@ class LinearModel:
         return np.asarray(np.abs(self.coefficients) + np.asarray(spreads))
 
 
-def _level_effects(codes: Floats, of_level: tuple[float, ...]) -> Floats:
+def _level_effects(codes: Matrix, of_level: tuple[float, ...]) -> Floats:
     """Return the effect of each code (n,); of one that is missing or unknown, the last."""
     known = (codes >= 0) & (codes < len(of_level) - 1) & (codes == np.floor(codes))
     return np.asarray(of_level)[np.where(known, codes, len(of_level) - 1).astype(np.int64)]
@@ -112,6 +114,7 @@ def _level_effects(codes: Floats, of_level: tuple[float, ...]) -> Floats:
 class LinearClasses:
     """One linear model a class: the margins of a multinomial regression."""
 
+    precision: ClassVar = np.float64
     models: tuple[LinearModel, ...]
 
     def __post_init__(self) -> None:
@@ -128,11 +131,11 @@ class LinearClasses:
         """The margins of a row whose features contribute nothing, (c,)."""
         return np.array([model.intercept for model in self.models])
 
-    def margins(self, features: Floats) -> Floats:
+    def margins(self, features: Matrix) -> Floats:
         """Return the margins (n, c) of rows (n, k)."""
         return self.explain(features)[0]
 
-    def explain(self, features: Floats) -> tuple[Floats, Floats]:
+    def explain(self, features: Matrix) -> tuple[Floats, Floats]:
         """Return margins (n, c) and contributions (n, c, k)."""
         margins, effects = zip(*(model.explain(features) for model in self.models), strict=True)
         return np.stack(margins, axis=1), np.stack(effects, axis=1)
@@ -175,6 +178,11 @@ class Trees:
         codes = json.loads(booster.attr(CATEGORIES) or "{}")
         self._codes = {int(column): np.asarray(known, dtype=np.float64) for column, known in codes.items()}
 
+    @property
+    def precision(self) -> type[np.floating[Any]]:
+        """In 64 bits where codes of categories are to be known from numbers close to them."""
+        return np.float64 if self._codes else np.float32
+
     @classmethod
     def load(cls, path: Path, *, threads: int, light: bool) -> Trees:
         """Read the file.
@@ -192,7 +200,7 @@ class Trees:
             ) from error
         return cls(booster, xgboost, threads)
 
-    def margins(self, features: Floats) -> Floats:
+    def margins(self, features: Matrix) -> Floats:
         """Return the margins (n,) of rows (n, k); (n, c) where the trees tell several classes."""
         margin = self.booster.inplace_predict(self._prepared(features), predict_type="margin", validate_features=False)
         return cast("Floats", margin.astype(np.float64))
@@ -203,7 +211,7 @@ class Trees:
         nothing = np.full((1, self.feature_count), np.nan)
         return self._contributions(nothing)[0, ..., -1].astype(np.float64)
 
-    def explain(self, features: Floats) -> tuple[Floats, Floats]:
+    def explain(self, features: Matrix) -> tuple[Floats, Floats]:
         """Return margins and exact contributions to them, (n, k) or (n, c, k) (Lundberg et al. 2020, path-dependent TreeSHAP).
 
         Looked up in tables that are built once, when the first row is explained; worked out by XGBoost, fifty times as slow and
@@ -224,7 +232,7 @@ class Trees:
             return None
         return from_booster(self.booster)
 
-    def _contributions(self, features: Floats) -> NDArray[np.float32]:
+    def _contributions(self, features: Matrix) -> NDArray[np.float32]:
         """Return contributions (n, k + 1) or (n, c, k + 1), the last of them the base."""
         data = self._xgboost.DMatrix(self._prepared(features), nthread=self._threads)
         return cast("NDArray[np.float32]", self.booster.predict(data, pred_contribs=True, validate_features=False))
@@ -234,8 +242,8 @@ class Trees:
         """The mean gain of the splits of each feature that the trees use."""
         return dict(self.booster.get_score(importance_type="gain"))
 
-    def _prepared(self, features: Floats) -> NDArray[np.float32]:
-        prepared = features.astype(np.float32)
+    def _prepared(self, features: Matrix) -> NDArray[np.float32]:
+        prepared = features.astype(np.float32, copy=bool(self._codes))
         for column, known in self._codes.items():
             prepared[~np.isin(features[:, column], known), column] = np.nan
         return prepared

@@ -20,6 +20,7 @@ from nightloop.model.models import Trees, linear_from_json
 from nightloop.model.spec import TREES, Spec
 
 Floats = NDArray[np.float64]
+Matrix = NDArray[np.float64] | NDArray[np.float32]
 Decide = Callable[[Floats], NDArray[np.bool_]]
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -32,13 +33,17 @@ class Model(Protocol):
         """How many features it takes."""
 
     @property
+    def precision(self) -> type[np.floating[Any]]:
+        """The numbers in which it compares: of features in these, no more than these tell its answer."""
+
+    @property
     def base(self) -> Floats:
         """What contributions are added to, () or (c,)."""
 
-    def margins(self, features: Floats) -> Floats:
+    def margins(self, features: Matrix) -> Floats:
         """Return the margins, (n,) or (n, c), of rows (n, k)."""
 
-    def explain(self, features: Floats) -> tuple[Floats, Floats]:
+    def explain(self, features: Matrix) -> tuple[Floats, Floats]:
         """Return the margins and each feature's contribution to them, (n, k) or (n, c, k)."""
 
 
@@ -114,7 +119,7 @@ class Predictor:
             self.model.explain(rows)
 
     def predict(
-        self, features: Floats, *, reasons: bool = True, group: NDArray[Any] | None = None, decide: Decide | None = None
+        self, features: Matrix, *, reasons: bool = True, group: NDArray[Any] | None = None, decide: Decide | None = None
     ) -> Predictions:
         """Answer rows of features (n, k), in the order of ``spec.features``, NaN where missing.
 
@@ -136,11 +141,11 @@ class Predictor:
         decision = self._decide(prediction, group) if decide is None else decide(prediction)
         return Predictions(prediction, decision, *self._strongest(effect, prediction, decision))
 
-    def predict_undecided(self, features: Floats) -> Floats:
+    def predict_undecided(self, features: Matrix) -> Floats:
         """Return the predictions of rows alone, for which no group need be known."""
         return self.spec.task.predict(self.spec.calibration, self._margins(self._check(features)))
 
-    def explain(self, features: Floats) -> Explanations:
+    def explain(self, features: Matrix) -> Explanations:
         """Answer rows as ``predict`` does, with the contribution of every feature; without decisions where a group decides.
 
         Raises:
@@ -178,7 +183,7 @@ class Predictor:
             )
         return np.asarray(prediction >= thresholds.of(group), dtype=np.bool_)
 
-    def _margins(self, rows: Floats) -> Floats:
+    def _margins(self, rows: Matrix) -> Floats:
         if len(rows):
             return self.model.margins(rows)
         return np.empty((0, len(self.spec.classes)) if self.spec.classes else 0)
@@ -193,8 +198,9 @@ class Predictor:
         order = np.argsort(-strength, axis=1, kind="stable")[:, : self.spec.reasons]
         return order.astype(np.int64), np.take_along_axis(effect, order, axis=1)
 
-    def _check(self, features: Floats) -> Floats:
-        rows = np.ascontiguousarray(features, dtype=np.float64)
+    def _check(self, features: Matrix) -> Matrix:
+        exact = self.model.precision if features.dtype == np.float32 else np.float64
+        rows: Matrix = np.ascontiguousarray(features, dtype=exact)
         names = self.spec.features
         if rows.ndim != 2 or rows.shape[1] != len(names):  # noqa: PLR2004 - rows and columns
             raise UsageError(

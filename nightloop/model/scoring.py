@@ -20,7 +20,7 @@ from nightloop.lake import filesystem
 from nightloop.model import bundle
 from nightloop.model.capacity import Cut, highest, ties
 from nightloop.model.entity_hash import in_share
-from nightloop.model.predictor import Decide, Predictions, Predictor
+from nightloop.model.predictor import LARGEST, Decide, Matrix, Predictions, Predictor
 from nightloop.model.spec import Spec
 from nightloop.model.tasks import ColumnKind, Task
 from nightloop.nights import Night
@@ -49,11 +49,12 @@ def score_schema(entity: pa.Schema, reasons: int, columns: Mapping[str, ColumnKi
 
 
 def score_file(job: Mapping[str, str]) -> dict[str, Any]:
-    """Score one row group of a features file into a Parquet file of its own.
+    """Score some row groups of a features file into a Parquet file of their own.
 
     Args:
-        job: ``night``, ``source`` (features), ``row_group``, ``target`` (scores), ``bundle`` (folder), ``bundle_digest``,
-            ``model_version``, ``key`` (JSON list of the entity's key columns), ``reasons`` (how many the table has room for),
+        job: ``night``, ``source`` (features), ``row_groups`` (JSON list), ``target`` (scores), ``bundle`` (folder),
+            ``bundle_digest``, ``model_version``, ``key`` (JSON list of the entity's key columns), ``reasons`` (how many the
+            table has room for),
             ``columns`` (JSON object: features that the file holds under another name), ``answer`` (JSON object: the columns of
             an answer; absent: those that the bundle answers), ``entities`` (JSON object, where the model decides by a group:
             ``files`` of the night's entities, ``names`` of key and group in them), ``cut`` (JSON object, where a capacity
@@ -78,23 +79,22 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
         check_features(predictor.spec, file.schema_arrow, version, job["night"], where=job["source"], renamed=renamed)
         entity = pa.schema([file.schema_arrow.field(name) for name in key])
         schema = score_schema(entity, reasons, answer, labels=job)
-        columns = list(dict.fromkeys([*key, *features]))
-        batches = file.iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns)
         with (
             target_filesystem.open_output_stream(target) as stream,
-            pq.ParquetWriter(stream, schema, compression="zstd") as writer,
+            pq.ParquetWriter(stream, schema, compression="zstd", use_dictionary=_repeating(schema)) as writer,
         ):
-            for batch in of_arm(batches, key, job):
+            for batch in _batches(file, job, key, features):
                 group = _groups(batch, key, predictor.spec.attribute, job.get("entities", ""))
                 decide = _decide(batch.select(key), predictor.spec, job)
-                predictions = predictor.predict(_matrix(batch, features), reasons=reasons > 0, group=group, decide=decide)
+                matrix = _matrix(batch, features, predictor)
+                predictions = predictor.predict(matrix, reasons=reasons > 0, group=group, decide=decide)
                 writer.write_batch(_answers(batch.select(key), predictor, predictions, schema, job))
                 rows += batch.num_rows
     return {"night": job["night"], "file": job["target"], "rows": rows}
 
 
 def rank_file(job: Mapping[str, str]) -> dict[str, Any]:
-    """Return the highest answers of one row group, as many as the capacity takes of a night: pairs of answer and hash.
+    """Return the highest answers of some row groups, as many as the capacity takes of a night: pairs of answer and hash.
 
     Args:
         job: as of ``score_file``.
@@ -106,10 +106,8 @@ def rank_file(job: Mapping[str, str]) -> dict[str, Any]:
     prediction, tie = np.empty(0), np.empty(0, dtype=np.int64)
     store, source = filesystem(job["source"])
     with store.open_input_file(source) as opened:
-        columns = list(dict.fromkeys([*key, *features]))
-        batches = pq.ParquetFile(opened).iter_batches(ROWS_AT_ONCE, row_groups=[int(job["row_group"])], columns=columns)
-        for batch in of_arm(batches, key, job):
-            prediction = np.append(prediction, predictor.predict_undecided(_matrix(batch, features)))
+        for batch in _batches(pq.ParquetFile(opened), job, key, features):
+            prediction = np.append(prediction, predictor.predict_undecided(_matrix(batch, features, predictor)))
             tie = np.append(tie, _ties(batch.select(key), predictor.spec, job))
             first = highest(prediction, tie, capacity)
             prediction, tie = prediction[first], tie[first]
@@ -131,6 +129,12 @@ def of_arm(batches: Iterable[pa.RecordBatch], key: list[str], job: Mapping[str, 
         else:
             tried = in_share(arm["salt"], _keys(batch.select(key)), arm["percent"])
             yield batch.filter(pa.array(tried == arm["is_tried"]))
+
+
+def _batches(file: pq.ParquetFile, job: Mapping[str, str], key: list[str], features: Iterable[str]) -> Iterator[pa.RecordBatch]:
+    """Return the rows of a job; read in its own thread, for the other cores have jobs of their own."""
+    groups, columns = json.loads(job["row_groups"]), list(dict.fromkeys([*key, *features]))
+    return of_arm(file.iter_batches(ROWS_AT_ONCE, row_groups=groups, columns=columns, use_threads=False), key, job)
 
 
 def _keys(keys: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
@@ -220,10 +224,28 @@ def check_task(spec: Spec, task: Task, version: int) -> None:
         )
 
 
-def _matrix(batch: pa.RecordBatch, names: tuple[str, ...]) -> NDArray[np.float64]:
-    """Return features (n, k); a missing value is NaN."""
-    columns = [batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names]
-    return np.column_stack(columns)
+def _matrix(batch: pa.RecordBatch, names: tuple[str, ...], predictor: Predictor) -> Matrix:
+    """Return features (n, k) as one block, in the precision in which the model compares; a missing value is NaN.
+
+    A value that may be too large for 32 bits is left to the predictor to judge, in 64.
+    """
+    block = np.empty((batch.num_rows, len(names)), predictor.model.precision)
+    with np.errstate(over="ignore"):
+        for place, name in enumerate(names):
+            block[:, place] = _doubles(batch.column(name))
+    if block.dtype == np.float32 and (np.abs(block) >= LARGEST).any():
+        return np.column_stack([_doubles(batch.column(name)) for name in names])
+    return block
+
+
+def _doubles(column: pa.Array) -> NDArray[np.float64]:
+    doubles: NDArray[np.float64] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return doubles
+
+
+def _repeating(schema: pa.Schema) -> list[str]:
+    """Return the columns whose values repeat: for the others, looking for repetitions costs as much as all else of writing."""
+    return [field.name for field in schema if not pa.types.is_floating(field.type)]
 
 
 def _answers(
@@ -234,12 +256,13 @@ def _answers(
     job: Mapping[str, str],
 ) -> pa.RecordBatch:
     rows, reasons = predictions.reason.shape
-    names = np.array(predictor.spec.features, dtype=object)
+    names = pa.array(predictor.spec.features, pa.string())
     columns = {name: values for name, values in predictor.columns(predictions).items() if values is not None}
     answer: dict[str, object] = {**columns, "model_version": np.full(rows, int(job["model_version"]))}
     answer |= label_columns(job, rows)
     for place in range(reasons):
-        answer[f"reason_{place + 1}"] = names[predictions.reason[:, place]]
+        places = pa.array(predictions.reason[:, place])
+        answer[f"reason_{place + 1}"] = pa.DictionaryArray.from_arrays(places, names).cast(pa.string())
         answer[f"effect_{place + 1}"] = predictions.effect[:, place]
     arrays = [
         entity.column(field.name)

@@ -90,12 +90,12 @@ def test_the_engine_gets_one_job_for_each_row_group_with_the_champion_of_its_nig
     promote(ready, folder, 2, MARCH)  # its digest is not recorded: it is taken from the bundle
     features = ready.lake.snapshot("tiny/features")
     score.run(tiny, Nights(MARCH, third), ready)
-    assert [(job["night"], job["row_group"], job["model_version"]) for job in jobs] == [
-        (str(MARCH), "0", "1"),
-        (str(second), "0", "1"),
-        (str(second), "1", "1"),
-        (str(second), "2", "1"),
-        (str(third), "0", "2"),
+    assert [(job["night"], job["row_groups"], job["model_version"]) for job in jobs] == [
+        (str(MARCH), "[0]", "1"),
+        (str(second), "[0]", "1"),
+        (str(second), "[1]", "1"),
+        (str(second), "[2]", "1"),
+        (str(third), "[0]", "2"),
     ]
     assert all(job["source"] == features.files[date.fromisoformat(job["night"])][0] for job in jobs)
     assert len({job["target"] for job in jobs}) == 5

@@ -8,18 +8,19 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from jobs import score
 from nightloop.definitions.model import Conformal
-from nightloop.errors import ChampionMissing, DefinitionError, NotReady, StoreDamaged
+from nightloop.errors import ChampionMissing, DefinitionError, NotReady, StoreDamaged, UsageError
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
 from nightloop.model.calibration import Calibration
 from nightloop.model.conformal import OUTCOMES, ClassSet
 from nightloop.model.models import LinearModel
-from nightloop.model.predictor import Predictor
+from nightloop.model.predictor import LARGEST, Predictor
 from nightloop.nights import Nights, one
 from nightloop.settings import REPOSITORY
 from tests.fixtures_models import NAMES, TINY_LINEAR, tiny_features, tiny_rows
@@ -196,15 +197,32 @@ def test_a_features_file_that_is_not_what_was_written_is_named_and_its_night_nei
     assert score.run(tiny, one(FIRST), ready)[0].rows == 300
 
 
-def test_several_files_and_row_groups_score_as_one(ready, tiny, tmp_path):
+@pytest.mark.parametrize(("size", "files"), [(37, 9), (3, 35), (1, 38)])  # a job: one row group, 101 // 32, 300 // 32 at most 8
+def test_several_files_and_row_groups_score_as_one(ready, tiny, tmp_path, size, files):
     import pyarrow.parquet as pq
 
     expected = digests(score.run(tiny, one(FIRST), ready))
     rows = tiny_features(FIRST)
     for name, part in (("a", rows.slice(0, 100)), ("b", rows.slice(100))):
-        pq.write_table(part, tmp_path / f"{name}.parquet", row_group_size=37)
+        pq.write_table(part, tmp_path / f"{name}.parquet", row_group_size=size)
     ready.lake.adopt_nights("tiny/features", {FIRST: [str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")]}, FEATURES)
     assert digests(score.run(tiny, one(FIRST), ready)) == expected
+    assert len(ready.lake.snapshot("tiny/scores").files[FIRST]) == files
+
+
+@pytest.mark.parametrize("value", [LARGEST * (1 + 1e-9), -LARGEST * (1 + 1e-9), 1e39, float("-inf")])
+def test_a_feature_too_large_for_the_model_is_named_and_not_rounded(ready, tiny, value):
+    rows = tiny_features(FIRST)
+    for number, is_scored in ((value, False), (LARGEST, True), (-LARGEST, True)):
+        visits = pa.array([number if row == 70 else 1.0 for row in range(300)])
+        ready.lake.publish(
+            "tiny/features", FIRST, rows.set_column(rows.column_names.index("visits"), "visits", visits), FEATURES
+        )
+        if is_scored:
+            assert score.run(tiny, one(FIRST), ready)[0].rows == 300
+        else:
+            with pytest.raises(UsageError, match=r"feature 'visits' of row 70 is"):
+                score.run(tiny, one(FIRST), ready)
 
 
 def test_a_model_of_fewer_reasons_leaves_the_tables_other_reasons_empty(workspace, tiny, write_bundle, tmp_path):
