@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -21,6 +21,7 @@ from nightloop.definitions.use_case import UseCase
 from nightloop.engine import Engine
 from nightloop.errors import ChampionMissing, DefinitionError
 from nightloop.lake import Commit, Snapshot, filesystem
+from nightloop.lake.files import shared_out
 from nightloop.lake.missing import in_words
 from nightloop.meaning import meanings_of
 from nightloop.meaning.reading import by_meaning, no_longer_made, stored_names
@@ -36,7 +37,6 @@ from nightloop.promotion.traffic import Scorer
 from nightloop.workspace import Workspace
 
 STAGE = "score"
-JOBS, MOST_GROUPS = 32, 8  # a night's jobs before they take several row groups each, and how many they take at most
 WORKER, RANKER = "nightloop.model.scoring:score_file", "nightloop.model.scoring:rank_file"
 
 Jobs = list[dict[str, str]]
@@ -202,7 +202,7 @@ def _jobs(
             **_groups(use_case, spec, night, entities),
             **scorer.labels,
         }
-        for source, row_groups in _row_groups(features.files.get(night, ())):
+        for source, row_groups in shared_out(features.files.get(night, ())):
             target = f"{folder}/{night}-{len(jobs)}.parquet"
             jobs.append({**shared, "source": source, "row_groups": json.dumps(row_groups), "target": target})
     return jobs
@@ -237,18 +237,6 @@ def _groups(use_case: UseCase, spec: Spec, night: Night, entities: Snapshot | No
         return {}
     names = {name: entities.stored_name(night, name) for name in (*use_case.entity.key, spec.attribute)}
     return {"entities": json.dumps({"files": entities.files.get(night, ()), "names": names})}
-
-
-def _row_groups(paths: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
-    """Share out the row groups of a night: one a job, of a big night a few neighbours, for each job writes a file."""
-    groups = {}
-    for path in paths:
-        store, location = filesystem(path)
-        groups[path] = pq.read_metadata(location, filesystem=store).num_row_groups
-    of_a_job = min(max(sum(groups.values()) // JOBS, 1), MOST_GROUPS)
-    for path, count in groups.items():
-        for first in range(0, count, of_a_job):
-            yield path, list(range(first, min(first + of_a_job, count)))
 
 
 def _cut(jobs: Jobs, bundles: Bundles, engine: Engine, progress: Progress) -> Jobs:

@@ -27,7 +27,6 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_ledger(commands)
     _add_alerts(commands)
     _add_plan(commands)
-    _add_apply(commands)
     _add_compare(commands)
     _add_keep_up(commands)
     _add_skip(commands)
@@ -172,9 +171,6 @@ def _add_plan(commands: Commands[Parser]) -> None:
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("--against", metavar="REVISION_OR_FILE", help="another definition (default: the lake's)")
     _runs(command, "jobs.commands.plan")
-
-
-def _add_apply(commands: Commands[Parser]) -> None:
     command = _described(commands, "apply", "build again what was made by another definition than today's", descriptions.APPLY)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("--at-most", metavar="NIGHTS", type=int, help="nights to build in this call (default: all)")
@@ -222,6 +218,10 @@ def _add_sweep(commands: Commands[Parser]) -> None:
     command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all that are declared")
     command.add_argument("--dry-run", action="store_true", help="tell what would go, and remove nothing")
     _runs(command, "jobs.commands.stores", prints="print one JSON object per use case, one a line", function="run_sweep")
+    command = _described(commands, "compact", "write a night's many small files as few", descriptions.COMPACT)
+    command.add_argument("use_case", metavar="USE_CASE")
+    command.add_argument("nights", metavar="NIGHTS", nargs="?", help="a night, or FIRST..LAST (default: all)")
+    _runs(command, "jobs.commands.stores", prints="print one JSON object per table changed, one a line", function="run_compact")
 
 
 def _add_champion(commands: Commands[Parser]) -> None:

@@ -79,6 +79,12 @@ that were replaced more than NIGHTLOOP_RETENTION_DAYS ago. What the lineage of
 a night that stands, or of a training, still names stays. Run it at any time,
 beside stages at work, as often as you like."""
 
+COMPACT = """\
+Writes the many small files of a night as few of about 256 MB, in one commit a
+night: the same rows, the same digest, nothing to build again. Readers of the
+versions before still find their files, until they are swept. Stop it at any
+time; run beside a stage that publishes the same night, it gives way (79)."""
+
 ALERTS = """\
 Alerts are stored beside the ledger before they are sent, and tried again for
 three days. E-mail goes by NIGHTLOOP_SMTP_URL to alerts.email of the use case,

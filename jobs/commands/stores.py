@@ -1,4 +1,4 @@
-"""The commands sweep, verify and ledger verify: what was removed, and whether what is stored is what was recorded."""
+"""The commands sweep, compact, verify and ledger verify: of the files that are stored, and what was recorded of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import json
 
 from jobs.console import ProgressBars, output, print_error
-from jobs.upkeep import sweep, verify
+from jobs.upkeep import compact, sweep, verify
 from jobs.upkeep.sweep import SweptUseCase
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.ledger import Ledger
@@ -44,6 +44,23 @@ def lines(swept: SweptUseCase) -> list[str]:
             for name, table in swept.tables.items()
         ),
     ]
+
+
+def run_compact(options: argparse.Namespace) -> int:
+    """Compact the tables of a use case, and print one line (or one JSON object) for each that changed."""
+    workspace = Workspace.open(load_settings())
+    use_case = load_use_case(options.use_case, workspace.settings.definitions).use_case
+    nights = parse_nights(options.nights) if options.nights else None
+    with ProgressBars(in_turn=True) as progress:
+        compacted = compact.run(use_case, workspace, nights, progress=progress)
+    for table in compacted:
+        if options.json:
+            print(json.dumps(table.as_json()))  # noqa: T201 - the command's answer
+        else:
+            output.print(table.in_words(), markup=False)
+    if not compacted and not options.json:
+        output.print(f"{use_case}: nothing to compact; every night has few files", markup=False)
+    return 0
 
 
 def run_verify(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from nightloop.engine.protocol import Done, check_inputs, folder_of, no_night, r
 from nightloop.errors import UsageError
 from nightloop.lake import Snapshot
 from nightloop.lake.columns import NIGHT, canonical
-from nightloop.lake.files import ROW_GROUP
+from nightloop.lake.files import FILE_GROUPS, ROW_GROUP
 from nightloop.lake.storage import is_s3, store_errors
 from nightloop.nights import Night
 
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 SEMANTICS = "SET TimeZone = 'UTC'; SET ieee_floating_point_ops = false; SET error_on_division_by_zero = false"
 """What makes DuckDB's answers those of every engine: x / 0 is null, as on Spark."""
-# One file a night, however many nights one query writes.
+# As many files at once as nights, however many one query writes.
 OPEN_NIGHTS = 4000
-_PARQUET = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
+# DuckDB ends a group with the chunk that fills it, of at most 2,048 rows.
+_PARQUET = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP - 2048}, ROW_GROUPS_PER_FILE {FILE_GROUPS}"
 
 _SQL_TYPES = {
     pa.bool_(): "BOOLEAN",
@@ -71,19 +73,19 @@ class LocalEngine:
         night: Night | None = None,
         schema: pa.Schema | None = None,
     ) -> dict[Night, list[str]]:
-        """Write one Parquet file a night below the folder."""
+        """Write Parquet files below the folder: one a night, of a big night several."""
         with self._database(inputs) as database, store_errors(folder):
             typed = _typed(sql, schema) if schema is not None else _in_lake_types(database, sql, needs_night=True)
             if night is None:
                 parted = f"PARTITION_BY ({NIGHT.name}), OVERWRITE_OR_IGNORE"
                 database.execute(f"COPY ({typed}) TO {_text(folder)} ({_PARQUET}, {parted})")
             else:
-                to = folder_of(folder, night) / "part.parquet"
-                to.parent.mkdir(parents=True)
+                to = folder_of(folder, night)
+                to.parent.mkdir(parents=True, exist_ok=True)
                 rows = f"SELECT * EXCLUDE ({NIGHT.name}) FROM ({typed})"  # noqa: S608 - the use case's own SQL
                 copied = database.execute(f"COPY ({rows}) TO {_text(str(to))} ({_PARQUET})").fetchone()
                 if not copied or not copied[0]:
-                    to.unlink()
+                    shutil.rmtree(to)
         return written_files(folder)
 
     def map_files(self, function: str, jobs: Sequence[Mapping[str, str]], done: Done | None = None) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from nightloop.engine.spark_sql import reading, type_name, typed, typed_columns
 from nightloop.errors import SetupError
 from nightloop.lake import Snapshot
 from nightloop.lake.columns import NIGHT, canonical
-from nightloop.lake.files import ROW_GROUP
+from nightloop.lake.files import FILE_GROUPS, ROW_GROUP
 from nightloop.lake.storage import is_s3
 from nightloop.nights import Night
 
@@ -61,7 +61,7 @@ class SparkEngine:
         night: Night | None = None,
         schema: pa.Schema | None = None,
     ) -> dict[Night, list[str]]:
-        """Let the server write Parquet files below the folder, which both must see: one a night, or of one night a few."""
+        """Let the server write Parquet files below the folder, which both must see: one a night, of a big night several."""
         with self._session(inputs) as session:
             if schema is not None:
                 result = session.sql(reading(sql)).selectExpr(*typed(schema.append(NIGHT)))
@@ -76,7 +76,8 @@ class SparkEngine:
                 writer = (rows.coalesce(1) if spark_session.is_small(_size(inputs)) else rows).write
                 to = str(folder_of(folder, night))
             quiet = writer.mode("append").option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
-            grouped = quiet.option("parquet.block.row.count.limit", str(ROW_GROUP))
+            bounded = quiet.option("maxRecordsPerFile", str(FILE_GROUPS * ROW_GROUP))
+            grouped = bounded.option("parquet.block.row.count.limit", str(ROW_GROUP))
             grouped.option("compression", "zstd").parquet(_address(to))
         return written_files(folder)
 

@@ -67,12 +67,15 @@ class NightContent:
     checksums: Mapping[str, str] = field(default_factory=dict)
 
 
-def as_metadata(nights: Sequence[NightContent], commit: Commit) -> dict[str, str]:
-    """Return what the Delta log keeps with the commit: one JSON text under one key, with a part for each night."""
+def as_metadata(nights: Sequence[NightContent], commit: Commit, code: str = "") -> dict[str, str]:
+    """Return what the Delta log keeps with the commit: one JSON text under one key, with a part for each night.
+
+    ``code`` is what made the rows, where it is not the code at work.
+    """
     shared: dict[str, Any] = {
         "stage": commit.stage,
         "use_case": commit.use_case,
-        "code_version": code_version(),
+        "code_version": code or code_version(),
         "definition_digest": commit.definition_digest,
         "inputs": dict(commit.inputs),
     }

@@ -8,7 +8,7 @@ only nulls counts as absent, so that a table which gained a column later keeps t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,45 +39,67 @@ def content_digest(table: pa.Table) -> str:
     """
     if len(set(table.column_names)) < table.num_columns:
         raise UsageError(f"two columns share a name: {', '.join(table.column_names)}.", do="Rename one of them.")
-    rows = np.full(table.num_rows, _GOLDEN, dtype=np.uint64)
-    names = []
-    for name in sorted(table.column_names):
-        column = table.column(name)
-        if column.null_count == len(column):
-            continue
-        kind, bits = _pattern(name, column)
-        names.append(f"{name}:{kind}")
-        rows = _mix(rows * _FIRST + _mix(bits ^ _of_text(names[-1])))
+    held = pa.schema([table.field(name) for name in table.column_names if table[name].null_count < table.num_rows])
+    return digest_of_patterns(held, [row_patterns(table, held)])
+
+
+def digest_of_patterns(held: pa.Schema, patterns: Sequence[Bits]) -> str:
+    """Return the content digest of a table whose rows were read in parts.
+
+    Args:
+        held: the columns that hold a value in any part.
+        patterns: what ``row_patterns`` made of each part, in any order.
+    """
+    rows = np.concatenate([np.empty(0, np.uint64), *patterns])
     rows.sort()
-    digest = hashlib.sha256(f"{table.num_rows}|{'|'.join(names)}|".encode())
-    digest.update(rows.astype("<u8").tobytes())
+    labels = "|".join(_kind(name, held.field(name).type)[0] for name in sorted(held.names))
+    digest = hashlib.sha256(f"{len(rows)}|{labels}|".encode())
+    digest.update(rows.astype("<u8", copy=False).data)
     return digest.hexdigest()
 
 
-def _pattern(name: str, column: pa.ChunkedArray) -> tuple[str, Bits]:
-    """Return the kind of a column and one 64-bit pattern a value."""
-    kind, bits = _canonical(name, column)
-    if column.null_count:
-        bits = np.where(_values(column.is_null().cast(pa.int8()), np.int8) != 0, _NULL, bits)
-    return kind, bits
+def row_patterns(part: pa.Table, held: pa.Schema) -> Bits:
+    """Return one 64-bit pattern a row (n,) of a part of a table; a column that only other parts have is null.
+
+    Args:
+        part: some of the rows.
+        held: the columns that hold a value in any part.
+
+    Raises:
+        UsageError: a column is nested (list, struct, map).
+    """
+    rows = np.full(part.num_rows, _GOLDEN, dtype=np.uint64)
+    for name in sorted(held.names):
+        label, read = _kind(name, held.field(name).type)
+        bits = _pattern(part[name], read) if name in part.column_names else np.full(part.num_rows, _NULL)
+        rows = _mix(rows * _FIRST + _mix(bits ^ _of_text(label)))
+    return rows
 
 
-def _canonical(name: str, column: pa.ChunkedArray) -> tuple[str, Bits]:
+def _kind(name: str, of: pa.DataType) -> tuple[str, Callable[[pa.ChunkedArray], Bits]]:
+    """Return the name of a column with its kind, and what reads one 64-bit pattern a value."""
     is_ = pa.types
-    of = column.type.value_type if is_.is_dictionary(column.type) else column.type
-    readings: tuple[tuple[str, bool, Callable[[], Bits]], ...] = (
-        ("boolean", is_.is_boolean(of), lambda: _integers(column.cast(pa.int8()))),
-        ("integer", is_.is_integer(of), lambda: _integers(column)),
-        ("number", is_.is_floating(of), lambda: _floats(column)),
-        ("date", is_.is_date(of), lambda: _integers(column.cast(pa.date32()).cast(pa.int32()))),
-        ("timestamp", is_.is_timestamp(of), lambda: _integers(_microseconds(column))),
-        ("decimal", is_.is_decimal(of), lambda: _by_unique_value(column, _decimal_text)),
-        ("string", _is_text(of), lambda: _by_unique_value(column)),
+    of = of.value_type if is_.is_dictionary(of) else of
+    kinds: tuple[tuple[str, bool, Callable[[pa.ChunkedArray], Bits]], ...] = (
+        ("boolean", is_.is_boolean(of), lambda column: _integers(column.cast(pa.int8()))),
+        ("integer", is_.is_integer(of), _integers),
+        ("number", is_.is_floating(of), _floats),
+        ("date", is_.is_date(of), lambda column: _integers(column.cast(pa.date32()).cast(pa.int32()))),
+        ("timestamp", is_.is_timestamp(of), lambda column: _integers(_microseconds(column))),
+        ("decimal", is_.is_decimal(of), lambda column: _by_unique_value(column, _decimal_text)),
+        ("string", _is_text(of), _by_unique_value),
     )
-    for kind, applies, bits in readings:
+    for kind, applies, read in kinds:
         if applies:
-            return kind, bits()
+            return f"{name}:{kind}", read
     raise UsageError(f"column '{name}' is {of}: a table of the lake is flat.", do="Give each value a column of its own.")
+
+
+def _pattern(column: pa.ChunkedArray, read: Callable[[pa.ChunkedArray], Bits]) -> Bits:
+    if column.null_count == len(column):
+        return np.full(len(column), _NULL)
+    bits = read(column)
+    return np.where(_values(column.is_null().cast(pa.int8()), np.int8) != 0, _NULL, bits) if column.null_count else bits
 
 
 def _microseconds(column: pa.ChunkedArray) -> pa.ChunkedArray:

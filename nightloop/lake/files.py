@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
 from nightloop.lake.checksums import checksum_of, write_with_checksum
-from nightloop.lake.columns import NIGHT, canonical
+from nightloop.lake.columns import NIGHT
+from nightloop.lake.staged import Staged
 from nightloop.lake.storage import filesystem
 from nightloop.nights import Night
 
@@ -24,6 +25,11 @@ from nightloop.nights import Night
 STAGING = "_staging"
 ROW_GROUP = 1 << 17
 """Rows of a group: workers share out a night's file by its groups, and readers skip what they need not."""
+FILE_GROUPS = 16
+"""Row groups of a file that an engine writes: two million rows, of forty columns some 200 MB."""
+
+FEW_JOBS, MOST_GROUPS = 32, 8
+"""Jobs of a night before they take several row groups each, and how many they take at most."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,11 @@ class Written:
         )
 
 
+def checksums(files: Sequence[Written]) -> dict[str, str]:
+    """Return the checksum of each file, by its name in the night's folder."""
+    return {file.path.rpartition("/")[2]: file.checksum for file in files}
+
+
 def write(root: str, night: Night, rows: pa.Table) -> Written:
     """Write the rows as a new file of the night."""
 
@@ -56,43 +67,36 @@ def write(root: str, night: Night, rows: pa.Table) -> Written:
         pq.write_table(rows, content, compression="zstd", row_group_size=ROW_GROUP)
         return write_with_checksum(address, content.getvalue())
 
-    return _place(root, night, rows, put)
+    return _place(root, night, rows.num_rows, put)
 
 
-def read_part(path: str) -> pa.Table:
-    """Read a file that an engine wrote, in the lake's types; a column ``night`` is left out."""
-    store, at = filesystem(path)
-    part = pq.ParquetFile(at, filesystem=store).read()
-    return canonical(part.drop_columns([NIGHT.name]) if NIGHT.name in part.column_names else part)
-
-
-def take(root: str, night: Night, path: str, part: pa.Table) -> Written:
+def take(root: str, night: Night, staged: Staged) -> Written:
     """Move a file that an engine wrote into the night; write it anew where its types are not the lake's.
 
     Args:
         root: the table's folder or s3 address.
         night: the night it becomes a part of.
-        path: the file.
-        part: its content, as ``read_part`` returned it.
+        staged: the file.
     """
-    store, at = filesystem(path)
-    has_lake_types = pq.ParquetFile(at, filesystem=store).schema_arrow.equals(part.schema)
-    written = _place(root, night, part, lambda address: _move(path, address)) if has_lake_types else write(root, night, part)
-    if not has_lake_types:
+    store, at = filesystem(staged.path)
+    if staged.has_lake_types:
+        written = _place(root, night, staged.rows, lambda address: _move(staged.path, address))
+    else:
+        written = write(root, night, pa.concat_tables(map(staged.read, range(staged.groups))))
         store.delete_file(at)
     if isinstance(store, pafs.LocalFileSystem):
         _remove_if_empty(Path(at).parent)
     return written
 
 
-def _place(root: str, night: Night, rows: pa.Table, write_to: Callable[[str], str]) -> Written:
+def _place(root: str, night: Night, rows: int, write_to: Callable[[str], str]) -> Written:
     store, at = filesystem(root)
     path_in_table = f"{NIGHT.name}={night}/{uuid.uuid4().hex}.parquet"
     if isinstance(store, pafs.LocalFileSystem):
         store.create_dir(f"{at}/{NIGHT.name}={night}")
     checksum = write_to(f"{root}/{path_in_table}")
     size = store.get_file_info(f"{at}/{path_in_table}").size
-    return Written(path_in_table, night, rows.num_rows, size, checksum)
+    return Written(path_in_table, night, rows, size, checksum)
 
 
 def _move(path: str, address: str) -> str:
@@ -114,3 +118,21 @@ def _remove_if_empty(folder: Path) -> None:
         while STAGING in folder.parent.parts:
             folder.rmdir()
             folder = folder.parent
+
+
+def shared_out(paths: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
+    """Yield the row groups of a night's files, job by job: one each, of a big night several neighbours.
+
+    Each job writes a file of its own, so a few hundred suffice, however many rows there are.
+
+    Args:
+        paths: of the files.
+    """
+    groups = {}
+    for path in paths:
+        store, at = filesystem(path)
+        groups[path] = pq.read_metadata(at, filesystem=store).num_row_groups
+    of_a_job = min(max(sum(groups.values()) // FEW_JOBS, 1), MOST_GROUPS)
+    for path, count in groups.items():
+        for first in range(0, count, of_a_job):
+            yield path, list(range(first, min(first + of_a_job, count)))

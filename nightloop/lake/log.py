@@ -125,7 +125,9 @@ class TableLog:
             info = store.get_file_info(at)
         return info.mtime_ns or 0 if info.is_file else 0
 
-    def commit(self, nights: Sequence[Night], schema: pa.Schema, adds: Sequence[AddAction], metadata: dict[str, str]) -> int:
+    def commit(
+        self, nights: Sequence[Night], schema: pa.Schema, adds: Sequence[AddAction], metadata: dict[str, str], still: int = -1
+    ) -> int:
         """Replace the nights by the added files, all or none, and return the version that did.
 
         Of two writers of one night, the later replaces what the earlier wrote: both carry the same transaction name, so the
@@ -133,12 +135,14 @@ class TableLog:
         where delta-rs cannot tell that the files it saw removed were not of its night.
 
         Raises:
-            WriteConflict: others kept winning.
+            WriteConflict: others kept winning; or version ``still``, where it is given, is no longer what the nights show.
         """
         mark = uuid.uuid4().hex
         with store_errors(self.url):
             for attempt in range(ATTEMPTS):
                 delta = self._open_or_create(schema)
+                if still >= 0 and any(self.states(delta)[night].version != still for night in nights):
+                    raise WriteConflict("the night was published anew meanwhile.", where=self.url, do="Run the command again.")
                 try:
                     self._replace(delta, nights, schema, adds, {**metadata, "commit": mark})
                 except CommitFailedError as error:

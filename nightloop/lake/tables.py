@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 
 from nightloop.errors import UsageError
 from nightloop.lake import files as lake_files
+from nightloop.lake import staged
 from nightloop.lake.columns import NIGHT, canonical, no_rows
 from nightloop.lake.commits import KEY, Commit, NightContent, NightState, as_metadata, as_states
 from nightloop.lake.digest import content_digest
@@ -32,7 +33,7 @@ from nightloop.nights import Night, Nights
 if TYPE_CHECKING:
     from nightloop.settings import Settings
 
-READERS = 4  # nights of one commit that are read and digested side by side
+READERS = 4  # row groups of one commit that are read and digested side by side
 
 
 class Lake:
@@ -89,7 +90,7 @@ class Lake:
             rows = canonical(data[night])
             with store_errors(self.folder(table)):
                 written = [lake_files.write(self.folder(table), night, rows)] if rows.num_rows else []
-            parts.append(_Part.of(night, rows, written))
+            parts.append(_Part(night, rows.num_rows, content_digest(rows), rows.schema, written))
         return self._commit(table, parts, commit)
 
     def new_folder(self, table: str) -> str:
@@ -115,21 +116,22 @@ class Lake:
             StoreDamaged: a file is not Parquet; else as ``publish``.
         """
         nights = sorted(files)
-        with ThreadPoolExecutor(max_workers=min(len(nights), READERS)) as threads:
-            parts = list(threads.map(lambda night: self._adopted(table, night, files[night], schema), nights))
+        # Two pools: what waits for a night's files must take no thread from those who read them.
+        with ThreadPoolExecutor(max_workers=READERS) as waiting, ThreadPoolExecutor(max_workers=READERS) as readers:
+            parts = list(waiting.map(lambda night: self._adopted(table, night, files[night], schema, readers), nights))
         return self._commit(table, parts, commit)
 
-    def _adopted(self, table: str, night: Night, files: Sequence[str], schema: pa.Schema | None) -> _Part:
+    def _adopted(
+        self, table: str, night: Night, files: Sequence[str], schema: pa.Schema | None, readers: ThreadPoolExecutor
+    ) -> _Part:
+        opened = staged.open_all(files, readers)
         with store_errors(", ".join(files) or self.folder(table)):
-            parts = [lake_files.read_part(path) for path in files]
-            rows = pa.concat_tables(parts, promote_options="default") if parts else self._no_rows(table, schema)
+            columns = staged.columns_of(opened) if opened else self._no_rows(table, schema).schema
+        digest = staged.content_digest_of(opened, columns, readers)
         with store_errors(self.folder(table)):
-            written = [
-                lake_files.take(self.folder(table), night, path, part)
-                for path, part in zip(files, parts, strict=True)
-                if part.num_rows
-            ]
-        return _Part.of(night, rows, written)
+            filled = [file for file in opened if file.rows]
+            written = list(readers.map(lambda file: lake_files.take(self.folder(table), night, file), filled))
+        return _Part(night, sum(file.rows for file in opened), digest, columns, written)
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
@@ -247,7 +249,7 @@ class Lake:
         metadata = as_metadata([part.content for part in parts], commit)
         schema = pa.unify_schemas([part.schema for part in parts])
         adds = [file.as_action() for part in parts for file in part.written]
-        version = self.log(table).commit([part.content.night for part in parts], schema, adds, metadata)
+        version = self.log(table).commit([part.night for part in parts], schema, adds, metadata)
         return as_states(metadata[KEY], version)
 
 
@@ -260,11 +262,12 @@ def _folders(store: pafs.FileSystem, at: str) -> list[str]:
 class _Part:
     """One night of a commit: what it holds, and its files, in their place."""
 
-    content: NightContent
+    night: Night
+    rows: int
+    content_digest: str
     schema: pa.Schema
     written: Sequence[lake_files.Written]
 
-    @classmethod
-    def of(cls, night: Night, rows: pa.Table, written: Sequence[lake_files.Written]) -> Self:
-        checksums = {file.path.rpartition("/")[2]: file.checksum for file in written}
-        return cls(NightContent(night, rows.num_rows, content_digest(rows), checksums), rows.schema, written)
+    @property
+    def content(self) -> NightContent:
+        return NightContent(self.night, self.rows, self.content_digest, lake_files.checksums(self.written))

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nightloop.engine import Engine, open_engine
+from nightloop.engine import Engine, local, open_engine, spark
 from nightloop.engine.local import LocalEngine
 from nightloop.engine.spark import SparkEngine
 from nightloop.errors import DefinitionError, EmptyNight, StoreDamaged, UsageError
 from nightloop.lake import Lake
 from nightloop.lake.digest import content_digest
-from nightloop.lake.files import ROW_GROUP
+from nightloop.lake.files import FILE_GROUPS, ROW_GROUP
 from nightloop.nights import Nights
 from nightloop.settings import load_settings
 from tests.engine.conftest import FIRST, NIGHTS
@@ -95,6 +95,20 @@ def test_a_large_night_is_written_in_groups_that_workers_share_out(
     written = pq.ParquetFile(file).metadata
     groups = [written.row_group(number).num_rows for number in range(written.num_row_groups)]
     assert sum(groups) == ROW_GROUP // 10 * 10 + 10 and len(groups) > 1 and max(groups) <= ROW_GROUP
+
+
+@pytest.mark.parametrize("nights", ["one", "several"])
+def test_a_big_night_is_written_as_several_files(
+    lake: Lake, engine: Engine, tmp_path: Path, nights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark, "FILE_GROUPS", 1)
+    monkeypatch.setattr(local, "_PARQUET", local._PARQUET.replace(f"PER_FILE {FILE_GROUPS}", "PER_FILE 1"))
+    numbers = f"(SELECT unnest(range(0, {ROW_GROUP // 5})) AS n) AS numbers"
+    sql = f"SELECT DATE '2013-01-01' AS night, flight_id, n FROM f, {numbers} WHERE night = DATE '2013-01-01'"
+    one = {"night": NIGHTS[0]} if nights == "one" else {}
+    [(night, files)] = engine.write(sql, {"f": lake.snapshot(TABLE)}, str(tmp_path / "out"), **one).items()
+    rows = [pq.read_metadata(file).num_rows for file in files]
+    assert night == NIGHTS[0] and len(files) > 1 and sum(rows) == ROW_GROUP // 5 * 10 and max(rows) <= ROW_GROUP
 
 
 def test_a_result_without_a_night_is_refused(lake: Lake, engine: Engine, tmp_path: Path) -> None:

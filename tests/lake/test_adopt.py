@@ -11,6 +11,7 @@ import pytest
 from nightloop.errors import NotReady, StoreDamaged
 from nightloop.lake import Lake
 from nightloop.lake.digest import content_digest
+from nightloop.nights import one
 from tests.lake.rows import COMMIT, FIRST, SECOND, TABLE, flights, sweep_now
 
 
@@ -63,3 +64,15 @@ def test_a_damaged_staged_file_is_named_and_nothing_is_published(lake: Lake) -> 
     with pytest.raises(StoreDamaged, match=r"part\.parquet"):
         lake.adopt_nights(TABLE, {FIRST: [path]}, COMMIT)
     assert not lake.exists(TABLE)
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+def test_a_night_read_by_row_groups_has_the_digest_of_its_rows_together(lake: Lake, statistics: bool) -> None:
+    one_by_one = pa.table({"a": [1, None, 3, 4, 5], "b": pa.nulls(5, pa.string()), "c": pa.nulls(5, pa.float64())})
+    other = pa.table({"c": [None, None, 0.5], "a": [7, 8, 9], "d": ["x", None, "y"]})
+    paths = [f"{lake.new_folder(TABLE)}/{name}.parquet" for name in ("whole", "other")]
+    for path, part in zip(paths, (one_by_one, other), strict=True):
+        pq.write_table(part, path, row_group_size=2, write_statistics=statistics)
+    [state] = lake.adopt_nights(TABLE, {FIRST: paths}, COMMIT)
+    assert state.content_digest == content_digest(pa.concat_tables([other, one_by_one], promote_options="default"))
+    assert state.rows == 8 and state.content_digest == content_digest(lake.read(TABLE, one(FIRST)).drop_columns(["night"]))

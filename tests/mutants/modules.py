@@ -306,11 +306,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "filter taken away",
     ): "records are paired by their key, which therefore never differs",
     (
-        "nightloop/lake/tables.py",
-        "for path, part in zip(files, parts, strict=True)",
-        "True -> False",
-    ): "a part is read of each file",
-    (
         "nightloop/engine/local.py",
         "with ThreadPoolExecutor(max_workers=max(1, min(self._threads, len(jobs)))) as threads:",
         "min -> max",

@@ -35,6 +35,7 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         "verify",
         "ledger",
         "sweep",
+        "compact",
         "loop",
         "ui",
     ],
