@@ -38,6 +38,7 @@ from nightloop.meaning.archive import archive
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training import candidate as candidates
 from nightloop.model.training import evaluation_table, plots, training_set, training_snapshot
+from nightloop.model.training.fitted import baseline_json
 from nightloop.model.training.slices import divide
 from nightloop.model.training.training_snapshot import Manifest
 from nightloop.nights import Night, Nights
@@ -154,7 +155,7 @@ def fit(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Prog
         progress("fitting", 0, 2)
         rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
         candidate = candidates.fit(use_case, as_of, rows, journal=search_journal(workspace, manifest))
-        write_atomically(baseline, candidates.baseline_json(candidate.baseline))
+        write_atomically(baseline, baseline_json(candidate.baseline))
         progress("registering", 1, 2)
         registered = registered or _register(use_case, manifest, workspace, rows=rows, candidate=candidate)
     record_registered(use_case, as_of, workspace, registered)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from nightloop.definitions.use_case import UseCase
-from nightloop.evidence.nights.reference import night_columns
+from nightloop.evidence.nights.reference import answer_columns, night_columns
 from nightloop.evidence.reference_profile import reference_profile
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
@@ -132,6 +132,10 @@ def _probability(values: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-(values[:, 0] - 1.5 * values[:, 1])))
 
 
+def _outcomes(values: np.ndarray) -> np.ndarray:
+    return np.random.default_rng(1).random(len(values)) < _probability(values)
+
+
 @pytest.fixture
 def watched(workspace: Workspace) -> Watched:
     """A champion as of 4 February 2024, trained on the 35 nights before; no night scored yet."""
@@ -160,7 +164,11 @@ def champion_in_force(workspace: Workspace, **monitoring: object) -> Watched:
         calibration=Calibration("none"),
         training=bundle.Training(REFERENCE.last, REFERENCE, REFERENCE, REFERENCE, "digest", "code", {}, "key"),
         definition="use_case: loans\n",
-        reference={**reference_profile(NAMES, values, nights), **night_columns(NAMES, values, nights)},
+        reference={
+            **reference_profile(NAMES, values, nights),
+            **night_columns(NAMES, values, nights),
+            **answer_columns(["probability"], _probability(values), nights, _outcomes(values), nights),
+        },
         card="# Card\n",
     )
     champions.promote(workspace.ledger, "loans", 1, REFERENCE.last, {"bundle_digest": bundle.digest(folder)})

@@ -23,8 +23,8 @@ from nightloop.errors import TrainingRefused
 from nightloop.meaning.archive import definition_of
 from nightloop.model.predictor import Predictor
 from nightloop.model.registry import RegisteredVersion
-from nightloop.model.training import candidate as candidates
 from nightloop.model.training import evaluation_table, origins, training_snapshot
+from nightloop.model.training.fitted import read_baseline
 from nightloop.model.training.origins import UNAVAILABLE, Origin, OriginModel
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.training.training_snapshot import Manifest
@@ -58,7 +58,7 @@ def evaluated(
     rows = training_snapshot.read(manifest, tuple(use_case.features), use_case.model.classes)
     trained = predictor.spec.training
     validation = rows.of(trained.validate).apart_from(rows.of(trained.learned))
-    baseline = candidates.read_baseline(baseline_path(workspace, manifest).read_bytes(), task_for(use_case))
+    baseline = read_baseline(baseline_path(workspace, manifest).read_bytes(), task_for(use_case))
     rivals, answers = rivals_answers(use_case, manifest.as_of, workspace, candidate=candidate.version, validation=validation)
     compared = _Compared(use_case, manifest.as_of, workspace, candidate.version, rivals, answers)
     newest = {version: of.newest for version, of in answers.items()}

@@ -214,7 +214,7 @@ class Monitoring(Strict):
         gt=0,
         le=100,
         exclude_if=same_as(2.0),
-        description="Drift alarms a year that may be false: half for faults of data, half for shifts of the population.",
+        description="Drift alarms a year that may be false: two thirds of them of features, one third of scores and outcomes.",
     )
     minimum_rows: int = Field(200, ge=1)
     auc_floor: float = Field(

@@ -7,31 +7,24 @@ what earlier nights decided. So a night judged again comes out the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nightloop.errors import ChampionMissing
-from nightloop.evidence.drift import NightDrift, night_drift
-from nightloop.evidence.nights.budget import REPAIR, TRAINING, Answer, judge_nights
+from nightloop.evidence.drift import NightDrift
 from nightloop.evidence.nights.profiles import ColumnProfile
-from nightloop.evidence.nights.reference import Column
 from nightloop.evidence.realised import performance_verdict, realised_figures
-from nightloop.evidence.reference_profile import Profile
 from nightloop.evidence.verdict import Figure, Verdict
 from nightloop.features.matching import Match
-from nightloop.meaning.reading import by_meaning
-from nightloop.model import bundle, champions
+from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.monitoring import night_metrics
 from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decide
+from nightloop.monitoring.drift import Watching, drift_of
 from nightloop.monitoring.matches import matching_verdict, read_matches
 from nightloop.monitoring.matured import Matured, Restated, matured_nights, read_matured, read_restated
 from nightloop.monitoring.metrics_table import Sourced
-from nightloop.monitoring.profiles import earlier_profiles
 from nightloop.nights import Night, Nights, one
 
 if TYPE_CHECKING:
@@ -41,8 +34,6 @@ if TYPE_CHECKING:
     from nightloop.workspace import Workspace
 
 WINDOW = timedelta(days=31)  # how far back earlier decisions can matter, cool-downs longer than that aside
-
-Features = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,7 @@ class Measured:
     restated: tuple[Restated, ...]
     realised: tuple[Figure, ...]  # over the performance window
     drift: NightDrift
-    profiles: Mapping[str, ColumnProfile]  # of the features, on the grid of the champion's reference
+    profiles: Mapping[str, ColumnProfile]  # of features and answers, on the grids of the champion's reference
     match: Match | None  # of the scored night whose labels matured with this night; None where no entity lacks its label
 
     @property
@@ -96,7 +87,7 @@ def measure(use_case: UseCase, night: Night, workspace: Workspace, scores: Snaps
     scored_nights = workspace.lake.states(f"{use_case.use_case}/scores")
     matured = read_matured(workspace.lake, use_case, matured_nights(use_case, scored_nights, night), night)
     features = workspace.lake.require(f"{use_case.use_case}/features", one(night))
-    drift, profiles = _drift(use_case, night, workspace, champion, features)
+    drift, profiles = drift_of(use_case, night, workspace, champion, Watching(features, scores, matured))
     return Measured(
         champion=champion,
         scores=scores,
@@ -161,66 +152,3 @@ def _earlier(use_case: UseCase, night: Night, workspace: Workspace) -> list[Earl
     window = max(WINDOW, timedelta(days=use_case.retrain.cool_down_nights + 1))
     rows = workspace.lake.read(table, Nights(night - window, night - timedelta(days=1))).to_pylist()
     return [EarlierNight.of(row) for row in rows]
-
-
-def _drift(
-    use_case: UseCase, night: Night, workspace: Workspace, champion: Champion, features: Snapshot
-) -> tuple[NightDrift, dict[str, ColumnProfile]]:
-    folder = workspace.registry.fetch_champion(use_case.use_case, champion)
-    reference = bundle.reference_profile(folder)
-    profile, columns = Profile.from_json(reference), _columns(reference)
-    names = [feature.name for feature in profile.features]
-    features = by_meaning(features, bundle.read_spec(folder).feature_meanings)
-    # Sums of floats depend on the order of the rows: the key gives it, not the files.
-    rows = features.read([*use_case.entity.key, *names]).sort_by([(key, "ascending") for key in use_case.entity.key])
-    values: Features = np.column_stack([rows[name].to_numpy().astype(np.float64) for name in names])
-    profiles = {name: columns[name].grid.count(values[:, at]) for at, name in enumerate(names) if name in columns}
-    monitoring = use_case.monitoring
-    drift = night_drift(
-        profile,
-        names,
-        values,
-        psi_limit=monitoring.psi_limit,
-        share_limit=monitoring.drifted_share_limit,
-        minimum_rows=monitoring.minimum_rows,
-        calendar={name for name, feature in use_case.features.items() if feature.calendar},
-    )
-    watched = [columns[feature.name] for feature in drift.features if feature.watched and feature.name in columns]
-    earlier = earlier_profiles(workspace.lake, use_case.use_case, night, champion.version, [of.name for of in watched])
-    answer = _ask(use_case, watched, {**earlier, night.toordinal(): [profiles[column.name] for column in watched]})
-    return _with_answer(drift, answer), profiles
-
-
-def _columns(reference: Mapping[str, object]) -> dict[str, Column]:
-    """Return the reference's nights by feature; nothing in bundles from before they were in it."""
-    stored = reference.get("columns", ())
-    assert isinstance(stored, list | tuple)  # noqa: S101 - as it was written
-    return {column.name: column for column in map(Column.from_json, stored)}
-
-
-def _ask(use_case: UseCase, watched: list[Column], profiles: Mapping[int, list[ColumnProfile]]) -> Answer | None:
-    return judge_nights(
-        watched,
-        profiles,
-        windows=[int(getattr(use_case.features.get(column.name), "nights", 0)) for column in watched],
-        false_alarms_a_year=use_case.monitoring.false_alarms_a_year,
-    )
-
-
-def _with_answer(drift: NightDrift, answer: Answer | None) -> NightDrift:
-    """Return the verdict with what the nights before tell: it fails by the share of drifted features, or within the budget."""
-    verdict = drift.verdict
-    if answer is None or verdict.outcome == "not_enough_evidence":
-        return drift
-    calls_for = TRAINING if verdict.outcome == "fail" else answer.calls_for
-    advice = " It calls for a repair of the data, not for a training." if calls_for == REPAIR else ""
-    return replace(
-        drift,
-        calls_for=calls_for,
-        verdict=replace(
-            verdict,
-            outcome="fail" if answer.alarms else verdict.outcome,
-            reason=f"{verdict.reason} {answer.sentence}{advice}".strip(),
-            figures=(*verdict.figures, *answer.figures),
-        ),
-    )

@@ -1,5 +1,6 @@
 """A night is watched: what matured is measured, what drifted is found, and one decision falls, the same each time."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -109,6 +110,41 @@ def test_one_feature_in_another_unit_fails_its_night_and_again_when_monitored_ag
     assert decision(watched, after(3)) == first
     assert watched.workspace.lake.states("loans/profiles")[after(3)].content_digest == profiles
     assert len(watched.workspace.ledger.events("loans", kind="decision_made", night=after(3))) == 1
+
+
+def test_answers_that_move_by_themselves_are_told_as_what_matters_and_outcomes_are_counted(watched):
+    watched.publish_nights(Nights(FIRST, after(3)))
+    lake = watched.workspace.lake
+    rows = lake.read("loans/scores", one(after(2))).drop_columns(["night"])
+    alike = rows.set_column(rows.column_names.index("probability"), "probability", pa.array(np.full(ROWS, 0.5)))
+    lake.publish("loans/scores", after(2), alike, COMMIT)
+    run(watched, Nights(FIRST, after(3)))
+    reasons = [decision(watched, after(ago))["drift_reason"] for ago in (1, 2, 3)]
+    assert "A shift in what matters" not in reasons[0]
+    assert "A shift in what matters: scores of probability: " in reasons[1] and "A fault" not in reasons[1]
+    assert "A shift in what matters" not in reasons[2]
+    assert decision(watched, after(2))["drift_calls_for"] == "repair"
+    counted = {
+        night: {row["feature"]: row["rows"] for row in lake.read("loans/profiles", one(after(night))).to_pylist()}
+        for night in (1, 2)
+    }
+    assert "the outcomes" not in counted[1] and counted[2]["the outcomes"] == ROWS * 9 // 10
+    assert counted[1]["scores of probability"] == ROWS
+
+
+def test_a_bundle_from_before_nights_were_in_its_reference_is_judged_by_the_share_alone(watched):
+    folder = watched.workspace.settings.home / "bundles" / "loans" / "2"
+    shutil.copytree(folder.with_name("1"), folder)
+    reference = bundle.reference_profile(folder)
+    old = {name: of for name, of in reference.items() if name in ("rows", "nights", "features")}
+    (folder / "reference.json").write_text(json.dumps(old))
+    champions.promote(watched.workspace.ledger, "loans", 2, FIRST, {"bundle_digest": bundle.digest(folder)})
+    watched.publish(after(1), shift=4.0)
+    run(watched, one(after(1)))
+    row = decision(watched, after(1))
+    assert (row["champion_version"], row["drift_verdict"]) == (2, "fail")
+    assert row["drift_reason"].startswith("4 of 4 watched features drifted")
+    assert watched.workspace.lake.read("loans/profiles", one(after(1))).num_rows == 0
 
 
 def test_three_drifted_nights_in_a_row_ask_for_a_retrain_once(watched):

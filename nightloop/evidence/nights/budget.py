@@ -1,11 +1,12 @@
-"""Two questions to a night, within a stated number of false alarms a year.
+"""Questions to a night, within a stated number of false alarms a year.
 
 * **A fault of data**: did a feature jump from where its nights stood? Asked of each feature's mean, shares of missing and of
   unseen values, and histogram.
 * **A shift of the population**: has a feature's level moved from the reference's over the last two to sixty nights?
+* **A shift in what matters**: both questions to the answers of the model, and to the outcomes.
 
-Each question has half of the budget. Over the features and measures of one question, Benjamini & Hochberg's rule holds the
-chance of an alarm without drift at the night's part of it.
+Features and answers have shares of the budget, and both questions half of each. Over the features and measures of one
+question, Benjamini & Hochberg's rule holds the chance of an alarm without drift at the night's part of it.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ from nightloop.evidence.nights.streams import Stream
 from nightloop.evidence.verdict import Figure
 
 YEAR = 365
-FAULT, SHIFT = "fault", "shift"
+FAULT, SHIFT, MATTER = "fault", "shift", "matter"
 ASKED = {FAULT: ("mean", "missing", "unseen", "form"), SHIFT: ("mean", "missing", "unseen", "ends")}
 MATTERS = {"mean": 0.05, "missing": 0.01, "unseen": 0.01, "form": 0.1, "ends": 0.15}  # smaller changes do not, however certain
 WORDS = {"missing": "share of missing values", "unseen": "share of unseen values"}
 FAR = {"mean": 2.0, "ends": 1.0, "form": 1.0}  # a population does not move so far; a unit or a default does
 TRAINING, REPAIR = "training", "repair"
+QUESTIONS = {FAULT: "A fault of data", SHIFT: "A shift of the population", MATTER: "A shift in what matters"}
 NAMED = 3
 MINIMUM_NIGHTS = 14  # of a reference, to learn from
 MEMORY = 70  # nights before a night that it is compared with
@@ -55,7 +57,7 @@ class Alarm:
     @property
     def description(self) -> str:
         """The alarm in words."""
-        when = f"since {self.since}" if self.question == SHIFT else "on this night"
+        when = "on this night" if self.question == FAULT else f"since {self.since}"
         if self.measure == "mean":
             return f"{self.feature}: mean moved {self.change:+.2f} standard deviations {when}"
         if self.measure == "form":
@@ -76,15 +78,26 @@ class Answer:
     def calls_for(self) -> str | None:
         """What could help: a training where a feature's level moved whose data does not look broken, otherwise a repair."""
         broken = {alarm.feature for alarm in self.alarms if alarm.is_broken}
-        if any(alarm.question == SHIFT and alarm.feature not in broken for alarm in self.alarms):
+        moved = {alarm.feature for alarm in self.alarms if alarm.question == SHIFT} - broken
+        answered = any(alarm.question == MATTER for alarm in self.alarms)
+        if moved or (answered and not broken):
             return TRAINING
         return REPAIR if self.alarms else None
+
+    @property
+    def as_what_matters(self) -> Self:
+        """The same alarms, as those of answers and outcomes."""
+        return replace(self, alarms=tuple(replace(alarm, question=MATTER) for alarm in self.alarms))
+
+    def __add__(self, other: Answer) -> Answer:
+        """Return both together."""
+        return Answer((*self.alarms, *other.alarms), (*self.figures, *other.figures))
 
     @property
     def sentence(self) -> str:
         """What changed, in words; nothing where nothing did."""
         parts = []
-        for question, words in ((FAULT, "A fault of data"), (SHIFT, "A shift of the population")):
+        for question, words in QUESTIONS.items():
             alarms = [alarm for alarm in self.alarms if alarm.question == question]
             if alarms:
                 named = "; ".join(alarm.description for alarm in alarms[:NAMED])

@@ -15,7 +15,7 @@ FITTED = 6  # what the reference's nights were fitted by, but for weekdays
 LONGEST_GAP = 7  # nights after which the last one says nothing of the next
 SPANS = (2, 3, 4, 5, 7, 10, 14, 21, 28, 42, 60)  # nights over which a moved level is looked for
 WHOLE = 0.7  # share of the nights of a span that must be there
-WILD = 6.0  # standard deviations off its place, beyond which a night is none to forecast the next by
+WILD = 6.0  # standard deviations off its place, beyond which the next night need not follow a night
 HALF = 0.5  # of memory: beyond it, what is new in a window varies less than its level
 OUTLIER = 4.0  # a night's part in a level is drawn in to this many standard deviations: one wild night is a fault, no shift
 LOOKS = 0.37  # times c squared: independent looks a night that a scan of all spans at the height c is worth
@@ -57,10 +57,14 @@ def jumped(null: Null, before: Stream, live: Stream) -> Tested:
     local = _median_of_last(history)
     gap, last = _last_known(history, int(night[-1]) - days)
     away = last - local
-    is_ordinary = np.abs(away) <= WILD * np.sqrt(null.wander.variance)  # what comes after a fault does not follow it
     steps = (null.wander.window > 1) & (null.wander.memory > HALF) & (gap <= LONGEST_GAP)
-    memory = np.where((gap <= LONGEST_GAP) & is_ordinary, np.maximum(null.wander.memory, 0) ** gap, 0.0)
-    forecast = np.where(steps, last, local + np.where(memory > 0, memory * away, 0.0))
+    memory = np.where(gap <= LONGEST_GAP, np.maximum(null.wander.memory, 0) ** gap, 0.0)
+    follows = local + np.where(memory > 0, memory * away, 0.0)
+    # After a fault nights are back at once; after a night that only wandered far they come back as they remember.
+    is_wild = np.abs(away) > WILD * np.sqrt(null.wander.variance)
+    is_back = is_wild & (np.abs(today - local) < np.abs(today - follows))
+    memory = np.where(is_back, 0.0, memory)
+    forecast = np.where(steps, last, np.where(is_back, local, follows))
     of_forecast = np.where(steps | (memory > 0), null.wander.step * gap, null.wander.variance)
     of_forecast = np.where(steps, of_forecast, np.minimum(of_forecast, null.wander.variance) * (1 + MEDIAN / LOCAL))
     variance = np.maximum(of_forecast + np.maximum(noise - null.noise, 0.0), noise)

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from nightloop.evidence.nights.histograms import beyond_mean
 from nightloop.evidence.nights.profiles import ColumnProfile, Counts, Floats, Grid
 
+SCORES, LABELS = "scores of", "the outcomes"
+"""Names of what is watched beside features, which no feature can have."""
+
 MEASURES = ("mean", "missing", "unseen", "form", "ends")
 """What is compared of a night: its mean, shares without and with an unseen value, and its histogram beyond what its mean
 explains: by any difference, and by how much more of it lies at the ends."""
@@ -132,4 +135,19 @@ class Column:
 
 def night_columns(names: Sequence[str], values: Floats, nights: NDArray[Any]) -> dict[str, list[dict[str, Any]]]:
     """Return what reference.json holds of a feature matrix (n, k), NaN for missing, whose rows are of these nights (n,)."""
-    return {"columns": [Column.of(name, values[:, place], nights).as_json() for place, name in enumerate(names)]}
+    return {"columns": _as_json(names, values, nights)}
+
+
+def answer_columns(
+    names: Sequence[str], scores: Floats, nights: NDArray[Any], labels: NDArray[Any], label_nights: NDArray[Any]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what reference.json holds of the answers (n, c) or (n,) by name, and of outcomes (m,), each with its nights."""
+    by_name = scores.reshape(len(nights), -1)
+    return {
+        SCORES: _as_json([f"{SCORES} {name}" for name in names], by_name, nights),
+        LABELS: _as_json([LABELS], labels.astype(np.float64)[:, None], label_nights),
+    }
+
+
+def _as_json(names: Sequence[str], values: Floats, nights: NDArray[Any]) -> list[dict[str, Any]]:
+    return [Column.of(name, values[:, place], nights).as_json() for place, name in enumerate(names)]

@@ -7,13 +7,12 @@ known) and a scorecard.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +24,14 @@ from nightloop.evidence.coverage import realised_coverage
 from nightloop.evidence.evaluation import Evaluation
 from nightloop.evidence.fairness.mitigation import Option
 from nightloop.evidence.gates.gates import assessed
-from nightloop.evidence.nights.reference import night_columns
+from nightloop.evidence.nights.reference import answer_columns, night_columns
 from nightloop.evidence.reference_profile import reference_profile
 from nightloop.evidence.verdict import Figure
 from nightloop.lake.commits import code_version
 from nightloop.model import bundle
-from nightloop.model.calibration import Calibration
 from nightloop.model.conformal import Conformal, covered
-from nightloop.model.models import FittedModel, LinearClasses, LinearModel, Trees, import_xgboost, linear_from_json
+from nightloop.model.models import FittedModel, Trees, import_xgboost
 from nightloop.model.spec import Training
-from nightloop.model.tasks import Task
 from nightloop.model.training import card, trainers
 from nightloop.model.training.baselines import base_rate_of, other_baselines
 from nightloop.model.training.calibrating import report
@@ -50,7 +47,7 @@ from nightloop.model.training.slices import Slices, divide
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.training.training_snapshot import Manifest
 from nightloop.model.use_case_task import metric_set_for
-from nightloop.nights import Night
+from nightloop.nights import Night, Nights
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -240,6 +237,8 @@ def write_bundle(
         libraries=made_with(),
     )
     learn, fitted, predicted = rows.of(candidate.slices.fit), candidate.fitted, candidate.predictions[candidate.name]
+    later = rows.of(Nights(candidate.slices.calibrate.first, candidate.slices.validate.last))
+    answers = list(fitted.task.prediction_columns), fitted.predict(later.matrix), later.night
     finite = {name: [figure for figure in figures if np.isfinite(figure.value)] for name, figures in candidate.figures.items()}
     return bundle.write(
         folder,
@@ -250,6 +249,7 @@ def write_bundle(
         reference={
             **reference_profile(list(rows.features), learn.matrix, learn.night),
             **night_columns(list(rows.features), learn.matrix, learn.night),
+            **answer_columns(*answers, rows.label, rows.night),
         },
         card=card.render(
             use_case,
@@ -264,17 +264,3 @@ def write_bundle(
             mitigation=mitigation_report.section(candidate.fitted, candidate.frontier),
         ),
     )
-
-
-def baseline_json(baseline: Fitted) -> bytes:
-    """Return a baseline as plain numbers; ``read_baseline`` reads them back."""
-    model = baseline.model
-    assert isinstance(model, LinearModel | LinearClasses)  # noqa: S101 - the type of every baseline
-    values = {"model": model.as_json(), "calibration": baseline.calibration.as_json()}
-    return (json.dumps(values, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
-
-
-def read_baseline(content: bytes, task: Task) -> Fitted:
-    """Return the baseline of a training."""
-    values: dict[str, Any] = json.loads(content)
-    return Fitted(linear_from_json(values["model"]), Calibration.from_json(values["calibration"]), task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from nightloop.model.calibration import Calibration
 from nightloop.model.capacity import usual_threshold
 from nightloop.model.conformal import Conformal
 from nightloop.model.group_thresholds import GroupThresholds
-from nightloop.model.models import FittedModel
+from nightloop.model.models import FittedModel, LinearClasses, LinearModel, linear_from_json
 from nightloop.model.tasks import Task
 from nightloop.model.training.calibrating.choice import Calibrated, calibrate
 from nightloop.model.training.calibrating.reach import fit_reach
@@ -91,3 +92,17 @@ def calibrated_on(use_case: UseCase, model: FittedModel, rows: TrainingSet) -> F
         threshold = usual_threshold(rows.night, task.predict(chosen.calibration, margin), capacity)
     promise = fit_reach(use_case.model, chosen.method, margin, rows.label, rows.night)
     return Fitted(model, chosen.calibration, task, chosen, threshold=threshold, promise=promise)
+
+
+def baseline_json(baseline: Fitted) -> bytes:
+    """Return a baseline as plain numbers; ``read_baseline`` reads them back."""
+    model = baseline.model
+    assert isinstance(model, LinearModel | LinearClasses)  # noqa: S101 - the type of every baseline
+    values = {"model": model.as_json(), "calibration": baseline.calibration.as_json()}
+    return (json.dumps(values, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def read_baseline(content: bytes, task: Task) -> Fitted:
+    """Return the baseline of a training."""
+    values: dict[str, Any] = json.loads(content)
+    return Fitted(linear_from_json(values["model"]), Calibration.from_json(values["calibration"]), task)

@@ -27,7 +27,7 @@ from nightloop.model import bundle
 from nightloop.model.predictor import Predictor
 from nightloop.model.spec import Training
 from nightloop.model.training import candidate, trainers, training_set
-from nightloop.model.training.fitted import Fitted
+from nightloop.model.training.fitted import Fitted, baseline_json, read_baseline
 from nightloop.model.training.slices import divide_to_learn
 from nightloop.model.training.training_set import TrainingSet
 from nightloop.model.use_case_task import task_for
@@ -97,7 +97,7 @@ def model_of(use_case: UseCase, origin: Origin, lake: Lake, home: Path) -> Origi
     folder = home / "training" / use_case.use_case / "origins" / _key(use_case, origin, lake)[:32]
     if not (folder / BASELINE).exists():
         _make(use_case, origin, lake, folder)
-    baseline = candidate.read_baseline((folder / BASELINE).read_bytes(), task_for(use_case))
+    baseline = read_baseline((folder / BASELINE).read_bytes(), task_for(use_case))
     return OriginModel(Predictor.load(folder, light=False), baseline)
 
 
@@ -129,7 +129,7 @@ def _make(use_case: UseCase, origin: Origin, lake: Lake, folder: Path) -> None:
         reference={},
         card="",
     )
-    write_atomically(folder / BASELINE, candidate.baseline_json(fitted[use_case.model.baseline[0]]))
+    write_atomically(folder / BASELINE, baseline_json(fitted[use_case.model.baseline[0]]))
 
 
 def _key(use_case: UseCase, origin: Origin, lake: Lake) -> str:
