@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from jobs.published import Progress, Published, silent
 from nightloop.definitions.loading import definition_digest
+from nightloop.definitions.model import reasons_share
 from nightloop.definitions.use_case import UseCase
 from nightloop.engine import Engine
 from nightloop.errors import ChampionMissing, DefinitionError
@@ -26,7 +27,7 @@ from nightloop.lake.missing import in_words
 from nightloop.meaning import meanings_of
 from nightloop.meaning.reading import by_meaning, no_longer_made, stored_names
 from nightloop.model import bundle, champions
-from nightloop.model.capacity import cut_of
+from nightloop.model.capacity import cut_of, ends_of
 from nightloop.model.champions import Champion
 from nightloop.model.scoring import check_features, check_task, score_schema
 from nightloop.model.spec import Spec
@@ -72,6 +73,7 @@ class Bundles:
                 "key": json.dumps(self.use_case.entity.key),
                 "reasons": str(self.use_case.model.reasons),
                 "answer": json.dumps(answer_columns(self.use_case)),
+                "reasons_for": self.use_case.model.reasons_for,
             }
             self._read[champion.version] = bundle.read_spec(folder), part
         return self._read[champion.version]
@@ -102,7 +104,10 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     jobs = _jobs(use_case, scorers, features, entities, bundles, folder=workspace.lake.new_folder(table))
     engine = workspace.engine(use_case, [features])
     by_rule = [job for job in jobs if job.get("rung") == ladder.RULE]
-    files = _score(_cut([job for job in jobs if job not in by_rule], bundles, engine, progress), engine, progress)
+    by_model = [job for job in jobs if job not in by_rule]
+    share, rows = reasons_share(use_case.model.reasons_for), {str(night): count for night, count in features.rows.items()}
+    ends = {job["night"]: ends_of(bundles.capacity(job), share, rows[job["night"]]) for job in reversed(by_model)}
+    files = _score(_cut(by_model, ends, engine, progress), engine, progress)
     for job in by_rule:
         files.setdefault(Night.fromisoformat(job["night"]), []).append(ladder.score_by_rule(use_case, job, workspace.lake))
     inputs = {read.table: read.version for read in (features, entities) if read is not None}
@@ -239,10 +244,9 @@ def _groups(use_case: UseCase, spec: Spec, night: Night, entities: Snapshot | No
     return {"entities": json.dumps({"files": entities.files.get(night, ()), "names": names})}
 
 
-def _cut(jobs: Jobs, bundles: Bundles, engine: Engine, progress: Progress) -> Jobs:
-    """Return the jobs with where each night is cut whose model decides by a capacity: its rows are ranked first."""
-    capacities = {job["night"]: bundles.capacity(job) for job in reversed(jobs)}  # of a night that is split, its champion's
-    ranked = [job for job in jobs if capacities[job["night"]] is not None]
+def _cut(jobs: Jobs, ends: Mapping[str, Mapping[str, int]], engine: Engine, progress: Progress) -> Jobs:
+    """Return the jobs with the last answers that each night's ``ends`` count, by their names; its rows are ranked first."""
+    ranked = [{**job, "ranked": str(max(of.values()))} for job in jobs if (of := ends[job["night"]])]
     if not ranked:
         return jobs
     progress("ranking", 0, len(ranked))
@@ -251,12 +255,13 @@ def _cut(jobs: Jobs, bundles: Bundles, engine: Engine, progress: Progress) -> Jo
         prediction, tie = first.setdefault(answer["night"], [[], []])
         prediction += answer["highest"][0]
         tie += answer["highest"][1]
-    cuts = {}
+    cuts: dict[str, dict[str, str]] = {}
     for night, (prediction, tie) in first.items():
-        cut = cut_of(np.array(prediction), np.array(tie, dtype=np.int64), capacities[night] or 0)
-        if cut is not None:
-            cuts[night] = json.dumps(asdict(cut))
-    return [{**job, "cut": cuts[job["night"]]} if job["night"] in cuts else job for job in jobs]
+        for name, count in ends[night].items():
+            cut = cut_of(np.array(prediction), np.array(tie, dtype=np.int64), count)
+            if cut is not None:
+                cuts.setdefault(night, {})[name] = json.dumps(asdict(cut))
+    return [{**job, **cuts.get(job["night"], {})} for job in jobs]
 
 
 def _score(jobs: Jobs, engine: Engine, progress: Progress) -> dict[Night, list[str]]:

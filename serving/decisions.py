@@ -14,7 +14,7 @@ from fastapi import FastAPI, Response
 from nightloop.definitions import UseCase
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model.champions import promotion_of
-from nightloop.model.predictor import Predictor
+from nightloop.model.predictor import Predictor, decided
 from nightloop.nights import Night, parse_night
 from nightloop.promotion.ladder import CHAMPION, RULE, RUNG
 from nightloop.workspace import Workspace
@@ -107,9 +107,10 @@ def _answer_again(
         aggregates=None,
         columns=tuple(column for column in first if column not in NOT_OF_THE_TASK),
         threshold=_threshold(first),
+        explained=decided if any(not answer["reasons"] for answer in answers) else None,
     )
     features = np.array(stored["features"], dtype=np.float64)  # null: missing
-    return snapshot.answers(stored["rows"], reasons=bool(first["reasons"]), features=features)
+    return snapshot.answers(stored["rows"], reasons=any(answer["reasons"] for answer in answers), features=features)
 
 
 def _threshold(answer: Mapping[str, Any]) -> NightThreshold | None:

@@ -29,7 +29,7 @@ from nightloop.meaning.archive import archived
 from nightloop.meaning.reading import by_meaning, stored_groupings
 from nightloop.model import champions
 from nightloop.model.champions import Champion
-from nightloop.model.predictor import Predictions, Predictor
+from nightloop.model.predictor import NO_FEATURE, Explained, Predictions, Predictor, explained_for
 from nightloop.model.spec import Spec
 from nightloop.model.use_case_task import answer_columns
 from nightloop.nights import Night, one
@@ -81,6 +81,7 @@ class ModelSnapshot:
     threshold: NightThreshold | None = None
     rules: tuple[RowRule, ...] = ()
     tried: ModelSnapshot | None = None  # where the night is split: of the version that answers a share
+    explained: Explained | None = None  # which rows get reasons; None: all
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -104,7 +105,9 @@ class ModelSnapshot:
         """Answer rows of entity columns, in their order, by their features where they are at hand."""
         features = self.features(rows) if features is None else features
         decide = self.threshold.decide if self.threshold else None
-        predictions = self.predictor.predict(features, reasons=reasons, group=self._groups(rows), decide=decide)
+        predictions = self.predictor.predict(
+            features, reasons=reasons, group=self._groups(rows), decide=decide, explained=self.explained
+        )
         reasons_by_row = self._reasons(features, predictions)
         shared: dict[str, Any] = {"model_version": self.identity.model_version, "night": self.identity.night}
         if self.threshold:
@@ -146,19 +149,7 @@ class ModelSnapshot:
         spec = self.predictor.spec
         values = np.take_along_axis(features, predictions.reason, axis=1).tolist()
         rows = zip(predictions.reason.tolist(), values, predictions.effect.tolist(), strict=True)
-        return [
-            [
-                {
-                    "feature": spec.features[index],
-                    "description": spec.descriptions[index],
-                    "text": spec.reason_text(spec.features[index], effect),
-                    "value": value,
-                    "effect": effect,
-                }
-                for index, value, effect in zip(*row, strict=True)
-            ]
-            for row in rows
-        ]
+        return [[spec.reason(*of) for of in zip(*row, strict=True) if of[0] != NO_FEATURE] for row in rows]
 
 
 def find(workspace: Workspace, use_case: UseCase, night: Night | None = None) -> Identity:
@@ -201,7 +192,8 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
         threshold = night_threshold(workspace, use_case, identity, predictor.spec)
     rules = contract_rules(workspace, use_case, identity.night)
     columns = (*answer_columns(use_case), *([RUNG] if rungs_of(use_case) else ()))
-    return ModelSnapshot(meant, identity, predictor, online, aggregates, columns, threshold, rules, tried)
+    explained = explained_for(use_case.model.reasons_for)
+    return ModelSnapshot(meant, identity, predictor, online, aggregates, columns, threshold, rules, tried, explained)
 
 
 def newest_scored(workspace: Workspace, use_case: UseCase, night: Night) -> NightState | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -20,6 +21,14 @@ FitWhereKnown = Annotated[
     ),
 ]
 Reasons = Annotated[int, Field(ge=0, le=3)]
+ALL, DECIDED = "all", "decided"
+ReasonsFor: Any = Field(
+    ALL,
+    pattern=r"^(all|decided|top (100|[1-9][0-9]?(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*) %)$",
+    exclude_if=same_as(ALL),
+    description="Whose answers carry reasons. all; decided: those decided positively; top 1 %: that share of a night's "
+    "entities, with the highest answers.",
+)
 MitigationMethod = Literal["reweighing", "exponentiated_gradient", "group_thresholds"]
 
 
@@ -37,6 +46,12 @@ CALIBRATION: Any = Field(
     exclude_if=same_as("shift"),
     description="What turns margins into answers. auto: the simplest that later nights do not show to be worse than the best.",
 )
+
+
+def reasons_share(reasons_for: str) -> Fraction | None:
+    """Return the share of a night's entities that get reasons, where one is declared."""
+    share = reasons_for.removeprefix("top ").removesuffix(" %")
+    return None if share == reasons_for else Fraction(share) / 100
 
 
 MOST_ORIGINS = 26  # a year of windows of two weeks
@@ -164,6 +179,7 @@ class BinaryModel(ModelOfAnyTask):
         None, exclude_if=is_absent, description="Methods that make groups be treated more alike; absent: none is tried."
     )
     reasons: Reasons = 3
+    reasons_for: str = ReasonsFor
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -198,6 +214,7 @@ class RegressionModel(ModelOfAnyTask):
     )
     decision: Decision | None = Field(None, exclude_if=is_absent, description="In place of decision_threshold: a capacity.")
     reasons: Reasons = 3
+    reasons_for: str = ReasonsFor
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -236,6 +253,11 @@ class MulticlassModel(ModelOfAnyTask):
     fit_where_known: FitWhereKnown
     calibration: Literal["shift", "temperature", "auto"] = CALIBRATION
     reasons: Reasons = 3
+
+    @property
+    def reasons_for(self) -> str:
+        """Nothing is decided, and no class is the one that answers are high of."""
+        return ALL
 
     @property
     def threshold(self) -> float | None:

@@ -39,6 +39,7 @@ class Snapshot:
         is_newest: whether it was the newest version when it was opened; files of older ones are swept in time.
         meanings: of each night, the digest by which each column was made; nothing where the commit recorded none.
         checksums: of each night, the checksum of each file by its name; nothing where the commit recorded none.
+        rows: how many each night has.
         renamed: of some nights, the columns that their files hold under another name: column -> name in the files.
     """
 
@@ -51,6 +52,7 @@ class Snapshot:
     is_newest: bool = True
     meanings: Mapping[Night, Mapping[str, str]] = field(default_factory=dict)
     checksums: Mapping[Night, Mapping[str, str]] = field(default_factory=dict)
+    rows: Mapping[Night, int] = field(default_factory=dict)
     renamed: Mapping[Night, Mapping[str, str]] = field(default_factory=dict)
 
     @property

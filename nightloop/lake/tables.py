@@ -235,9 +235,9 @@ class Lake:
         states = {night: state for night, state in self.log(table).states(delta).items() if night in files}
         meanings = {night: state.meanings for night, state in states.items()}
         checksums = {night: state.checksums for night, state in states.items()}
-        schema = self.log(table).schema_of(delta)
-        at = self.folder(table)
-        return Snapshot(table, delta.version(), schema, by_night, at, size, meanings=meanings, checksums=checksums)
+        rows = {night: state.rows for night, state in states.items()}
+        schema, at = self.log(table).schema_of(delta), self.folder(table)
+        return Snapshot(table, delta.version(), schema, by_night, at, size, True, meanings, checksums, rows)
 
     def _no_rows(self, table: str, schema: pa.Schema | None) -> pa.Table:
         if schema is not None:

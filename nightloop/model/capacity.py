@@ -6,8 +6,10 @@ and in every run, another order every night, and nothing that an entity could ch
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -52,6 +54,13 @@ def cut_of(prediction: Floats, tie: Ties, capacity: int) -> Cut | None:
     """Return where a night is cut; None where it has no rows."""
     first = highest(prediction, tie, capacity)
     return Cut(float(prediction[first[-1]]), int(tie[first[-1]])) if len(first) else None
+
+
+def ends_of(capacity: int | None, share: Fraction | None, rows: int) -> dict[str, int]:
+    """Return after how many of the highest answers of a night a capacity ends, and where a share of its rows gets reasons,
+    after how many these end; by the names under which ``score_file`` is told. Nothing of an empty night's share."""
+    ends = {"cut": capacity, "last_explained": math.ceil(rows * share) if share else None}
+    return {name: count for name, count in ends.items() if count}
 
 
 def decide_by_night(

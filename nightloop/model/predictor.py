@@ -22,7 +22,19 @@ from nightloop.model.spec import TREES, Spec
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float64] | NDArray[np.float32]
 Decide = Callable[[Floats], NDArray[np.bool_]]
+Explained = Callable[[Floats, NDArray[np.bool_] | None], NDArray[np.bool_]]
 LARGEST = float(np.finfo(np.float32).max)
+NO_FEATURE = -1
+
+
+def decided(prediction: Floats, decision: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return which answers are positive decisions: none where nothing is decided."""
+    return np.zeros(len(prediction), dtype=np.bool_) if decision is None else decision
+
+
+def explained_for(reasons_for: str) -> Explained | None:
+    """Return which rows get reasons whatever else is asked: None, all, also where only a whole night could tell."""
+    return decided if reasons_for == "decided" else None
 
 
 class Model(Protocol):
@@ -52,9 +64,9 @@ class Predictions:
     """Answers to n rows, with r reasons each (r = 0 when none were asked for).
 
     ``prediction`` is the task's: a probability (n,), a number (n,), or the probability of each class (n, c). ``reason`` (n, r)
-    holds indices into ``spec.features``, the strongest for the answer first; ``effect`` (n, r) their contributions: in
-    log-odds, positive towards the label being true; in the label's unit; or to the margin of the predicted class. An effect
-    whose sign is against the answer tells that fewer than r features speak for it.
+    holds indices into ``spec.features``, the strongest for the answer first, or NO_FEATURE in a row that gets none; ``effect``
+    (n, r) their contributions: in log-odds, positive towards the label being true; in the label's unit; or to the margin of the
+    predicted class. An effect whose sign is against the answer tells that fewer than r features speak for it.
     """
 
     prediction: Floats
@@ -119,7 +131,13 @@ class Predictor:
             self.model.explain(rows)
 
     def predict(
-        self, features: Matrix, *, reasons: bool = True, group: NDArray[Any] | None = None, decide: Decide | None = None
+        self,
+        features: Matrix,
+        *,
+        reasons: bool = True,
+        group: NDArray[Any] | None = None,
+        decide: Decide | None = None,
+        explained: Explained | None = None,
     ) -> Predictions:
         """Answer rows of features (n, k), in the order of ``spec.features``, NaN where missing.
 
@@ -128,18 +146,35 @@ class Predictor:
             reasons: whether to give them.
             group: (n,) text: what ``spec.attribute`` is of each row, where the model decides by it.
             decide: from predictions (n,) to decisions, where they are rows of a night that a capacity decides on.
+            explained: from predictions and decisions to which rows get reasons; None: all.
 
         Raises:
             UsageError: another number of features, a value too large for the model, or no group where it is needed.
         """
-        rows = self._check(features)
-        if reasons and self.spec.reasons and len(rows):
+        rows, gives_reasons = self._check(features), reasons and self.spec.reasons > 0
+        if gives_reasons and explained is None and len(rows):
             margin, effect = self.model.explain(rows)
         else:
             margin, effect = self._margins(rows), np.empty((len(rows), 0))
         prediction = self.spec.task.predict(self.spec.calibration, margin)
         decision = self._decide(prediction, group) if decide is None else decide(prediction)
-        return Predictions(prediction, decision, *self._strongest(effect, prediction, decision))
+        if gives_reasons and explained is not None:
+            strongest = self._strongest_of(explained(prediction, decision), rows, prediction, decision)
+        else:
+            strongest = self._strongest(effect, prediction, decision)
+        return Predictions(prediction, decision, *strongest)
+
+    def _strongest_of(
+        self, explained: NDArray[np.bool_], rows: Matrix, prediction: Floats, decision: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], Floats]:
+        """Return the strongest features of some rows, and of the others none: what is not asked for is not worked out."""
+        shape, places = (len(rows), self.spec.reasons), np.flatnonzero(explained)
+        reason, effect = np.full(shape, NO_FEATURE, dtype=np.int64), np.full(shape, np.nan)
+        if len(places):
+            _, effects = self.model.explain(rows[places])
+            decided = None if decision is None else decision[places]
+            reason[places], effect[places] = self._strongest(effects, prediction[places], decided)
+        return reason, effect
 
     def predict_undecided(self, features: Matrix) -> Floats:
         """Return the predictions of rows alone, for which no group need be known."""

@@ -20,7 +20,7 @@ from nightloop.lake import filesystem
 from nightloop.model import bundle
 from nightloop.model.capacity import Cut, highest, ties
 from nightloop.model.entity_hash import in_share
-from nightloop.model.predictor import LARGEST, Decide, Matrix, Predictions, Predictor
+from nightloop.model.predictor import LARGEST, NO_FEATURE, Decide, Explained, Matrix, Predictions, Predictor, explained_for
 from nightloop.model.spec import Spec
 from nightloop.model.tasks import ColumnKind, Task
 from nightloop.nights import Night
@@ -58,7 +58,8 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
             ``columns`` (JSON object: features that the file holds under another name), ``answer`` (JSON object: the columns of
             an answer; absent: those that the bundle answers), ``entities`` (JSON object, where the model decides by a group:
             ``files`` of the night's entities, ``names`` of key and group in them), ``cut`` (JSON object, where a capacity
-            decides: the last that it takes of the night), ``arm`` (JSON object, where the night is split: its ``name``,
+            decides: the last that it takes of the night), ``reasons_for`` (as the definition says), ``last_explained`` (as
+            ``cut``, where reasons are for a share of the night), ``arm`` (JSON object, where the night is split: its ``name``,
             ``salt`` and ``percent`` of the entities that are tried, ``is_tried``: whether it is of these or of the others),
             ``rung`` (where another version stands in for the one that should score: of the ladder).
 
@@ -85,22 +86,22 @@ def score_file(job: Mapping[str, str]) -> dict[str, Any]:
         ):
             for batch in _batches(file, job, key, features):
                 group = _groups(batch, key, predictor.spec.attribute, job.get("entities", ""))
-                decide = _decide(batch.select(key), predictor.spec, job)
-                matrix = _matrix(batch, features, predictor)
-                predictions = predictor.predict(matrix, reasons=reasons > 0, group=group, decide=decide)
-                writer.write_batch(_answers(batch.select(key), predictor, predictions, schema, job))
+                keys, matrix = batch.select(key), _matrix(batch, features, predictor)
+                decide, explained = _decide(keys, predictor.spec, job), _explained(keys, predictor.spec, job)
+                predictions = predictor.predict(matrix, reasons=reasons > 0, group=group, decide=decide, explained=explained)
+                writer.write_batch(_answers(keys, predictor, predictions, schema, job))
                 rows += batch.num_rows
     return {"night": job["night"], "file": job["target"], "rows": rows}
 
 
 def rank_file(job: Mapping[str, str]) -> dict[str, Any]:
-    """Return the highest answers of some row groups, as many as the capacity takes of a night: pairs of answer and hash.
+    """Return the highest answers of some row groups: pairs of answer and hash.
 
     Args:
-        job: as of ``score_file``.
+        job: as of ``score_file``, and ``ranked``: how many of a night are asked for.
     """
     predictor = _predictor(job["bundle"], job["bundle_digest"])
-    key, capacity = json.loads(job["key"]), predictor.spec.capacity or 0
+    key, ranked = json.loads(job["key"]), int(job["ranked"])
     renamed = json.loads(job.get("columns", "{}"))
     features = tuple(renamed.get(name, name) for name in predictor.spec.features)
     prediction, tie = np.empty(0), np.empty(0, dtype=np.int64)
@@ -109,7 +110,7 @@ def rank_file(job: Mapping[str, str]) -> dict[str, Any]:
         for batch in _batches(pq.ParquetFile(opened), job, key, features):
             prediction = np.append(prediction, predictor.predict_undecided(_matrix(batch, features, predictor)))
             tie = np.append(tie, _ties(batch.select(key), predictor.spec, job))
-            first = highest(prediction, tie, capacity)
+            first = highest(prediction, tie, ranked)
             prediction, tie = prediction[first], tie[first]
     return {"night": job["night"], "highest": [prediction.tolist(), tie.tolist()]}
 
@@ -151,6 +152,14 @@ def _decide(keys: pa.RecordBatch, spec: Spec, job: Mapping[str, str]) -> Decide 
         return None
     cut, tie = Cut(**json.loads(job["cut"])), _ties(keys, spec, job)
     return lambda prediction: cut.decide(prediction, tie)
+
+
+def _explained(keys: pa.RecordBatch, spec: Spec, job: Mapping[str, str]) -> Explained | None:
+    """Return which rows of a batch get reasons; None where all do."""
+    if "last_explained" not in job:
+        return explained_for(job["reasons_for"])
+    cut, tie = Cut(**json.loads(job["last_explained"])), _ties(keys, spec, job)
+    return lambda prediction, _: cut.decide(prediction, tie)
 
 
 def _groups(batch: pa.RecordBatch, key: list[str], attribute: str, entities: str) -> NDArray[Any] | None:
@@ -249,11 +258,7 @@ def _repeating(schema: pa.Schema) -> list[str]:
 
 
 def _answers(
-    entity: pa.RecordBatch,
-    predictor: Predictor,
-    predictions: Predictions,
-    schema: pa.Schema,
-    job: Mapping[str, str],
+    entity: pa.RecordBatch, predictor: Predictor, predictions: Predictions, schema: pa.Schema, job: Mapping[str, str]
 ) -> pa.RecordBatch:
     rows, reasons = predictions.reason.shape
     names = pa.array(predictor.spec.features, pa.string())
@@ -261,9 +266,9 @@ def _answers(
     answer: dict[str, object] = {**columns, "model_version": np.full(rows, int(job["model_version"]))}
     answer |= label_columns(job, rows)
     for place in range(reasons):
-        places = pa.array(predictions.reason[:, place])
-        answer[f"reason_{place + 1}"] = pa.DictionaryArray.from_arrays(places, names).cast(pa.string())
-        answer[f"effect_{place + 1}"] = predictions.effect[:, place]
+        places, none = predictions.reason[:, place], predictions.reason[:, place] == NO_FEATURE
+        answer[f"reason_{place + 1}"] = pa.DictionaryArray.from_arrays(pa.array(places, mask=none), names).cast(pa.string())
+        answer[f"effect_{place + 1}"] = pa.array(predictions.effect[:, place], mask=none)
     arrays = [
         entity.column(field.name)
         if field.name in entity.schema.names

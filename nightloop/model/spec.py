@@ -147,6 +147,12 @@ class Spec:
             conformal=promise,
         )
 
+    def reason(self, index: int, value: float, effect: float) -> dict[str, object]:
+        """Return a reason as the service answers it: the feature at a place, its value in the row and its effect."""
+        name = self.features[index]
+        words = {"description": self.descriptions[index], "text": self.reason_text(name, effect)}
+        return {"feature": name, **words, "value": value, "effect": effect}
+
     def reason_text(self, feature: str, effect: float) -> str:
         """Return the words of a reason: those declared for the direction, else the feature's description."""
         if feature in self.reason_words:

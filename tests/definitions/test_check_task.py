@@ -147,6 +147,16 @@ MIXED_UP = {
         {"model": "task: regression\n  decision: {costs: {false_positive: 1, false_negative: 5}}"},
         "the costs of errors make a threshold for probabilities",
     ),
+    "reasons for decisions that nobody makes": (
+        "regression",
+        {"model": "task: regression\n  reasons_for: decided"},
+        "reasons are for positive decisions, and nothing is decided",
+    ),
+    "reasons for the highest of classes": (
+        "multiclass",
+        {"model": "task: multiclass\n  classes: [in_time, late, lost]\n  reasons_for: top 1 %"},
+        "unknown key 'reasons_for' in 'model'",
+    ),
     "a capacity of classes": (
         "multiclass",
         {"model": "task: multiclass\n  classes: [in_time, late, lost]\n  decision: {capacity: 5}"},

@@ -261,8 +261,8 @@ OTHER: list[tuple[UseCase, str, object]] = [
     *(
         (of_task(task), f"model.{name}", value)
         for task, more in {
-            "binary": {"logistic_regression": {"C": 2.0}, "decision_threshold": 0.3},
-            "regression": {"ridge": {"alpha": 2.0}, "decision_threshold": 0.3},
+            "binary": {"logistic_regression": {"C": 2.0}, "decision_threshold": 0.3, "reasons_for": "decided"},
+            "regression": {"ridge": {"alpha": 2.0}, "decision_threshold": 0.3, "reasons_for": "top 1 %"},
             "multiclass": {"logistic_regression": {"C": 2.0}, "classes": ["b", "a"]},
         }.items()
         for name, value in {**_OF_ANY_MODEL, "split": {"validate_nights": 3}, **more}.items()

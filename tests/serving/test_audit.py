@@ -21,7 +21,7 @@ from nightloop.errors import StoreDamaged, StoreUnavailable
 from nightloop.settings import REPOSITORY
 from serving import model_snapshot
 from serving.audit import AuditLog
-from serving.decisions import UnknownDecision, explained
+from serving.decisions import UnknownDecision, explained, made_again
 from tests.serving.clinic import NIGHTS, SCORED, Clinic
 from tests.serving.conftest import ready, wait_for
 
@@ -182,6 +182,31 @@ def test_a_decision_is_shown_by_its_id_and_made_again_to_the_last_bit(clinic: Cl
             assert list(shown["features"][0]) == shown["names"]
         for unknown in ("20240107-0123456789abcdef", "..", "20240107-..%2F..", "x" * 300):
             assert client.get(f"/v1/clinic_visits/decisions/{unknown}").status_code == 404
+
+
+def test_an_answer_with_reasons_for_positive_decisions_is_made_again_as_it_was(clinic: Clinic) -> None:
+    rows = clinic.rows(NIGHTS.last)
+    with ready(clinic, audit="refuse") as client:
+        client.post(URL, json={"rows": rows})
+    (line,) = lines(clinic.settings.home)
+    model = clinic.use_case.model.model_copy(update={"reasons_for": "decided"})
+    use_case = clinic.use_case.model_copy(update={"model": model})
+    loaded = model_snapshot.load(clinic.workspace, use_case, model_snapshot.find(clinic.workspace, use_case))
+    answers = orjson.loads(orjson.dumps(loaded.answers(rows)))
+    of_all = line["answers"]["predictions"]
+    assert {answer["decision"] for answer in answers} == {True, False}
+    assert answers == [answer if answer["decision"] else answer | {"reasons": []} for answer in of_all]
+    for some in (
+        answers,
+        [answer for answer in answers if answer["decision"]],
+        [answer for answer in answers if not answer["decision"]],
+    ):
+        places = [place for place, answer in enumerate(answers) if answer in some]
+        stored = line | {"answers": {"predictions": some}}
+        stored |= {name: [line[name][place] for place in places] for name in ("rows", "features")}
+        assert made_again(clinic.workspace, clinic.use_case, stored)["is_rebuilt_to_the_last_bit"] is True
+    changed = [*of_all[:-1], of_all[-1] | {"reasons": []}]
+    assert made_again(clinic.workspace, clinic.use_case, line | {"answers": {"predictions": changed}})["rebuilt"] != changed
 
 
 def test_a_line_that_was_changed_since_is_not_made_again(clinic: Clinic) -> None:

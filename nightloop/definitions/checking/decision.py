@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightloop.definitions.model import BinaryModel, MulticlassModel
+from nightloop.definitions.model import DECIDED, BinaryModel, MulticlassModel, RegressionModel
 from nightloop.definitions.problems import Problems
 from nightloop.definitions.use_case import UseCase
 
@@ -12,6 +12,9 @@ PATH = ("model", "decision")
 def check_decision(use_case: UseCase, problems: Problems) -> None:
     """Note every mistake in ``problems``."""
     model = use_case.model
+    if isinstance(model, RegressionModel) and model.reasons_for == DECIDED and not model.decides:
+        what = "reasons are for positive decisions, and nothing is decided."
+        problems.add(("model", "reasons_for"), what, "Write decision_threshold, or all, or top 1 %.")
     if isinstance(model, MulticlassModel) or model.decision is None:
         return
     decision = model.decision
