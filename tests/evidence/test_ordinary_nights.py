@@ -7,6 +7,7 @@ import pytest
 from scipy.special import stdtr
 
 from nightloop.evidence.nights.budget import judge_nights
+from nightloop.evidence.nights.histograms import beyond_mean
 from nightloop.evidence.nights.nulls import Null
 from nightloop.evidence.nights.questions import jumped, moved, with_looks
 from nightloop.evidence.nights.reference import Column
@@ -69,6 +70,31 @@ def test_a_reference_that_moved_by_itself_lets_later_nights_move_on() -> None:
     values = ordinary(5, NIGHTS + 20) + moving
     before, live = stream(values[:NIGHTS], MONDAY), stream(values[NIGHTS:], MONDAY + NIGHTS)
     assert moved(Null.of(before, NONE), live).chance.min() > 1e-3
+
+
+def test_a_season_that_the_reference_shows_is_no_shift_and_makes_later_levels_less_sure() -> None:
+    night = np.arange(NIGHTS + 60)[:, None]
+    season = 6 * np.sin(2 * np.pi * (night / 365 + np.random.default_rng(8).random(COLUMNS)))
+    values = ordinary(7, NIGHTS + 60)
+    before, live = stream((values + season)[:NIGHTS], MONDAY), stream((values + season)[NIGHTS:], MONDAY + NIGHTS)
+    with_season, without = Null.of(before, NONE), Null.of(stream(values[:NIGHTS], MONDAY), NONE)
+    assert moved(with_season, live).chance.min() > 1e-3
+    assert moved(without, live).chance.max() < 1e-6, "a reference without it does not expect it"
+    soon, late = (moved(with_season, stream(values[NIGHTS : NIGHTS + to], MONDAY + NIGHTS)).spread for to in (14, 60))
+    assert np.all(late > soon)
+
+
+def test_a_histogram_that_only_moved_tells_nothing_beyond_its_mean() -> None:
+    random, edges = np.random.default_rng(9), np.array([-1.2, -0.8, -0.5, -0.25, 0.0, 0.25, 0.5, 0.8, 1.2])
+
+    def counts(values: np.ndarray) -> np.ndarray:
+        return np.bincount(np.searchsorted(edges, values), minlength=10)[None]
+
+    drawn = random.normal(size=200_000)
+    (moved_form,), (moved_ends,) = beyond_mean(counts(drawn), counts(random.normal(size=200_000) + 0.5))
+    (wide_form,), (wide_ends,) = beyond_mean(counts(drawn), counts(random.normal(size=200_000) * 1.5))
+    assert moved_form < 0.01 and abs(moved_ends) < 0.05 and wide_form > 0.1 and wide_ends > 0.3
+    assert np.isnan(beyond_mean(counts(drawn), np.zeros((1, 10), dtype=np.int64))).all()
 
 
 def test_the_chance_of_a_moved_level_pays_for_its_looks() -> None:
