@@ -7,12 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from argcomplete import autocomplete
-from argcomplete.completers import SuppressCompleter
-from argcomplete.shell_integration import shellcode
-
 from nightloop.errors import NightloopError
-from nightloop.settings import load_settings
 
 SHELLS = ("bash", "zsh", "fish")
 ASKED = "_ARGCOMPLETE"  # a shell that wants completions sets it
@@ -20,6 +15,8 @@ ASKED = "_ARGCOMPLETE"  # a shell that wants completions sets it
 
 def run(options: argparse.Namespace) -> int:
     """Print what a shell has to read to complete the command nightloop."""
+    from argcomplete.shell_integration import shellcode
+
     sys.stdout.write(shellcode(["nightloop"], shell=options.shell) + "\n")
     return 0
 
@@ -28,6 +25,8 @@ def complete(parser: argparse.ArgumentParser) -> None:
     """Answer the shell, and end the program, where completions are asked for; else do nothing."""
     if ASKED not in os.environ:
         return
+    from argcomplete import autocomplete
+
     _add_completers(parser)
     autocomplete(parser)
 
@@ -43,6 +42,8 @@ def _add_completers(parser: argparse.ArgumentParser) -> None:
 
 
 def _use_cases(**_asked: object) -> list[str]:
+    from nightloop.settings import load_settings
+
     try:
         folder: Path = load_settings().definitions
     except NightloopError:
@@ -50,4 +51,8 @@ def _use_cases(**_asked: object) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-COMPLETERS = {"USE_CASE": _use_cases, "NIGHT": SuppressCompleter()}
+def _no_night(**_asked: object) -> list[str]:
+    return []
+
+
+COMPLETERS = {"USE_CASE": _use_cases, "NIGHT": _no_night}

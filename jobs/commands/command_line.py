@@ -18,7 +18,6 @@ from jobs.console import ProgressBars, errors, output, print_error, print_publis
 from nightloop import __version__
 from nightloop.errors import GateFailed, NightloopError
 from nightloop.nights import Nights, parse_nights
-from nightloop.settings import load_settings
 
 if TYPE_CHECKING:
     from nightloop.definitions import UseCase
@@ -108,6 +107,7 @@ def _add_option(command: argparse.ArgumentParser, option: Option) -> None:
 
 def _run_stage(options: argparse.Namespace) -> int:
     from nightloop.definitions import load_use_case
+    from nightloop.settings import load_settings
     from nightloop.workspace import Workspace
 
     stage = stage_named(options.stage)
