@@ -15,6 +15,7 @@ from jobs.tour.arguments import draft_options
 from jobs.training.impossible_verdicts import AtHand, impossible_verdicts
 from jobs.training.margin_advice import margin_advice
 from nightloop.drafting import Draft, draft_use_case, save
+from nightloop.model.models import import_xgboost
 from nightloop.settings import load_settings
 
 SHOWN = 12  # guesses shown on the terminal; all are in the file
@@ -26,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     given = draft_options(options)
     if is_terminal() and not options.json:
         given = asked(options.source, given, settings.definitions, input, _show)
+    import_xgboost(light=True)
     with ProgressBars(in_turn=True) as progress:
         draft = draft_use_case(options.use_case, options.source, given, settings.definitions, progress)
     definition = settings.definitions / f"{options.use_case}.yaml"
