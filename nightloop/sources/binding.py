@@ -30,14 +30,27 @@ def expression_mistakes(use_case: UseCase, definitions: Path) -> list[Definition
 def _of_source(name: str, source: Source, use_case: UseCase, definitions: Path) -> Iterator[DefinitionError]:
     declared = expressions(source)
     names = {column.casefold(): column for sql, _, _ in declared.values() for column in _columns(sql)}
-    nothing = pa.table({column: pa.array([], pa.string()) for column in (names or {"": ""}).values()})
-    place = Place(definitions, use_case.use_case, name, Delivery(nothing, "", ""))
-    with open_session(nothing) as session:
+    place = Place(definitions, use_case.use_case, name, Delivery(pa.table({}), "", ""))
+    quoted = (column.replace('"', '""') for column in names.values())
+    columns = ", ".join(f'"{column}" VARCHAR' for column in quoted) or "none VARCHAR"
+    with open_session() as session:
+        session.execute(f"CREATE TABLE text ({columns})")  # an Arrow table would make DuckDB import pandas
+        if _binds(session, ", ".join(attempt(sql, kind) for sql, kind, _ in declared.values())):
+            return
         for column, (sql, kind, path) in declared.items():
             try:
                 session.execute(f"SELECT {attempt(sql, kind)} FROM text").fetchall()  # noqa: S608 - the definition's own
             except duckdb.Error as error:
                 yield wrong(place, path, f"the expression of '{column}' is wrong: {first_line(error)}")
+
+
+def _binds(session: duckdb.DuckDBPyConnection, expressions: str) -> bool:
+    """Whether all expressions bind together: then each does, and one statement has told it."""
+    try:
+        session.execute(f"SELECT {expressions} FROM text").fetchall()  # noqa: S608 - the definition's own
+    except duckdb.Error:
+        return False
+    return True
 
 
 def _columns(sql: str) -> Iterator[str]:

@@ -64,8 +64,8 @@ def evaluate(source: Source, statement: str, place: Place) -> pa.Table:
             raise _explain(session, source, place, error) from error
 
 
-def open_session(text: pa.Table | Path) -> duckdb.DuckDBPyConnection:
-    """Open an empty database in UTC that sees the records as ``text``, and no other file."""
+def open_session(text: pa.Table | Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Open an empty database in UTC that sees the records as ``text``, if there are any, and no other file."""
     session = duckdb.connect(config={"TimeZone": "UTC", "autoinstall_known_extensions": "false"})
     if isinstance(text, Path):
         folder = str(text.parent).replace("'", "''")
@@ -74,7 +74,7 @@ def open_session(text: pa.Table | Path) -> duckdb.DuckDBPyConnection:
     session.execute("; ".join(MACROS))
     if isinstance(text, Path):
         session.from_parquet(str(text)).create_view("text")
-    else:
+    elif text is not None:
         session.register("text", text)
     return session
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def mistakes(tmp_path: Path, sql: str) -> list[str]:
     assert text.count(one) == 1
     folder = tmp_path / "feature_defs"
     folder.mkdir()
-    (folder / "credit_risk.yaml").write_text(text.replace(one, f'expression: "{sql}"'), encoding="utf-8")
+    (folder / "credit_risk.yaml").write_text(text.replace(one, f"expression: {json.dumps(sql)}"), encoding="utf-8")
     return [str(mistake) for mistake in expression_mistakes(load_use_case("credit_risk", folder), folder)]
 
 
@@ -46,7 +47,15 @@ def test_a_mistake_shows_at_its_line(tmp_path: Path, sql: str, what: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "sql", ["any_name::int", "number_in(x, '.', ',')", "list_sum(list_transform([a, b], lambda x: x::int))", "text.a::int"]
+    "sql",
+    [
+        "any_name::int",
+        "number_in(x, '.', ',')",
+        "list_sum(list_transform([a, b], lambda x: x::int))",
+        "text.a::int",
+        '"so ""called"" %"::int',
+        "rowid::int",
+    ],
 )
 def test_whatever_name_is_read_is_taken_to_be_a_column(tmp_path: Path, sql: str) -> None:
     assert mistakes(tmp_path, sql) == []
