@@ -29,6 +29,7 @@ from nightloop.meaning.reading import by_meaning, no_longer_made, stored_names
 from nightloop.model import bundle, champions
 from nightloop.model.capacity import cut_of, ends_of
 from nightloop.model.champions import Champion
+from nightloop.model.predictor import Predictor
 from nightloop.model.scoring import check_features, check_task, score_schema
 from nightloop.model.spec import Spec
 from nightloop.model.use_case_task import answer_columns, task_for
@@ -75,6 +76,8 @@ class Bundles:
                 "answer": json.dumps(answer_columns(self.use_case)),
                 "reasons_for": self.use_case.model.reasons_for,
             }
+            if ladder.rungs_of(self.use_case):
+                Predictor.load(folder)  # whether it can answer, while another may stand in for it
             self._read[champion.version] = bundle.read_spec(folder), part
         return self._read[champion.version]
 

@@ -87,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DAYS",
         help="days for which answers stay in the audit, today's among them; older ones are removed (default: for ever)",
     )
+    parser.add_argument(
+        "--audit-address",
+        choices=("hashed", "plain", "none"),
+        default="hashed",
+        help="what the audit holds of a caller's address: a hash by a key of this HOME, all, or nothing (default: %(default)s)",
+    )
     parser.add_argument("--access-log", action="store_true", help="log a line for every request; slower")
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(default: %(default)s)"
@@ -152,7 +158,9 @@ def _application(options: argparse.Namespace, settings: Settings) -> FastAPI:
     use_cases = [load_use_case(name, settings.definitions) for name in dict.fromkeys(names)]
     limits = (options.poll_seconds, options.max_rows, options.max_bytes)
     audit = None if options.audit == "off" else options.audit
-    choices = Options(settings.service_token, *limits, audit, options.audit_milliseconds, options.audit_days)
+    choices = Options(
+        settings.service_token, *limits, audit, options.audit_milliseconds, options.audit_days, options.audit_address
+    )
     return create_app(Workspace.open(settings), use_cases, choices)
 
 

@@ -12,6 +12,7 @@ from nightloop.definitions import UseCase
 from nightloop.model.conformal import HIGH, LOW, SET
 from nightloop.model.use_case_task import answer_columns
 from nightloop.promotion.ladder import rungs_of
+from serving.problems import Mistake
 
 Scalar = str | int | float | bool | datetime.date | datetime.datetime
 
@@ -72,12 +73,22 @@ COLUMNS: Mapping[str, tuple[Any, Any]] = {
 
 
 def answer_model(use_case: UseCase, title: str) -> type[BaseModel]:
-    """Return the answer's model; where a ladder is declared, with the rung that answered."""
-    model = _answer_model(use_case, title)
-    if not rungs_of(use_case):
-        return model
-    rung: Any = (Literal["champion", "previous", "rule"], Field(description="Which rung answered; a rule has no version: 0."))
-    return create_model(f"{title}Answer", __base__=model, rung=rung)
+    """Return the answer's model; with the rung where a ladder is declared, and with warnings where these are."""
+    model, more = _answer_model(use_case, title), dict[str, Any]()
+    if rungs_of(use_case):
+        rung: Any = Literal["champion", "previous", "rule"]
+        more["rung"] = (rung, Field(description="Which rung answered; a rule has no version: 0."))
+    if warns(use_case):
+        more["warnings"] = (
+            list[Mistake],
+            Field(description="Rules of the contract that the row breaks: a night sets it aside."),
+        )
+    return create_model(f"{title}Answer", __base__=model, **more) if more else model
+
+
+def warns(use_case: UseCase) -> bool:
+    """Tell whether a row that the contract would set aside is answered, with a warning."""
+    return use_case.serving is not None and use_case.serving.broken_contract == "warn"
 
 
 def _answer_model(use_case: UseCase, title: str) -> type[BaseModel]:

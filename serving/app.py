@@ -17,7 +17,7 @@ from nightloop import __version__
 from nightloop.definitions import UseCase
 from nightloop.workspace import Workspace
 from serving import problems
-from serving.access import TokenCheck
+from serving.access import AddressPolicy, TokenCheck
 from serving.answers import Health, Models, Readiness
 from serving.audit import AuditLog, WhenFull
 from serving.decisions import add_decision_routes
@@ -55,6 +55,7 @@ class Options:
     audit: WhenFull | None = None  # what to do when the disk takes no more; None: no audit is written
     audit_milliseconds: float = 20.0  # within which an answer is on the disk
     audit_days: int | None = None  # for which its line stays; None: for ever
+    audit_address: AddressPolicy = "hashed"  # what it holds of the caller's address
 
 
 def create_app(
@@ -70,7 +71,8 @@ def create_app(
     audit = None
     if options.audit:
         home = workspace.settings.home
-        audit = AuditLog(home, options.audit_milliseconds, options.audit, clock, options.audit_days)
+        policy = options.audit_address
+        audit = AuditLog(home, options.audit_milliseconds, options.audit, clock, options.audit_days, addresses=policy)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

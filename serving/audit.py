@@ -26,6 +26,7 @@ from fastapi import Request
 from numpy.typing import NDArray
 
 from nightloop.errors import StoreUnavailable
+from serving.access import Addresses, AddressPolicy
 
 if TYPE_CHECKING:
     from serving.traffic import Part
@@ -49,12 +50,20 @@ class AuditLog:
     """
 
     def __init__(
-        self, home: Path, milliseconds: float, when_full: WhenFull, clock: Callable[[], datetime], days: int | None = None
+        self,
+        home: Path,
+        milliseconds: float,
+        when_full: WhenFull,
+        clock: Callable[[], datetime],
+        days: int | None = None,
+        *,
+        addresses: AddressPolicy = "hashed",
     ) -> None:
         self.written = self.lost = 0
         self._days = days  # for which lines stay, the present one among them; None: for ever
         self._swept_on: date | None = None
         self._folder = home / FOLDER
+        self._addresses = Addresses(addresses, self._folder)
         self._seconds = milliseconds / 1000
         self._when_full = when_full
         self._clock = clock
@@ -81,6 +90,10 @@ class AuditLog:
     def new_id(self) -> str:
         """Return the id of an answer: the day it is given, by which its segment is found, and 64 random bits."""
         return f"{self._clock():%Y%m%d}-{secrets.token_hex(8)}"
+
+    def address_of(self, request: Request) -> str | None:
+        """Return the caller's address as the policy lets it be recorded."""
+        return self._addresses.of(request)
 
     def check(self) -> None:
         """Check that another answer may be given.
@@ -151,6 +164,7 @@ def audit_line(
     request: Request,
     *,
     part: Part,
+    address: str | None,
     features: NDArray[np.float64],
     answers: bytes,
 ) -> bytes:
@@ -165,6 +179,7 @@ def audit_line(
             "recorded_at": datetime.now(UTC),
             "use_case": use_case_name,
             "request_id": request.headers.get("x-request-id", "")[:LONGEST_REQUEST_ID],
+            "address": address,
             "night": identity.night,
             "model_version": identity.model_version,
             "bundle_digest": identity.champion.payload.get("bundle_digest"),

@@ -25,7 +25,7 @@ from serving.problems import Problem
 from serving.threads import in_thread
 
 ID = re.compile(r"(\d{4})(\d{2})(\d{2})-[0-9a-f]{16}")
-NOT_OF_THE_TASK = {"key", "reasons", "model_version", "night", "threshold", "threshold_night"}
+NOT_OF_THE_TASK = {"key", "reasons", "model_version", "night", "threshold", "threshold_night", "warnings"}
 
 
 class UnknownDecision(UsageError):
@@ -79,6 +79,8 @@ def made_again(workspace: Workspace, use_case: UseCase, stored: Mapping[str, Any
     """
     answers = stored["answers"].get("predictions", [stored["answers"]])
     again = _answer_again(workspace, use_case, stored, answers)
+    for answer, given in zip(again, answers, strict=True):
+        answer |= {name: given[name] for name in ("warnings",) if name in given}  # of the contract of then, not of the model
     features = [dict(zip(stored["names"], row, strict=True)) for row in stored["features"]]
     is_same = orjson.dumps(again) == orjson.dumps(answers)
     return {**stored, "features": features, "answers": answers, "rebuilt": again, "is_rebuilt_to_the_last_bit": is_same}

@@ -20,14 +20,14 @@ from pydantic.json_schema import models_json_schema
 from nightloop.definitions import UseCase
 from nightloop.errors import UnknownUseCase, UsageError
 from nightloop.nights import Night, parse_night
-from serving.answers import answer_model, answers_model
+from serving.answers import answer_model, answers_model, warns
 from serving.audit import DECISION, AuditLog, audit_line
 from serving.ladder import RuleSnapshot, has_rule
 from serving.metrics import Metrics
 from serving.model_snapshot import ModelSnapshot
 from serving.problems import Problem, TooLarge, WrongMedia
 from serving.refresh import LoadedModels
-from serving.row_contract import refuse_broken
+from serving.row_contract import refuse_broken, warnings_of
 from serving.rows import RowReader, Rows, title_of
 from serving.threads import in_thread
 from serving.traffic import Part, divided, in_order
@@ -110,11 +110,16 @@ class Prediction:
         """
         snapshot = await self._snapshot(self.loaded_models[use_case_name], _one_night(night, rows.night))
         use_case = self.loaded_models[use_case_name].use_case
-        refuse_broken(snapshot.rules, rows.rows, use_case, is_batch=rows.is_batch)
+        is_warned = warns(use_case)
+        if not is_warned:
+            refuse_broken(snapshot.rules, rows.rows, use_case, is_batch=rows.is_batch)
         if self._audit is not None:
             self._audit.check()
         computed = await self._parts(use_case, divided(snapshot, rows.rows), reasons)
         parts = [part for part, _ in computed]
+        for part, (_, of_part) in computed if is_warned else ():
+            for answer, mistakes in zip(of_part, warnings_of(snapshot.rules, part.rows), strict=True):
+                answer["warnings"] = [mistake.model_dump() for mistake in mistakes]
         answers = in_order(parts, [of_part for _, (_, of_part) in computed])
         self._metrics.count_answers(use_case_name, answers)
         content = _content(answers, is_batch=rows.is_batch)
@@ -130,9 +135,10 @@ class Prediction:
         """Give a line of the audit to each part of a request, and return the header that names them."""
         if self._audit is None:
             return {}
-        decisions = [self._audit.new_id() for _ in audited]
+        decisions, address = [self._audit.new_id() for _ in audited], self._audit.address_of(request)
         for decision, (part, features, answers) in zip(decisions, audited, strict=True):
-            self._audit.add(audit_line(decision, use_case_name, request, part=part, features=features, answers=answers))
+            line = audit_line(decision, use_case_name, request, part=part, address=address, features=features, answers=answers)
+            self._audit.add(line)
         return {DECISION: ", ".join(decisions)}
 
     async def body(self, request: Request) -> bytes:

@@ -77,29 +77,34 @@ def _referred(
     return {of: frozenset(column.to_pylist()) for of, column in values.items() if len(column)}
 
 
+def warnings_of(rules: Sequence[RowRule], rows: Sequence[Mapping[str, Any]]) -> list[list[Mistake]]:
+    """Return of each row the rules that it breaks, by the column and in its words."""
+    return [
+        [
+            Mistake(where=rule.columns[0], what=rule.description, read=short(row[rule.columns[0]]))
+            for rule in broken_rules(rules, row)
+        ]
+        for row in rows
+    ]
+
+
 def refuse_broken(rules: Sequence[RowRule], rows: Sequence[Mapping[str, Any]], use_case: UseCase, *, is_batch: bool) -> None:
     """Refuse rows that the contract would set aside.
 
     Raises:
         BadRequest: names each rule that a row breaks, by the column and in its words.
     """
-    if not rules:
-        return
-    broken = [(place, rule) for place, row in enumerate(rows) for rule in broken_rules(rules, row)]
+    broken = {place: of_row for place, of_row in enumerate(warnings_of(rules, rows)) if of_row} if rules else {}
     if not broken:
         return
     mistakes = [
-        Mistake(
-            where=f"{f'rows.{place}.' if is_batch else ''}{rule.columns[0]}",
-            what=rule.description,
-            read=short(rows[place][rule.columns[0]]),
-        )
-        for place, rule in broken[:MOST_MISTAKES]
+        mistake.model_copy(update={"where": f"rows.{place}.{mistake.where}" if is_batch else mistake.where})
+        for place, of_row in broken.items()
+        for mistake in of_row
     ]
-    source = use_case.entity.source
-    count = len({place for place, _ in broken})
+    verb = "row breaks" if len(broken) == 1 else "rows break"
     raise BadRequest(
-        f"{count} {'row breaks' if count == 1 else 'rows break'} the contract of source '{source}'.",
+        f"{len(broken)} {verb} the contract of source '{use_case.entity.source}'.",
         do="Correct what 'mistakes' names: a night's rows like these are set aside, and get no answer.",
-        mistakes=mistakes,
+        mistakes=mistakes[:MOST_MISTAKES],
     )

@@ -15,7 +15,7 @@ from nightloop.definitions.connectors import Connector
 from nightloop.definitions.features import Expression, Feature
 from nightloop.definitions.gates import Gates, Monitoring
 from nightloop.definitions.model import Model
-from nightloop.definitions.strict import Name, Strict, is_absent, is_empty
+from nightloop.definitions.strict import Name, Strict, is_absent, is_empty, same_as
 from nightloop.expressions.normal_forms import Form, normal_sql
 from nightloop.expressions.types import ColumnType
 
@@ -158,6 +158,11 @@ class Serving(Strict):
     )
     milliseconds: float | None = Field(
         None, gt=0, exclude_if=is_absent, description="Time in which the service computes an answer, before the rule gives it."
+    )
+    broken_contract: Literal["refuse", "warn"] = Field(
+        "refuse",
+        exclude_if=same_as("refuse"),
+        description="What the service does with a row that the contract would set aside in a night. warn: its answer says so.",
     )
 
 

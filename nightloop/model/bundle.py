@@ -6,6 +6,7 @@
     definition.yaml   the use case as it was written when the model was trained
     reference.json    the profile of the training data that drift is measured against
     card.md           the model card
+    probes.json       a few rows of features, of nobody in particular, and what the model answered to them in training
 
 No pickle: reading a bundle runs no code of the bundle. The same training writes the same bytes.
 """
@@ -16,10 +17,13 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model.calibration import Calibration
@@ -36,7 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "Spec", "Training", "digest", "read_spec", "reference_profile", "write"]
 
 SPEC, TREES, LINEAR = "bundle.json", "model.ubj", "linear.json"
-DEFINITION, REFERENCE, CARD = "definition.yaml", "reference.json", "card.md"
+DEFINITION, REFERENCE, CARD, PROBES = "definition.yaml", "reference.json", "card.md", "probes.json"
+ROUNDING = 1e-9  # libraries may differ in the last bits of a number, not in an answer
+PROBE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)  # quantiles of each feature that probes are made of
 
 
 def write(
@@ -52,6 +58,7 @@ def write(
     thresholds: GroupThresholds | None = None,
     threshold: float | None = None,
     conformal: Conformal | None = None,
+    probed: NDArray[np.float64] | None = None,
 ) -> Path:
     """Write the bundle into ``folder`` in one move, in place of what was there, and return the folder.
 
@@ -67,6 +74,7 @@ def write(
         thresholds: of a model that decides by one for each group.
         threshold: found in training, where a capacity decides; else the declared one.
         conformal: how far its answers reach, where the use case promises it.
+        probed: features (n, k) whose quantiles the probes are made of; None: there are no probes.
 
     Raises:
         UsageError: the model takes other features than the use case has.
@@ -80,6 +88,8 @@ def write(
         REFERENCE: _json(reference),
         CARD: card.encode(),
     }
+    if probed is not None and isinstance(model, LinearModel | LinearClasses | Trees):
+        files[PROBES] = _json(_probes(spec, model, probed))
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     fresh.chmod(0o755)
@@ -87,6 +97,42 @@ def write(
         (fresh / file).write_bytes(data)
     shutil.rmtree(folder, ignore_errors=True)
     return fresh.rename(folder)
+
+
+def _probes(spec: Spec, model: FittedModel, features: NDArray[np.float64]) -> dict[str, object]:
+    """Return rows of the features' quantiles, each level by itself and two levels by turns, one of nothing; and the answers."""
+    known = [column[~np.isnan(column)] for column in features.T]
+    levels = np.array([np.quantile(of, PROBE_LEVELS, method="nearest") if len(of) else np.full(5, np.nan) for of in known]).T
+    by_turns = np.where(np.arange(levels.shape[1]) % 2, levels[0], levels[-1])
+    rows = np.vstack([levels, by_turns, np.full(levels.shape[1], np.nan)])
+    listed = [[None if np.isnan(value) else value for value in row] for row in rows.tolist()]
+    return {"features": listed, "answers": spec.task.predict(spec.calibration, model.margins(rows)).tolist()}
+
+
+def check_probes(folder: Path, answer: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> None:
+    """Check that rows stored in training are answered as they were then; a bundle from before has none.
+
+    Args:
+        folder: the bundle.
+        answer: gives the predictions of rows (n, k).
+
+    Raises:
+        StoreDamaged: they are not, by more than rounding.
+    """
+    if not (folder / PROBES).exists():
+        return
+    stored = read_json(folder, PROBES)
+    expected = np.array(stored["answers"], dtype=np.float64)
+    answers = answer(np.array(stored["features"], dtype=np.float64))
+    differing = np.argwhere(~np.isclose(answers, expected, rtol=ROUNDING, atol=ROUNDING))
+    if len(differing):
+        row, count = int(differing[0][0]), len(set(differing[:, 0].tolist()))
+        raise StoreDamaged(
+            f"{count} of {len(expected)} probes are answered otherwise than in training: probe {row} by {answers[row]}, "
+            f"and was by {expected[row]}.",
+            where=str(folder / PROBES),
+            do="Other code or other libraries answer here than trained: compare them with 'libraries' of bundle.json.",
+        )
 
 
 def _model_file(model: Booster | FittedModel, use_case: UseCase) -> tuple[str, str, bytes]:

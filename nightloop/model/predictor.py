@@ -111,7 +111,8 @@ class Predictor:
             light: leave scikit-learn out of XGBoost's import: see ``import_xgboost``.
 
         Raises:
-            StoreDamaged: the bundle is not complete, not readable, or its parts do not fit together.
+            StoreDamaged: the bundle is not complete, not readable, its parts do not fit together, or its probes are answered
+                otherwise than in training.
         """
         folder = Path(folder)
         spec = bundle.read_spec(folder)
@@ -122,7 +123,9 @@ class Predictor:
                 where=str(folder),
                 do="Fetch or train the model again.",
             )
-        return cls(spec, model)
+        predictor = cls(spec, model)
+        bundle.check_probes(folder, predictor.predict_undecided)
+        return predictor
 
     def warm_up(self) -> None:
         """Answer rows of nothing, so that no caller's row waits for tables to be built, or for Numba to compile."""

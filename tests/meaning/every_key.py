@@ -305,6 +305,7 @@ OTHER: list[tuple[UseCase, str, object]] = [
     (LADDER, "serving.rule", "0.25"),
     (LADDER, "serving.stale_after_nights", 3),
     (LADDER, "serving.milliseconds", 50.0),
+    (LADDER, "serving.broken_contract", "warn"),
     (PROMISED, "model.conformal.coverage", 0.7),
     (PROMISED, "model.conformal.each_class", True),
     (DATA, "gates.data.minimum_rows_share", 0.2),

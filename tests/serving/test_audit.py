@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hmac
 import json
 import os
 import signal
@@ -88,6 +89,22 @@ def test_what_was_answered_before_the_window_survives_a_kill(tmp_path: Path) -> 
     numbers = [line["n"] for line in lines(tmp_path)]
     assert numbers == list(range(len(numbers))), "none is missing in between, none is torn"
     assert len(numbers) > 500
+
+
+@pytest.mark.parametrize("policy", ["hashed", "plain", "none"])
+def test_a_line_holds_the_callers_address_by_the_policy(clinic: Clinic, policy: str) -> None:
+    row, home = clinic.rows(NIGHTS.last)[0], clinic.settings.home
+    for _ in range(2):
+        with ready(clinic, audit="refuse", audit_address=policy) as client:
+            client.post(URL, json=row)
+    first, second = (line["address"] for line in lines(home))
+    assert first == second, "the key outlives the service"
+    if policy != "hashed":
+        assert first == {"plain": "127.0.0.1", "none": None}[policy] and not (home / "audit" / "address-key").exists()
+        return
+    key = (home / "audit" / "address-key").read_bytes()
+    assert first == hmac.new(key, b"127.0.0.1", "sha256").hexdigest()[:32] and len(key) == 32
+    assert (home / "audit" / "address-key").stat().st_mode & 0o777 == 0o600
 
 
 class Disk:

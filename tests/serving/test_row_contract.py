@@ -10,9 +10,11 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from nightloop.definitions.use_case import Serving
 from nightloop.nights import one
 from nightloop.settings import load_settings
 from serving import model_snapshot
+from serving.decisions import explained
 from tests.serving.clinic import NIGHTS, Clinic
 from tests.serving.conftest import ready
 
@@ -101,3 +103,17 @@ def test_the_example_of_openapi_is_within_the_sets_and_limits_of_the_contract(
     example = client.get("/openapi.json").json()["components"]["schemas"]["ClinicVisitsRow"]["example"]
     assert (example["planned_hour"], example["price"]) == (7, 0)
     assert client.post(URL, json=example | {"patient": row["patient"]}).status_code == 200
+
+
+def test_where_the_use_case_says_so_such_a_row_is_answered_with_a_warning(strict: Clinic, row: dict[str, Any]) -> None:
+    serving = Serving(broken_contract="warn")
+    warned = Clinic(strict.settings, strict.use_case.model_copy(update={"serving": serving}))
+    with ready(warned, audit="refuse") as client:
+        first = client.post(URL, json={"rows": [row, row | {"planned_hour": 6}]})
+        answers = first.json()["predictions"]
+        schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    words = {"where": "planned_hour", "what": "Clinics open from seven to six.", "read": "6"}
+    assert [answer["warnings"] for answer in answers] == [[], [words]]
+    assert "warnings" in schemas["ClinicVisitsAnswer"]["required"] and "rung" not in answers[0]
+    line = explained(warned.workspace, warned.use_case, first.headers["x-decision-id"])
+    assert line["answers"] == answers and line["is_rebuilt_to_the_last_bit"]

@@ -239,6 +239,7 @@ def write_bundle(
     learn, fitted, predicted = rows.of(candidate.slices.fit), candidate.fitted, candidate.predictions[candidate.name]
     later = rows.of(Nights(candidate.slices.calibrate.first, candidate.slices.validate.last))
     answers = list(fitted.task.prediction_columns), fitted.predict(later.matrix), later.night
+    names = list(rows.features)
     finite = {name: [figure for figure in figures if np.isfinite(figure.value)] for name, figures in candidate.figures.items()}
     return bundle.write(
         folder,
@@ -246,11 +247,10 @@ def write_bundle(
         **fitted.bundle_parts,
         training=training,
         definition=definition,
-        reference={
-            **reference_profile(list(rows.features), learn.matrix, learn.night),
-            **night_columns(list(rows.features), learn.matrix, learn.night),
-            **answer_columns(*answers, rows.label, rows.night),
-        },
+        probed=learn.matrix,
+        reference=reference_profile(names, learn.matrix, learn.night)
+        | night_columns(names, learn.matrix, learn.night)
+        | answer_columns(*answers, rows.label, rows.night),
         card=card.render(
             use_case,
             training,

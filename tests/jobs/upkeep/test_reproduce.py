@@ -20,7 +20,7 @@ from tests.jobs.conftest import AS_OF, Loans, definition
 
 pytestmark = [pytest.mark.slow, pytest.mark.random_order(disabled=True)]
 
-FILES = {"bundle.json", "model.ubj", "definition.yaml", "reference.json", "card.md"}
+FILES = {"bundle.json", "model.ubj", "definition.yaml", "reference.json", "card.md", "probes.json"}
 
 
 @pytest.fixture(scope="module")
