@@ -122,11 +122,11 @@ def select(rows: SampleRows, wide: Plan, *, held_back: int, steps: int, progress
         progress: told of long work.
     """
     model = rows.use_case.model
-    judge = judge_of(model, rows.label, rows.night, gap=wide.nights_to_outcome, held_back=held_back) if steps else None
+    whole = judge_of(model, rows.label, rows.night, gap=wide.nights_to_outcome, held_back=held_back) if steps else None
     raw = list(of_records(wide, rows.levels))
-    if judge is None:
+    if whole is None:
         return _unjudged(wide, raw)
-    whole, judge = judge, judge.of_newest(max(MOST_CELLS // max(len(raw), 1), FEWEST_FITTED))
+    judge = whole.before_newest().of_newest(max(MOST_CELLS // max(len(raw), 1), FEWEST_FITTED))
     pool = _Pool(rows, wide)
     pool.add(raw, progress)
     worth = _shuffled(pool, judge)
@@ -135,9 +135,9 @@ def select(rows: SampleRows, wide: Plan, *, held_back: int, steps: int, progress
         pool.add(of_history(wide, history), progress)
     pool.add(of_pairs(amounts[:PAIRED]), progress)
     candidates = pool.candidates(worth)
-    judge = judge.of_newest(max(MOST_CELLS // len(candidates.names), FEWEST_FITTED))
-    choice = search_forward(candidates, judge, steps=steps, progress=progress, whole=whole)
-    trees = choose_trees(judge, *candidates.of(list(choice.joined)), progress)
+    fitted = max(MOST_CELLS // len(candidates.names), FEWEST_FITTED)
+    choice = search_forward(candidates, judge.of_newest(fitted), steps=steps, progress=progress, whole=whole)
+    trees = choose_trees(whole.of_newest(fitted), *candidates.of(list(choice.joined)), progress)
     features = [
         replace(pool.proposal[name], comment=_reason(pool.proposal[name], joined, choice))
         for name, joined in choice.joined.items()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
-FOLDS, LONGEST, SHARE = 2, 14, 6
+FOLDS, LONGEST, SHARE = 3, 14, 6
 """Folds, the nights of one at most, and the part of all nights that it is."""
 FEWEST_NIGHTS, FEWEST_ROWS, FEWEST_EVENTS = 6, 100, 20
 """Below them a difference on later nights says nothing; events are rows of the rarest class."""
@@ -97,6 +97,10 @@ class Judge:
     def nothing(self) -> float:
         """The score of no feature at all: one answer for every row."""
         return float(np.mean([self._score(fold, self._constant(fold)) for fold in self.folds]))
+
+    def before_newest(self) -> Judge:
+        """Return the judge of all folds but the newest, where there are several: what it chooses is asked about on that one."""
+        return replace(self, folds=self.folds[:-1] or self.folds)
 
     def of_newest(self, rows: int) -> Judge:
         """Return the judge that fits on so many rows at most, the newest before each fold."""

@@ -151,7 +151,7 @@ def search_forward(
         judge: measures sets of them.
         steps: sets that may be measured at most.
         progress: told of each.
-        whole: measures by all rows, where ``judge`` fits on some of them.
+        whole: measures by all rows, on its newest fold, where ``judge`` fits on some of them and has not seen that fold.
     """
     search = _Search(candidates, judge, whole or judge, steps, progress)
     distinct, same_as, constant = _distinct(candidates)
@@ -246,7 +246,8 @@ def _no_worse_than_many(
 ) -> tuple[dict[str, Joined], float]:
     """Add all columns as they come where what joined is worse than with them: weak ones count together.
 
-    All rows and more trees judge here: few of them cannot see what many weak columns tell. Histories that the search did not
+    Nights judge here that the search has not seen, for what was chosen on some nights looks better on them than it is; and all
+    rows and more trees: few of them cannot see what many weak columns tell. Histories that the search did not
     take stay out: all of them together make a draft of hundreds of lines, and bring chance more than worth.
     """
     more = [name for name in ranked if name in search.candidates.raw and name not in joined]
