@@ -37,7 +37,7 @@ def measure() -> str:
 
 def section(lines: list[list[object]]) -> str:
     """Return the section of lines as ``_line`` makes them."""
-    head = ["set", "seed", "records", "metric", "untouched draft", "features", "tuned XGBoost on the columns"]
+    head = ["set", "seed", "records", "metric", "untouched draft", "tuned XGBoost on the columns"]
     return f"{ABOUT}\n\n{table(head, lines)}"
 
 
@@ -48,7 +48,7 @@ def _line(name: str, seed: int, records: RecordSet) -> list[object]:
     tuned = _tuned(records, fitted)
     metric = "AUC" if fitted.validation.label.dtype == np.bool_ else "MAE"
     print(name, seed, metric, draft, tuned, flush=True)
-    return [name, seed, f"{records.table.num_rows:,}", metric, f"{draft:.4g}", len(fitted.validation.features), f"{tuned:.4g}"]
+    return [name, seed, f"{records.table.num_rows:,}", metric, f"{draft:.4g}", f"{tuned:.4g}"]
 
 
 def _trained(name: str, records: RecordSet, folder: Path) -> candidate.Candidate:
