@@ -372,7 +372,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "values are taken at the reasons' places, and effects have their shape",
     (
         "serving/model_snapshot.py",
-        "for index, value, effect in zip(*row, strict=True)",
+        "return [[spec.reason(*of) for of in zip(*row, strict=True) if of[0] != NO_FEATURE] for row in rows]",
         "True -> False",
     ): "values are taken at the reasons' places, and effects have their shape",
     (
