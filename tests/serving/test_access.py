@@ -16,7 +16,11 @@ from tests.serving.clinic import NIGHTS, Clinic
 from tests.serving.conftest import ready
 
 TOKEN = "a-token-of-the-tests-only"
-OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+OPEN = {
+    *("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"),
+    *("/try", "/ping", "/version", "/v2/health/live", "/v2/health/ready"),
+}
+GUARDED = ("/v1/", "/v2", "/invocations")
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +33,10 @@ def test_every_route_asks_for_the_token_or_is_open_by_design(guarded: httpx.Clie
     app = create_app(published_clinic.workspace, [published_clinic.use_case], Options(token=SecretStr(TOKEN)))
     pages = "/static-offline-docs"  # the script and style of /docs, the same for everybody
     routes = {(method, route.path) for route in app.routes if route.path != pages for method in route.methods}
-    assert {path for _, path in routes if not path.startswith("/v1/")} == OPEN
-    guarded_routes = {(method, path.format(use_case="x")) for method, path in routes if path not in OPEN}
-    assert len(guarded_routes) >= 3
+    assert {path for _, path in routes if path in OPEN or not path.startswith(GUARDED)} == OPEN
+    names = {"use_case": "x", "model": "x", "version": "1"}
+    guarded_routes = {(method, path.format(**names)) for method, path in routes if path not in OPEN}
+    assert len(guarded_routes) >= 10
     for method, path in guarded_routes:
         answer = guarded.request(method, path, json={})
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), path
