@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from nightloop.features.published_aggregates import record_published
 from nightloop.lake import Snapshot
 from nightloop.lake.digest import content_digest
 from nightloop.model.champions import Champion
+from nightloop.model.spec import Spec
 from nightloop.nights import one
 from serving.model_snapshot import Identity, find, load, read_aggregates
 from tests.serving.stubs import NIGHT, USE_CASE, champion, identity, snapshot
@@ -241,21 +242,25 @@ class Online:
         return np.array([[10 * i + j for j in range(len(USE_CASE.features))] for i in range(len(rows))], dtype=float)
 
 
+class TwoFeatures:
+    """As much of a specification as answers need."""
+
+    attribute = ""
+    features = ("distance", "hour")
+    descriptions = ("how far", "when")
+    reason_words: ClassVar = {"distance": ("far away", "not far away"), "hour": ("late", "not late")}
+    reason, reason_text = Spec.reason, Spec.reason_text
+
+
 class LastTwoFeatures:
     """A model of the last and the first feature of the definition, in this order."""
 
-    spec = SimpleNamespace(
-        attribute="",
-        features=("distance", "hour"),
-        descriptions=("how far", "when"),
-        reason_text=lambda name, effect: f"{'' if effect > 0 else 'not '}{ {'distance': 'far away', 'hour': 'late'}[name] }",
-    )
-
     def __init__(self) -> None:
+        self.spec = TwoFeatures()
         self.given: list[Any] = []
 
-    def predict(self, features: np.ndarray, *, reasons: bool, group: None, decide: None) -> Any:
-        assert group is None and decide is None
+    def predict(self, features: np.ndarray, *, reasons: bool, group: None, decide: None, explained: None) -> Any:
+        assert group is None and decide is None and explained is None
         self.given.append((features.tolist(), reasons))
         places = np.array([[1, 0], [0, 1]])[: len(features), : 2 if reasons else 0]
         return SimpleNamespace(reason=places, effect=np.array([[0.5, -0.25], [2.0, 1.0]])[: len(features), : places.shape[1]])
