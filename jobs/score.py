@@ -107,7 +107,7 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     jobs = _jobs(use_case, scorers, features, entities, bundles, folder=workspace.lake.new_folder(table))
     engine = workspace.engine(use_case, [features])
     by_rule = [job for job in jobs if job.get("rung") == ladder.RULE]
-    by_model = [job for job in jobs if job not in by_rule]
+    by_model = [job for job in jobs if job.get("rung") != ladder.RULE]
     share, rows = reasons_share(use_case.model.reasons_for), {str(night): count for night, count in features.rows.items()}
     ends = {job["night"]: ends_of(bundles.capacity(job), share, rows[job["night"]]) for job in reversed(by_model)}
     files = _score(_cut(by_model, ends, engine, progress), engine, progress)

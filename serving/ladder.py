@@ -18,7 +18,7 @@ from nightloop.nights import Night
 from nightloop.promotion.ladder import NO_MODEL, PREVIOUS, RULE, RUNG, first_usable, rule_columns, rungs_of
 from nightloop.workspace import Workspace
 from serving import model_snapshot
-from serving.model_snapshot import Identity, ModelSnapshot
+from serving.model_snapshot import Identity, ModelSnapshot, answers_of
 
 
 def load_usable(
@@ -91,12 +91,6 @@ class RuleSnapshot:
         Raises:
             DefinitionError: the rule gives one of them no answer.
         """
-        columns = {**rule_columns(self.use_case, rows), RUNG: np.full(len(rows), RULE)}
-        names = (*answer_columns(self.use_case), RUNG)
-        values = [[None] * len(rows) if (of := columns.get(name)) is None else of.tolist() for name in names]
-        shared = {"reasons": [], "model_version": NO_MODEL, "night": self.night}
-        key = self.use_case.entity.key
-        return [
-            {"key": {name: row[name] for name in key}, **dict(zip(names, answer, strict=True)), **shared}
-            for row, answer in zip(rows, zip(*values, strict=True), strict=True)
-        ]
+        given = {**rule_columns(self.use_case, rows), RUNG: np.full(len(rows), RULE)}
+        columns = {name: given.get(name) for name in (*answer_columns(self.use_case), RUNG)}
+        return answers_of(self.use_case, rows, columns, [[] for _ in rows], {"model_version": NO_MODEL, "night": self.night})

@@ -6,7 +6,7 @@ service with the first night it is effective on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -112,20 +112,10 @@ class ModelSnapshot:
         shared: dict[str, Any] = {"model_version": self.identity.model_version, "night": self.identity.night}
         if self.threshold:
             shared |= {"threshold": self.threshold.value, "threshold_night": self.threshold.night}
-        key = self.use_case.entity.key
-        given = {**self.predictor.columns(predictions), RUNG: np.full(len(rows), self.identity.rung)}
-        columns = self.columns
-        values = [[None] * len(rows) if (column := given.get(name)) is None else column.tolist() for name in columns]
-        answered = zip(rows, zip(*values, strict=True), reasons_by_row, strict=True)
-        return [
-            {
-                "key": {name: row[name] for name in key},
-                **dict(zip(columns, answer, strict=True)),
-                "reasons": row_reasons,
-                **shared,
-            }
-            for row, answer, row_reasons in answered
-        ]
+        given = dict(self.predictor.columns(predictions))
+        if RUNG in self.columns:
+            given[RUNG] = np.full(len(rows), self.identity.rung)
+        return answers_of(self.use_case, rows, {name: given.get(name) for name in self.columns}, reasons_by_row, shared)
 
     def _groups(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[Any] | None:
         """Return the group of each row where the champion decides by it; None where it does not.
@@ -150,6 +140,30 @@ class ModelSnapshot:
         values = np.take_along_axis(features, predictions.reason, axis=1).tolist()
         rows = zip(predictions.reason.tolist(), values, predictions.effect.tolist(), strict=True)
         return [[spec.reason(*of) for of in zip(*row, strict=True) if of[0] != NO_FEATURE] for row in rows]
+
+
+def answers_of(
+    use_case: UseCase,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, NDArray[Any] | None],
+    reasons: Iterable[list[dict[str, Any]]],
+    shared: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """Return the answers to rows of entity columns (n,), in their order.
+
+    Args:
+        use_case: declares the key.
+        rows: what was asked.
+        columns: of an answer, in order, with their values (n,); None: null in every row.
+        reasons: of each row.
+        shared: what all of them say.
+    """
+    key, values = use_case.entity.key, [[None] * len(rows) if of is None else of.tolist() for of in columns.values()]
+    answered = zip(rows, zip(*values, strict=True), reasons, strict=True)
+    return [
+        {"key": {name: row[name] for name in key}, **dict(zip(columns, answer, strict=True)), "reasons": of_row, **shared}
+        for row, answer, of_row in answered
+    ]
 
 
 def find(workspace: Workspace, use_case: UseCase, night: Night | None = None) -> Identity:

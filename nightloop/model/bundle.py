@@ -102,7 +102,8 @@ def write(
 def _probes(spec: Spec, model: FittedModel, features: NDArray[np.float64]) -> dict[str, object]:
     """Return rows of the features' quantiles, each level by itself and two levels by turns, one of nothing; and the answers."""
     known = [column[~np.isnan(column)] for column in features.T]
-    levels = np.array([np.quantile(of, PROBE_LEVELS, method="nearest") if len(of) else np.full(5, np.nan) for of in known]).T
+    nothing = np.full(len(PROBE_LEVELS), np.nan)
+    levels = np.array([np.quantile(of, PROBE_LEVELS, method="nearest") if len(of) else nothing for of in known]).T
     by_turns = np.where(np.arange(levels.shape[1]) % 2, levels[0], levels[-1])
     rows = np.vstack([levels, by_turns, np.full(levels.shape[1], np.nan)])
     listed = [[None if np.isnan(value) else value for value in row] for row in rows.tolist()]

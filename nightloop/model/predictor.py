@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model import bundle
 from nightloop.model.conformal import covered
-from nightloop.model.models import Trees, linear_from_json
+from nightloop.model.models import Matrix, Trees, linear_from_json
 from nightloop.model.spec import TREES, Spec
 
 Floats = NDArray[np.float64]
-Matrix = NDArray[np.float64] | NDArray[np.float32]
 Decide = Callable[[Floats], NDArray[np.bool_]]
 Explained = Callable[[Floats, NDArray[np.bool_] | None], NDArray[np.bool_]]
 LARGEST = float(np.finfo(np.float32).max)

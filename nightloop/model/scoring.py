@@ -20,7 +20,8 @@ from nightloop.lake import filesystem
 from nightloop.model import bundle
 from nightloop.model.capacity import Cut, highest, ties
 from nightloop.model.entity_hash import in_share
-from nightloop.model.predictor import LARGEST, NO_FEATURE, Decide, Explained, Matrix, Predictions, Predictor, explained_for
+from nightloop.model.models import Matrix
+from nightloop.model.predictor import LARGEST, NO_FEATURE, Decide, Explained, Predictions, Predictor, explained_for
 from nightloop.model.spec import Spec
 from nightloop.model.tasks import ColumnKind, Task
 from nightloop.nights import Night

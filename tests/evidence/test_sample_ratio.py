@@ -27,6 +27,11 @@ def test_ordinary_draws_pass_and_a_canary_that_loses_a_tenth_of_its_rows_fails()
     assert sample_ratio({"champion": 95_000}, SHARES).outcome == "fail", "an arm without rows is missing, not fine"
 
 
+@pytest.mark.parametrize(("canary", "outcome"), [(424, "fail"), (425, "pass"), (575, "pass"), (576, "fail")])
+def test_the_limit_is_a_chance_of_one_in_two_thousand(canary: int, outcome: str) -> None:
+    assert sample_ratio({"champion": 10_000 - canary, "canary": canary}, SHARES).outcome == outcome
+
+
 def test_fewer_than_five_expected_rows_of_an_arm_are_too_few() -> None:
     assert sample_ratio({"champion": 98, "canary": 1}, SHARES).outcome == "not_enough_evidence"
     assert sample_ratio({"champion": 95, "canary": 5}, SHARES).outcome == "pass"

@@ -357,12 +357,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "how often a lock is asked for is a matter of patience",
     (
         "serving/model_snapshot.py",
-        "answered = zip(rows, zip(*values, strict=True), reasons_by_row, strict=True)",
+        "answered = zip(rows, zip(*values, strict=True), reasons, strict=True)",
         "True -> False",
     ): "each has one item a row",
     (
         "serving/model_snapshot.py",
-        "**dict(zip(columns, answer, strict=True)),",
+        '{"key": {name: row[name] for name in key}, **dict(zip(columns, answer, strict=True)), "reasons": of_row, **shared}',
         "True -> False",
     ): "an answer is one value of each column",
     (

@@ -67,13 +67,13 @@ class Null:
         bent = _fit(basis, value, stiff)[0]
         wander = Wander.of(stream.night, value - basis @ bent.T, lost, window, (basis, bends))
         free, inverse = _fit(basis, value, np.zeros_like(stiff))
-        season = _season(free[:, 1], wander.variance * wander.inflation(nights) * inverse[:, 1, 1])
+        long_run = wander.long_run(nights)
+        season = _season(free[:, 1], long_run * inverse[:, 1, 1])
         with np.errstate(divide="ignore", invalid="ignore"):
-            long_run = wander.variance * wander.inflation(nights)
             penalty = np.where(season > 0, np.minimum(long_run / season, NO_SEASON), NO_SEASON)
         level, inverse = _fit(basis, value, penalty)
         wander = Wander.of(stream.night, value - basis @ level.T, lost, window, (basis, season > 0))
-        unsure = (wander.variance * wander.inflation(nights))[:, None, None] * inverse
+        unsure = wander.long_run(nights)[:, None, None] * inverse
         noise = np.where(known, stream.noise, 0.0).sum(axis=0) / nights
         return cls(nights, middle, level, unsure, weekday, wander, noise)
 

@@ -75,6 +75,10 @@ class Wander:
         plain, weighted = self._sums
         return np.asarray(1 + 2 * (plain[last, columns] - weighted[last, columns] / np.maximum(size, 1)), dtype=np.float64)
 
+    def long_run(self, length: Floats | float) -> Floats:
+        """Return the variance of a mean over so many nights in a row, times their number, (k,)."""
+        return np.asarray(self.variance * self.inflation(length), dtype=np.float64)
+
     @cached_property
     def _sums(self) -> tuple[Floats, Floats]:
         """Return sums of correlations up to lags 0 to LONGEST, and of correlations times lags, (LONGEST + 1, k) each."""
