@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -44,9 +45,21 @@ def clinic(published_clinic: Clinic, tmp_path: Path) -> Clinic:
     """The same in a copy that the test may change."""
     home = tmp_path / "home"
     shutil.copytree(published_clinic.settings.home, home, ignore=shutil.ignore_patterns("audit"))  # of other tests' answers
+    _own_artifacts(home, published_clinic.settings.home)
     return Clinic(
         load_settings(home=home, engine="local", definitions=published_clinic.settings.definitions), published_clinic.use_case
     )
+
+
+def _own_artifacts(home: Path, original: Path) -> None:
+    """Let MLflow's absolute addresses of a copied home point into the copy: what a test registers must not reach the others."""
+    with contextlib.closing(sqlite3.connect(home / "mlflow.db")) as database, database:
+        for table, column in (
+            ("experiments", "artifact_location"), ("runs", "artifact_uri"), ("model_versions", "source"),
+            ("model_versions", "storage_location"), ("logged_models", "artifact_location"),
+        ):  # fmt: skip
+            statement = f"update {table} set {column} = replace({column}, ?, ?)"
+            database.execute(statement, (f"{original}/", f"{home}/"))
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from tests.serving.clinic import NIGHTS, SCORED, Clinic, promote
 from tests.serving.conftest import ready, wait_for
 from tests.serving.stubs import NIGHT, ROW, USE_CASE, Client, Stores
 from tests.serving.test_predictions import URL, as_score
-from tests.serving.test_tampering import change_threshold, own_artifacts
+from tests.serving.test_tampering import change_threshold
 
 RULE = "case when planned_hour < 12 then 0.75 else 0.25 end"
 
@@ -56,7 +56,6 @@ def mend(whole: Path) -> None:
 @pytest.fixture
 def second(clinic: Clinic, tmp_path: Path) -> Clinic:
     """Version 2 is champion of the newest night."""
-    own_artifacts(clinic)
     promote(clinic.workspace, clinic.use_case, SCORED.last, tmp_path / "bundle-2", seed=2)
     return clinic
 

@@ -46,21 +46,6 @@ def artifacts_changed(clinic: Clinic) -> None:
     shutil.rmtree(kept(clinic), ignore_errors=True)
 
 
-def own_artifacts(clinic: Clinic) -> None:
-    """Let MLflow's absolute addresses of a copied home point into the copy."""
-    import sqlite3
-
-    with sqlite3.connect(clinic.settings.home / "mlflow.db") as database:
-        (old,) = database.execute("select artifact_location from experiments where name = 'clinic_visits'").fetchone()
-        first = old.removeprefix("file://").partition("/artifacts")[0]
-        for table, column in (
-            ("experiments", "artifact_location"), ("runs", "artifact_uri"), ("model_versions", "source"),
-            ("model_versions", "storage_location"), ("logged_models", "artifact_location"),
-        ):  # fmt: skip
-            statement = f"update {table} set {column} = replace({column}, ?, ?)"
-            database.execute(statement, (first, str(clinic.settings.home)))
-
-
 def republished(clinic: Clinic, change: Callable[[pa.Table], pa.Table]) -> None:
     """Write other aggregates of the newest night, with a log that says their digest."""
     rows = clinic.workspace.lake.read("clinic_visits/aggregates", one(NIGHTS.last)).drop_columns(["night"])
@@ -74,7 +59,6 @@ def load(clinic: Clinic) -> Any:
 
 
 def test_a_bundle_whose_tag_was_changed_with_it_is_refused_by_service_and_batch(clinic: Clinic) -> None:
-    own_artifacts(clinic)
     artifacts_changed(clinic)
     for use in (lambda: load(clinic), lambda: score.run(clinic.use_case, SCORED, clinic.workspace)):
         with pytest.raises(StoreDamaged, match="not what version 1 of 'clinic_visits' was when it was recorded on the ledger"):
@@ -83,7 +67,6 @@ def test_a_bundle_whose_tag_was_changed_with_it_is_refused_by_service_and_batch(
 
 
 def test_a_bundle_at_hand_that_was_changed_is_fetched_anew(clinic: Clinic) -> None:
-    own_artifacts(clinic)
     change_threshold(load(clinic) and kept(clinic))
     assert load(clinic).predictor.spec.threshold != 0.01
 
@@ -177,7 +160,6 @@ def test_a_pin_whose_promotion_is_not_on_the_ledger_is_an_answer_not_a_wait(clin
 
 
 def test_mlflows_model_is_run_only_when_its_code_is_what_was_registered(clinic: Clinic) -> None:
-    own_artifacts(clinic)
     registry, (champion,) = clinic.workspace.registry, champions.history(clinic.workspace.ledger, "clinic_visits")
     with pytest.raises(StoreDamaged, match="no digest of the model"):
         load_champion(registry, "clinic_visits", champion)
