@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     given = draft_options(options)
     if is_terminal() and not options.json:
         given = asked(options.source, given, settings.definitions, input, _show)
-    import_xgboost(light=True)
+    import_xgboost(light=True)  # first, for it imports XGBoost without scikit-learn: a second less
     with ProgressBars(in_turn=True) as progress:
         draft = draft_use_case(options.use_case, options.source, given, settings.definitions, progress)
     definition = settings.definitions / f"{options.use_case}.yaml"

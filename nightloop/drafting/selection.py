@@ -176,16 +176,16 @@ class _Pool:
         progress("values of candidates", len(self.proposal), MOST_CANDIDATES)
         features = {item.name: FEATURE.validate_python(dict(item.declaration)) for item in items}
         values = self._rows.values(features)
-        runs = [bool(item.number) and self._runs(values[:, at]) for at, item in enumerate(items)]
+        runs = self._runs(values) & np.array([bool(item.number) for item in items])
         self.running += [item.name for item, run in zip(items, runs, strict=True) if run]
-        self._values.append(values[:, ~np.array(runs)])
+        self._values.append(values[:, ~runs])
         self._levels |= {name: len(of.levels) for name, of in features.items() if isinstance(of, CategoryFeature)}
         self.proposal |= {item.name: item for item, run in zip(items, runs, strict=True) if not run}
 
-    def _runs(self, values: Floats) -> bool:
-        """Whether a column (n,) follows the nights, as the number of a record does."""
+    def _runs(self, values: Floats) -> NDArray[np.bool_]:
+        """Return which columns of values (n, k) follow the nights, as the number of a record does."""
         ranks = standard_ranks(np.column_stack([values, self._rows.night.astype(np.float64)]))
-        return bool(abs(ranks[:, 0] @ ranks[:, 1]) >= RUNNING)
+        return np.asarray(np.abs(ranks[:, :-1].T @ ranks[:, -1]) >= RUNNING)
 
     def candidates(self, raw: Mapping[str, float]) -> Candidates:
         """Return all of them; ``raw`` are columns as they come, with what each is worth among them."""
