@@ -53,13 +53,11 @@ class Answered:
     """The answers to rows, which are in the audit where one is written.
 
     Attributes:
-        snapshot: what they were made from.
         answers: one a row, in their order.
         content: the same as JSON, as the predict route sends it.
         headers: of the response, in whatever format it is sent.
     """
 
-    snapshot: Snapshot
     answers: list[dict[str, Any]]
     content: bytes
     headers: Mapping[str, str]
@@ -127,7 +125,7 @@ class Prediction:
             (part, features, content if len(parts) == 1 else _content(of_part, is_batch=True))
             for part, (features, of_part) in computed
         ]
-        return Answered(snapshot, answers, content, self._record(use_case_name, request, audited))
+        return Answered(answers, content, self._record(use_case_name, request, audited))
 
     def _record(
         self, use_case_name: str, request: Request, audited: Sequence[tuple[Part, NDArray[np.float64], bytes]]

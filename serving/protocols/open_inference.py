@@ -161,15 +161,20 @@ def _snapshot(prediction: Prediction, model: str, version: str | None) -> Snapsh
 def _metadata(snapshot: Snapshot, use_case: UseCase) -> dict[str, Any]:
     inputs = {name: DATATYPES[column.type][0] for name, column in entity_columns(use_case).items()}
     reasons = range(1, use_case.model.reasons + 1)
-    outputs = {name: OF_ANSWER[kind] for name, kind in answer_columns(use_case).items()}
-    outputs |= {name: kind for place in reasons for name, kind in ((f"reason_{place}", "BYTES"), (f"effect_{place}", "FP64"))}
+    outputs = [*answer_columns(use_case), *(f"{part}_{place}" for place in reasons for part in ("reason", "effect"))]
     return {
         "name": use_case.use_case,
         "versions": [str(snapshot.identity.model_version)],
         "platform": "nightloop",
         "inputs": [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in inputs.items()],
-        "outputs": [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in outputs.items()],
+        "outputs": [
+            {"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in _datatypes(use_case, outputs).items()
+        ],
     }
+
+
+def _described(datatypes: Mapping[str, str]) -> list[dict[str, object]]:
+    return [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in datatypes.items()]
 
 
 async def _infer(prediction: Prediction, model: str, request: Request) -> Response:
@@ -182,14 +187,14 @@ async def _infer(prediction: Prediction, model: str, request: Request) -> Respon
     rows = rows_of(reader, _columns(asked.inputs, reader.use_case))
     parameters = asked.parameters
     answered = await prediction.answered(model, request, rows, parameters.night, reasons=parameters.reasons)
-    identity = answered.snapshot.identity
+    versions = dict.fromkeys(answer["model_version"] for answer in answered.answers)  # several, where the night is split
     records = [answer_record(reader.use_case, answer) for answer in answered.answers]
     named = [output.name for output in asked.outputs] if asked.outputs is not None else None
     content: dict[str, Any] = {
         "model_name": model,
-        "model_version": str(identity.model_version),
+        "model_version": ", ".join(map(str, versions)),
         **({"id": asked.id} if asked.id is not None else {}),
-        "parameters": {"night": str(identity.night)},
+        "parameters": {"night": str(answered.answers[0]["night"])},
         "outputs": _outputs(reader.use_case, records, named),
     }
     return Response(orjson.dumps(content), media_type=JSON, headers=answered.headers)
@@ -223,14 +228,13 @@ def _columns(inputs: Sequence[Tensor], use_case: UseCase) -> Mapping[str, list[A
 
 def _outputs(use_case: UseCase, records: list[dict[str, Any]], named: list[str] | None) -> list[dict[str, Any]]:
     """Return the answers as tensors: those named, or all that hold something; a tensor has no place for null."""
-    kinds: dict[str, str] = {name: OF_ANSWER[kind] for name, kind in answer_columns(use_case).items()}
     present = dict.fromkeys(name for record in records for name, value in record.items() if value is not None)
     unknown = [name for name in named or () if name not in present]
     if unknown:
         do = f"There are {', '.join(present)}; reasons where parameters ask for them."
         raise BadRequest(f"'{unknown[0][:60]}' is no output of this answer.", where="the request's outputs", do=do)
     chosen = named if named is not None else list(present)
-    datatypes = {name: kinds.get(name, "BYTES" if name.startswith("reason") else "FP64") for name in chosen}
+    datatypes = _datatypes(use_case, chosen)
     empty: Mapping[str, object] = MappingProxyType({"BYTES": "", "FP64": 0.0, "BOOL": False})
     return [
         {
@@ -241,3 +245,11 @@ def _outputs(use_case: UseCase, records: list[dict[str, Any]], named: list[str] 
         }
         for name, datatype in datatypes.items()
     ]
+
+
+def _datatypes(use_case: UseCase, outputs: Sequence[str]) -> dict[str, str]:
+    """Return the datatype of outputs by name: columns of an answer, and reasons with their effects."""
+    kinds = answer_columns(use_case)
+    return {
+        name: OF_ANSWER[kinds[name]] if name in kinds else "BYTES" if name.startswith("reason") else "FP64" for name in outputs
+    }

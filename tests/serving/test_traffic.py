@@ -15,6 +15,7 @@ from serving.decisions import explained
 from tests.serving.clinic import NIGHTS, SCORED, Clinic, promote
 from tests.serving.conftest import ready, wait_for
 from tests.serving.test_predictions import URL, as_score
+from tests.serving.test_protocols import tensors
 
 
 @pytest.fixture
@@ -37,6 +38,8 @@ def test_service_and_batch_answer_every_entity_from_the_same_version_without_a_r
         wait_for(lambda: {answer["model_version"] for answer in together()} == {1, 2})
         answers = together()
         assert [client.post(URL, json=row).json() for row in rows] == answers, "alone as among others"
+        inferred = client.post("/v2/models/clinic_visits/infer", json={"inputs": tensors(rows)}).json()
+        assert set(inferred["model_version"].split(", ")) == {"1", "2"}, "whoever asks in another format is told as well"
         score.run(tried.use_case, one(NIGHTS.last), tried.workspace)
         scores = tried.scores(NIGHTS.last)
         arms = {key: row.pop("arm") for key, row in scores.items()}
