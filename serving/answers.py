@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from nightloop.definitions import UseCase
@@ -119,6 +120,30 @@ def answers_model(use_case: UseCase, title: str) -> type[BaseModel]:
         return Answers
     several: Any = list[one]  # type: ignore[valid-type]
     return create_model(f"{title}Answers", __doc__=Answers.__doc__, predictions=(several, ...))
+
+
+def answers_of(
+    use_case: UseCase,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, NDArray[Any] | None],
+    reasons: Iterable[list[dict[str, Any]]],
+    shared: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """Return the answers to rows of entity columns (n,), in their order.
+
+    Args:
+        use_case: declares the key.
+        rows: what was asked.
+        columns: of an answer, in order, with their values (n,); None: null in every row.
+        reasons: of each row.
+        shared: what all of them say.
+    """
+    key, values = use_case.entity.key, [[None] * len(rows) if of is None else of.tolist() for of in columns.values()]
+    answered = zip(rows, zip(*values, strict=True), reasons, strict=True)
+    return [
+        {"key": {name: row[name] for name in key}, **dict(zip(columns, answer, strict=True)), "reasons": of_row, **shared}
+        for row, answer, of_row in answered
+    ]
 
 
 class FeatureInfo(BaseModel):

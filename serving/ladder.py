@@ -18,7 +18,8 @@ from nightloop.nights import Night
 from nightloop.promotion.ladder import NO_MODEL, PREVIOUS, RULE, RUNG, first_usable, rule_columns, rungs_of
 from nightloop.workspace import Workspace
 from serving import model_snapshot
-from serving.model_snapshot import Identity, ModelSnapshot, answers_of
+from serving.answers import answers_of
+from serving.model_snapshot import Identity, ModelSnapshot
 
 
 def load_usable(

@@ -6,7 +6,7 @@ service with the first night it is effective on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -37,6 +37,7 @@ from nightloop.promotion import traffic
 from nightloop.promotion.ladder import CHAMPION, RUNG, rungs_of
 from nightloop.promotion.traffic import Split
 from nightloop.workspace import Workspace
+from serving.answers import answers_of
 from serving.row_contract import contract_rules
 
 
@@ -140,30 +141,6 @@ class ModelSnapshot:
         values = np.take_along_axis(features, predictions.reason, axis=1).tolist()
         rows = zip(predictions.reason.tolist(), values, predictions.effect.tolist(), strict=True)
         return [[spec.reason(*of) for of in zip(*row, strict=True) if of[0] != NO_FEATURE] for row in rows]
-
-
-def answers_of(
-    use_case: UseCase,
-    rows: Sequence[Mapping[str, Any]],
-    columns: Mapping[str, NDArray[Any] | None],
-    reasons: Iterable[list[dict[str, Any]]],
-    shared: Mapping[str, Any],
-) -> list[dict[str, Any]]:
-    """Return the answers to rows of entity columns (n,), in their order.
-
-    Args:
-        use_case: declares the key.
-        rows: what was asked.
-        columns: of an answer, in order, with their values (n,); None: null in every row.
-        reasons: of each row.
-        shared: what all of them say.
-    """
-    key, values = use_case.entity.key, [[None] * len(rows) if of is None else of.tolist() for of in columns.values()]
-    answered = zip(rows, zip(*values, strict=True), reasons, strict=True)
-    return [
-        {"key": {name: row[name] for name in key}, **dict(zip(columns, answer, strict=True)), "reasons": of_row, **shared}
-        for row, answer, of_row in answered
-    ]
 
 
 def find(workspace: Workspace, use_case: UseCase, night: Night | None = None) -> Identity:

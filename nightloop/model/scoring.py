@@ -30,7 +30,6 @@ ROWS_AT_ONCE = 65_536
 ARM = "arm"  # column of the scores of a night that is split
 LABELS = (ARM, "rung")  # columns of rows that not the champion of the night answered, or not all of them
 
-
 ARROW: Mapping[str, pa.DataType] = {"double": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
 
 

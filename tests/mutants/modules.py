@@ -356,12 +356,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "statement taken away",
     ): "how often a lock is asked for is a matter of patience",
     (
-        "serving/model_snapshot.py",
+        "serving/answers.py",
         "answered = zip(rows, zip(*values, strict=True), reasons, strict=True)",
         "True -> False",
     ): "each has one item a row",
     (
-        "serving/model_snapshot.py",
+        "serving/answers.py",
         '{"key": {name: row[name] for name in key}, **dict(zip(columns, answer, strict=True)), "reasons": of_row, **shared}',
         "True -> False",
     ): "an answer is one value of each column",
