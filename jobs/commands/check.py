@@ -132,7 +132,7 @@ def _unstated(use_case: UseCase, definitions: Path) -> Iterator[str]:
 def _with_lake(result: CheckResult, settings: Settings) -> CheckResult:
     """Add what the definition means for what was made already, and what its margin can prove."""
     from jobs.training.impossible_verdicts import AtHand, at_hand, impossible_verdicts
-    from jobs.training.margin_advice import bias_advice, margin_advice, typical_rows
+    from jobs.training.margin_advice import bias_advice, floor_advice, margin_advice, typical_rows
 
     use_case = load_use_case(result.use_case, settings.definitions)
     if "://" not in settings.lake_url and not Path(settings.lake_url, result.use_case).exists():
@@ -147,7 +147,7 @@ def _with_lake(result: CheckResult, settings: Settings) -> CheckResult:
         margin = margin_advice(use_case, ledger=ledger, rows=typical_rows(use_case, workspace.lake))
         impossible = impossible_verdicts(use_case, at_hand(use_case, workspace.lake))
         keys = keys_written_otherwise(use_case, workspace.lake)
-        advice = _lines(margin, bias_advice(use_case, ledger), *impossible, *keys)
+        advice = _lines(margin, bias_advice(use_case, ledger), floor_advice(use_case, ledger), *impossible, *keys)
     except NightloopError as error:
         advice = (f"  the stores could not be asked what the limits prove: {error}",)
     return replace(result, plan=_plan(use_case, workspace), advice=advice)

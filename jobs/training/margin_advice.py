@@ -19,6 +19,7 @@ from nightloop.evidence.gates.power import (
     shown_within_share,
     standard_error,
 )
+from nightloop.evidence.verdict import Figure, with_interval
 from nightloop.promotion.verdicts import JUDGED
 
 if TYPE_CHECKING:
@@ -68,6 +69,34 @@ def bias_advice(use_case: UseCase, ledger: Ledger) -> str:
     measured = f"{nights} nights measure a bias to a standard error of {error:.2g} (the newest {len(newest)} evaluations)"
     shown = f"a candidate without any is shown to be within in {share:.0%} of trainings"
     return f"  what maximum_bias {limit:g} proves: {measured}; {shown}{more}"
+
+
+def floor_advice(use_case: UseCase, ledger: Ledger) -> str:
+    """Return a line on what the monitor's floor (ceiling) lets pass of what the gates measured; nothing where it lets nothing.
+
+    The proposal is the nearer end of the newest candidate's interval, less what one training may lose.
+    """
+    from nightloop.model.use_case_task import metric_set_for  # reads tables: not needed where nothing is judged yet
+
+    metric_set, gate, watched = metric_set_for(use_case), use_case.gates.performance, use_case.monitoring
+    name, limit, sign = "error_ceiling", watched.error_ceiling, -1
+    if metric_set.higher_is_better:
+        name, limit, sign = "auc_floor", watched.auc_floor, 1
+    newest = [event for event in ledger.events(use_case.use_case, kind=JUDGED) if event.subject.endswith("/performance")][-1:]
+    measured = [
+        Figure.from_json(item)
+        for event in newest
+        for item in event.payload.get("figures", ())
+        if (item["metric"], item["group"]) == (metric_set.metric, "all")
+    ]
+    end = (measured[0].low if sign > 0 else measured[0].high) if measured else None
+    if end is None or limit is None:
+        return ""
+    item, proposal = measured[0], end - sign * gate.margin_to_champion
+    if sign * (proposal - limit) <= 0:
+        return ""
+    head = f"  what {name} {limit:g} lets pass: the newest gate measured {metric_set.title} {with_interval(item)}"
+    return f"{head}; its nearer end less margin_to_champion: {name} {proposal:.3g}"
 
 
 def typical_rows(use_case: UseCase, lake: Lake) -> float | None:

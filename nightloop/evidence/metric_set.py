@@ -52,6 +52,13 @@ class MetricSet(Protocol):
         """Name and title of the figure that a page shows beside the first."""
 
     @property
+    def skill(self) -> tuple[str, str]:
+        """Name and title of the share of error that answers save over the best constant one: 1 is all of it, below 0 costs.
+
+        The constant is the base rate, mean or shares of the same rows, which nobody knew beforehand.
+        """
+
+    @property
     def by_group(self) -> Mapping[str, str]:
         """Figures that a page shows of each group: name -> heading."""
 

@@ -27,7 +27,7 @@ class Binary:
     """Probabilities of what happens or not, judged by their order."""
 
     metric, title, answers, higher_is_better, no_skill = "auc", "AUC", "probability", True, COIN
-    second = ("brier", "Brier score")
+    second, skill = ("brier", "Brier score"), ("brier_skill", "Brier skill")
     by_group: Mapping[str, str] = {
         "base_rate": "base rate",
         "selection_rate": "selected",
@@ -78,6 +78,7 @@ class Binary:
         return (
             *self.all_figures(label, prediction, nights),
             Figure("base_rate_brier", rate * (1 - rate), None, None, rows),
+            figure("brier_skill", regression.r_squared(label.astype(np.float64), prediction), nights, rows),
             _selected(cast("Bools", decision), nights),
             figure("mean_probability", intervals.mean(prediction), nights, rows),
         )
@@ -90,14 +91,15 @@ class Binary:
         return prediction, label.astype(np.float64)
 
     def bounds(self, metric: str) -> tuple[float, float]:
-        return {"calibration_bias": (-1.0, 1.0), "log_loss": (0.0, math.inf)}.get(metric, (0.0, 1.0))
+        limits = {"calibration_bias": (-1.0, 1.0), "log_loss": (0.0, math.inf), "brier_skill": (-math.inf, 1.0)}
+        return limits.get(metric, (0.0, 1.0))
 
 
 class Regression:
     """Predicted means of a number, judged by the size of their errors."""
 
     metric, title, answers, higher_is_better, no_skill = "mae", "MAE", "prediction", False, 0.0
-    second = ("rmse", "RMSE")
+    second, skill = ("rmse", "RMSE"), ("r2", "R²")
     by_group: Mapping[str, str] = {
         "mean_label": "mean label",
         "mean_prediction": "mean prediction",
@@ -168,7 +170,7 @@ class Multiclass:
     of_class: str | None = None
 
     metric, title, answers, higher_is_better, no_skill = "log_loss", "log loss", "probability", False, COIN
-    second = ("accuracy", "Accuracy")
+    second, skill = ("accuracy", "Accuracy"), ("log_loss_skill", "log loss skill")
 
     @property
     def by_group(self) -> Mapping[str, str]:
@@ -216,7 +218,8 @@ class Multiclass:
         return _rate(name, *self._one_class(label, prediction))
 
     def realised(self, label: Labels, prediction: Floats, decision: Bools | None, nights: Nights) -> Sequence[Figure]:
-        return self.all_figures(label, prediction, nights)
+        over_shares = figure("log_loss_skill", multiclass.skill(label, prediction), nights, len(label))
+        return (*self.all_figures(label, prediction, nights), over_shares)
 
     def group_rates(self, label: Labels, prediction: Floats, decision: Bools | None) -> Mapping[str, tuple[Bools, Bools]]:
         if self.of_class is None:
@@ -233,7 +236,8 @@ class Multiclass:
         return np.max(prediction, axis=1), multiclass.is_correct(label, prediction).astype(np.float64)
 
     def bounds(self, metric: str) -> tuple[float, float]:
-        return {"calibration_bias": (-1.0, 1.0), "log_loss": (0.0, math.inf)}.get(metric, (0.0, 1.0))
+        limits = {"calibration_bias": (-1.0, 1.0), "log_loss": (0.0, math.inf), "log_loss_skill": (-math.inf, 1.0)}
+        return limits.get(metric, (0.0, 1.0))
 
     def _one_class(self, label: Labels, prediction: Floats) -> tuple[Bools, Bools]:
         place = self.classes.index(cast("str", self.of_class))

@@ -25,6 +25,19 @@ def log_loss(label: Places, prediction: Floats) -> Estimate:
     return intervals.mean(_surprisal(label, prediction))
 
 
+def skill(label: Places, prediction: Floats) -> Estimate:
+    """Return McFadden's R² (1974): 1 - log loss / log loss of always answering the shares of the classes among the rows.
+
+    1 is perfect, 0 as good as the shares, below 0 worse; NaN where all rows are of one class.
+    """
+    if not len(label) or np.ptp(label) == 0:
+        return Estimate(math.nan, np.zeros(len(label)))
+    loss, shares = log_loss(label, prediction), np.bincount(label) / len(label)
+    entropy = intervals.mean(np.asarray(-np.log(shares[label])))
+    ratio = loss.value / entropy.value
+    return Estimate(1.0 - ratio, (ratio * entropy.influence - loss.influence) / entropy.value)
+
+
 def is_correct(label: Places, prediction: Floats) -> Bools:
     """Mark the rows whose most probable class is the observed one; of equal ones, the class named first counts."""
     return np.asarray(np.argmax(prediction, axis=1) == label, dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""How good scores turned out to be, once their labels are known: figures with intervals, and the monitor's verdict on them.
+"""How good scores turned out to be, once their labels are known: figures with intervals.
 
 Arrays of n rows as the task of the metric set has them (see ``metric_set``); ``nights`` the night of each row. Intervals over
 several nights take the nights as the independent units; within one night (``nights=None``) they take the rows.
@@ -17,7 +17,7 @@ from nightloop.evidence.intervals import Bools, Floats, Nights
 from nightloop.evidence.metric_set import Labels, MetricSet
 from nightloop.evidence.metric_sets import BINARY
 from nightloop.evidence.metrics import figure
-from nightloop.evidence.verdict import Figure, Verdict
+from nightloop.evidence.verdict import Figure
 
 TENTHS = 10
 PREDICTED, OBSERVED = "calibration_said", "calibration_seen"  # figures of a tenth: points of the reliability curve
@@ -79,45 +79,6 @@ def calibration_figures(
             figures.append(Figure(PREDICTED, float(np.mean(predicted[rows])), None, None, len(rows), f"tenth {i}"))
             figures.append(_bounded(observation, metric_set))
     return tuple(figures)
-
-
-def performance_verdict(
-    figures: tuple[Figure, ...],
-    rows: int,
-    nights: int,
-    *,
-    minimum_rows: int,
-    auc_floor: float = 0.0,
-    error_ceiling: float | None = None,
-    metric_set: MetricSet = BINARY,
-) -> Verdict:
-    """Judge the task's metric over several nights: fail when the whole of its interval is beyond the limit.
-
-    The limit is ``auc_floor`` where higher is better, else ``error_ceiling``; without one nothing can be judged.
-    """
-
-    def unknown(reason: str) -> Verdict:
-        return Verdict("performance", "not_enough_evidence", reason, figures)
-
-    if not rows:
-        return unknown("No label of a scored night is known yet.")
-    if rows < minimum_rows:
-        return unknown(f"{rows} matured labels are too few to judge realised performance; {minimum_rows} are asked for.")
-    metric = next((item for item in figures if item.metric == metric_set.metric and item.group == "all"), None)
-    if metric is None:
-        return unknown(f"All {rows:,} matured labels are alike; there is no order to judge.")
-    if metric.high is None or metric.low is None:
-        basis = f"Realised {metric_set.title} {metric.value:.3f} stands on one scored night ({rows:,} labels)"
-        return unknown(f"{basis}; one night tells nothing of others.")
-    basis = f"{rows:,} matured labels of {nights} scored nights"
-    reason = f"Realised {metric_set.title} {metric.value:.3f} ({metric.low:.3f} to {metric.high:.3f}) over {basis}"
-    if metric_set.higher_is_better:
-        failed, limit = metric.high < auc_floor, f"the floor is {auc_floor:g}"
-    elif error_ceiling is None:
-        return unknown(f"{reason}; no ceiling is declared.")
-    else:
-        failed, limit = metric.low > error_ceiling, f"the ceiling is {error_ceiling:g}"
-    return Verdict("performance", "fail" if failed else "pass", f"{reason}; {limit}.", figures)
 
 
 def _bounded(item: Figure, metric_set: MetricSet) -> Figure:

@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 from nightloop.errors import ChampionMissing
 from nightloop.evidence.drift import NightDrift
 from nightloop.evidence.nights.profiles import ColumnProfile
-from nightloop.evidence.realised import performance_verdict, realised_figures
-from nightloop.evidence.verdict import Figure, Verdict
+from nightloop.evidence.verdict import Verdict
 from nightloop.features.matching import Match
 from nightloop.model import champions
-from nightloop.model.use_case_task import metric_set_for
 from nightloop.monitoring import night_metrics
 from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decide
 from nightloop.monitoring.drift import Watching, drift_of
 from nightloop.monitoring.matches import matching_verdict, read_matches
 from nightloop.monitoring.matured import Matured, Restated, matured_nights, read_matured, read_restated
 from nightloop.monitoring.metrics_table import Sourced
+from nightloop.monitoring.performance import Performance, performance_of
 from nightloop.nights import Night, Nights, one
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Measured:
     features: Snapshot
     matured: Matured
     restated: tuple[Restated, ...]
-    realised: tuple[Figure, ...]  # over the performance window
+    performance: Performance  # over the performance window
     drift: NightDrift
     profiles: Mapping[str, ColumnProfile]  # of features and answers, on the grids of the champion's reference
     match: Match | None  # of the scored night whose labels matured with this night; None where no entity lacks its label
@@ -94,7 +93,7 @@ def measure(use_case: UseCase, night: Night, workspace: Workspace, scores: Snaps
         features=features,
         matured=matured,
         restated=read_restated(workspace.lake, use_case, scored_nights, night),
-        realised=realised_figures(matured.label, matured.prediction, matured.decision, matured.night, metric_set_for(use_case)),
+        performance=performance_of(use_case, matured, champion.version),
         drift=drift,
         profiles=profiles,
         match=_match(use_case, night, workspace, matured),
@@ -110,15 +109,7 @@ def _match(use_case: UseCase, night: Night, workspace: Workspace, matured: Matur
 
 def judge(use_case: UseCase, night: Night, workspace: Workspace, measured: Measured) -> Judgement:
     """Give the verdicts on a night, and decide."""
-    performance = performance_verdict(
-        measured.realised,
-        len(measured.matured),
-        len(set(measured.matured.night.tolist())),
-        minimum_rows=use_case.monitoring.minimum_rows,
-        auc_floor=use_case.monitoring.auc_floor,
-        error_ceiling=use_case.monitoring.error_ceiling,
-        metric_set=metric_set_for(use_case),
-    )
+    performance = measured.performance.verdict
     decision = decide(
         use_case.retrain,
         night,
@@ -137,7 +128,8 @@ def other_figures(use_case: UseCase, night: Night, workspace: Workspace, measure
     drift_source = f"features of {night} against the reference of version {version}"
     return [
         *night_metrics.restated_figures(use_case, night, measured.restated),
-        *night_metrics.pooled_figures(use_case, measured.matured, measured.realised),
+        *night_metrics.pooled_figures(use_case, measured.performance.matured, measured.performance.figures),
+        *measured.performance.others,
         Sourced(drift_source, version, measured.drift.verdict.figures),
         *night_metrics.matching_figures(measured.match),
         night_metrics.score_counts(use_case, night, measured.champion, measured.scores),

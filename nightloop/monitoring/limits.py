@@ -11,7 +11,8 @@ from nightloop.lake.documents import read_version, write_document
 from nightloop.meaning.digests import digest_of
 
 LIMITS = ("monitoring", "retrain")
-"""What of a definition judges a scored night, and decides."""
+"""What of a definition judges a scored night, and decides; and the limits of the gate of calibration."""
+CALIBRATION = "calibration"
 
 
 def limits_digest(use_case: UseCase) -> str:
@@ -36,21 +37,27 @@ def with_archived_limits(lake: Lake, use_case: UseCase, digest: str) -> UseCase:
         lake.root,
         use_case.use_case,
         _name(digest),
-        lambda content: _with_limits(use_case, json.loads(content)),
+        json.loads,
         digest=digest,
-        digest_of=limits_digest,
+        digest_of=digest_of,
         what=f"the limits {digest[:12]} are",
         do="Restore the file, or judge the night by today's limits (--todays-rules).",
     )
-    return use_case if then is None else then
+    return use_case if then is None else _with_limits(use_case, then)
 
 
 def _with_limits(use_case: UseCase, limits: Mapping[str, object]) -> UseCase:
-    return use_case.model_copy(update={name: type(getattr(use_case, name)).model_validate(limits[name]) for name in LIMITS})
+    """Return the use case with limits; nights that were judged before calibration was have today's of that."""
+    of_then: dict[str, object] = {name: type(getattr(use_case, name)).model_validate(limits[name]) for name in LIMITS}
+    if CALIBRATION in limits:
+        calibration = type(use_case.gates.calibration).model_validate(limits[CALIBRATION])
+        of_then["gates"] = use_case.gates.model_copy(update={CALIBRATION: calibration})
+    return use_case.model_copy(update=of_then)
 
 
 def _limits(use_case: UseCase) -> dict[str, object]:
-    return {name: getattr(use_case, name).model_dump(mode="json") for name in LIMITS}
+    of_nights = {name: getattr(use_case, name).model_dump(mode="json") for name in LIMITS}
+    return {**of_nights, CALIBRATION: use_case.gates.calibration.model_dump(mode="json")}
 
 
 def _name(digest: str) -> str:

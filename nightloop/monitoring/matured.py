@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,7 @@ class Matured:
         model_version: int64 (n,), the version that scored the row.
         group: str (n,), the value of the fairness group's column; '' where the source has none.
         covered: (n,) 1 where the outcome lies within the reach of the answer, else 0; NaN where nothing was promised.
-        scored: how many entities were scored on those nights, known outcome or not.
+        scored_by_version: how many entities each version scored on those nights, known outcome or not.
         inputs: version of each table that was read.
     """
 
@@ -50,15 +50,28 @@ class Matured:
     model_version: NDArray[np.int64]
     group: NDArray[np.str_]
     covered: NDArray[np.float64]
-    scored: int
+    scored_by_version: Mapping[int, int]
     inputs: dict[str, int]
+
+    @property
+    def scored(self) -> int:
+        """How many entities were scored on those nights, known outcome or not."""
+        return sum(self.scored_by_version.values())
 
     def of(self, scored_night: Night) -> Matured:
         """Return the rows of one scored night."""
         rows = np.asarray(self.night == np.datetime64(scored_night), dtype=np.bool_)
+        return replace(self._rows(rows), scored_nights=(scored_night,))
+
+    def of_version(self, version: int) -> Matured:
+        """Return the rows that one version scored, of the nights on which it scored any of them."""
+        of = self._rows(self.model_version == version)
+        scored_nights = tuple(np.unique(of.night).tolist())
+        return replace(of, scored_nights=scored_nights, scored_by_version={version: self.scored_by_version.get(version, 0)})
+
+    def _rows(self, rows: NDArray[np.bool_]) -> Matured:
         return replace(
             self,
-            scored_nights=(scored_night,),
             night=self.night[rows],
             label=self.label[rows],
             prediction=self.prediction[rows],
@@ -96,7 +109,7 @@ def read_matured(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night], 
     """
     scored_nights = _of_todays_label(lake, use_case, scored_nights)
     if not scored_nights:
-        return _as_arrays(use_case, _no_rows(use_case), (), 0, {})
+        return _as_arrays(use_case, _no_rows(use_case), (), {}, {})
     span, key = Nights(min(scored_nights), max(scored_nights)), ["night", *use_case.entity.key]
     labels = _labels(lake, use_case, scored_nights, as_known_at)
     scores = lake.snapshot(f"{use_case.use_case}/scores", span)
@@ -107,7 +120,9 @@ def read_matured(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night], 
     joined, group_inputs = _with_group(lake, use_case, rows.join(label_rows, key, join_type="inner"), span)
     ordered = joined.sort_by([(column, "ascending") for column in key])
     inputs = {labels.table: labels.version, scores.table: scores.version, **group_inputs}
-    return _as_arrays(use_case, ordered, tuple(sorted(scored_nights)), rows.num_rows, inputs)
+    counts = pc.value_counts(rows["model_version"].combine_chunks()).to_pylist()
+    scored_by_version = {count["values"]: count["counts"] for count in counts}
+    return _as_arrays(use_case, ordered, tuple(sorted(scored_nights)), scored_by_version, inputs)
 
 
 def _of_todays_label(lake: Lake, use_case: UseCase, scored_nights: Sequence[Night]) -> Sequence[Night]:
@@ -200,7 +215,11 @@ def _covered(use_case: UseCase, rows: pa.Table, label: NDArray[Any]) -> NDArray[
 
 
 def _as_arrays(
-    use_case: UseCase, rows: pa.Table, scored_nights: tuple[Night, ...], scored: int, inputs: dict[str, int]
+    use_case: UseCase,
+    rows: pa.Table,
+    scored_nights: tuple[Night, ...],
+    scored_by_version: dict[int, int],
+    inputs: dict[str, int],
 ) -> Matured:
     def column(name: str, of: Any) -> NDArray[Any]:
         return np.asarray(rows[name].to_numpy(), dtype=of)
@@ -217,7 +236,7 @@ def _as_arrays(
         model_version=column("model_version", np.int64),
         group=np.asarray(pc.fill_null(rows["group"], "").to_numpy(), dtype=np.str_),
         covered=_covered(use_case, rows, label),
-        scored=scored,
+        scored_by_version=scored_by_version,
         inputs=inputs,
     )
 

@@ -44,6 +44,7 @@ SCHEMA = pa.schema(
 
 MATCHED = "matched_share"  # of entities that find their outcome, of those and of near misses by the way a key is written
 RESTATED, OF_NIGHT = "restated_", "night="  # how the metric and the group of a restated figure begin
+OF_VERSION = "model_version="  # how the group of a figure begins that is of one version among several
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from nightloop.evidence import multiclass, regression
 from nightloop.evidence.evaluation import Evaluation
 from nightloop.evidence.gates import gates
 from nightloop.evidence.metric_sets import metric_set_of
-from nightloop.evidence.realised import calibration_figures, group_figures, performance_verdict, realised_figures
-from nightloop.evidence.verdict import Figure
+from nightloop.evidence.performance import PerformanceLimits, performance_verdict
+from nightloop.evidence.realised import calibration_figures, group_figures, realised_figures
+from nightloop.evidence.verdict import Figure, Verdict
 
 theirs = pytest.importorskip("sklearn.metrics")
 CLASSES = ("early", "late", "lost")
@@ -165,11 +166,14 @@ def test_groups_that_fare_differently_shut_the_fairness_gate() -> None:
 def test_realised_figures_go_into_the_verdict_of_the_task() -> None:
     seen = realised_figures(LABEL, PREDICTED, PREDICTED >= 30, NIGHT, NUMBER)
     assert {"mae", "rmse", "r2", "bias", "mean_prediction", "selection_rate"} <= figures(seen).keys()
-    judged = {"rows": SIZE, "nights": NIGHTS, "minimum_rows": 200, "metric_set": NUMBER}
-    assert performance_verdict(seen, error_ceiling=6.0, **judged).outcome == "pass"
-    failed = performance_verdict(seen, error_ceiling=2.0, **judged)
+
+    def judged(**limits: float) -> Verdict:
+        return performance_verdict(seen, SIZE, NIGHTS, PerformanceLimits(200, **limits), NUMBER)
+
+    assert judged(ceiling=6.0).outcome == "pass"
+    failed = judged(ceiling=2.0)
     assert failed.outcome == "fail" and "the ceiling is 2" in failed.reason
-    assert performance_verdict(seen, **judged).outcome == "not_enough_evidence"
+    assert judged().outcome == "not_enough_evidence"
 
 
 def test_groups_and_tenths_are_measured_in_the_units_of_the_task() -> None:

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from nightloop.evidence.realised import calibration_figures, group_figures, performance_verdict, realised_figures
+from nightloop.evidence.performance import PerformanceLimits, performance_verdict
+from nightloop.evidence.realised import calibration_figures, group_figures, realised_figures
 
 RNG = np.random.default_rng(1)
 PROBABILITY = RNG.random(900)
 LABEL = RNG.random(900) < PROBABILITY
 DECISION = PROBABILITY > 0.5
 NIGHTS = np.repeat(np.arange(3), 300)
-LIMITS = {"auc_floor": 0.6, "minimum_rows": 200}
+LIMITS = PerformanceLimits(200, floor=0.6)
 
 
 def by_metric(figures):
@@ -63,7 +64,7 @@ def test_calibration_covers_every_row_once_in_ascending_tenths():
 def test_too_little_is_no_evidence(label, nights, said):
     n = len(label)
     figures = realised_figures(label, PROBABILITY[:n], DECISION[:n], nights)
-    verdict = performance_verdict(figures, n, len(set(nights)), **LIMITS)
+    verdict = performance_verdict(figures, n, len(set(nights)), LIMITS)
     assert verdict.outcome == "not_enough_evidence"
     assert said in verdict.reason
 
@@ -71,6 +72,6 @@ def test_too_little_is_no_evidence(label, nights, said):
 def test_only_an_interval_wholly_under_the_floor_fails():
     good = realised_figures(LABEL, PROBABILITY, DECISION, NIGHTS)
     bad = realised_figures(LABEL, 1 - PROBABILITY, DECISION, NIGHTS)
-    assert performance_verdict(good, 900, 3, **LIMITS).outcome == "pass"
-    assert performance_verdict(bad, 900, 3, **LIMITS).outcome == "fail"
-    assert performance_verdict(good, 900, 3, auc_floor=0.83, minimum_rows=200).outcome == "pass"
+    assert performance_verdict(good, 900, 3, LIMITS).outcome == "pass"
+    assert performance_verdict(bad, 900, 3, LIMITS).outcome == "fail"
+    assert performance_verdict(good, 900, 3, PerformanceLimits(200, floor=0.83)).outcome == "pass"

@@ -1,4 +1,4 @@
-"""The monitor's verdict at each of its limits, the figures of groups and tenths by hand, and what bounds a figure."""
+"""The figures of groups and tenths by hand, and what bounds a figure."""
 
 from __future__ import annotations
 
@@ -12,73 +12,10 @@ import pytest
 
 from nightloop.evidence import intervals, metric_sets, metrics
 from nightloop.evidence.metric_sets import BINARY, Binary, Multiclass, Regression, metric_set_of
-from nightloop.evidence.realised import calibration_figures, group_figures, performance_verdict, realised_figures
-from nightloop.evidence.verdict import Figure, Outcome, Verdict
+from nightloop.evidence.realised import calibration_figures, group_figures, realised_figures
+from nightloop.evidence.verdict import Verdict
 
 NUMBER, CLASSES = metric_set_of("regression"), metric_set_of("multiclass", ("a", "b", "c"), "b")
-
-
-def verdict(value: float, low: float | None, high: float | None, *, rows: int = 100, **limits: Any) -> Verdict:
-    metric_set = limits.pop("metric_set", BINARY)
-    figures = (
-        Figure("brier", 0.2, 0.1, 0.3, rows),
-        Figure(metric_set.metric, 0.99, 0.98, 1.0, rows, "region=a"),
-        Figure(metric_set.metric, value, low, high, rows),
-    )
-    declared = {"minimum_rows": 100, "auc_floor": 0.6, "error_ceiling": None} | limits
-    return performance_verdict(figures, rows, 7, metric_set=metric_set, **declared)
-
-
-@pytest.mark.parametrize(("high", "outcome"), [(0.5999, "fail"), (0.6, "pass"), (0.6001, "pass")])
-def test_an_auc_fails_when_its_whole_interval_lies_below_the_floor(high: float, outcome: Outcome) -> None:
-    found = verdict(0.55, 0.5, high)
-    assert (found.gate, found.outcome) == ("performance", outcome)
-    assert (
-        found.reason
-        == f"Realised AUC 0.550 (0.500 to {high:.3f}) over 100 matured labels of 7 scored nights; the floor is 0.6."
-    )
-
-
-@pytest.mark.parametrize("metric_set", [NUMBER, CLASSES], ids=["regression", "multiclass"])
-@pytest.mark.parametrize(("low", "outcome"), [(2.0001, "fail"), (2.0, "pass"), (1.9999, "pass")])
-def test_an_error_fails_when_its_whole_interval_lies_above_the_ceiling(metric_set: Any, low: float, outcome: Outcome) -> None:
-    found = verdict(2.5, low, 3.0, metric_set=metric_set, error_ceiling=2.0)
-    assert found.outcome == outcome
-    assert found.reason.endswith("; the ceiling is 2.")
-
-
-def test_an_error_without_a_ceiling_and_an_auc_without_a_floor() -> None:
-    found = verdict(2.5, 2.0, 3.0, metric_set=NUMBER)
-    assert found.outcome == "not_enough_evidence" and found.reason.endswith("; no ceiling is declared.")
-    assert performance_verdict((Figure("auc", 0.1, 0.0, 0.2, 9),), 9, 3, minimum_rows=1).outcome == "pass", "the floor is 0"
-
-
-@pytest.mark.parametrize(
-    ("rows", "outcome", "reason"),
-    [
-        (0, "not_enough_evidence", "No label of a scored night is known yet."),
-        (99, "not_enough_evidence", "99 matured labels are too few to judge realised performance; 100 are asked for."),
-        (100, "pass", "Realised AUC"),
-    ],
-)
-def test_a_verdict_needs_the_declared_rows(rows: int, outcome: Outcome, reason: str) -> None:
-    found = verdict(0.7, 0.65, 0.75, rows=rows)
-    assert found.outcome == outcome and found.reason.startswith(reason)
-    assert len(found.figures) == 3, "what was measured is kept, whatever the verdict"
-
-
-@pytest.mark.parametrize(("low", "high"), [(None, None), (0.5, None), (None, 0.9)])
-def test_a_figure_without_an_interval_is_no_evidence(low: float | None, high: float | None) -> None:
-    found = verdict(0.1, low, high)
-    assert found.outcome == "not_enough_evidence"
-    assert found.reason == "Realised AUC 0.100 stands on one scored night (100 labels); one night tells nothing of others."
-
-
-def test_labels_that_are_all_equal_are_no_evidence() -> None:
-    only_groups = (Figure("auc", 0.7, 0.6, 0.8, 500, "region=a"), Figure("brier", 0.2, 0.1, 0.3, 500))
-    found = performance_verdict(only_groups, 1500, 7, minimum_rows=100, auc_floor=0.6)
-    assert found.outcome == "not_enough_evidence"
-    assert found.reason == "All 1,500 matured labels are alike; there is no order to judge."
 
 
 LABEL = np.array([True, True, False, False, True, False])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.training.margin_advice import NEWEST, bias_advice, margin_advice, typical_rows
+from jobs.training.margin_advice import NEWEST, bias_advice, floor_advice, margin_advice, typical_rows
 from nightloop.evidence.gates.power import (
     least_limit,
     least_margin,
@@ -17,6 +17,7 @@ from nightloop.evidence.gates.power import (
     shown_within_share,
     standard_error,
 )
+from nightloop.evidence.verdict import Figure
 from tests.jobs.conftest import AS_OF, NIGHTS, ROWS, Loans, definition
 
 FORMULA = "by the formula of docs/gates.md, for nothing is measured yet"
@@ -120,3 +121,20 @@ def test_what_a_limit_of_bias_proves_is_said_from_the_first_verdict_on(loans: Lo
     assert ("For 80%" in line) == (share < 0.8)
     assert shown_within_share(error, 8, least) == pytest.approx(0.8)
     assert shown_within_share(error, 8, 0.0) == 0.0
+
+
+@pytest.mark.parametrize(("floor", "told"), [(0.5, True), (0.6899, True), (0.69, False), (0.8, False)])
+def test_what_a_floor_lets_pass_is_said_of_the_newest_gate(loans: Loans, floor: float, told: bool) -> None:
+    ledger, name = loans.workspace.ledger, loans.use_case.use_case
+    watched = loans.use_case.monitoring.model_copy(update={"auc_floor": floor})
+    gate = loans.use_case.gates.performance.model_copy(update={"margin_to_champion": 0.01})
+    gates = loans.use_case.gates.model_copy(update={"performance": gate})
+    use_case = loans.use_case.model_copy(update={"monitoring": watched, "gates": gates})
+    assert floor_advice(use_case, ledger) == ""
+    for version, value in ((1, 0.6), (2, 0.72)):
+        auc = Figure("auc", value, value - 0.02, value + 0.02, 900)
+        of_group = Figure("auc", 0.99, 0.98, 1.0, 100, "region=north")
+        payload = {"figures": [of_group.as_json(), auc.as_json()]}
+        ledger.record("gate_judged", name, night=AS_OF, subject=f"{version}/performance", payload=payload)
+    line = f"  what auc_floor {floor:g} lets pass: the newest gate measured AUC 0.720 [0.700 to 0.740]; "
+    assert floor_advice(use_case, ledger) == (f"{line}its nearer end less margin_to_champion: auc_floor 0.69" if told else "")

@@ -323,7 +323,7 @@ def several(decision: np.ndarray | None) -> Matured:
         model_version=np.array([1, 1, 2]),
         group=np.array(["n", "s", "e"]),
         covered=np.array([1.0, 0.0, np.nan]),
-        scored=9,
+        scored_by_version={1: 9},
         inputs={"sales/labels": 3},
     )
 

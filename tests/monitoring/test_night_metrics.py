@@ -44,7 +44,7 @@ def matured(**changes: object) -> Matured:
             model_version=np.full(8, 5),
             group=np.array(["north", "south"] * 4),
             covered=np.full(8, np.nan),
-            scored=10,
+            scored_by_version={5: 10},
             inputs={},
         ),
         **changes,  # type: ignore[arg-type]
@@ -139,7 +139,7 @@ def test_a_window_without_a_scored_night_has_no_figures() -> None:
 
 
 def test_nights_that_scored_nobody_have_a_share_of_nothing() -> None:
-    empty = matured(scored=0).of(date(2020, 1, 1))
+    empty = matured(scored_by_version={}).of(date(2020, 1, 1))
     [part] = pooled_figures(definition(), empty, ())
     assert part.figures == (Figure("pooled_matured_share", 0.0, None, None, 0),)
 
