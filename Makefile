@@ -10,6 +10,7 @@
 PYTHON_ENV := .venv/bin/python
 TEST_WORKERS ?= 2
 export PYTHONPATH := $(CURDIR)
+unexport PYTHONDONTWRITEBYTECODE # a night is some dozens of processes: what one has compiled, the next need not
 
 .PHONY: run ui test lint format mutants bench env lock clean setup setup-tests schema screenshots
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +22,10 @@ os.environ.update(
     MPLBACKEND="Agg",
     OMP_WAIT_POLICY="passive",
     GIT_PYTHON_REFRESH="quiet",
-    PYTHONDONTWRITEBYTECODE="1",
 )
+# The processes that tests start are hundreds: what one has compiled, the next need not compile again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 for name in [name for name in os.environ if name.startswith("NIGHTLOOP_")]:
     del os.environ[name]
 
