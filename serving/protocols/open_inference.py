@@ -160,21 +160,34 @@ def _snapshot(prediction: Prediction, model: str, version: str | None) -> Snapsh
 
 def _metadata(snapshot: Snapshot, use_case: UseCase) -> dict[str, Any]:
     inputs = {name: DATATYPES[column.type][0] for name, column in entity_columns(use_case).items()}
-    reasons = range(1, use_case.model.reasons + 1)
-    outputs = [*answer_columns(use_case), *(f"{part}_{place}" for place in reasons for part in ("reason", "effect"))]
     return {
         "name": use_case.use_case,
         "versions": [str(snapshot.identity.model_version)],
         "platform": "nightloop",
         "inputs": [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in inputs.items()],
         "outputs": [
-            {"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in _datatypes(use_case, outputs).items()
+            {"name": name, "datatype": datatype, "shape": [-1]}
+            for name, datatype in _datatypes(use_case, _outputs_of(use_case, reasons=True)).items()
         ],
     }
 
 
-def _described(datatypes: Mapping[str, str]) -> list[dict[str, object]]:
-    return [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in datatypes.items()]
+def _outputs_of(use_case: UseCase, *, reasons: bool) -> list[str]:
+    """Return the names of all outputs that an answer may have."""
+    places = range(1, use_case.model.reasons + 1) if reasons else ()
+    return [*answer_columns(use_case), *(f"{part}_{place}" for place in places for part in ("reason", "effect"))]
+
+
+def _check_named(use_case: UseCase, named: Sequence[str], *, reasons: bool) -> None:
+    """Check that the outputs that are asked for are those of an answer.
+
+    Raises:
+        BadRequest: one is not.
+    """
+    outputs = _outputs_of(use_case, reasons=reasons)
+    if unknown := [name for name in named if name not in outputs]:
+        do = f"There are {', '.join(outputs)}{'' if reasons else '; reasons where parameters ask for them'}."
+        raise BadRequest(f"'{unknown[0][:60]}' is no output of this answer.", where="the request's outputs", do=do)
 
 
 async def _infer(prediction: Prediction, model: str, request: Request) -> Response:
@@ -186,10 +199,11 @@ async def _infer(prediction: Prediction, model: str, request: Request) -> Respon
         raise BadRequest("the body is no inference request.", do=do, mistakes=mistakes_of(error)) from error
     rows = rows_of(reader, _columns(asked.inputs, reader.use_case))
     parameters = asked.parameters
+    named = [output.name for output in asked.outputs] if asked.outputs is not None else None
+    _check_named(reader.use_case, named or (), reasons=parameters.reasons)  # before anything is answered, and so recorded
     answered = await prediction.answered(model, request, rows, parameters.night, reasons=parameters.reasons)
     versions = dict.fromkeys(answer["model_version"] for answer in answered.answers)  # several, where the night is split
     records = [answer_record(reader.use_case, answer) for answer in answered.answers]
-    named = [output.name for output in asked.outputs] if asked.outputs is not None else None
     content: dict[str, Any] = {
         "model_name": model,
         "model_version": ", ".join(map(str, versions)),
@@ -227,13 +241,9 @@ def _columns(inputs: Sequence[Tensor], use_case: UseCase) -> Mapping[str, list[A
 
 
 def _outputs(use_case: UseCase, records: list[dict[str, Any]], named: list[str] | None) -> list[dict[str, Any]]:
-    """Return the answers as tensors: those named, or all that hold something; a tensor has no place for null."""
+    """Return the answers as tensors: of those named, or of all, the ones that hold something; null has no place in a tensor."""
     present = dict.fromkeys(name for record in records for name, value in record.items() if value is not None)
-    unknown = [name for name in named or () if name not in present]
-    if unknown:
-        do = f"There are {', '.join(present)}; reasons where parameters ask for them."
-        raise BadRequest(f"'{unknown[0][:60]}' is no output of this answer.", where="the request's outputs", do=do)
-    chosen = named if named is not None else list(present)
+    chosen = [name for name in (present if named is None else named) if name in present]
     datatypes = _datatypes(use_case, chosen)
     empty: Mapping[str, object] = MappingProxyType({"BYTES": "", "FP64": 0.0, "BOOL": False})
     return [

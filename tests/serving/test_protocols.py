@@ -249,6 +249,19 @@ def test_other_numbers_and_outputs_are_refused(service: httpx.Client, rows: list
     assert "error" not in service.post("/v1/nothing/predict", json={}).json()
 
 
+def test_an_unknown_output_is_refused_before_the_answer_is_recorded(clinic: Clinic) -> None:
+    body = {"inputs": tensors(clinic.rows(NIGHTS.last)[:2])}
+    with ready(clinic, audit="refuse") as client:
+        for outputs in (["margin"], ["probability", "margin"], ["reason_1"], ["reason_99"]):
+            asked = body | {"outputs": [{"name": name} for name in outputs]}
+            refused = client.post(INFER, json=asked)
+            assert refused.status_code == 400 and f"'{outputs[-1]}' is no output" in refused.json()["error"]
+        with_reasons = body | {"outputs": [{"name": "reason_1"}], "parameters": {"reasons": True}}
+        assert [output["name"] for output in client.post(INFER, json=with_reasons).json()["outputs"]] == ["reason_1"]
+    recorded = [line for path in (clinic.settings.home / "audit").rglob("*.jsonl") for line in path.read_bytes().splitlines()]
+    assert len(recorded) == 1
+
+
 def test_health_of_the_protocol_is_that_of_the_service(published_clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
 
