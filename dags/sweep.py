@@ -3,7 +3,7 @@
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from plugins.dag_defaults import dag_settings, midnight, use_cases
-from plugins.sweeping import SweepOperator
+from plugins.upkeep import SweepOperator
 
 WHY = """
 A night that is published again leaves the files of its earlier version behind, and a killed stage leaves files that no commit

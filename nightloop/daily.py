@@ -88,17 +88,30 @@ def check_nights(use_case: UseCase, nights: Nights, now: datetime, *, even_if_un
     Raises:
         BadNight: a night is before its first or after its last, or not over at ``now`` and not asked for all the same.
     """
-    first, last, zone = use_case.first_night, use_case.last_night, use_case.time_zone
+    first, last = use_case.first_night, use_case.last_night
     if nights.first < first or (last is not None and nights.last > last):
         outside = nights.first if nights.first < first else nights.last
         raise BadNight(
             f"{outside} is outside the nights of the use case '{use_case.use_case}'.",
             do=f"Give nights from {first} {f'to {last}' if last else 'on'}, as feature_defs/{use_case.use_case}.yaml says.",
         )
-    if now < (end := cutoff(nights.last, zone)) and not even_if_unfinished:
-        raise BadNight(
-            f"the night {nights.last} is not over: it ends at {end.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} in {zone}.",
-            where=use_case.use_case,
+    if not even_if_unfinished:
+        check_over(
+            use_case,
+            nights.last,
+            now,
             do="Wait until then: what is known of it still changes. Or take in what there is (--even-if-unfinished; in Airflow "
             'the configuration {"even_if_unfinished": true}), and once more when it is over.',
         )
+
+
+def check_over(use_case: UseCase, night: Night, now: datetime, do: str = "Wait until then.") -> None:
+    """Check that a night is over.
+
+    Raises:
+        BadNight: it is not; the message says when it will be, and what to ``do``.
+    """
+    if now < (end := cutoff(night, use_case.time_zone)):
+        until = end.astimezone(ZoneInfo(use_case.time_zone))
+        what = f"the night {night} is not over: it ends at {until:%Y-%m-%d %H:%M} in {use_case.time_zone}."
+        raise BadNight(what, where=use_case.use_case, do=do)

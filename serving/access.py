@@ -21,6 +21,8 @@ from serving.problems import Unauthorized
 AddressPolicy = Literal["hashed", "plain", "none"]
 SHORTEST_TOKEN = 16
 VARIABLE = "NIGHTLOOP_SERVICE_TOKEN"
+CLIENT = "nightloop_client"  # of a request's scope: the name of who asks, which the audit records
+OPERATORS = "service-token"  # whoever carries the one token
 
 
 class TokenCheck:
@@ -45,6 +47,7 @@ class TokenCheck:
                 where=request.url.path,
                 do="Send the header 'Authorization: Bearer TOKEN'; the operators of the service have the token.",
             )
+        request.scope[CLIENT] = OPERATORS
 
 
 class Addresses:

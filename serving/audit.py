@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,8 +26,9 @@ import orjson
 from fastapi import Request
 from numpy.typing import NDArray
 
+from nightloop.audit.segments import DAYS, FOLDER
 from nightloop.errors import StoreUnavailable
-from serving.access import Addresses, AddressPolicy
+from serving.access import CLIENT, Addresses, AddressPolicy
 
 if TYPE_CHECKING:
     from serving.traffic import Part
@@ -35,7 +37,6 @@ log = logging.getLogger("serving")
 
 WhenFull = Literal["refuse", "unlogged"]
 DECISION = "X-Decision-Id"  # header of an answer that is in the audit
-FOLDER = "audit"  # of HOME
 LONGEST_REQUEST_ID = 200
 LARGEST_SEGMENT = 64 * 2**20  # bytes after which the next segment begins
 MOST_WAITING = 64 * 2**20  # bytes of lines that wait for the disk; beyond it no more are taken
@@ -87,9 +88,10 @@ class AuditLog:
         if self._segment is not None:
             self._segment.close()
 
-    def new_id(self) -> str:
-        """Return the id of an answer: the day it is given, by which its segment is found, and 64 random bits."""
-        return f"{self._clock():%Y%m%d}-{secrets.token_hex(8)}"
+    def new_ids(self, count: int) -> tuple[datetime, list[str]]:
+        """Return the instant (UTC), and ids of answers given now: its day, by which they are found, and random bits."""
+        now = self._clock().astimezone(UTC)
+        return now, [f"{now:%Y%m%d}-{secrets.token_hex(8)}" for _ in range(count)]
 
     def address_of(self, request: Request) -> str | None:
         """Return the caller's address as the policy lets it be recorded."""
@@ -123,7 +125,7 @@ class AuditLog:
         """Remove the folders of all but the newest days; what cannot be removed is logged, and tried again the next day."""
         self._swept_on = self._clock().date()
         first = f"{self._swept_on - timedelta(days=days - 1):%Y-%m-%d}"
-        for folder in sorted(self._folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]")):
+        for folder in sorted(self._folder.glob(DAYS)):
             if folder.name < first:
                 log.info("the audit of %s is removed: older than %d days", folder.name, days)
                 shutil.rmtree(folder, onerror=_log_what_stays)
@@ -158,16 +160,18 @@ class AuditLog:
         return self._segment
 
 
-def audit_line(
-    decision: str,
-    use_case_name: str,
-    request: Request,
-    *,
-    part: Part,
-    address: str | None,
-    features: NDArray[np.float64],
-    answers: bytes,
-) -> bytes:
+@dataclass(frozen=True)
+class Asked:
+    """A request as its line names it: the id and instant of its answer, and who asked, from where."""
+
+    decision: str
+    use_case_name: str
+    request: Request
+    recorded_at: datetime
+    address: str | None
+
+
+def audit_line(asked: Asked, part: Part, features: NDArray[np.float64], answers: bytes) -> bytes:
     """Return the line of an answered request, or of the part of it that one version answered.
 
     It holds what was asked, what was computed, by what, and the very bytes of the answer.
@@ -175,11 +179,12 @@ def audit_line(
     identity = part.snapshot.identity
     return orjson.dumps(
         {
-            "id": decision,
-            "recorded_at": datetime.now(UTC),
-            "use_case": use_case_name,
-            "request_id": request.headers.get("x-request-id", "")[:LONGEST_REQUEST_ID],
-            "address": address,
+            "id": asked.decision,
+            "recorded_at": asked.recorded_at,
+            "use_case": asked.use_case_name,
+            "request_id": asked.request.headers.get("x-request-id", "")[:LONGEST_REQUEST_ID],
+            "client": asked.request.scope.get(CLIENT),
+            "address": asked.address,
             "night": identity.night,
             "model_version": identity.model_version,
             "bundle_digest": identity.champion.payload.get("bundle_digest"),

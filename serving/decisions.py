@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 from fastapi import FastAPI, Response
 
+from nightloop.audit.answers_table import shipped_line
+from nightloop.audit.segments import line_of
 from nightloop.definitions import UseCase
 from nightloop.errors import StoreDamaged, UsageError
 from nightloop.model.champions import promotion_of
@@ -18,13 +18,11 @@ from nightloop.model.predictor import Predictor, decided
 from nightloop.nights import Night, parse_night
 from nightloop.promotion.ladder import CHAMPION, RULE, RUNG
 from nightloop.workspace import Workspace
-from serving.audit import FOLDER
 from serving.ladder import RuleSnapshot
 from serving.model_snapshot import Identity, ModelSnapshot, NightThreshold
 from serving.problems import Problem
 from serving.threads import in_thread
 
-ID = re.compile(r"(\d{4})(\d{2})(\d{2})-[0-9a-f]{16}")
 NOT_OF_THE_TASK = {"key", "reasons", "model_version", "night", "threshold", "threshold_night", "warnings"}
 
 
@@ -34,26 +32,22 @@ class UnknownDecision(UsageError):
     http_status = 404
 
 
-def stored_answer(home: Path, decision: str) -> dict[str, Any]:
-    """Return the line of an answer by its id.
+def stored_answer(workspace: Workspace, decision: str, use_case_names: Iterable[str]) -> dict[str, Any]:
+    """Return the line of an answer by its id: from the audit of this HOME, or where the lake has it.
 
     Raises:
-        UnknownDecision: there is none that is whole.
+        UnknownDecision: neither has one that is whole.
     """
-    day = ID.fullmatch(decision)
-    folder = home / FOLDER / "-".join(day.groups()) if day else None
-    beginning = b'{"id":"%s",' % decision.encode()
-    for path in sorted(folder.glob("*.jsonl")) if folder else ():
-        with path.open("rb") as lines:
-            for line in lines:
-                if line.startswith(beginning) and line.endswith(b"\n"):
-                    values: dict[str, Any] = orjson.loads(line)
-                    return values
-    raise UnknownDecision(
-        f"no line has the id '{decision[:60]}'.",
-        where="the service's audit",
-        do="Give the X-Decision-Id of an answer, on the machine whose service gave it; its line is there within the window.",
-    )
+    line = line_of(workspace.settings.home, decision)
+    shipped = (shipped_line(workspace.lake, name, decision) for name in use_case_names)
+    if line is None and (line := next((of for of in shipped if of is not None), None)) is None:
+        raise UnknownDecision(
+            f"no line has the id '{decision[:60]}'.",
+            where="the service's audit",
+            do="Give the X-Decision-Id of an answer: its line is on the machine whose service gave it within the window, and "
+            "in the lake when its night is shipped.",
+        )
+    return line
 
 
 def explained(workspace: Workspace, use_case: UseCase, decision: str) -> dict[str, Any]:
@@ -63,7 +57,7 @@ def explained(workspace: Workspace, use_case: UseCase, decision: str) -> dict[st
         UnknownDecision: there is none of this use case.
         StoreDamaged: the bundle is not the one that answered.
     """
-    stored = stored_answer(workspace.settings.home, decision)
+    stored = stored_answer(workspace, decision, [use_case.use_case])
     if stored["use_case"] != use_case.use_case:
         raise UnknownDecision(
             f"use case '{use_case.use_case}' has no decision '{decision}'.", do="Ask the use case that answered."

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from nightloop.definitions import load_use_case
+from nightloop.definitions import load_use_case, use_case_names
 from nightloop.errors import StoreDamaged
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
@@ -21,12 +21,13 @@ def run(options: argparse.Namespace) -> int:
     """Print an answered request with what made it (or one JSON object), and whether it comes out the same again.
 
     Raises:
-        UnknownDecision: no line of the audit has this id.
+        UnknownDecision: no answer that is recorded has this id.
         StoreDamaged: the answer comes out otherwise, or its bundle is not the one that answered.
     """
     workspace = Workspace.open(load_settings())
-    stored = stored_answer(workspace.settings.home, options.decision)
-    decision = made_again(workspace, load_use_case(stored["use_case"], workspace.settings.definitions), stored)
+    folder = workspace.settings.definitions
+    stored = stored_answer(workspace, options.decision, use_case_names(folder))
+    decision = made_again(workspace, load_use_case(stored["use_case"], folder), stored)
     if options.json:
         print(orjson.dumps(decision).decode())  # noqa: T201 - the command's answer
     else:
@@ -44,7 +45,8 @@ def in_words(decision: Mapping[str, Any]) -> Iterator[str]:
     """Yield a decision, as ``made_again`` returns it, for a terminal."""
     arm = f" ({decision['arm']})" if decision.get("arm") else ""
     origin = f"version {decision['model_version']}{arm}, aggregates of {decision['night']}"
-    yield f"{decision['id']}: {decision['use_case']}, {origin}, recorded {decision['recorded_at']}"
+    client = f" for {decision['client']}" if decision.get("client") else ""
+    yield f"{decision['id']}: {decision['use_case']}, {origin}, recorded {decision['recorded_at']}{client}"
     for row, features, answer in zip(decision["rows"], decision["features"], decision["answers"], strict=True):
         yield f"  asked:    {_pairs(row)}"
         shown = dict(list(features.items())[:SHOWN_FEATURES])

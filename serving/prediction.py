@@ -21,7 +21,7 @@ from nightloop.definitions import UseCase
 from nightloop.errors import UnknownUseCase, UsageError
 from nightloop.nights import Night, parse_night
 from serving.answers import answer_model, answers_model, warns
-from serving.audit import DECISION, AuditLog, audit_line
+from serving.audit import DECISION, Asked, AuditLog, audit_line
 from serving.ladder import RuleSnapshot, has_rule
 from serving.metrics import Metrics
 from serving.model_snapshot import ModelSnapshot
@@ -133,10 +133,11 @@ class Prediction:
         """Give a line of the audit to each part of a request, and return the header that names them."""
         if self._audit is None:
             return {}
-        decisions, address = [self._audit.new_id() for _ in audited], self._audit.address_of(request)
+        now, decisions = self._audit.new_ids(len(audited))
+        address = self._audit.address_of(request)
         for decision, (part, features, answers) in zip(decisions, audited, strict=True):
-            line = audit_line(decision, use_case_name, request, part=part, address=address, features=features, answers=answers)
-            self._audit.add(line)
+            asked = Asked(decision, use_case_name, request, now, address)
+            self._audit.add(audit_line(asked, part, features, answers))
         return {DECISION: ", ".join(decisions)}
 
     async def body(self, request: Request) -> bytes:

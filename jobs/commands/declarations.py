@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-
 from jobs.commands import descriptions
 from jobs.completion import SHELLS
+from jobs.declaring import PARTITIONS, Commands, Parser, described, runs
 from jobs.embedded.arguments import add_embedded
+from jobs.online.arguments import add_online
 from jobs.tour.arguments import add_draft_options, add_tour_arguments
-
-Commands = argparse._SubParsersAction  # the type that argparse itself has no public name for
-Parser = argparse.ArgumentParser
 
 
 def add_commands(commands: Commands[Parser]) -> None:
@@ -33,22 +30,10 @@ def add_commands(commands: Commands[Parser]) -> None:
     _add_watch(commands)
     _add_sweep(commands)
     _add_champion(commands)
-    _add_traffic(commands)
     _add_answers(commands)
+    add_online(commands)
     _add_completion(commands)
     add_embedded(commands)
-
-
-def _described(commands: Commands[Parser], name: str, summary: str, description: str) -> Parser:
-    """Declare a command whose help shows more than a line, broken as it is written."""
-    layout = argparse.RawDescriptionHelpFormatter
-    return commands.add_parser(name, help=summary, description=description, formatter_class=layout)
-
-
-def _runs(command: Parser, module: str, prints: str = "print one JSON object", *, function: str = "run") -> None:
-    """Name the function that runs a command, which prints JSON where that is asked."""
-    command.add_argument("--json", action="store_true", help=prints)
-    command.set_defaults(module=module, function=function)
 
 
 def _add_status(commands: Commands[Parser]) -> None:
@@ -59,7 +44,7 @@ def _add_status(commands: Commands[Parser]) -> None:
     command.add_argument(
         "--check", action="store_true", help="with --all: exit with 1 where a night is late, missing or refused"
     )
-    _runs(command, "jobs.commands.status")
+    runs(command, "jobs.commands.status")
 
 
 def _add_new(commands: Commands[Parser]) -> None:
@@ -74,19 +59,19 @@ def _add_new(commands: Commands[Parser]) -> None:
     )
     add_draft_options(command)
     command.add_argument("--force", action="store_true", help="replace what is there under this name")
-    _runs(command, "jobs.commands.new")
+    runs(command, "jobs.commands.new")
 
 
 def _add_try(commands: Commands[Parser]) -> None:
-    command = _described(commands, "try", "go from a file to a scored, watched and reported month at once", descriptions.TRY)
+    command = described(commands, "try", "go from a file to a scored, watched and reported month at once", descriptions.TRY)
     add_tour_arguments(command)
-    _runs(command, "jobs.tour.command")
+    runs(command, "jobs.tour.command")
 
 
 def _add_check(commands: Commands[Parser]) -> None:
     command = commands.add_parser("check", help="read every definition and contract and tell every mistake; touches no data")
     command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all of them")
-    _runs(command, "jobs.commands.check")
+    runs(command, "jobs.commands.check")
 
 
 def _add_docs(commands: Commands[Parser]) -> None:
@@ -94,18 +79,18 @@ def _add_docs(commands: Commands[Parser]) -> None:
     command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all of them")
     command.add_argument("--to", metavar="FOLDER", help="default: docs/use_cases")
     command.add_argument("--check", action="store_true", help="write nothing; fail when a page is out of date")
-    _runs(command, "jobs.commands.docs")
+    runs(command, "jobs.commands.docs")
 
 
 def _add_quarantine(commands: Commands[Parser]) -> None:
     command = commands.add_parser("quarantine", help="show what stands in quarantine: counts by rule, and examples")
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("nights", metavar="NIGHT", nargs="?", help="a night or a range (default: all)")
-    _runs(command, "jobs.commands.quarantine")
+    runs(command, "jobs.commands.quarantine")
 
 
 def _add_release(commands: Commands[Parser]) -> None:
-    command = _described(
+    command = described(
         commands, "release", "let quarantined records into their night, after a fix or by a person's word", descriptions.RELEASE
     )
     command.add_argument("use_case", metavar="USE_CASE")
@@ -116,10 +101,10 @@ def _add_release(commands: Commands[Parser]) -> None:
     command.add_argument("--reason", metavar="WHY", required=True, help="why they may come in; kept in the ledger")
     command.add_argument("--by", metavar="WHO", required=True, help="who says so; kept in the ledger")
     command.add_argument("--accept", action="store_true", help="let them in although they break a rule of the contract")
-    _runs(
+    runs(
         command,
         "jobs.commands.quarantine",
-        prints="print one JSON object per published partition, one a line",
+        prints=PARTITIONS,
         function="run_release",
     )
 
@@ -130,28 +115,28 @@ def _add_contracts(commands: Commands[Parser]) -> None:
     )
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("nights", metavar="NIGHT", nargs="?", help="a night (default: the newest published)")
-    _runs(command, "jobs.commands.contracts")
+    runs(command, "jobs.commands.contracts")
 
 
 def _add_verify(commands: Commands[Parser]) -> None:
-    command = _described(commands, "verify", "compare what is stored with what was recorded of it", descriptions.VERIFY)
+    command = described(commands, "verify", "compare what is stored with what was recorded of it", descriptions.VERIFY)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("nights", metavar="NIGHTS", nargs="?", help="a night, or a range FIRST..LAST, of the tables (all)")
     command.add_argument("--content", action="store_true", help="work out the content digest of each night from its rows, too")
-    _runs(command, "jobs.commands.stores", function="run_verify")
+    runs(command, "jobs.commands.stores", function="run_verify")
 
 
 def _add_ledger(commands: Commands[Parser]) -> None:
     ledger = commands.add_parser("ledger", help="verify the chain of the ledger")
     actions = ledger.add_subparsers(title="actions", metavar="ACTION", required=True)
-    verify = _described(
+    verify = described(
         actions, "verify", "recompute the chain; tell how many events stand, or where it breaks", descriptions.VERIFY_LEDGER
     )
-    _runs(verify, "jobs.commands.stores", function="run_verify_ledger")
+    runs(verify, "jobs.commands.stores", function="run_verify_ledger")
 
 
 def _add_alerts(commands: Commands[Parser]) -> None:
-    alerts = _described(
+    alerts = described(
         commands, "alerts", "list alerts and how far they are, test the channels, send again", descriptions.ALERTS
     )
     alerts.set_defaults(module="jobs.commands.alerts")
@@ -167,68 +152,68 @@ def _add_alerts(commands: Commands[Parser]) -> None:
 
 
 def _add_plan(commands: Commands[Parser]) -> None:
-    command = _described(commands, "plan", "tell what a change of the definition will do, before it happens", descriptions.PLAN)
+    command = described(commands, "plan", "tell what a change of the definition will do, before it happens", descriptions.PLAN)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("--against", metavar="REVISION_OR_FILE", help="another definition (default: the lake's)")
-    _runs(command, "jobs.commands.plan")
-    command = _described(commands, "apply", "build again what was made by another definition than today's", descriptions.APPLY)
+    runs(command, "jobs.commands.plan")
+    command = described(commands, "apply", "build again what was made by another definition than today's", descriptions.APPLY)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("--at-most", metavar="NIGHTS", type=int, help="nights to build in this call (default: all)")
     command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice")
-    _runs(command, "jobs.commands.plan", "print one JSON object per published partition, one a line", function="run_apply")
+    runs(command, "jobs.commands.plan", PARTITIONS, function="run_apply")
 
 
 def _add_compare(commands: Commands[Parser]) -> None:
-    command = _described(commands, "compare", "try a changed definition beside the one that is there", descriptions.COMPARE)
+    command = described(commands, "compare", "try a changed definition beside the one that is there", descriptions.COMPARE)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("--against", metavar="REVISION_OR_FILE", required=True, help="the other definition")
     command.add_argument("--nights", metavar="FIRST..LAST", help="nights to build (default: the newest 60 of the lake)")
     command.add_argument("--engine", choices=("spark", "local", "auto"), help="engine over the use case's choice")
-    _runs(command, "jobs.commands.compare")
+    runs(command, "jobs.commands.compare")
 
 
 def _add_keep_up(commands: Commands[Parser]) -> None:
-    command = _described(commands, "keep-up", "do what the nights of a use case lack, oldest first", descriptions.KEEP_UP)
+    command = described(commands, "keep-up", "do what the nights of a use case lack, oldest first", descriptions.KEEP_UP)
     command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all that are declared")
     command.add_argument("--dry-run", action="store_true", help="tell what is owed, and do nothing")
     command.add_argument("--at-most", metavar="NIGHTS", type=int, default=32, help="nights of a use case in this call (32)")
-    _runs(command, "jobs.commands.keep_up", "print one JSON object per use case, one a line")
+    runs(command, "jobs.commands.keep_up", "print one JSON object per use case, one a line")
 
 
 def _add_skip(commands: Commands[Parser]) -> None:
-    command = _described(commands, "skip", "give a night up for good, so that the nights after it go on", descriptions.SKIP)
+    command = described(commands, "skip", "give a night up for good, so that the nights after it go on", descriptions.SKIP)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("night", metavar="NIGHT", help="a night YYYY-MM-DD that is over")
     command.add_argument("--reason", metavar="WHY", required=True, help="why it will never come; kept in the ledger")
     command.add_argument("--by", metavar="WHO", required=True, help="who says so; kept in the ledger")
-    _runs(command, "jobs.commands.keep_up", "print one JSON object per published partition, one a line", function="run_skip")
+    runs(command, "jobs.commands.keep_up", PARTITIONS, function="run_skip")
 
 
 def _add_watch(commands: Commands[Parser]) -> None:
-    command = _described(commands, "watch", "look at every part, again and again, and alert by itself", descriptions.WATCH)
+    command = described(commands, "watch", "look at every part, again and again, and alert by itself", descriptions.WATCH)
     command.add_argument("--every", metavar="SECONDS", type=int, default=60, help="between two looks (60)")
     command.add_argument("--once", action="store_true", help="look once; end with 9 where something is wrong")
     command.add_argument("--metrics-port", metavar="PORT", type=int, help="answer Prometheus there, at /metrics (no)")
     command.add_argument("--metrics-host", metavar="HOST", default="127.0.0.1", help="address for that (127.0.0.1)")
-    _runs(command, "jobs.commands.watch", "print one JSON object per look, one a line")
+    runs(command, "jobs.commands.watch", "print one JSON object per look, one a line")
 
 
 def _add_sweep(commands: Commands[Parser]) -> None:
-    command = _described(commands, "sweep", "remove files of tables that nobody can need", descriptions.SWEEP)
+    command = described(commands, "sweep", "remove files of tables that nobody can need", descriptions.SWEEP)
     command.add_argument("use_case", metavar="USE_CASE", nargs="?", help="default: all that are declared")
     command.add_argument("--dry-run", action="store_true", help="tell what would go, and remove nothing")
-    _runs(command, "jobs.commands.stores", prints="print one JSON object per use case, one a line", function="run_sweep")
-    command = _described(commands, "compact", "write a night's many small files as few", descriptions.COMPACT)
+    runs(command, "jobs.commands.stores", prints="print one JSON object per use case, one a line", function="run_sweep")
+    command = described(commands, "compact", "write a night's many small files as few", descriptions.COMPACT)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("nights", metavar="NIGHTS", nargs="?", help="a night, or FIRST..LAST (default: all)")
-    _runs(command, "jobs.commands.stores", prints="print one JSON object per table changed, one a line", function="run_compact")
+    runs(command, "jobs.commands.stores", prints="print one JSON object per table changed, one a line", function="run_compact")
 
 
 def _add_champion(commands: Commands[Parser]) -> None:
     champion = commands.add_parser("champion", help="show who is champion; roll back, retire, or mend a moved alias")
     actions = champion.add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, summary, description in descriptions.CHAMPION:
-        action = _described(actions, name, summary, description)
+        action = described(actions, name, summary, description)
         action.add_argument("use_case", metavar="USE_CASE")
         if name == "rollback":
             action.add_argument("--to", metavar="VERSION", type=int, help="default: the champion before the one of now")
@@ -242,39 +227,23 @@ def _add_champion(commands: Commands[Parser]) -> None:
         action.set_defaults(module="jobs.commands.champion", action=name)
 
 
-def _add_traffic(commands: Commands[Parser]) -> None:
-    command = _described(commands, "traffic", "let a version answer a share of the entities", descriptions.TRAFFIC)
-    command.add_argument("use_case", metavar="USE_CASE")
-    action = command.add_mutually_exclusive_group()
-    action.add_argument("--canary", metavar="VERSION", type=int, help="a version that is tried before it answers all")
-    action.add_argument("--compare", metavar="VERSION", type=int, help="a version that is compared with the champion")
-    action.add_argument("--end", action="store_true", help="let the champion answer all again")
-    command.add_argument("--share", metavar="PERCENT", type=float, help="of the entities (default: of a canary 5, else 50)")
-    command.add_argument("--reason", metavar="WHY", default="", help="why; kept in the ledger")
-    command.add_argument("--by", metavar="WHO", help="who says so; kept in the ledger (default: the account's name)")
-    _runs(command, "jobs.traffic")
-
-
 def _add_answers(commands: Commands[Parser]) -> None:
     """Declare what shows how a model, or one of its answers, was made."""
-    command = _described(commands, "reproduce", "train a registered version again, and compare", descriptions.REPRODUCE)
+    command = described(commands, "reproduce", "train a registered version again, and compare", descriptions.REPRODUCE)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("version", metavar="VERSION", type=int, help="as MLflow and `champion history` number it")
-    _runs(command, "jobs.commands.models", function="run_reproduce")
-    command = _described(commands, "explain", "show what made one answer of a scored night", descriptions.EXPLAIN)
+    runs(command, "jobs.commands.models", function="run_reproduce")
+    command = described(commands, "explain", "show what made one answer of a scored night", descriptions.EXPLAIN)
     command.add_argument("use_case", metavar="USE_CASE")
     command.add_argument("night", metavar="NIGHT", help="the scored night")
     command.add_argument("entity", metavar="ENTITY", nargs="+", help="a value for each column of the entity's key")
     command.add_argument(
         "--method", choices=("contributions", "lime"), default="contributions", help="lime: ask LIME too, which is an extra"
     )
-    _runs(command, "jobs.commands.models", function="run_explain")
-    command = _described(commands, "explain-decision", "show an answer of the service", descriptions.EXPLAIN_DECISION)
-    command.add_argument("decision", metavar="ID", help="the X-Decision-Id of the answer")
-    _runs(command, "serving.explain_decision")
+    runs(command, "jobs.commands.models", function="run_explain")
 
 
 def _add_completion(commands: Commands[Parser]) -> None:
-    command = _described(commands, "completion", "print what a shell needs to complete this command", descriptions.COMPLETION)
+    command = described(commands, "completion", "print what a shell needs to complete this command", descriptions.COMPLETION)
     command.add_argument("shell", choices=SHELLS)
     command.set_defaults(module="jobs.completion")

@@ -128,13 +128,6 @@ CHAMPION = (
     ),
 )
 
-TRAFFIC = """\
-Without an option: how the entities are divided, and how many rows each arm has
-of the nights scored so. --canary and --compare let a version that was promoted
-before answer a share of them, by a hash of their keys, in batch and by the
-service, from the first night that is not scored yet; again with a larger share:
-who is in it stays. Scored nights stay as they are, also after --end."""
-
 REPRODUCE = """\
 Takes the definition and the rows of then (by DVC's digest), trains again, and
 compares every file of the bundle with the registered one. Registers nothing.
@@ -145,9 +138,3 @@ Shows a published answer, the exact contribution of every feature to it, the
 largest first and in the words that the use case declares for it, and whether
 they add up to what the model says. --method lime asks LIME beside it, with five
 seeds, and says how far they agree: a package that has to be installed first."""
-
-EXPLAIN_DECISION = """\
-Finds the answer in the audit of this HOME, shows what was asked, the features,
-the version and what was answered, and makes the answer again from these
-features and the bundle that its line names. Ends with 0 where it is equal to
-the last bit, with 10 where it is not."""

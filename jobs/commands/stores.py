@@ -1,12 +1,12 @@
-"""The commands sweep, compact, verify and ledger verify: of the files that are stored, and what was recorded of them."""
+"""The commands sweep, compact, ship-audit, verify and ledger verify: what is stored, and what was recorded of it."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from jobs.console import ProgressBars, output, print_error
-from jobs.upkeep import compact, sweep, verify
+from jobs.console import ProgressBars, output, print_error, print_published
+from jobs.upkeep import compact, ship_audit, sweep, verify
 from jobs.upkeep.sweep import SweptUseCase
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.ledger import Ledger
@@ -60,6 +60,23 @@ def run_compact(options: argparse.Namespace) -> int:
             output.print(table.in_words(), markup=False)
     if not compacted and not options.json:
         output.print(f"{use_case}: nothing to compact; every night has few files", markup=False)
+    return 0
+
+
+def run_ship_audit(options: argparse.Namespace) -> int:
+    """Ship the answers of one use case, or of all that are declared, and print each partition that was published."""
+    workspace = Workspace.open(load_settings())
+    folder = workspace.settings.definitions
+    nights = parse_nights(options.nights) if options.nights else None
+    published = 0
+    for name in [options.use_case] if options.use_case else use_case_names(folder):
+        with ProgressBars(in_turn=True) as progress:
+            partitions = ship_audit.run(load_use_case(name, folder), nights, workspace, progress=progress)
+        for partition in partitions:
+            print_published(partition, as_json=options.json)
+        published += len(partitions)
+    if not published and not options.json:
+        output.print("nothing to ship: the lake has every answer that was recorded of nights that are over", markup=False)
     return 0
 
 

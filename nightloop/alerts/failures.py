@@ -20,6 +20,10 @@ MEANING: dict[str, tuple[Urgency, str]] = {
         "today",
         "Nights that Airflow loses are not asked for again until this works; those that it runs are not touched.",
     ),
+    "ship_audit": (
+        "today",
+        "The service's answers are in its audit, and not all of them in the lake; the next hour's run makes up for it.",
+    ),
     "sweep": ("info", "Files that nobody needs still take up space; nothing else is touched."),
 }
 """By the first word of a subject: what a failure there means for people. Another is for today."""

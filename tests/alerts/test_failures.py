@@ -37,6 +37,7 @@ def test_each_kind_of_error_is_explained_with_what_to_do(error: BaseException, w
         ("train.fit", "today", "No new model"),
         ("report.report", "today", "not touched"),
         ("keep_up.keep_up", "today", "loses"),
+        ("ship_audit.ship", "today", "makes up for it"),
         ("sweep.sweep", "info", "space"),
         ("elsewhere", "today", ""),
     ],

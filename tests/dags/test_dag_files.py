@@ -13,7 +13,7 @@ from plugins.training import GATES
 from tests.dags.conftest import read_dags
 from tests.fixtures_ingest import SHOP
 
-SHARED = {"keep_up"}  # there once, for all use cases
+SHARED = {"keep_up", "ship_audit"}  # there once, for all use cases
 FILES = {file.stem for file in (REPOSITORY / "dags").glob("[a-z]*.py")}
 FAMILIES = FILES - SHARED
 USE_CASES = {name: load_use_case(name, REPOSITORY / "feature_defs") for name in use_case_names(REPOSITORY / "feature_defs")}
@@ -84,6 +84,12 @@ def test_nights_are_kept_up_every_quarter_of_an_hour_one_round_at_a_time(dags):
     dag = dags["nightloop.keep_up"]
     assert tasks(dag).keys() == {"keep_up", "aliases"} and dag["max_active_runs"] == 1
     assert dag["timetable"]["__type"].endswith("CronTriggerTimetable") and "*/15 * * * *" in str(dag["timetable"])
+
+
+def test_answers_of_the_service_are_shipped_every_hour_one_round_at_a_time(dags):
+    dag = dags["nightloop.ship_audit"]
+    assert tasks(dag).keys() == {"ship"} and dag["max_active_runs"] == 1
+    assert dag["timetable"]["__type"].endswith("CronTriggerTimetable") and "40 * * * *" in str(dag["timetable"])
 
 
 def test_the_graph_of_features_names_the_steps_and_sets_labels_beside(dags):

@@ -13,28 +13,31 @@ from pydantic import SecretStr
 
 from nightloop.errors import SetupError
 from serving import __main__ as command
-from serving.access import TokenCheck, is_loopback, require_safe
+from serving.access import CLIENT, TokenCheck, is_loopback, require_safe
 from serving.problems import Unauthorized
 
 TOKEN = "a-token-of-16-ch"
 TOKEN_CUT = f"Bearer {TOKEN[:-1]}"
 
 
-def check(header: str | None, token: str | None = TOKEN) -> None:
+def check(header: str | None, token: str | None = TOKEN) -> str | None:
+    """Check a request, and return the client's name that the audit records."""
     headers = {} if header is None else {"authorization": header}
-    request: Any = SimpleNamespace(headers=headers, url=SimpleNamespace(path="/v1/models"))
+    request: Any = SimpleNamespace(headers=headers, url=SimpleNamespace(path="/v1/models"), scope={})
     asyncio.run(TokenCheck(SecretStr(token) if token is not None else None)(request))
+    client: str | None = request.scope.get(CLIENT)
+    return client
 
 
 @pytest.mark.parametrize("header", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"BEARER   {TOKEN} "])
 def test_the_token_passes_whatever_the_case_of_its_kind(header: str) -> None:
-    check(header)
+    assert check(header) == "service-token"
 
 
 @pytest.mark.parametrize("token", [None, ""])
 @pytest.mark.parametrize("header", [None, "", "Bearer anything"])
 def test_where_no_token_is_set_everybody_passes(token: str | None, header: str | None) -> None:
-    check(header, token)
+    assert check(header, token) is None
 
 
 @pytest.mark.parametrize(

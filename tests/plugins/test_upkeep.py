@@ -9,7 +9,7 @@ from nightloop.errors import UnknownUseCase
 from nightloop.lake import Commit, sweeping
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
-from plugins.sweeping import SweepOperator
+from plugins.upkeep import SweepOperator
 from tests.lake.rows import flights
 from tests.plugins.stops import stops_with
 
