@@ -166,6 +166,31 @@ class Serving(Strict):
     )
 
 
+class Value(Strict):
+    """What answers are worth in money, against having no model: gains are positive, costs negative."""
+
+    currency: str = Field(pattern=r"^[A-Z]{3}$", description="Of all amounts, as ISO 4217 writes it: EUR, USD.")
+    true_positive: float | None = Field(
+        None, exclude_if=is_absent, description="Binary: gain of a positive decision where it happens."
+    )
+    false_positive: float | None = Field(
+        None,
+        exclude_if=is_absent,
+        description="Binary: gain of a positive decision where it does not happen; a cost is negative.",
+    )
+    true_negative: float = Field(
+        0.0, exclude_if=is_empty, description="Binary: gain of a negative decision where it does not happen."
+    )
+    false_negative: float = Field(0.0, exclude_if=is_empty, description="Binary: gain of a negative decision where it happens.")
+    unit_error: float | None = Field(
+        None, gt=0, exclude_if=is_absent, description="Regression: cost of one unit of absolute error."
+    )
+    without_model: float = Field(
+        0.0, exclude_if=is_empty, description="Regression: the number that is used where there is no model."
+    )
+    training: float = Field(0.0, ge=0, exclude_if=is_empty, description="Cost of a training, with the promotion it may bring.")
+
+
 class UseCase(Strict):
     """One model's whole life, declared."""
 
@@ -201,6 +226,7 @@ class UseCase(Strict):
     serving: Serving | None = Field(
         None, exclude_if=is_absent, description="How an entity is answered where its champion cannot."
     )
+    value: Value | None = Field(None, exclude_if=is_absent, description="What answers are worth in money.")
     contracts: Name | None = Field(
         None,
         exclude_if=is_absent,

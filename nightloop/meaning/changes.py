@@ -10,7 +10,7 @@ from nightloop.definitions import UseCase
 from nightloop.meaning.digests import Digests, Meanings, meanings_of
 
 Kind = Literal["changed", "added", "removed", "renamed", "rule", "words"]
-RULES = ("gates", "monitoring", "retrain", "model", "risk", "contracts")
+RULES = ("gates", "monitoring", "retrain", "value", "model", "risk", "contracts")
 """What says how a value is judged, or a model is made, and not what a value is."""
 
 

@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping
 
 from nightloop.definitions import UseCase
+from nightloop.definitions.use_case import Value
 from nightloop.lake import Lake
 from nightloop.lake.documents import read_version, write_document
 from nightloop.meaning.digests import digest_of
 
 LIMITS = ("monitoring", "retrain")
-"""What of a definition judges a scored night, and decides; and the limits of the gate of calibration."""
-CALIBRATION = "calibration"
+"""What of a definition judges a scored night, and decides; beside them limits of calibration, and what answers are worth."""
+CALIBRATION, VALUE = "calibration", "value"
 
 
 def limits_digest(use_case: UseCase) -> str:
@@ -47,17 +48,20 @@ def with_archived_limits(lake: Lake, use_case: UseCase, digest: str) -> UseCase:
 
 
 def _with_limits(use_case: UseCase, limits: Mapping[str, object]) -> UseCase:
-    """Return the use case with limits; nights that were judged before calibration was have today's of that."""
+    """Return the use case with limits; nights that were judged before calibration or value were have today's of them."""
     of_then: dict[str, object] = {name: type(getattr(use_case, name)).model_validate(limits[name]) for name in LIMITS}
     if CALIBRATION in limits:
         calibration = type(use_case.gates.calibration).model_validate(limits[CALIBRATION])
         of_then["gates"] = use_case.gates.model_copy(update={CALIBRATION: calibration})
+    if VALUE in limits:
+        of_then[VALUE] = Value.model_validate(limits[VALUE])
     return use_case.model_copy(update=of_then)
 
 
 def _limits(use_case: UseCase) -> dict[str, object]:
     of_nights = {name: getattr(use_case, name).model_dump(mode="json") for name in LIMITS}
-    return {**of_nights, CALIBRATION: use_case.gates.calibration.model_dump(mode="json")}
+    value = {} if use_case.value is None else {VALUE: use_case.value.model_dump(mode="json")}
+    return {**of_nights, CALIBRATION: use_case.gates.calibration.model_dump(mode="json"), **value}
 
 
 def _name(digest: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightloop.evidence.coverage import coverage_by_class
+from nightloop.evidence.money import Cells, value_figures, value_of_decisions, value_of_predictions
 from nightloop.evidence.realised import calibration_figures, group_figures, realised_figures
 from nightloop.evidence.verdict import Figure
 from nightloop.model.use_case_task import metric_set_for, promised_classes, task_for
@@ -35,7 +36,34 @@ def night_figures(use_case: UseCase, night: Night, matured: Matured) -> list[Sou
     rows = matured.of(scored_night)
     figures = realised_figures(rows.label, rows.prediction, rows.decision, metric_set=metric_set_for(use_case))
     source = f"scores of {scored_night} with the labels known on {night}"
-    return [Sourced(source, _version(rows.model_version), (*figures, *coverage_figures(use_case, rows)))]
+    more = (*coverage_figures(use_case, rows), *money_figures(use_case, rows, by_night=False))
+    return [Sourced(source, _version(rows.model_version), (*figures, *more))]
+
+
+def money_figures(use_case: UseCase, matured: Matured, *, by_night: bool) -> tuple[Figure, ...]:
+    """Return what rows were worth, in the currency of the use case; nothing where no value is declared, or nothing decided.
+
+    Args:
+        use_case: says what answers are worth.
+        matured: rows with their outcomes.
+        by_night: whether the interval takes nights as the units; else rows.
+    """
+    values = row_values(use_case, matured)
+    return () if values is None else value_figures(values, matured.night if by_night else None)
+
+
+def row_values(use_case: UseCase, matured: Matured) -> NDArray[np.float64] | None:
+    """Return what each row (n,) was worth; None where no value is declared, or nothing is decided."""
+    value, decision = use_case.value, matured.decision
+    if value is None:
+        return None
+    if value.unit_error is not None:
+        label, prediction = matured.label, matured.prediction
+        return value_of_predictions(label, prediction, unit_error=value.unit_error, without_model=value.without_model)
+    if decision is None or value.true_positive is None or value.false_positive is None:
+        return None
+    cells = Cells(value.true_positive, value.false_positive, value.true_negative, value.false_negative)
+    return value_of_decisions(matured.label, decision, cells)
 
 
 def coverage_figures(use_case: UseCase, matured: Matured) -> tuple[Figure, ...]:
@@ -56,6 +84,7 @@ def _restated(use_case: UseCase, night: Night, restated: Restated) -> Sourced:
         Figure("outcomes", restated.outcomes, None, None, len(rows)),
         *realised_figures(rows.label, rows.prediction, rows.decision, metric_set=metric_set_for(use_case)),
         *coverage_figures(use_case, rows),
+        *money_figures(use_case, rows, by_night=False),
     )
     figures = tuple(replace(each, metric=f"{metrics_table.RESTATED}{each.metric}", group=group) for each in measured)
     source = f"scores of {restated.scored_night} with the labels known on {night}"
@@ -98,6 +127,7 @@ def pooled_figures(use_case: UseCase, matured: Matured, figures: tuple[Figure, .
         *figures,
         *groups,
         *coverage_figures(use_case, matured),
+        *money_figures(use_case, matured, by_night=True),
         *calibration_figures(matured.label, matured.prediction, matured.night, metric_set),
     )
     source = f"scores of {matured.scored_nights[0]}..{matured.scored_nights[-1]} with the labels matured since"

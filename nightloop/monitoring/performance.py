@@ -16,6 +16,7 @@ from nightloop.evidence.performance import PerformanceLimits, performance_verdic
 from nightloop.evidence.verdict import Figure, Verdict
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.monitoring.metrics_table import OF_VERSION, Sourced
+from nightloop.monitoring.night_metrics import money_figures
 from nightloop.nights import Nights
 
 if TYPE_CHECKING:
@@ -92,9 +93,8 @@ def _figures(use_case: UseCase, matured: Matured) -> tuple[Figure, ...]:
 
 def _by_version(use_case: UseCase, matured: Matured, version: int) -> Sourced:
     rows = matured.of_version(version)
-    figures = tuple(
-        replace(item, metric=f"pooled_{item.metric}", group=f"{OF_VERSION}{version}") for item in _figures(use_case, rows)
-    )
+    measured = (*_figures(use_case, rows), *money_figures(use_case, rows, by_night=True))
+    figures = tuple(replace(item, metric=f"pooled_{item.metric}", group=f"{OF_VERSION}{version}") for item in measured)
     return Sourced(f"scores of version {version} on {Nights(rows.scored_nights[0], rows.scored_nights[-1])}", version, figures)
 
 

@@ -37,6 +37,12 @@ def join_nights(nights: Sequence[Night | str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def money(worth: Value, currency: str) -> str:
+    """Write an amount with its interval and the rows it stands on: 1,240 EUR (980 to 1,500; 3,400 rows)."""
+    reach = "" if worth.low is None or worth.high is None else f"{worth.low:,.0f} to {worth.high:,.0f}; "
+    return f"{worth.value:,.0f} {currency} ({reach}{worth.n:,} rows)"
+
+
 def _missing(week: Week) -> Iterator[Highlight]:
     missing = [line.night for line in week.lines if not line.monitored]
     if missing:
@@ -90,7 +96,17 @@ def _scores(week: Week, use_case: UseCase) -> Iterator[Highlight]:
         yield Highlight(
             "warn", f"{subject} are {direction}: by {abs(bias.value):.3f} on average ({_between(bias)}, n = {bias.n:,})."
         )
+    yield from _money(week, use_case)
     yield from _fairness(week, use_case)
+
+
+def _money(week: Week, use_case: UseCase) -> Iterator[Highlight]:
+    """Say where answers cost more than they gain; what they were worth otherwise stands on the page."""
+    worth = week.last.figure("pooled_value")
+    if use_case.value and worth and worth.value < 0:
+        shown = worth.high is not None and worth.high < 0
+        amount = money(worth, use_case.value.currency)
+        yield Highlight("bad" if shown else "warn", f"Without a model nothing would have been lost: the answers cost {amount}.")
 
 
 def _fairness(week: Week, use_case: UseCase) -> Iterator[Highlight]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from nightloop.evidence.realised import OBSERVED, PREDICTED
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.reporting.charts import bar_chart, calibration_chart, interval_chart, short_count
-from nightloop.reporting.highlights import highlights
+from nightloop.reporting.highlights import highlights, money
 from nightloop.reporting.pages import Picture, page_template
 from nightloop.reporting.week import Value, Week
 
@@ -31,6 +31,7 @@ def render(week: Week, use_case: UseCase) -> str:
         use_case=use_case,
         highlights=highlights(week, use_case),
         metric_set=metric_set,
+        worth=_worth(week, use_case),
         pooled=lambda metric: week.last.figure(f"pooled_{metric}"),
         scored=int(sum(item.value for item in scored)),
         versions=sorted({line.decision["champion_version"] for line in week.monitored}),
@@ -40,6 +41,12 @@ def render(week: Week, use_case: UseCase) -> str:
         features=week.features[:SHOWN_FEATURES],
         source=source,
     )
+
+
+def _worth(week: Week, use_case: UseCase) -> str:
+    """Return what the pooled answers were worth, in words; empty where no value is declared or nothing matured."""
+    worth = week.last.figure("pooled_value")
+    return money(worth, use_case.value.currency) if use_case.value and worth else ""
 
 
 def _charts(week: Week, use_case: UseCase) -> list[Picture]:

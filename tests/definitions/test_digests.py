@@ -10,7 +10,7 @@ from nightloop.settings import REPOSITORY
 FOLDER = REPOSITORY / "feature_defs"
 RECORDED = {
     "arrival_delay": "c7206b0a0b5f809952c70e731a9521aaeace37d91143ed11b9c10092041f48c9",
-    "credit_risk": "14b71f73caf43f63e1635abefafadeca7706343f2ee0eb9f31055df551ae373b",
+    "credit_risk": "e3b8c24566a6d5cc37a6826ac116fe449f1a18ba1fe2a366dbb382d8b8ff3b75",
     "flight_delay": "7c28f93b34e29d009ec5961d21f290e561934456cb07a2c684fd02ab4cc2799a",
 }
 

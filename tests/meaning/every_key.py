@@ -56,6 +56,7 @@ LIMITED = changed(put("model", {"task": "binary", "decision": {"capacity": 5}}))
 PROMISED = changed(put("model.conformal", {"coverage": 0.8}))
 DATA = changed(put("gates.data", {"minimum_rows_share": 0.3}))
 REASONED = changed(put("features.basket.reason", {"up": "Much.", "down": "Little."}))
+VALUED = changed(put("value", {"currency": "EUR", "true_positive": 9.0, "false_positive": -1.0}))
 CARDED = changed(put("card", {"intended_use": "For clerks."}))
 DIALECT = changed(put("sources.visits.connector", {**CONNECTORS["files"], "csv": {"separator": ";"}}))
 LEVELS = {"kind": "category", "column": "city", "levels": ["Bern", "Basel"], "description": "City."}
@@ -187,6 +188,7 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "engine": "local",
         "ready_by": "06:00",
         "contracts": "other",
+        "value": {"currency": "EUR", "true_positive": 9.0, "false_positive": -1.0},
         "card": {"out_of_scope": "All else."},
         "serving": {"ladder": ["previous"]},
         "alerts": {"email": ["a@example.org"]},
@@ -269,6 +271,10 @@ OTHER: list[tuple[UseCase, str, object]] = [
     ),
     (USE_CASE, "model", {"task": "binary", "decision_threshold": 0.4}),
     *((REASONED, f"features.basket.reason.{name}", "Other.") for name in ("up", "down")),
+    *((VALUED, f"value.{name}", value) for name, value in {
+        "currency": "USD", "true_positive": 8.0, "false_positive": -2.0, "true_negative": 0.5, "false_negative": -3.0,
+        "unit_error": 2.0, "without_model": 3.0, "training": 70.0,
+    }.items()),
     *((CARDED, f"card.{name}", "Other.") for name in Card.model_fields),
     (of_task("binary"), "model.mitigation", {"methods": ["reweighing"]}),
     (of_task("binary"), "model.decision", {"capacity": 5}),

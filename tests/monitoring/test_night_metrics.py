@@ -8,7 +8,9 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.special import stdtrit
 
+from nightloop.definitions.use_case import UseCase, Value
 from nightloop.evidence.verdict import Figure
 from nightloop.lake import Commit, Lake
 from nightloop.model.champions import Champion
@@ -19,6 +21,7 @@ from nightloop.monitoring.night_metrics import (
     overall_value,
     pooled_figures,
     row_counts,
+    row_values,
     score_counts,
 )
 from nightloop.nights import one
@@ -102,6 +105,39 @@ def test_the_figure_of_all_rows_is_found_by_its_name() -> None:
     assert overall_value(sourced, "auc") == 0.3
     assert overall_value(sourced, "brier") == 0.2
     assert overall_value(sourced, "mae") is None and overall_value([], "auc") is None
+
+
+# --- money -------------------------------------------------------------------------------------------------------------
+
+VALUE = Value(currency="EUR", true_positive=100.0, false_positive=-30.0)
+NUMBERS = Value(currency="EUR", unit_error=10.0, without_model=0.5)
+
+
+def valued(value: Value) -> UseCase:
+    return definition().model_copy(update={"value": value})
+
+
+def test_what_a_night_was_worth_stands_on_its_rows() -> None:
+    """Of the second night two events are decided, 0.7 and not 0.3, and one false alarm, 0.8."""
+    figures = named(night_figures(valued(VALUE), night(4), matured()))
+    assert (figures["value", "all"].value, figures["value", "all"].n) == (70.0, 4)
+    assert figures["value_per_row", "all"].value == 17.5
+    assert ("value", "all") not in named(night_figures(definition(), night(4), matured())), "nothing is declared"
+
+
+def test_what_the_window_was_worth_has_nights_as_its_units() -> None:
+    pooled = named(pooled_figures(valued(VALUE), matured(), ()))["pooled_value", "all"]
+    by_night = [200.0, 70.0]  # 0.9 and 0.6 of the first
+    reach = float(stdtrit(1, 0.975)) * abs(by_night[0] - by_night[1])
+    assert (pooled.value, pooled.n) == (270.0, 8)
+    assert (pooled.low, pooled.high) == (pytest.approx(270 - reach), pytest.approx(270 + reach))
+
+
+def test_rows_of_which_nothing_was_decided_have_no_value() -> None:
+    undecided = matured(decision=None)
+    assert row_values(valued(VALUE), undecided) is None
+    numbers = row_values(valued(NUMBERS), matured(label=np.full(8, 1.0), decision=None))
+    assert numbers is not None and numbers.tolist() == pytest.approx([10 * (p - 0.5) for p in PREDICTION])
 
 
 # --- the performance window --------------------------------------------------------------------------------------------

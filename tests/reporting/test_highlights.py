@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nightloop.definitions.use_case import UseCase
+from nightloop.definitions.use_case import Value as Worth
 from nightloop.reporting.highlights import Highlight, highlights, join_nights
 from nightloop.reporting.week import Key, ReportedEvent, Value
 from tests.reporting.conftest import line, night, value, week
@@ -175,3 +176,16 @@ def test_alerts_that_were_not_delivered_name_each_night_once(flights: UseCase) -
 def test_what_is_bad_comes_before_what_is_a_warning(flights: UseCase) -> None:
     lines = [line(0, decision="retrain"), *WHOLE[1:5], line(6, drift="fail")]
     assert [item.severity for item in highlights(week(lines), flights)] == ["bad", "bad", "warn"]
+
+
+@pytest.mark.parametrize(
+    ("of", "high", "severity"), [(0.0, 50.0, None), (-0.01, 50.0, "warn"), (-90.0, 0.0, "warn"), (-90.0, -0.01, "bad")]
+)
+def test_answers_that_cost_more_than_they_gain_are_told(flights: UseCase, of: float, high: float, severity: str | None) -> None:
+    valued = flights.model_copy(update={"value": Worth(currency="USD", true_positive=9.0, false_positive=-2.0)})
+    lines = last_night_with({("pooled_value", "all"): value(of, -120.4, high, 3400)})
+    sentence = (
+        f"Without a model nothing would have been lost: the answers cost {of:,.0f} USD (-120 to {high:,.0f}; 3,400 rows)."
+    )
+    assert highlights(week(lines), valued) == ([Highlight(severity, sentence)] if severity else QUIET)  # type: ignore[arg-type]
+    assert highlights(week(lines), flights) == QUIET, "no value is declared"

@@ -8,6 +8,7 @@ from nightloop.definitions.checking.estimators import check_estimators
 from nightloop.definitions.checking.fairness import check_fairness
 from nightloop.definitions.checking.mitigation import check_mitigation
 from nightloop.definitions.checking.serving import check_serving
+from nightloop.definitions.checking.value import check_value
 from nightloop.definitions.gates import PerformanceMetric
 from nightloop.definitions.model import MulticlassModel
 from nightloop.definitions.problems import Problems
@@ -33,6 +34,7 @@ def check_task(use_case: UseCase, problems: Problems) -> None:
     check_mitigation(use_case, problems)
     check_decision(use_case, problems)
     check_candidate_gates(use_case, problems)
+    check_value(use_case, problems)
     _monitoring(use_case, problems)
     _names(use_case, problems)
     if use_case.model.task == "regression" and (
