@@ -17,8 +17,8 @@ from nightloop.drafting.forms import Form
 from nightloop.drafting.names import is_personal, legal_name, literal, quoted
 from nightloop.drafting.readings import Reading, Texts, reading_of
 from nightloop.expressions.types import ColumnType
+from nightloop.sources.casts.strict import MACROS
 from nightloop.sources.evaluation import SQL_TYPES, attempt
-from nightloop.sources.strict_casts import MACROS
 
 if TYPE_CHECKING:
     import duckdb

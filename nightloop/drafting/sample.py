@@ -15,6 +15,7 @@ from nightloop.definitions.patterns import S3, files_fault
 from nightloop.errors import SourceDamaged, UsageError
 from nightloop.nights import Night
 from nightloop.settings import connection
+from nightloop.sources.casts.stored import as_text
 from nightloop.sources.connector import SourceContext
 from nightloop.sources.dialects import likely_dialect
 from nightloop.sources.factory import open_connector
@@ -65,8 +66,8 @@ def read_sample(source: str, definitions: Path, cache: Path | None = None) -> Sa
             dialect = {"csv": _dialect(sampled, context)}
             connector, sampled = connector.model_copy(update=dialect), sampled.model_copy(update=dialect)
         delivery = open_connector(sampled, context).read(None)
-        held = delivery.text if delivery else pa.table({})
-        table = held if isinstance(held, pa.Table) else pq.read_table(held)
+        held = delivery.records if delivery else pa.table({})
+        table = as_text(held if isinstance(held, pa.Table) else pq.read_table(held))
     if not table.num_rows:
         raise SourceDamaged("there is no record to draft from.", where=source, do="Give a sample with some days of records.")
     usable = table.filter(pc.is_null(table.column(FLAW))).drop_columns(list(OURS))

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from nightloop.definitions.use_case import Source
 from nightloop.expressions.types import ColumnType
 from nightloop.nights import Night
+from nightloop.sources.casts.stored import as_text
 from nightloop.sources.text_table import FLAW, OURS, ROW
 
 TYPES: dict[ColumnType, pa.DataType] = {
@@ -30,16 +31,16 @@ TYPES: dict[ColumnType, pa.DataType] = {
 class Texts:
     """The records of one file as they were read; loaded only when one must be shown."""
 
-    text: pa.Table | Path
+    table: pa.Table | Path
 
     @cached_property
-    def _table(self) -> pa.Table:
-        table = self.text if isinstance(self.text, pa.Table) else pq.read_table(self.text)
+    def _loaded(self) -> pa.Table:
+        table = self.table if isinstance(self.table, pa.Table) else pq.read_table(self.table)
         return table.drop_columns(list(OURS))
 
     def records(self, rows: Sequence[int]) -> list[str]:
         """Return records as JSON texts, columns in the order of the file."""
-        shown = self._table.take(pa.array(rows, pa.int64())).to_pylist()
+        shown = as_text(self._loaded.take(pa.array(rows, pa.int64()))).to_pylist()
         return [json.dumps(record, ensure_ascii=False) for record in shown]
 
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from nightloop.definitions.use_case import Source, UseCase
 from nightloop.errors import DefinitionError
+from nightloop.sources.casts.strict import nodes, parsed
 from nightloop.sources.connector import Delivery
 from nightloop.sources.evaluation import Place, attempt, expressions, first_line, open_session, wrong
-from nightloop.sources.strict_casts import nodes, parsed
 
 
 def expression_mistakes(use_case: UseCase, definitions: Path) -> list[DefinitionError]:

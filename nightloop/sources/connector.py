@@ -1,4 +1,4 @@
-"""What every connector is: it brings the records of a night, or of all nights, as a table of text.
+"""What every connector is: it brings the records of a night, or of all nights, as a table.
 
 A module each: package, files, sql, table. What happens to the records afterwards is the same for all (see reading.py).
 """
@@ -19,16 +19,16 @@ from nightloop.nights import Night
 
 @dataclass(frozen=True)
 class Delivery:
-    """Records as text, with ``=row`` and ``=flaw``, and what to say of where they come from.
+    """Records, with ``=row`` and ``=flaw``, and what to say of where they come from.
 
     Attributes:
-        text: the table, or a Parquet copy of it.
+        records: the table, or a Parquet copy of it: text, and values that stand for their text (casts/stored.py).
         origin: file, pattern or table, for messages; never with a password.
         remedy: what a person does when the records are damaged.
         inputs: tables of the lake that were read, with the version of each.
     """
 
-    text: pa.Table | Path
+    records: pa.Table | Path
     origin: str
     remedy: str
     inputs: Mapping[str, int] = field(default_factory=dict)

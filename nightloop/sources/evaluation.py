@@ -1,7 +1,8 @@
-"""The SQL that turns records of text into the declared columns: written, run on DuckDB, and explained when it does not run.
+"""The SQL that turns records into the declared columns: written, run on DuckDB, and explained when it does not run.
 
 Each expression is wrapped as ``try(struct_pack(v := …))``: the struct is null when the expression fails on a record, and its
 ``v`` is null when the expression gives null, so a failure of one record is told apart from a missing value and stops no other.
+An expression that gives a column as it is stored is not computed: the column itself is taken (see casts/).
 
 The text put together here is the use case's own (declared names match [a-z0-9_]+, expressions are code by intent), never data.
 """
@@ -9,19 +10,25 @@ The text put together here is the use case's own (declared names match [a-z0-9_]
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from nightloop.definitions.loading import place_in_definition
 from nightloop.definitions.use_case import Source
 from nightloop.errors import DefinitionError, NightloopError, SourceDamaged
 from nightloop.expressions.types import ColumnType
 from nightloop.meaning.carrying import is_carried
+from nightloop.sources.arrivals import TYPES
+from nightloop.sources.casts.reads import columns_read_as_text, columns_taken
+from nightloop.sources.casts.stored import as_text, in_type
+from nightloop.sources.casts.strict import MACROS, strict
 from nightloop.sources.connector import Delivery
-from nightloop.sources.strict_casts import MACROS, strict
 from nightloop.sources.text_table import FLAW, OURS, ROW
 
 NIGHT = "=night"
@@ -37,6 +44,7 @@ SQL_TYPES: dict[ColumnType, str] = {
     "date": "DATE",
     "timestamp": "TIMESTAMPTZ",
 }
+_ARROW_TYPES = {sql: TYPES[of] for of, sql in SQL_TYPES.items()}
 _MISSING = re.compile(r'Referenced column "([^"]+)" not found')
 
 
@@ -50,18 +58,54 @@ class Place:
     delivery: Delivery
 
 
-def evaluate(source: Source, statement: str, place: Place) -> pa.Table:
+def taken(source: Source, records: pa.Table | Path) -> dict[str, str]:
+    """Return the declared columns that the records hold as they are, by name: which column of the records each is."""
+    if isinstance(records, Path):
+        return {}
+    casts = {name: _cast(sql, kind) for name, (sql, kind, _) in expressions(source).items() if name not in (NIGHT, "known_at")}
+    return columns_taken(casts, records)
+
+
+def evaluate(source: Source, statement: str, place: Place, held: Mapping[str, str] = {}) -> pa.Table:
     """Return the source's columns, failure flags, ``=row``, ``=flaw`` and (by night) ``=night``, as the statement gives them.
+
+    Args:
+        source: what is declared.
+        statement: gives the columns that are computed.
+        place: of the source, and its records.
+        held: the columns that the statement leaves out, as ``taken`` names them.
 
     Raises:
         SourceDamaged: the file lacks a column that an expression reads.
         DefinitionError: an expression does not parse, or calls what does not exist; shown at its line.
     """
-    with open_session(place.delivery.text) as session:
+    records = place.delivery.records
+    with open_session(_as_read(source, records, held)) as session:
         try:
-            return session.sql(statement).to_arrow_table()
+            rows = session.sql(statement).to_arrow_table()
         except duckdb.Error as error:
             raise _explain(session, source, place, error) from error
+    return _with_taken(rows, records, held, source) if isinstance(records, pa.Table) else rows
+
+
+def _as_read(source: Source, records: pa.Table | Path, held: Collection[str]) -> pa.Table | Path:
+    """Return the records with the text of each column that an expression reads as text."""
+    if isinstance(records, Path):
+        if all(field.type == pa.string() for field in pq.read_schema(records) if field.name != ROW):
+            return records
+        records = pq.read_table(records)
+    casts = {name: _cast(sql, kind) for name, (sql, kind, _) in expressions(source).items() if name not in held}
+    return as_text(records, columns_read_as_text(casts, records.drop_columns(list(OURS))))
+
+
+def _with_taken(rows: pa.Table, records: pa.Table, held: Mapping[str, str], source: Source) -> pa.Table:
+    """Append the columns that are taken from the records as they are, of the rows that the statement gave."""
+    at, declared = rows.column(ROW), expressions(source)
+    all_in_order = len(at) == records.num_rows and bool(np.array_equal(at, np.arange(len(at))))
+    for name, column in held.items():
+        values = records.column(column) if all_in_order else records.column(column).take(at)
+        rows = rows.append_column(name, in_type(values, _ARROW_TYPES[declared[name][1]]))
+    return rows
 
 
 def open_session(text: pa.Table | Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -71,6 +115,8 @@ def open_session(text: pa.Table | Path | None = None) -> duckdb.DuckDBPyConnecti
         folder = str(text.parent).replace("'", "''")
         session.execute(f"SET allowed_directories = ['{folder}/']")
     session.execute("SET enable_external_access = false")
+    # What two expressions share would be computed before them, outside of their try(): one record would fail the night.
+    session.execute("SET disabled_optimizers = 'common_subexpressions'")
     session.execute("; ".join(MACROS))
     if isinstance(text, Path):
         session.from_parquet(str(text)).create_view("text")
@@ -152,14 +198,14 @@ def _cast(sql: str, kind: str) -> str:
     return strict(f"CAST(({sql}\n) AS {kind})")
 
 
-def snapshot_statement(source: Source) -> str:
-    """Return SQL for all records of ``text``: the declared columns and a failure flag for each."""
-    tried, shown = _columns(source, skip=())
+def snapshot_statement(source: Source, held: Collection[str] = ()) -> str:
+    """Return SQL for all records of ``text``: the declared columns but those ``held``, and a failure flag for each."""
+    tried, shown = _columns(source, skip=held)
     return f'SELECT "{ROW}", "{FLAW}"{shown} FROM (SELECT "{ROW}", "{FLAW}"{tried} FROM text) ORDER BY "{ROW}"'  # noqa: S608 - see above
 
 
-def nightly_statement(source: Source, time_zone: str, where: str) -> str:
-    """Return SQL for the records of ``text`` whose night satisfies ``where``.
+def nightly_statement(source: Source, time_zone: str, where: str, held: Collection[str] = ()) -> str:
+    """Return SQL for the records of ``text`` whose night satisfies ``where``: the columns but those ``held``.
 
     The night is computed for every record, the other columns only for those that stay. ``where`` may read ``"=dated"``, a
     struct that is null, or holds a null ``v``, when the night of a record is not known.
@@ -168,7 +214,7 @@ def nightly_statement(source: Source, time_zone: str, where: str) -> str:
     inner = f', {attempt(*declared["known_at"][:2])} AS "=known"' if source.known_at else ""
     zone = time_zone.replace("'", "''")
     night = attempt(*declared[NIGHT][:2]) if source.night else attempt(f"timezone('{zone}', \"=known\".v)", "DATE")
-    tried, shown = _columns(source, skip=(NIGHT, "known_at") if source.known_at else (NIGHT,))
+    tried, shown = _columns(source, skip=(*held, NIGHT, *(["known_at"] if source.known_at else [])))
     known = f', "=known".v AS "known_at", "=known" IS NULL AS "{FAILED}known_at"' if source.known_at else ""
     known_struct = ', "=known"' if source.known_at else ""
     return f"""
@@ -179,7 +225,7 @@ def nightly_statement(source: Source, time_zone: str, where: str) -> str:
     """  # noqa: S608 - see above
 
 
-def _columns(source: Source, skip: tuple[str, ...]) -> tuple[str, str]:
+def _columns(source: Source, skip: Collection[str]) -> tuple[str, str]:
     """Return the select lists that compute the columns, and that show each with its flag."""
     columns = {name: item for name, item in expressions(source).items() if name not in skip}
     tried = "".join(

@@ -1,4 +1,4 @@
-"""Read the bytes of one file into text columns, exactly as they were written; what is unreadable is an error, never guessed."""
+"""Read the bytes of one file into columns, exactly as they were written; what is unreadable is an error, never guessed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from nightloop.definitions.connectors import PLAIN, CsvDialect
 from nightloop.errors import SourceDamaged
+from nightloop.sources.casts.stored import as_read, joined
 from nightloop.sources.dialects import near_miss
 from nightloop.sources.json_lines import NotJsonLines, json_lines
 from nightloop.sources.text_table import check_names, damaged
@@ -40,8 +41,8 @@ class FileReading:
         return damaged(self.origin, what, self.remedy)
 
 
-def text_of(content: bytes, reading: FileReading) -> pa.Table:
-    """Return the records of a file as text columns.
+def records_of(content: bytes, reading: FileReading) -> pa.Table:
+    """Return the records of a file: columns of text, or of values that stand for it (casts/stored.py).
 
     Raises:
         SourceDamaged: not readable as what its name says, or larger than allowed.
@@ -179,13 +180,13 @@ def _from_json_lines(content: bytes, reading: FileReading) -> pa.Table:
 
 def _from_parquet(content: bytes, reading: FileReading) -> pa.Table:
     try:
-        return parquet_text(content, lambda names: check_names(names, reading.origin, reading.remedy), reading.allowance)
+        return parquet_records(content, lambda names: check_names(names, reading.origin, reading.remedy), reading.allowance)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise reading.damaged(f"expected Parquet with flat columns ({str(error).strip()[:300]})") from error
 
 
-def parquet_text(content: bytes, check: Callable[[list[str]], None], allowance: Allowance) -> pa.Table:
-    """Return the rows with every column as text; ``check`` is given the names before anything is read.
+def parquet_records(content: bytes, check: Callable[[list[str]], None], allowance: Allowance) -> pa.Table:
+    """Return the rows, each column as text or as values that stand for it; ``check`` is given the names before all else.
 
     It goes piece by piece, for a few bytes of Parquet can stand for gigabytes.
 
@@ -203,8 +204,8 @@ def parquet_text(content: bytes, check: Callable[[list[str]], None], allowance: 
     for batch in file.iter_batches(PARQUET_ROWS):
         for column in batch.columns:
             allowance.take(_size(column))
-        pieces.append(pa.record_batch({name: _as_text(batch.column(name)) for name in schema.names}))
-    return pa.Table.from_batches(pieces, pa.schema([(name, pa.string()) for name in schema.names]))
+        pieces.append(pa.table({name: as_read(_plain(batch.column(name))) for name in schema.names}))
+    return joined(pieces or [pa.table({field.name: pa.array([], pa.string()) for field in schema})])
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -218,10 +219,8 @@ def _size(column: pa.Array) -> int:
     return int(pc.sum(lengths.cast(pa.int64())).as_py() or 0)
 
 
-def _as_text(column: pa.Array) -> pa.Array:
-    """Write values as text; bytes must be UTF-8."""
-    plain = column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
-    return plain.cast(pa.string())
+def _plain(column: pa.Array) -> pa.Array:
+    return column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
 
 
 _PARSERS: dict[str, Callable[[bytes, FileReading], pa.Table]] = {

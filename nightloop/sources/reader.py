@@ -1,4 +1,4 @@
-"""Read files, in a folder or a bucket, into one table of text.
+"""Read files, in a folder or a bucket, into one table.
 
 Parsing (0.5 s for the flights of a year) would be the dearest part of a small night, so the text of a source that holds all
 nights is cached as Parquet in HOME/cache/sources, named by the digest of the files' bytes. Safe to delete at any time.
@@ -16,11 +16,12 @@ import pyarrow as pa
 from nightloop.definitions.connectors import PLAIN, CsvDialect
 from nightloop.errors import SourceUnavailable
 from nightloop.lake import filesystem
-from nightloop.sources.formats import FileReading, text_of
+from nightloop.sources.casts.stored import joined
+from nightloop.sources.formats import FileReading, records_of
 from nightloop.sources.text_table import damaged, finished, keep_copy
 from nightloop.sources.unpacking import Allowance
 
-_FORMAT = "text-2"  # part of the cache's key: raise it when parsing changes
+_FORMAT = "records-3"  # part of the cache's key: raise it when parsing changes
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Files:
 
 
 def read(files: Files) -> pa.Table:
-    """Return the records of all files, in the order of their names, as text.
+    """Return the records of all files, in the order of their names.
 
     Raises:
         SourceDamaged: a file is not readable, is larger than allowed, or has other columns than the first.
@@ -79,11 +80,11 @@ def _parsed(files: Files, contents: Iterator[tuple[str, bytes]]) -> pa.Table:
     allowance = Allowance(files.maximum_bytes)
     tables: list[pa.Table] = []
     for path, content in contents:
-        table = text_of(content, FileReading(path, files.null, files.remedy, allowance, files.dialect))
+        table = records_of(content, FileReading(path, files.null, files.remedy, allowance, files.dialect))
         if tables and set(table.column_names) != set(tables[0].column_names):
             raise damaged(path, f"its columns differ from those of {files.paths[0]}, which belongs to it", files.remedy)
         tables.append(table.select(tables[0].column_names) if tables else table)
-    return finished(pa.concat_tables(tables), files.maximum_cell_bytes)
+    return finished(joined(tables), files.maximum_cell_bytes)
 
 
 def _contents(files: Files) -> Iterator[tuple[str, bytes]]:

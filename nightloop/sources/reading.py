@@ -21,7 +21,7 @@ from nightloop.nights import Night, Nights, cutoff
 from nightloop.settings import connection
 from nightloop.sources.arrivals import TYPES, Arrival, Reading, Refused, Texts, raw_schema
 from nightloop.sources.connector import Connector, Delivery, SourceContext
-from nightloop.sources.evaluation import FAILED, NIGHT, Place, evaluate, nightly_statement, snapshot_statement
+from nightloop.sources.evaluation import FAILED, NIGHT, Place, evaluate, nightly_statement, snapshot_statement, taken
 from nightloop.sources.factory import open_connector
 from nightloop.sources.text_table import FLAW, ROW
 
@@ -87,13 +87,13 @@ class _Reader:
         return Reading(self.name, delivery.origin, split(delivery, nights), delivery.inputs)
 
     def _snapshot(self, delivery: Delivery, nights: Nights) -> dict[Night, Arrival]:
-        texts = Texts(delivery.text)
+        texts = Texts(delivery.records)
         table = self._evaluate(delivery, "")
         arrival = self._arrival(nights.first, table, texts) if table.num_rows else None
         return {night: Arrival(night, arrival.rows, arrival.positions, arrival.refused, texts) for night in nights if arrival}
 
     def _split(self, delivery: Delivery, nights: Nights) -> dict[Night, Arrival]:
-        texts = Texts(delivery.text)
+        texts = Texts(delivery.records)
         within = f"\"=dated\".v BETWEEN DATE '{nights.first}' AND DATE '{nights.last}'"
         if self.use_case.first_night in nights:  # records of no night are set aside once, on the first
             within = f'({within}) OR "=dated" IS NULL OR "=dated".v IS NULL'
@@ -111,15 +111,17 @@ class _Reader:
                 continue
             table = self._evaluate(delivery, "true")
             if table.num_rows:
-                arrivals[night] = self._arrival(night, table, Texts(delivery.text))
+                arrivals[night] = self._arrival(night, table, Texts(delivery.records))
                 inputs |= delivery.inputs
         return Reading(self.name, connector.origin, arrivals, inputs)
 
     def _evaluate(self, delivery: Delivery, where: str) -> pa.Table:
         place = Place(self.definitions, self.use_case.use_case, self.name, delivery)
         zone = self.use_case.time_zone
-        statement = snapshot_statement(self.source) if self.source.is_snapshot else nightly_statement(self.source, zone, where)
-        table = evaluate(self.source, statement, place)
+        held = taken(self.source, delivery.records)
+        snapshot = self.source.is_snapshot
+        statement = snapshot_statement(self.source, held) if snapshot else nightly_statement(self.source, zone, where, held)
+        table = evaluate(self.source, statement, place, held)
         # Most columns fail on no record: their flags need not be looked at night by night.
         idle = [name for name in table.column_names if name.startswith(FAILED) and not pc.any(table.column(name)).as_py()]
         return table.drop_columns(idle)
@@ -186,7 +188,8 @@ class _Reader:
                 table = table.set_column(table.column_names.index("withdrawn"), "withdrawn", given)
             else:
                 table = table.append_column("withdrawn", pa.repeat(pa.scalar(value=False), table.num_rows))
-        return table.select(schema.names).cast(schema).combine_chunks()
+        rows = table.select(schema.names)
+        return rows if rows.schema.equals(schema) else rows.cast(schema)
 
     def _event_night(self, night: Night, table: pa.Table) -> pa.ChunkedArray:
         """Return the local date of each event; what is known before it happens counts from the night it is known."""

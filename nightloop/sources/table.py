@@ -14,6 +14,7 @@ from nightloop.definitions.loading import load_use_case
 from nightloop.errors import DefinitionError
 from nightloop.lake import Lake
 from nightloop.nights import Night, cutoff, one
+from nightloop.sources.casts.stored import as_read
 from nightloop.sources.connector import Delivery, SourceContext
 from nightloop.sources.text_table import finished
 
@@ -32,7 +33,7 @@ class Table:
         return f"{self.declared.use_case}/{self.declared.table}"
 
     def read(self, night: Night | None) -> Delivery | None:
-        """Return the night's rows as text, with the column ``night``; a night published without rows brings nothing.
+        """Return the night's rows, with the column ``night``; a night published without rows brings nothing.
 
         Raises:
             NotReady: the night is not published yet; names the command that does.
@@ -42,10 +43,10 @@ class Table:
         self._check_cutoff(night)
         snapshot = self.lake.require(self.origin, one(night))
         rows = snapshot.read()
-        text = pa.table({name: rows.column(name).cast(pa.string()) for name in rows.column_names})
+        records = pa.table({name: as_read(rows.column(name)) for name in rows.column_names})
         remedy = f"Publish the night again: the use case '{self.declared.use_case}' makes it."
-        delivery = Delivery(finished(text, MAXIMUM_CELL_BYTES), self.origin, remedy, {self.origin: snapshot.version})
-        return delivery if text.num_rows else None
+        delivery = Delivery(finished(records, MAXIMUM_CELL_BYTES), self.origin, remedy, {self.origin: snapshot.version})
+        return delivery if records.num_rows else None
 
     def _check_cutoff(self, night: Night) -> None:
         other = load_use_case(self.declared.use_case, self.context.definitions)

@@ -1,4 +1,4 @@
-"""Tables of text columns: records as they were read, the position of each, and what makes one invalid.
+"""Tables of records as they were read, the position of each, and what makes one invalid.
 
 A record is invalid when a value is larger than the connector allows: it goes to quarantine. Everything else about a record is
 judged later, by its expressions and its contract.
@@ -16,11 +16,14 @@ import pyarrow.parquet as pq
 
 from nightloop.atomic_file import replacing
 from nightloop.errors import SourceDamaged
+from nightloop.sources.casts.stored import as_text
 
 ROW = "=row"  # the record's position; no source has a column of this name
 FLAW = "=flaw"  # why the record is not read on; null for all but a few
 OURS = (ROW, FLAW)
 MAXIMUM_COLUMNS = 2000
+LONGEST_VALUE = 64
+"""Bytes that no value has whose column is not text: dates, times and numbers are shorter when they are written."""
 
 
 def check_names(names: Sequence[str], origin: str, remedy: str) -> None:
@@ -38,17 +41,26 @@ def check_names(names: Sequence[str], origin: str, remedy: str) -> None:
 
 
 def finished(table: pa.Table, maximum_cell_bytes: int) -> pa.Table:
-    """Append ``=row`` and ``=flaw`` to a table of text columns."""
-    flaw = np.full(table.num_rows, None, dtype=object)
-    for name in table.column_names:
-        sizes = pc.binary_length(table.column(name))
-        if (pc.max(sizes).as_py() or 0) <= maximum_cell_bytes:
-            continue
-        size = sizes.fill_null(0).to_numpy()
-        for row in np.flatnonzero(size > maximum_cell_bytes):
-            flaw[row] = flaw[row] or f"'{name}' holds {size[row]} bytes; at most {maximum_cell_bytes} are allowed."
+    """Append ``=row`` and ``=flaw`` to a table of records."""
+    if maximum_cell_bytes < LONGEST_VALUE:
+        table = as_text(table)
+    flaws: dict[int, str] = {}
+    for name in (field.name for field in table.schema if field.type == pa.string()):
+        size = pc.binary_length(table.column(name))
+        for row in _above(size, maximum_cell_bytes):
+            flaws.setdefault(row, f"'{name}' holds {size[row].as_py()} bytes; at most {maximum_cell_bytes} are allowed.")
     rows = pa.array(np.arange(table.num_rows, dtype=np.int64))
-    return table.append_column(ROW, rows).append_column(FLAW, pa.array(flaw, pa.string()))
+    flaw = (
+        pa.array([flaws.get(row) for row in range(table.num_rows)], pa.string())
+        if flaws
+        else pa.nulls(table.num_rows, pa.string())
+    )
+    return table.append_column(ROW, rows).append_column(FLAW, flaw)
+
+
+def _above(sizes: pa.ChunkedArray, maximum: int) -> list[int]:
+    largest = pc.max(sizes).as_py()
+    return [] if largest is None or largest <= maximum else np.flatnonzero(pc.greater(sizes, maximum).fill_null(False)).tolist()
 
 
 def keep_copy(table: pa.Table, copy: Path) -> None:

@@ -71,8 +71,8 @@ def test_a_declaration_is_opened_by_what_reads_its_kind(tmp_path: Path) -> None:
 def test_quarantined_records_are_read_again_each_with_its_place_and_what_it_lacks_as_missing() -> None:
     records = [json.dumps({"visit_id": "v1"}), json.dumps({"visit_id": "v2", "clinic": "north"})]
     delivery = QuarantinedRecords(records, VISITS, "the quarantine").read(NIGHT)
-    assert delivery is not None and isinstance(delivery.text, pa.Table)
-    assert delivery.text.to_pylist() == [
+    assert delivery is not None and isinstance(delivery.records, pa.Table)
+    assert delivery.records.to_pylist() == [
         {"visit_id": "v1", "clinic": None, "=row": 0, "=flaw": None},
         {"visit_id": "v2", "clinic": "north", "=row": 1, "=flaw": None},
     ]

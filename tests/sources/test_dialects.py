@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from nightloop.definitions.connectors import PLAIN, CsvDialect
 from nightloop.errors import SourceDamaged
 from nightloop.sources.dialects import HEAD, likely_dialect, likely_encoding, near_miss
-from nightloop.sources.formats import FileReading, csv_bytes, text_of
+from nightloop.sources.formats import FileReading, csv_bytes, records_of
 from nightloop.sources.unpacking import Allowance
 
 ROWS = [("1", "Zoë"), ("2", "x;y")]
 
 
 def read(content: bytes, dialect: CsvDialect, name: str = "x.csv") -> list[tuple[str | None, ...]]:
-    table = text_of(content, FileReading(name, "", "Mend it.", Allowance(10**9), dialect))
+    table = records_of(content, FileReading(name, "", "Mend it.", Allowance(10**9), dialect))
     assert table.column_names == ["a", "Größe"]
     return [tuple(row.values()) for row in table.to_pylist()]
 

@@ -42,6 +42,11 @@ def test_every_record_has_its_values_and_says_which_expression_failed_on_it() ->
     ]
 
 
+def test_what_two_expressions_share_fails_on_its_record_only() -> None:
+    rows = snapshot(source({"at": ("timestamp", "n"), "day": ("date", "n::timestamp")}))
+    assert [(row["!at"], row["!day"]) for row in rows] == [(True, True), (True, True), (False, False)]
+
+
 @pytest.mark.parametrize(
     ("kind", "sql", "value"),
     [

@@ -1,4 +1,4 @@
-"""The bytes of one file as text columns: CSV to the letter, Parquet piece by piece, and what is damaged is named."""
+"""The bytes of one file as columns: CSV to the letter, Parquet piece by piece, and what is damaged is named."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightloop.errors import SourceDamaged
-from nightloop.sources.formats import KINDS, PARQUET_ROWS, FileReading, parquet_text, text_of
+from nightloop.sources.casts.stored import as_text
+from nightloop.sources.formats import KINDS, PARQUET_ROWS, FileReading, parquet_records, records_of
 from nightloop.sources.reader import Files, cached, read
 from nightloop.sources.unpacking import Allowance, TooLarge
 
 
 def text(content: bytes, name: str = "x.csv", null: str = "", maximum: int = 10**9) -> pa.Table:
-    return text_of(content, FileReading(name, null, "Mend it.", Allowance(maximum)))
+    return records_of(content, FileReading(name, null, "Mend it.", Allowance(maximum)))
 
 
 def refusal(content: bytes, name: str = "x.csv", **more: int) -> str:
@@ -143,7 +144,7 @@ def parquet(table: pa.Table) -> bytes:
     return content.getvalue()
 
 
-def test_values_of_parquet_become_text_and_missing_ones_stay_missing() -> None:
+def test_values_of_parquet_are_as_stored_until_their_text_is_asked_for() -> None:
     table = pa.table(
         {
             "t": ["é", None], "l": pa.array(["x", None], pa.large_string()), "b": pa.array([b"raw", None]),
@@ -151,7 +152,11 @@ def test_values_of_parquet_become_text_and_missing_ones_stay_missing() -> None:
             "y": pa.array([True, None]),
         }
     )  # fmt: skip
-    assert text(parquet(table), "x.parquet").to_pylist() == [
+    read = text(parquet(table), "x.parquet")
+    assert [field.type for field in read.schema] == [
+        pa.string(), pa.string(), pa.string(), pa.int64(), pa.float64(), pa.date32(), pa.bool_(),
+    ]  # fmt: skip
+    assert as_text(read).to_pylist() == [
         {"t": "é", "l": "x", "b": "raw", "i": "9007199254740993", "f": "0.1", "d": "2024-03-09", "y": "true"},
         dict.fromkeys("tlbifdy"),
     ]
@@ -160,7 +165,7 @@ def test_values_of_parquet_become_text_and_missing_ones_stay_missing() -> None:
 def test_parquet_of_several_pieces_keeps_every_row_in_order() -> None:
     table = pa.table({"i": range(PARQUET_ROWS + 3)})
     found = text(parquet(table), "x.parquet").column("i")
-    assert (len(found), found[0].as_py(), found[-1].as_py()) == (PARQUET_ROWS + 3, "0", str(PARQUET_ROWS + 2))
+    assert (len(found), found[0].as_py(), found[-1].as_py()) == (PARQUET_ROWS + 3, 0, PARQUET_ROWS + 2)
 
 
 def test_repeated_texts_count_as_often_as_they_occur() -> None:
@@ -169,16 +174,16 @@ def test_repeated_texts_count_as_often_as_they_occur() -> None:
     for maximum, fits in ((1_000_000, True), (999_999, False)):
         allowance = Allowance(maximum)
         if fits:
-            assert parquet_text(content, lambda _: None, allowance).num_rows == 1000
+            assert parquet_records(content, lambda _: None, allowance).num_rows == 1000
             assert allowance.taken == 1_000_000
         else:
             with pytest.raises(TooLarge):
-                parquet_text(content, lambda _: None, allowance)
+                parquet_records(content, lambda _: None, allowance)
 
 
 def test_numbers_count_by_their_size() -> None:
     allowance = Allowance(10**6)
-    parquet_text(parquet(pa.table({"i": range(1000)})), lambda _: None, allowance)
+    parquet_records(parquet(pa.table({"i": range(1000)})), lambda _: None, allowance)
     assert allowance.taken == 8000 + 125, "eight bytes a number, one bit for whether it is there"
 
 

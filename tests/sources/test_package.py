@@ -38,7 +38,7 @@ def package(tmp_path: Path, distribution: str = "night-shop", file: str = "night
 def test_the_records_of_the_whole_file_are_read_without_importing_the_package(installed: Path, tmp_path: Path) -> None:
     orders = package(tmp_path)
     delivery = orders.read(None)
-    assert pq.read_table(delivery.text).select(["number", "clerk"]).to_pylist() == [
+    assert pq.read_table(delivery.records).select(["number", "clerk"]).to_pylist() == [
         {"number": "1", "clerk": "ada"},
         {"number": "2", "clerk": None},
     ]

@@ -231,7 +231,7 @@ def test_quarantined_records_are_read_again_whatever_their_columns() -> None:
     records = ['{"id": "1", "name": "é"}', '{"id": null, "more": "x"}']
     delivery = QuarantinedRecords(records, source(), "shop/quarantine").read(NIGHT)
     assert delivery is not None
-    assert delivery.text.to_pylist() == [
+    assert delivery.records.to_pylist() == [
         {"id": "1", "name": "é", "more": None, "=row": 0, "=flaw": None},
         {"id": None, "name": None, "more": "x", "=row": 1, "=flaw": None},
     ]
@@ -243,5 +243,5 @@ def test_a_quarantined_record_with_too_large_a_value_stays_flawed() -> None:
     small = source(connector={"kind": "files", "pattern": "{night}.csv", "maximum_cell_bytes": 3})
     delivery = QuarantinedRecords(['{"id": "123"}', '{"id": "1234"}'], small, "x").read(NIGHT)
     assert delivery is not None
-    flaws = delivery.text.column("=flaw").to_pylist()
+    flaws = delivery.records.column("=flaw").to_pylist()
     assert flaws == [None, "'id' holds 4 bytes; at most 3 are allowed."]

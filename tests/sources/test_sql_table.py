@@ -56,8 +56,8 @@ def database(file: Path, **declared: Any) -> Database:
 def rows(file: Path, night: date | None = None, **declared: Any) -> list[dict[str, Any]]:
     delivery = database(file, **declared).read(night)
     assert delivery is not None
-    assert isinstance(delivery.text, pa.Table)
-    return delivery.text.to_pylist()
+    assert isinstance(delivery.records, pa.Table)
+    return delivery.records.to_pylist()
 
 
 def numbers(file: Path, night: date) -> list[str]:

@@ -102,7 +102,7 @@ def test_an_unfinished_delivery_is_not_read(tmp_path: Path) -> None:
         there.read(NIGHT)
     (tmp_path / f"in/{NIGHT}.done").touch()
     delivery = there.read(NIGHT)
-    assert delivery is not None and delivery.text.num_rows == 1
+    assert delivery is not None and delivery.records.num_rows == 1
 
 
 def test_what_is_waited_for_is_a_nights_own_file() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightloop.sources.strict_casts import MACROS, strict
+from nightloop.sources.casts.strict import MACROS, strict
 
 FAILED = object()
 
