@@ -141,7 +141,7 @@ def _left_out(selection: Selection) -> Iterator[str]:
     choice = selection.choice
     if choice is None or not (choice.left_out or choice.same_as or selection.running):
         return
-    yield comment("Left out, with what shuffling it costs a model of all candidates on later nights:")
+    yield comment("Left out, with what a model of all candidates loses on later nights without what it adds:")
     useful = {name: loss for name, loss in choice.left_out.items() if loss is not None and loss > 0}
     for name, loss in useful.items():
         yield comment(f"{name}: {choice.gained(loss)}")

@@ -19,7 +19,7 @@ from nightloop.drafting.proposals import MOST_LEVELS, History, Proposal, of_hist
 from nightloop.drafting.worth.groupings import best_groupings
 from nightloop.drafting.worth.judge import Judge, judge_of
 from nightloop.drafting.worth.sample_rows import SampleRows
-from nightloop.drafting.worth.search import Candidates, Chosen, Joined, Progress, search_forward, standard_ranks
+from nightloop.drafting.worth.search import CORRELATED_ON, Candidates, Chosen, Joined, Progress, search_forward, standard_ranks
 from nightloop.drafting.worth.trees import Trees, choose_trees
 
 Floats = NDArray[np.float64]
@@ -129,7 +129,7 @@ def select(rows: SampleRows, wide: Plan, *, held_back: int, steps: int, progress
     judge = whole.before_newest().of_newest(max(MOST_CELLS // max(len(raw), 1), FEWEST_FITTED))
     pool = _Pool(rows, wide)
     pool.add(raw, progress)
-    worth = _shuffled(pool, judge)
+    worth = _without_each(pool, judge)
     amounts = _best_numbers(pool, worth)
     for history in _histories(rows, wide, judge, amounts):
         pool.add(of_history(wide, history), progress)
@@ -184,7 +184,8 @@ class _Pool:
 
     def _runs(self, values: Floats) -> NDArray[np.bool_]:
         """Return which columns of values (n, k) follow the nights, as the number of a record does."""
-        ranks = standard_ranks(np.column_stack([values, self._rows.night.astype(np.float64)]))
+        step = max(len(values) // CORRELATED_ON, 1)
+        ranks = standard_ranks(np.column_stack([values, self._rows.night.astype(np.float64)])[::step])
         return np.asarray(np.abs(ranks[:, :-1].T @ ranks[:, -1]) >= RUNNING)
 
     def candidates(self, raw: Mapping[str, float]) -> Candidates:
@@ -192,10 +193,10 @@ class _Pool:
         return Candidates(tuple(self.proposal), np.column_stack(self._values), self._levels, raw)
 
 
-def _shuffled(pool: _Pool, judge: Judge) -> dict[str, float]:
-    """Return what shuffling costs a model of the candidates so far, by name."""
+def _without_each(pool: _Pool, judge: Judge) -> dict[str, float]:
+    """Return what a model of the candidates so far loses without each, by name."""
     candidates = pool.candidates({})
-    losses = judge.losses_of_shuffling(*candidates.of(candidates.names))
+    losses = judge.losses_without(*candidates.of(candidates.names))
     return dict(zip(candidates.names, losses.tolist(), strict=True))
 
 

@@ -209,7 +209,7 @@ class Trees:
     def base(self) -> Floats:
         """The margin of no feature in particular, () or (c,): what the contributions of a row are added to."""
         nothing = np.full((1, self.feature_count), np.nan)
-        return self._contributions(nothing)[0, ..., -1].astype(np.float64)
+        return self.contributions(nothing)[0, ..., -1].astype(np.float64)
 
     def explain(self, features: Matrix) -> tuple[Floats, Floats]:
         """Return margins and exact contributions to them, (n, k) or (n, c, k) (Lundberg et al. 2020, path-dependent TreeSHAP).
@@ -219,7 +219,7 @@ class Trees:
         """
         margins = self.margins(features)
         if self._tables is None:
-            return margins, self._contributions(features)[..., :-1].astype(np.float64)
+            return margins, self.contributions(features)[..., :-1].astype(np.float64)
         effects = self._tables.contributions(self._prepared(features)).astype(np.float64)
         return margins, effects if margins.ndim > 1 else effects[:, 0]
 
@@ -232,7 +232,7 @@ class Trees:
             return None
         return from_booster(self.booster)
 
-    def _contributions(self, features: Matrix) -> NDArray[np.float32]:
+    def contributions(self, features: Matrix) -> NDArray[np.float32]:
         """Return contributions (n, k + 1) or (n, c, k + 1), the last of them the base."""
         data = self._xgboost.DMatrix(self._prepared(features), nthread=self._threads)
         return cast("NDArray[np.float32]", self.booster.predict(data, pred_contribs=True, validate_features=False))

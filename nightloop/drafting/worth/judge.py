@@ -25,7 +25,7 @@ from nightloop.model.training.trainers import Parameters, fitting_of
 if TYPE_CHECKING:
     from nightloop.definitions.model import Model
     from nightloop.evidence.metric_set import MetricSet
-    from nightloop.model.models import FittedModel
+    from nightloop.model.models import Trees
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -125,7 +125,7 @@ class Judge:
     def _score_of(self, fold: Fold, values: Floats, levels: Mapping[int, int]) -> float:
         return self._score(fold, _predictions(self._fitted(fold, values, levels), values[fold.later]))
 
-    def _fitted(self, fold: Fold, values: Floats, levels: Mapping[int, int]) -> FittedModel:
+    def _fitted(self, fold: Fold, values: Floats, levels: Mapping[int, int]) -> Trees:
         return self.trainer.fit(self.rows(fold.fit, values, levels), SMALL, SEED)
 
     def _of_folds(self, measure: Callable[[Fold], Any]) -> list[Any]:
@@ -137,20 +137,21 @@ class Judge:
         names = tuple(f"f{place}" for place in range(values.shape[1]))
         return FitRows(values[places], self.label[places], self.night[places], names, levels)
 
-    def losses_of_shuffling(self, values: Floats, levels: Mapping[int, int]) -> Floats:
-        """Return by how much the score on later rows falls where a feature's values are shuffled among them, (k,)."""
+    def losses_without(self, values: Floats, levels: Mapping[int, int]) -> Floats:
+        """Return by how much the score on later rows falls where what a feature adds to their margins is taken out, (k,).
+
+        What it adds is its exact contribution to a row (Lundberg et al. 2020, path-dependent TreeSHAP), worked out once for all
+        features; shuffling each (Breiman 2001) ranks them alike and asks the model once a feature.
+        """
         return np.asarray(np.mean(self._of_folds(partial(self._losses_of, values=values, levels=levels)), axis=0))
 
     def _losses_of(self, fold: Fold, values: Floats, levels: Mapping[int, int]) -> Floats:
-        model, later = self._fitted(fold, values, levels), np.ascontiguousarray(values[fold.later])
-        whole, random = self._score(fold, _predictions(model, later)), np.random.default_rng(SEED)
-        losses = np.zeros(values.shape[1])
-        for column in range(values.shape[1]):
-            original = later[:, column].copy()
-            later[:, column] = random.permutation(original)
-            losses[column] = whole - self._score(fold, _predictions(model, later))
-            later[:, column] = original
-        return losses
+        model = self._fitted(fold, values, levels)
+        later = values[fold.later]
+        margin, effects = model.margins(later), model.contributions(later)  # the tables of explain would serve for one model
+        whole = self._score(fold, _probabilities(margin))
+        without = (self._score(fold, _probabilities(margin - effects[..., column])) for column in range(values.shape[1]))
+        return whole - np.fromiter(without, dtype=np.float64, count=values.shape[1])
 
     def trial(self, values: Floats, levels: Mapping[int, int], parameters: Parameters, rounds: int) -> Trial:
         """Return how trees by these parameters do on later rows, as many trees as these gain by."""
@@ -177,8 +178,11 @@ class Judge:
         return value if self.metric_set.higher_is_better else -value
 
 
-def _predictions(model: FittedModel, values: Floats) -> Floats:
-    margin = model.margins(values)
+def _predictions(model: Trees, values: Floats) -> Floats:
+    return _probabilities(model.margins(values))
+
+
+def _probabilities(margin: Floats) -> Floats:
     return softmax(margin) if margin.ndim == 2 else margin  # noqa: PLR2004 - several classes
 
 

@@ -46,7 +46,7 @@ class Candidates:
         names: simple ones before those made of them.
         values: (n, k) of the rows.
         levels: of the categorical ones, by name.
-        raw: columns as they come, with what shuffling each costs a model of them alone: they join before what is made of them,
+        raw: columns as they come, with what a model of them alone loses without each: they join before what is made of them,
             and together they are the least that a draft must reach.
     """
 
@@ -80,7 +80,7 @@ class Chosen:
 
     Attributes:
         joined: the features, in the order they joined.
-        left_out: the others, with the loss of the score where their values are shuffled in the model of all; None: constant.
+        left_out: the others, with what the model of all loses without what they add; None: constant.
         same_as: of the others, the feature that says the same.
         score, nothing: on later nights, with the chosen features and with none; more is better.
         steps: how many sets were measured.
@@ -155,7 +155,7 @@ def search_forward(
     """
     search = _Search(candidates, judge, whole or judge, steps, progress)
     distinct, same_as, constant = _distinct(candidates)
-    losses = dict(zip(distinct, judge.losses_of_shuffling(*candidates.of(distinct)).tolist(), strict=True))
+    losses = dict(zip(distinct, judge.losses_without(*candidates.of(distinct)).tolist(), strict=True))
     telling = {name: max(loss, candidates.raw.get(name, loss)) for name, loss in losses.items()}
     ranked = sorted(distinct, key=lambda name: (-telling[name], candidates.place[name]))
     joined, score = _forward(search, ranked)
