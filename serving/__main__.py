@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from serving.streaming.declared import add_arguments
+
     parser = argparse.ArgumentParser(
         prog="python -m serving",
         description="Answer predictions of Nightloop's champions over HTTP. /docs describes every route.",
@@ -93,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         default="hashed",
         help="what the audit holds of a caller's address: a hash by a key of this HOME, all, or nothing (default: %(default)s)",
     )
+    add_arguments(parser)
     parser.add_argument("--access-log", action="store_true", help="log a line for every request; slower")
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(default: %(default)s)"
@@ -153,13 +156,22 @@ def _application(options: argparse.Namespace, settings: Settings) -> FastAPI:
     from nightloop.definitions import load_use_case, use_case_names
     from nightloop.workspace import Workspace
     from serving.app import Options, create_app
+    from serving.streaming.declared import streams_of
 
     names = options.use_case or use_case_names(settings.definitions)
     use_cases = [load_use_case(name, settings.definitions) for name in dict.fromkeys(names)]
     limits = (options.poll_seconds, options.max_rows, options.max_bytes)
     audit = None if options.audit == "off" else options.audit
+    group, properties = options.kafka_group, options.kafka_properties
+    streams = streams_of(options.stream, group=group, properties=properties, use_cases=names)
     choices = Options(
-        settings.service_token, *limits, audit, options.audit_milliseconds, options.audit_days, options.audit_address
+        settings.service_token,
+        *limits,
+        audit,
+        options.audit_milliseconds,
+        options.audit_days,
+        options.audit_address,
+        streams,
     )
     return create_app(Workspace.open(settings), use_cases, choices)
 

@@ -29,6 +29,7 @@ from serving.protocols.try_page import add_try_page
 from serving.refresh import LoadedModels
 from serving.row_contract import allowed_values
 from serving.status import is_ready, models_of, readiness_of
+from serving.streaming.kafka import KafkaAnswers, Stream
 from serving.threads import in_thread
 
 DESCRIPTION = """Predictions of Nightloop's champions.
@@ -56,6 +57,7 @@ class Options:
     audit_milliseconds: float = 20.0  # within which an answer is on the disk
     audit_days: int | None = None  # for which its line stays; None: for ever
     audit_address: AddressPolicy = "hashed"  # what it holds of the caller's address
+    streams: tuple[Stream, ...] = ()  # of Kafka, whose requests are answered, too
 
 
 def create_app(
@@ -79,7 +81,12 @@ def create_app(
         if audit is not None:
             audit.start()
         task = asyncio.create_task(_keep_fresh(list(loaded_models.values()), metrics, options.poll_seconds))
+        stop = asyncio.Event()
+        streams = [KafkaAnswers(app, stream, metrics, options.token).keep_on(stop) for stream in options.streams]
+        answering = asyncio.gather(*streams)
         yield
+        stop.set()
+        await answering
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -92,6 +99,7 @@ def create_app(
         title="Nightloop", version=__version__, description=DESCRIPTION, lifespan=lifespan, redirect_slashes=False
     )
     app.state.loaded_models = tuple(loaded_models.values())  # for who runs it without its lifespan
+    app.state.audit = audit
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)
     _add_open_routes(app, list(loaded_models.values()), metrics, clock)

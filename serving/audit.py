@@ -115,6 +115,15 @@ class AuditLog:
         self._waiting.append(line + b"\n")
         self._taken += len(line) + 1
 
+    @property
+    def taken(self) -> int:
+        """Bytes of all lines so far."""
+        return self._taken
+
+    def has_written(self, taken: int) -> bool:
+        """Tell whether the first so many bytes of lines are on the disk, or were given up by the policy."""
+        return self._done >= taken
+
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):
             self.flush()

@@ -37,6 +37,15 @@ class Metrics:
         self.age = Gauge("nightloop_aggregates_age_nights", "Nights from the aggregates' night to today.", ["use_case"], **into)
         self.audited = Gauge("nightloop_audit_lines", "Lines of the audit since the start.", ["outcome"], **into)
         self.refreshes = Counter("nightloop_refreshes", "Looks for a newer champion or night.", ["use_case", "outcome"], **into)
+        self.stream_messages = Counter("nightloop_stream_messages", "Messages answered.", ["use_case", "status"], **into)
+        self.stream_seconds = Histogram(
+            "nightloop_stream_seconds",
+            "From a message's own time to its committed answer.",
+            ["use_case"],
+            buckets=BUCKETS,
+            **into,
+        )
+        self.stream_lag = Gauge("nightloop_stream_lag", "Messages that wait.", ["use_case", "partition"], **into)
 
     def watch_audit(self, audit: AuditLog | None) -> None:
         """Show how many lines of the audit are on the disk, and how many were given up."""

@@ -40,7 +40,7 @@ LIBRARIES = {
     "ruamel.yaml": "ruamel.yaml",
     "filelock": "filelock", "tenacity": "tenacity", "hypothesis": "hypothesis", "moto": "moto",
     "polars": "polars", "Chromium": "playwright", "vulture": "vulture", "ruff": "ruff", "mypy": "mypy",
-    "import-linter": "import-linter", "SHAP": "shap", "LIME": "lime", "Optuna": "optuna", "Kafka": "kafka-python",
+    "import-linter": "import-linter", "SHAP": "shap", "LIME": "lime", "Optuna": "optuna", "Kafka": "confluent-kafka",
     "Kubernetes": "kubernetes-validate",
     "LightGBM": "lightgbm", "CatBoost": "catboost", "Dask": "dask", "Ray": "ray", "dbt": "dbt-core",
     "Feast": "feast", "PyTorch": "torch", "TensorFlow": "tensorflow", "Celery": "celery", "Redis": "redis", "Flask": "flask",

@@ -73,7 +73,7 @@ FALSE = [
     ("exit codes", "It ends with exit code 42.", "exit code 42"),
     ("exit codes", "`NotReady`, exit code 75: try again.", "NotReady, exit code 75"),
     ("libraries", "Plots by SHAP.", "SHAP"),
-    ("libraries", "Messages come by Kafka.", "Kafka"),
+    ("libraries", "Messages come by Celery.", "Celery"),
     ("decisions", "See decision 0999.", "decision 0999"),
 ]
 

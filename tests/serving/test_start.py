@@ -55,7 +55,8 @@ def test_without_arguments_it_has_the_defaults_of_the_application() -> None:
     options = ARGUMENTS([])
     limits = (options.poll_seconds, options.max_rows, options.max_bytes)
     audit = (None, options.audit_milliseconds, options.audit_days, options.audit_address)
-    assert astuple(Options()) == (None, *limits, *audit) == (None, 5.0, 1000, 2_000_000, None, 20.0, None, "hashed")
+    assert astuple(Options()) == (None, *limits, *audit, ()) == (None, 5.0, 1000, 2_000_000, None, 20.0, None, "hashed", ())
+    assert (options.stream, options.kafka_group, options.kafka_properties) == ([], "nightloop", None)
     assert options.audit == "refuse"
     assert (options.host, options.port, options.use_case) == ("127.0.0.1", 8000, None)
     assert (options.access_log, options.log_level) == (False, "info")
