@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightloop.drafting.forms import Form
 from nightloop.drafting.names import is_personal, legal_name, literal, quoted
-from nightloop.drafting.readings import Reading, Texts, reading_of
+from nightloop.drafting.reading.form import Form
+from nightloop.drafting.reading.readings import Reading, Texts, reading_of
+from nightloop.errors import SourceDamaged
 from nightloop.expressions.types import ColumnType
 from nightloop.sources.casts.strict import MACROS
 from nightloop.sources.evaluation import SQL_TYPES, attempt
@@ -77,8 +78,8 @@ class ColumnProfile:
 
     @property
     def is_unique(self) -> bool:
-        """Whether each record has a value of its own."""
-        return self.distinct == self.rows
+        """Whether each record that has a value has one of its own."""
+        return 0 < self.distinct == self.rows - self.missing - self.invalid
 
 
 def open_sample(text: pa.Table) -> duckdb.DuckDBPyConnection:
@@ -93,9 +94,17 @@ def open_sample(text: pa.Table) -> duckdb.DuckDBPyConnection:
 
 
 def profile_columns(session: duckdb.DuckDBPyConnection, text: pa.Table, time_zone: str) -> list[ColumnProfile]:
-    """Profile the columns of ``text`` that have a name SQL can say; the others are left out. Creates the table ``typed``."""
+    """Profile the columns of ``text`` that have a name SQL can say; the others are left out. Creates the table ``typed``.
+
+    Raises:
+        SourceDamaged: no column has one.
+    """
     profiles: list[ColumnProfile] = []
-    for original in (name for name in text.column_names if name and "\0" not in name):
+    speakable = [name for name in text.column_names if name and "\0" not in name]
+    if not speakable:
+        what = f"no column has a name that SQL can say; the first line reads {', '.join(map(repr, text.column_names))[:200]}."
+        raise SourceDamaged(what, where="--from", do="Give a file whose first line names its columns, in UTF-8 or UTF-16.")
+    for original in speakable:
         name = legal_name(original, [item.name for item in profiles])
         profiles.append(_declared(session, text, original, name, time_zone))
     columns = ", ".join(f"{_value(item)} AS {quoted(item.name)}" for item in profiles)

@@ -25,6 +25,8 @@ FIRST_LOOK = 20_000
 MOST_TRIED = 9
 LARGEST = 4
 """Columns that are combined, and how many of them at most."""
+FEW_LOST = 0.005
+"""Share of the records that may have no key of their own where one is sure else: a line of totals, a record sent twice."""
 _ABLE = (*KEY_TYPES, "timestamp")
 _CHANGES = r"updat|modif|chang|status|state$|stage$|balance|closed|paid|resol|cancel|deliver|last_|latest|current|version"
 
@@ -60,15 +62,21 @@ def find_key(
     if requested:
         return _requested(session, columns, requested)
     lasting = [item for item in columns if item.name != label.column.name and item.name not in leaks and not _changes(item)]
-    fit = sorted((item for item in lasting if item.type in _ABLE and not item.missing and not item.invalid), key=_rank)
-    alone = [item for item in fit if item.is_unique and (item.type != "integer" or is_key(item.name) or _counts_up(item))]
+    able = sorted((item for item in lasting if item.type in _ABLE and item.distinct), key=_rank)
+    fit = [item for item in able if not item.missing and not item.invalid]
+    alone = [item for item in fit if item.is_unique and (item.type != "integer" or _is_sure(item))]
     if alone:
         best = alone[0]
         return Key((best,), "" if is_key(best.name) else "check: it is different for every record of the sample")
+    sure = [item for item in able if _is_sure(item) and item.rows - item.distinct <= FEW_LOST * item.rows]
+    if whole := next((item for item in sure if item.is_unique), None):
+        return Key((whole,), _lost(whole))
     parts = [item for item in fit if item.type != "integer" or is_key(item.name) or item.is_category]
     for several in _combinations(parts[:MOST_TRIED]):
         if _distinct(session, several) == columns[0].rows:
             return Key(several, "check: together they are different for every record of the sample")
+    if sure:
+        return Key((sure[0],), _lost(sure[0]))
     return _digest(session, lasting)
 
 
@@ -89,6 +97,19 @@ def _rank(column: ColumnProfile) -> tuple[bool, bool, bool, int, int]:
     kinds = ("string", "date", "timestamp", "integer", "boolean")
     about_a_person = column.personal or column.sensitive
     return about_a_person, not is_key(column.name), column.type == "boolean", kinds.index(column.type), -column.distinct
+
+
+def _is_sure(column: ColumnProfile) -> bool:
+    """Whether its name or its numbers say that it tells records apart."""
+    return is_key(column.name) or (column.type == "integer" and _counts_up(column))
+
+
+def _lost(column: ColumnProfile) -> str:
+    """Say which records have no key of their own."""
+    without = column.missing + column.invalid
+    repeated = column.rows - without - column.distinct
+    parts = [f"{without:,} without" * (without > 0), f"{repeated:,} with that of another record" * (repeated > 0)]
+    return f"check: of {column.rows:,} records {' and '.join(part for part in parts if part)} will be set aside"
 
 
 def _counts_up(column: ColumnProfile) -> bool:

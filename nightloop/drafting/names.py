@@ -15,7 +15,10 @@ _PERSONAL = (
     r"e_?mail|phone|mobile|(first|last|sur|full|middle)_?name|^name$|address|street|iban|passport|ssn|birth|dob|^ip$|ip_addr"
 )
 _KEY = r"(^|_)(id|key|uuid|guid|number|nr|no|code|reference|ref)$"
-_TIMES = r"(^|_)(time|timestamp|ts|at|epoch|date|datetime|created|updated|day|dt)(_|$)"
+_TIMES = (
+    r"(^|_)(time|timestamp|ts|at|epoch|date|datetime|created|updated|day|dt"
+    r"|datum|zeit|zeitpunkt|zeitstempel|heure|jour|fecha|hora|dia|giorno|ora|tijd|tid|dato|dag|kuupaev|dzien)(_|$)"
+)
 
 
 def legal_name(original: str, taken: Collection[str], otherwise: str = "column") -> str:

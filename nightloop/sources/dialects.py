@@ -14,11 +14,14 @@ SAME_WIDTH = 0.9
 """Share of the first records that must have as many values as the header."""
 _SEPARATORS: tuple[Separator, ...] = (",", ";", "\t", "|")
 _QUOTES: tuple[Quote, ...] = ('"', "'")
+FEWEST_NULS = 4
+_OF_NULS = 0.1
+"""Share of the 16-bit units of UTF-16 that hold a letter of ASCII at least: separators and line ends are."""
 
 
 def likely_encoding(content: bytes) -> Encoding:
     """Return the encoding that the bytes are likely in; of those with one byte a letter a Western one, for none can be told."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _byte_order(content):
         return "utf-16"
     head = content[:HEAD]
     for encoding in ("utf-8", "windows-1252"):
@@ -30,11 +33,31 @@ def likely_encoding(content: bytes) -> Encoding:
     return "latin-1"
 
 
+def decoded(content: bytes, encoding: str, errors: str = "strict") -> str:
+    """Return the text without its mark; UTF-16 without one is read in the order of bytes that the places of its NULs show.
+
+    Raises:
+        UnicodeError: it is of another encoding, and ``errors`` is ``strict``.
+    """
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    order = _byte_order(content) if encoding == "utf-16" and not marked else ""
+    return content.decode(order or encoding, errors).removeprefix("\ufeff")
+
+
+def _byte_order(content: bytes) -> str:
+    """Return the codec of UTF-16 without a mark: a NUL is the higher byte of every letter of ASCII; "" for all else."""
+    head = content[: HEAD if len(content) > HEAD else len(content) & ~1]
+    first, second = head[::2].count(0), head[1::2].count(0)
+    if max(first, second) < max(_OF_NULS * len(head) / 2, FEWEST_NULS) or min(first, second) > max(first, second) / 10:
+        return ""
+    return "utf-16-be" if first > second else "utf-16-le"
+
+
 def likely_dialect(content: bytes) -> CsvDialect:
     """Return how the first records are likely written; commas, double quotes and UTF-8 where nothing else fits better."""
     encoding = likely_encoding(content)
     cut = HEAD - HEAD % 2 if len(content) > HEAD else len(content)
-    text = content[:cut].decode(encoding, errors="ignore").removeprefix("\ufeff")
+    text = decoded(content[:cut], encoding, "ignore")
     if len(content) > HEAD:
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
     candidates = [(width, -place, separator, quote) for place, (width, separator, quote) in enumerate(_fitting(text))]

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from nightloop.definitions.connectors import PLAIN, CsvDialect
 from nightloop.errors import SourceDamaged
 from nightloop.sources.casts.stored import as_read, joined
-from nightloop.sources.dialects import near_miss
+from nightloop.sources.dialects import decoded, near_miss
 from nightloop.sources.json_lines import NotJsonLines, json_lines
 from nightloop.sources.text_table import check_names, damaged
 from nightloop.sources.unpacking import Allowance, NotUnpacked, TooLarge, gunzipped, unzipped
@@ -96,7 +96,7 @@ def _in_utf8(content: bytes, reading: FileReading) -> bytes:
     if reading.dialect.encoding == "utf-8":
         return content
     try:
-        return content.decode(reading.dialect.encoding).removeprefix("\ufeff").encode()
+        return decoded(content, reading.dialect.encoding).encode()
     except UnicodeError as error:
         raise _no_csv(content, reading, f" ({error})") from error
 

@@ -276,6 +276,28 @@ def test_a_file_without_a_record_is_refused(house):
         house.draft(house.csv("empty.csv", ["id", "date", "label"], []))
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\0,\0\0\n1,2\n",
+        b"a\0\n1\n2\n",
+        b"\0" * 400,
+        bytes(range(256)) * 9,
+        b"PAR1" * 99,
+        b",\n1,2\n",
+        b"\xff\xfea",
+        b"a,b\n1\n",
+    ],
+)
+def test_no_bytes_end_in_anything_but_a_message(content, house):
+    path = house.folder / "data" / "odd.csv"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    with pytest.raises((SourceDamaged, UsageError)) as error:
+        house.draft(path)
+    assert error.value.do
+
+
 def test_the_written_draft_is_what_was_checked(house, subscriptions):
     draft = house.draft(house.csv("subs.csv", *subscriptions(200)), "churn")
     save({house.definitions / "churn.yaml": draft.definition}, force=False)

@@ -82,3 +82,47 @@ def test_the_label_and_what_tells_it_are_no_key() -> None:
     drafted = planned(columns, label="amount")
     assert drafted.key == ("record_id",)
     assert drafted.fields[0].sql.count("coalesce") == 1
+
+
+def with_total(count: int, totals: int, name: str = "id") -> dict[str, list[object]]:
+    """A file of a counter whose last lines hold totals."""
+    lines = [*range(1, count + 1), *["Total"] * totals]
+    times = [*days(count), *[None] * totals]
+    return {name: lines, "at": times, "a": [i / 7 for i in range(len(lines))], "sold": [i % 2 for i in range(len(lines))]}
+
+
+@pytest.mark.parametrize(("totals", "key"), [(0, "id"), (5, "id"), (6, "record_id")])
+def test_one_bad_line_in_two_hundred_does_not_take_the_key_away(totals: int, key: str) -> None:
+    drafted = planned(with_total(1000, totals))
+    assert drafted.key == (key,)
+    assert (f"of {1000 + totals:,} records {totals} without will be set aside" in drafted.key_note) == (0 < totals < 6)
+
+
+def test_a_counter_of_any_name_outlives_a_bad_line() -> None:
+    assert planned(with_total(1200, 1, "customer")).key == ("customer",)
+
+
+def twice(first: int) -> list[str]:
+    """The times of records of which the last is one before it again."""
+    return [*days(COUNT - 1), days(COUNT)[first]]
+
+
+def test_a_record_that_came_twice_does_not_take_the_key_away() -> None:
+    columns = {"ref": [f"r{v}" for v in [*range(COUNT - 1), 7]], "at": twice(7), "a": [i % 9 for i in range(COUNT - 1)] + [7]}
+    drafted = planned({**columns, "sold": label()}, label="sold")
+    assert drafted.key == ("ref",)
+    assert drafted.key_note == "check: of 240 records 1 with that of another record will be set aside"
+
+
+def test_lines_of_orders_are_told_apart_by_both_numbers_where_an_order_has_two_lines() -> None:
+    lines = {"order_id": [f"o{v}" for v in [*range(COUNT - 1), 7]], "line": [*[1] * (COUNT - 1), 2]}
+    assert set(planned({**lines, "at": twice(7), "sold": label()}, label="sold").key) == {"order_id", "line"}
+
+
+def test_whole_numbers_written_with_a_point_are_a_key_under_any_name() -> None:
+    columns = {"customer": [f"{i + 1}.0" for i in range(COUNT)], "at": days(COUNT), "sold": label()}
+    drafted = planned(columns, label="sold")
+    assert drafted.key == ("customer",)
+    assert drafted.field["customer"].type == "integer"
+    repeated = planned({**columns, "customer": [f"{100 * (i // 2)}.0" for i in range(COUNT)]}, label="sold")
+    assert repeated.field["customer"].type == "number"

@@ -39,6 +39,23 @@ def value(field: Field, text: str) -> str | None:
         (["2024/1/5", "2024/12/31"], "2024/3/4", "2024-03-04"), (["2024.01.05"], "2024.03.04", "2024-03-04"),
         (["5 Mar 2024", "12 Apr 2024"], "4 Mar 2024", "2024-03-04"), (["5-Mar-2024"], "4-Mar-2024", "2024-03-04"),
         (["March 5, 2024", "April 12, 2024"], "March 4, 2024", "2024-03-04"), (["5 March 2024"], "4 March 2024", "2024-03-04"),
+        (["01-Jan-24", "12-FEB-24"], "3-Mar-24", "2024-03-03"), (["01.Jan.2024"], "3.Mar.2024", "2024-03-03"),
+        (["Jan 01 2024"], "Mar 4 2024", "2024-03-04"), (["01-Jan-24 07:15"], "3-Mar-24 9:05", "2024-03-03 09:05:00+00"),
+        (["Mon, 01 Jan 2024 08:07:31 GMT"], "Sun, 3 Mar 2024 08:07:31 +0200", "2024-03-03 06:07:31+00"),
+        (["01 Jan 2024 08:07 -0500"], "3 Mar 2024 23:07 UTC", "2024-03-03 23:07:00+00"),
+        (["01/Jan/2024:08:07:31 +0100"], "03/Mar/2024:08:07:31 +0100", "2024-03-03 07:07:31+00"),
+        (["20240101T080731Z"], "20240303T080731Z", "2024-03-03 08:07:31+00"),
+        (["20240101T080731"], "20240303T080731", "2024-03-03 08:07:31+00"),
+        (["2024-01", "2024-12"], "2024-03", "2024-03-01"), (["01/2024"], "03/2024", "2024-03-01"),
+        (["Jan-24"], "Mar-24", "2024-03-01"), (["Jan 2024", "May 2024"], "March 2024", None),
+        (["June 2024"], "May 2024", "2024-05-01"),
+        (["1. Januar 2024", "29. Februar 2024"], "3. März 2024", "2024-03-03"),
+        (["1 janvier 2024"], "3 AOÛT 2024", "2024-08-03"),
+        (["1 de enero de 2024"], "31 de diciembre de 2024", "2024-12-31"), (["1 mei 2024"], "3 maart 2024", "2024-03-03"),
+        (["1 stycznia 2024"], "3 września 2024", "2024-09-03"), (["1 мая 2024"], "3 марта 2024", "2024-03-03"),
+        (["1,234.00", "(1,234.00)"], "(2.5)", "-2.5"), (["$1,234.00", "(1,234.00)"], "($2,000)", "-2000.0"),
+        (["1.234,00 €", "-5 €"], "-1.000,5 €", "-1000.5"), (["1,234.00-", "5.00"], "2.5-", "-2.5"),
+        (["EUR 5", "EUR 7"], "EUR 1,000", "1000.0"),
         (["1.234,5", "12"], "1.234.567,25", "1234567.25"), (["1,234.5", "12"], "1,234,567.25", "1234567.25"),
         (["1 234,5", "12"], "1 234 567,25", "1234567.25"),
         (["1'234.5", "12"], "1'234'567.25", "1234567.25"),
@@ -48,7 +65,7 @@ def value(field: Field, text: str) -> str | None:
         (["1.0", "2.0"], "3.0", "3"),
     ],
 )  # fmt: skip
-def test_a_value_is_read_as_the_others_are_written(values: list[object], text: str, expected: str) -> None:
+def test_a_value_is_read_as_the_others_are_written(values: list[object], text: str, expected: str | None) -> None:
     assert value(column(values), text) == expected
 
 
@@ -58,6 +75,8 @@ def test_a_value_is_read_as_the_others_are_written(values: list[object], text: s
         (["1.234,5", "12"], "1.5"), (["12,5", "7"], "1,234.5"), (["1,234.5", "12"], "1,23"), (["1,234.5", "12"], "12.345,6"),
         (["31.12.2023"], "12/31/2023"), (["31/12/2023"], "12/31/2023"), (["yes", "no"], "maybe"), (["1", "22"], "2.5"),
         (["1", "22"], "0x10"), (["$1,234.00"], "1.234,00"), (["12.5%"], "half"),
+        (["1. Januar 2024"], "3. Smarch 2024"), (["1. Januar 2024"], "30. Februar 2024"), (["(5.00)", "7.50"], "(5.00"),
+        (["$5", "$7"], "$5 apples"), (["2024-01"], "2024-13"),
     ],
 )  # fmt: skip
 def test_what_is_written_otherwise_is_set_aside(values: list[object], text: str) -> None:
@@ -77,6 +96,14 @@ def test_what_is_written_otherwise_is_set_aside(values: list[object], text: str)
 def test_digits_are_a_time_under_the_name_of_one(first: str, text: str, expected: str) -> None:
     assert value(column([first], "updated_at"), text) == expected
     assert column([first, first + "1"], "amount").type in ("integer", "number")
+
+
+@pytest.mark.parametrize(("name", "values", "kind"), [
+    ("datum", ["20240101"], "date"), ("fecha_alta", ["1704067200"], "timestamp"), ("ref_day", ["20240131", "20231231"], "date"),
+    ("x", ["20240131", "20231231"], "date"), ("x", ["20240131", "20231331"], "integer"), ("x", ["1704067200"], "integer"),
+])  # fmt: skip
+def test_digits_that_are_all_dates_are_dates_under_any_name(name: str, values: list[object], kind: str) -> None:
+    assert column(values, name).type == kind
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ def test_a_mistake_shows_at_its_line(tmp_path: Path, sql: str, what: str) -> Non
     [
         "any_name::int",
         "number_in(x, '.', ',')",
+        "amount_in(x, '.', ',')",
+        "day_in(x, 'januar februar')",
         "list_sum(list_transform([a, b], lambda x: x::int))",
         "text.a::int",
         '"so ""called"" %"::int',

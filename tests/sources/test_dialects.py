@@ -47,6 +47,20 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(encoding: str) -> None:
     assert read(written(dialect, mark="\ufeff"), dialect) == ROWS
 
 
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("names", ["a,Größe", "氏名,年齢"])
+def test_utf_16_without_a_mark_is_told_by_its_nuls(order: str, names: str) -> None:
+    content = f"{names}\n1,Zoë\n2,x;y\n".encode(order)
+    assert likely_dialect(content) == CsvDialect(encoding="utf-16")
+    table = records_of(content, FileReading("x.csv", "", "", Allowance(10**9), CsvDialect(encoding="utf-16")))
+    assert table.column_names == names.split(",") and [tuple(row.values()) for row in table.to_pylist()] == ROWS
+
+
+@pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"a,b\0\n1,2\n", b"\0" * 40, b"", b"a"])
+def test_nuls_here_and_there_are_no_utf_16(content: bytes) -> None:
+    assert likely_encoding(content) == "utf-8"
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "windows-1252", "windows-1250", "utf-16"])
 def test_letters_come_out_as_they_were_written(encoding: str) -> None:
     dialect = CsvDialect.model_validate({"separator": "\t", "encoding": encoding})

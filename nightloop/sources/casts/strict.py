@@ -19,11 +19,20 @@ _EXACT = frozenset((*_WHOLE.split(), "DECIMAL"))
 _TIMES = frozenset(("TIMESTAMP", "DATETIME"))
 _OFFSET = r"(?i):\d{2}(\.\d+)?\s*(z|utc|[a-z]+/[a-z_/]+|[+-]\d{2}(:?\d{2}){0,2})\s*$"
 
+CURRENCY = "[$€£¥₹]|EUR|USD|GBP|CHF|kr|zł"
+"""Signs of currencies that amounts are read without."""
+
 MACROS = (
     r"""CREATE MACRO number_in(v, thousands, decimals) AS CASE
          WHEN regexp_full_match(v, concat('[+-]?(\d{1,3}([', thousands, ']\d{3})+|\d+)([', decimals, ']\d+)?'))
          THEN translate(translate(v, thousands, ''), decimals, '..')::DOUBLE
          WHEN v IS NOT NULL THEN concat(v, ' is no such number')::DOUBLE END""",
+    rf"""CREATE MACRO amount_in(v, thousands, decimals) AS number_in(regexp_replace(regexp_replace(regexp_replace(v,
+         '^(-?)({CURRENCY})? ?(-?)([0-9.,]+-?) ?({CURRENCY})?$', '\1\3\4'),
+         '^\(({CURRENCY})? ?([0-9.,]+) ?({CURRENCY})?\)$', '-\2'), '^([0-9.,]+)-$', '-\1'), thousands, decimals)""",
+    r"""CREATE MACRO day_in(v, months) AS CASE WHEN v IS NOT NULL THEN strptime(concat_ws('-', regexp_extract(v, '\d{4}'),
+         list_position(string_split(months, ' '), lower(regexp_extract(v, '\d\.?( de)? (\pL+)', 2))),
+         regexp_extract(v, '^\d+')), '%Y-%m-%d')::DATE END""",
     # ``lost`` is a cast that fails: error() is volatile, and try() takes no volatile function.
     # Doubles tell a value from its cast up to 2^53; beyond, a point is what a whole number cannot have.
     """CREATE MACRO "=exact"(v, n, lost) AS CASE

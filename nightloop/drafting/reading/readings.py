@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from nightloop.drafting.forms import FORMS, MISSING, NEVER_WORDS, Form
 from nightloop.drafting.names import is_key, tells_a_time
+from nightloop.drafting.reading.form import Form
+from nightloop.drafting.reading.forms import FORMS, MISSING, NEVER_WORDS
 from nightloop.sources.evaluation import SQL_TYPES, attempt
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ MUST_FIT = 0.98
 EXACT = 1_000
 """Below so many values a form must fit all of them."""
 FEW_TEXTS = 20
+MANY = 50
+"""Numbers that all look like dates are dates: of numbers drawn anyhow, not one in forty does."""
+FEWEST_OF_A_KEY, FEW_REPEATED = 50, 0.005
 HEAD = 64
 
 
@@ -114,13 +118,18 @@ def _form(session: duckdb.DuckDBPyConnection, values: Texts, name: str) -> Form 
 
 
 def _has_what_it_needs(form: Form, values: Texts, name: str) -> bool:
-    if form.need == "time name":
-        return tells_a_time(name)
+    if form.need.startswith("time name"):
+        return tells_a_time(name) or (form.need.endswith("many") and values.records >= MANY)
     if form.need == "few or key":
-        return len(values.texts) <= FEW_TEXTS or is_key(name)
+        return len(values.texts) <= FEW_TEXTS or is_key(name) or _each_its_own(values)
     if form.need == "two words":
         return len(values.texts) <= 2 * HEAD and len(pc.unique(pc.utf8_lower(values.texts))) == 2  # noqa: PLR2004 - a pair
     return True
+
+
+def _each_its_own(values: Texts) -> bool:
+    """Whether no value repeats, but for few: of amounts that are whole some do, and one has decimals."""
+    return values.records >= FEWEST_OF_A_KEY and len(values.texts) >= values.records * (1 - FEW_REPEATED)
 
 
 def _fitting(session: duckdb.DuckDBPyConnection, values: Texts, form: Form, sql: str | None = None) -> int:
