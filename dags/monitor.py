@@ -7,8 +7,9 @@ from plugins.monitoring import AlertOperator, DecideOperator, MonitorOperator, N
 
 WHY = """
 Joins matured labels to the scores of their night, measures realised performance with intervals and the drift of every feature
-against the champion's reference, and decides: **keep** or **retrain**. The graph shows which: the branch that was not taken is
-skipped. Too little data is a verdict of its own, never a pass.
+against the champion's reference, and decides: **keep**, **retrain**, or **ask** a person, where performance fails and trainings
+do not help. The graph shows which: branches that were not taken are skipped. Too little data is a verdict of its own, never a
+pass.
 
 The tasks `performance` and `drift` show the verdicts: green is a pass, **red a fail**, pink too little data. A red one alerts,
 and may decide a training; the run itself has done its work and stays green.
@@ -20,7 +21,7 @@ The button *Report* (tab *Details* of the task `monitor`) opens the drift page, 
 for use_case in use_cases():
     with DAG(
         **dag_settings(use_case, "monitor", weight=40),
-        description="Realised performance, drift, a verdict with its figures, and the decision: keep or retrain.",
+        description="Realised performance, drift, a verdict with its figures, and the decision: keep, retrain, or ask.",
         doc_md=f"### {use_case.description}\n{WHY}",
         schedule=PartitionedAssetTimetable(assets=asset(use_case, "scores")),
         start_date=midnight(use_case, use_case.first_night),
@@ -35,6 +36,7 @@ for use_case in use_cases():
             task_id="decide", use_case_name=use_case.use_case, doc_md="Follow the decision that the ledger holds for the night."
         )
         keep = NoWorkOperator(task_id="keep", doc_md="The champion stays; the reason is in the log of `decide`.")
+        ask = NoWorkOperator(task_id="ask", doc_md="A person decides: the alert of the task `alert` says on what.")
         verdicts = [
             VerdictOperator(
                 verdict=verdict, use_case_name=use_case.use_case, doc_md=f"The night's verdict on {words}, with its figures."
@@ -52,8 +54,8 @@ for use_case in use_cases():
         alert = AlertOperator(
             task_id="alert",
             use_case_name=use_case.use_case,
-            doc_md="Tell of a failed verdict or a decided training, by e-mail and Slack where connections exist; else say so.",
+            doc_md="Tell of a failed verdict or a decision other than keep, by e-mail and Slack where they exist; else say so.",
         )
-        monitor >> decide >> [keep, retrain]
+        monitor >> decide >> [keep, retrain, ask]
         monitor >> alert
         monitor >> verdicts >> judged

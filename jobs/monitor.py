@@ -23,6 +23,7 @@ from nightloop.meaning import meanings_of
 from nightloop.model import champions
 from nightloop.model.use_case_task import metric_set_for
 from nightloop.monitoring import metrics_table, night_metrics, profiles
+from nightloop.monitoring.decisions import SCHEMA
 from nightloop.monitoring.judging import Judgement, Measured, judge, measure, other_figures
 from nightloop.monitoring.limits import archive_limits, limits_digest, with_archived_limits
 from nightloop.monitoring.metrics_table import Sourced
@@ -79,7 +80,7 @@ def _monitor(use_case: UseCase, night: Night, workspace: Workspace, *, definitio
     judgement = judge(use_case, night, workspace, measured)
     night_figures = night_metrics.night_figures(use_case, night, measured.matured)
     metrics = metrics_table.as_table(use_case, [*night_figures, *other_figures(use_case, night, workspace, measured)])
-    decisions = pa.Table.from_pylist([judgement.as_row()])
+    decisions = pa.Table.from_pylist([judgement.as_row()], schema=SCHEMA)
     commit = Commit(
         STAGE,
         use_case.use_case,

@@ -22,7 +22,7 @@ from nightloop.nights import Night, Nights
 from nightloop.workspace import Workspace
 
 UNPINNED = "taken back"
-STYLES = {"fail": "red", "retrain": "bold", "missing": "yellow", "stale": "yellow"}
+STYLES = {"fail": "red", "retrain": "bold", "ask": "bold", "missing": "yellow", "stale": "yellow"}
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ class NoWorkOperator(EmptyOperator):
 
 
 class DecideOperator(BaseBranchOperator):
-    """Take the branch that the night's stored decision names: ``keep`` or ``retrain``."""
+    """Take the branch that the night's stored decision names: ``keep``, ``retrain`` or ``ask``."""
 
     def __init__(self, *, use_case_name: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -199,7 +199,7 @@ def decision_of(use_case_name: str, context: Mapping[str, Any]) -> dict[str, Any
 
 def alerts_of(use_case_name: str, decision: Mapping[str, Any], link: str) -> list[Alert]:
     """Return the alerts that a row of the decisions table gives cause to."""
-    from nightloop.alerts.verdicts import retrain_decided, verdict_failed
+    from nightloop.alerts.verdicts import person_asked, retrain_decided, verdict_failed
 
     night, reason = decision["night"], str(decision["reason"])
     by_hand = command("monitor", use_case_name, night)
@@ -209,6 +209,7 @@ def alerts_of(use_case_name: str, decision: Mapping[str, Any], link: str) -> lis
         if key.endswith("_verdict") and value == "fail"
         for figure in [decision.get(key.replace("_verdict", "_reason"))]
     ]
-    if decision["decision"] == "retrain":
-        alerts.append(retrain_decided(use_case_name, night, reason, link=link, command=by_hand))
+    decided = {"retrain": retrain_decided, "ask": person_asked}.get(str(decision["decision"]))
+    if decided is not None:
+        alerts.append(decided(use_case_name, night, reason, link=link, command=by_hand))
     return alerts

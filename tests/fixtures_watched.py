@@ -65,7 +65,7 @@ def _definition() -> dict[str, object]:
             "drifted_share_limit": 0.4,
             "html": "never",
         },
-        "retrain": {"maximum_age_nights": 14, "drifted_nights": 3, "cool_down_nights": 7},
+        "retrain": {"maximum_age_nights": 14, "calendar": True, "drifted_nights": 3, "cool_down_nights": 7},
     }
 
 

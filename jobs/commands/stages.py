@@ -66,7 +66,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "monitor",
-        "measure realised performance and drift, and decide: keep or retrain",
+        "measure realised performance and drift, and decide: keep, retrain or ask",
         "Joins matured labels to scores, compares features with the champion's reference, publishes metrics and the decision "
         "of each night.",
         (Option("html", "write the Evidently page for people, whatever the verdict", is_flag=True), TODAYS_RULES),

@@ -95,7 +95,7 @@ OF_USE_CASES: tuple[tuple[str, str, str, Callable[[Summary], Values]], ...] = (
     ),
     (
         "nightloop_champion_maximum_age_nights",
-        "Age at which a training is asked for.",
+        "Age at which a training is asked for though the champion holds; absent where none is.",
         "",
         lambda summary: {"": summary.champion.maximum_age},
     ),

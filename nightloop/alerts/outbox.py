@@ -18,7 +18,16 @@ from nightloop.alerts.rows import Delivery, alerts_table, deliveries_table, inst
 from nightloop.ledger import Clock, Ledger
 from nightloop.nights import Night, utc_now
 
-NOTICES = ("over", "test", "verdict_failed", "retrain_decided", "approval_asked", "champion_changed", "alias_moved")
+NOTICES = (
+    "over",
+    "test",
+    "verdict_failed",
+    "retrain_decided",
+    "person_asked",
+    "approval_asked",
+    "champion_changed",
+    "alias_moved",
+)
 """Kinds for which nothing stands still: no task waits for them, and no success ends them."""
 FLOW = ("ingest", "features", "score", "monitor", "report", "train", "bootstrap")
 """Families in the order in which one waits for another."""

@@ -61,3 +61,21 @@ def retrain_decided(use_case_name: str, night: Night, reason: str, *, link: str,
         link=link,
         command=command,
     )
+
+
+def person_asked(use_case_name: str, night: Night, reason: str, *, link: str, command: str) -> Alert:
+    """Return the alert that a person is to decide; the arguments are those of ``verdict_failed``."""
+    return Alert(
+        "person_asked",
+        use_case_name,
+        night,
+        "ask",
+        title="a person is to decide about the champion",
+        what="Realised performance fails, and trainings have not passed their gates on these nights.",
+        do="Look at the data first. Then roll back (jobs champion rollback), change the model, or train by the form.",
+        urgency="today",
+        means="The champion goes on scoring until somebody decides.",
+        figure=reason,
+        link=link,
+        command=command,
+    )

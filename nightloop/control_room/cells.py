@@ -20,7 +20,7 @@ SIGNS: dict[State, tuple[str, str]] = {
     "drifted": ("≠", "its features failed the verdict"),
     "stale": ("~", "made from what was published anew since"),
     "quarantined": ("▣", "refused by a contract"),
-    "waiting": ("?", "for a person: a task that failed, or an approval"),
+    "waiting": ("?", "for a person: a task that failed, an approval, or what a monitor asks"),
     "late": ("◷", "later than promised"),
     "missing": ("!", "due, and not all there"),
     "given up": ("×", "it will never come, a person decided"),
@@ -155,6 +155,8 @@ def _stale(night: Night, facts: NightFacts) -> Iterator[Finding]:
 def _judged(night: Night, facts: NightFacts) -> Iterator[Finding]:
     """Retrained or drifted, as the night's decision says."""
     decision = facts.decisions.get(night, {})
+    if decision.get("decision") == "ask":
+        yield Finding("waiting", str(decision["reason"]), _page_or_runs(night, facts))
     if decision.get("decision") == "retrain":
         yield Finding("retrained", str(decision["reason"]), Answer("training"))
     if night in facts.promoted:

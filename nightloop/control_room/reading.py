@@ -176,7 +176,8 @@ def _champion(use_case: UseCase, workspace: Workspace, newest: Night) -> Champio
         note = f"version {change.version} from {change.effective_from} on"
     if champion is None:
         return ChampionLine(None, note=note)
-    age, most = (newest - champion.as_of).days, use_case.retrain.maximum_age_nights
+    rules, age = use_case.retrain, (newest - champion.as_of).days
+    most = rules.maximum_age_nights if rules.calendar else None  # a champion that holds may grow older
     return ChampionLine(champion.version, champion.as_of, age, most, note)
 
 

@@ -108,7 +108,12 @@ class Label(Strict):
 class Retrain(Strict):
     """When the monitor asks for a new training."""
 
-    maximum_age_nights: int = Field(30, ge=1, description="Age of the champion at which the calendar asks for a retrain.")
+    maximum_age_nights: int = Field(
+        30, ge=1, description="Age at which a champion is retrained, unless its realised performance passes."
+    )
+    calendar: bool = Field(
+        False, exclude_if=is_empty, description="Whether a champion of that age is retrained though its performance passes."
+    )
     drifted_nights: int = Field(3, ge=1, description="Nights in a row with a failed drift verdict that ask for one.")
     cool_down_nights: int = Field(7, ge=0, description="Nights after a training was asked for in which no other is asked for.")
 

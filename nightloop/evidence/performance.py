@@ -129,7 +129,7 @@ def _skill(overall: dict[str, Figure], metric_set: MetricSet) -> Iterator[_Claim
     if (item := overall.get(name)) is not None:
         state = _state(item, 0.0, None)
         than = "the best constant answer to the same rows"
-        says = (f"better than {than}", f"not better than {than}, which nights may explain", f"worse than {than}")[state]
+        says = (f"at least as good as {than}", f"not better than {than}, which nights may explain", f"worse than {than}")[state]
         yield _Claim(state, f"{title} {item.value:.3f} ({ends_in_words(item)}), {says}")
 
 

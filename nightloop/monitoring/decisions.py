@@ -1,4 +1,4 @@
-"""Decide after each night whether the champion stays or a new training is asked for.
+"""Decide after each night whether the champion stays, a new training is asked for, or a person.
 
 Pure logic: what earlier nights decided comes in as their stored rows, so the same night always decides the same.
 """
@@ -10,14 +10,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+import pyarrow as pa
+
 from nightloop.evidence.nights.budget import REPAIR
-from nightloop.evidence.verdict import Verdict
+from nightloop.evidence.verdict import Figure, Verdict
 from nightloop.nights import Night
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import Retrain
     from nightloop.evidence.drift import NightDrift
     from nightloop.model.champions import Champion
+    from nightloop.monitoring.trainings import EarlierTraining
+
+PERFORMANCE, VALUE, DRIFT, AGE = "performance", "value", "drift", "age"
+GRAVITY = (PERFORMANCE, VALUE, DRIFT, AGE)
+"""Why a training may be due, the gravest first."""
 
 
 @dataclass(frozen=True)
@@ -29,27 +36,56 @@ class EarlierNight:
     drift_verdict: str
     champion_version: int
     drift_calls_for: str | None = None  # rows from before it was told have none
+    due: str | None = None  # the same
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> EarlierNight:
         """Read a row of the decisions table."""
-        return cls(row["night"], row["decision"], row["drift_verdict"], row["champion_version"], row.get("drift_calls_for"))
+        verdict, version = row["drift_verdict"], row["champion_version"]
+        return cls(row["night"], row["decision"], verdict, version, row.get("drift_calls_for"), row.get("due"))
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Keep the champion, or retrain; the reason is a sentence for people."""
+    """Keep the champion, retrain, or ask a person; the reason is a sentence for people.
 
-    decision: Literal["keep", "retrain"]
+    Attributes:
+        due: why a training was due, in one word of ``GRAVITY``; None where none was.
+        gain: what a training was expected to gain over keeping the champion, where answers have a value: what was given up
+            by the decision, or hoped for.
+    """
+
+    decision: Literal["keep", "retrain", "ask"]
     reason: str
+    due: str | None = None
+    gain: Figure | None = None
 
 
 @dataclass(frozen=True)
 class Due:
-    """Why a retrain is due, and the figures behind it."""
+    """Why a retrain is due, in words and in one of ``GRAVITY``, and the figures behind it."""
 
     why: str
+    kind: str
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """What earlier trainings say of another one: which still runs, and what failed since the champion was trained.
+
+    Attributes:
+        running: one that has come to nothing yet.
+        failed: those that did not pass, oldest first.
+        new_evidence_from: night from which on the gates would judge nights that the last of those was not judged on.
+    """
+
+    running: EarlierTraining | None = None
+    failed: Sequence[EarlierTraining] = ()
+    new_evidence_from: Night | None = None
+
+
+NO_TRAININGS = Trainings()
 
 
 def decide(
@@ -60,28 +96,77 @@ def decide(
     drift: NightDrift,
     performance: Verdict,
     earlier: Sequence[EarlierNight],
+    trainings: Trainings = NO_TRAININGS,
+    gain: Figure | None = None,
+    currency: str = "",
 ) -> Decision:
-    """Decide for one night, from its own verdicts and the rows of earlier nights.
+    """Decide for one night, from its own verdicts, the rows of earlier nights, and what came of earlier trainings.
 
-    A retrain is due when realised performance failed, when drift that calls for no repair failed ``drifted_nights`` nights in a
-    row under the same champion, or when the champion has reached its maximum age. It is asked for unless an earlier night
-    within the cool-down asked already.
+    A retrain is due when realised performance failed, when what the champion captures has fallen so far that a training pays,
+    when drift that calls for no repair failed ``drifted_nights`` nights in a row under the same champion, or when the champion
+    has reached its maximum age and nothing shows that it holds (or a calendar is declared). It is asked for unless an earlier
+    night within the cool-down asked already, one still runs, or the last one failed its gates on nights that the next would
+    be judged on too. Then a person is asked where realised performance fails: a training does not help.
     """
-    due = _due(rules, night, champion, drift=drift, performance=performance, earlier=earlier)
+    due = _due(rules, night, champion, drift=drift, performance=performance, earlier=earlier, gain=gain)
+    worth = f" A training is expected to gain {_amount(gain, currency)}." if gain is not None else ""
     if due is None:
-        age = (night - champion.as_of).days
+        age, holds = (night - champion.as_of).days, performance.outcome == "pass"
+        beyond = ", and it holds" if age >= rules.maximum_age_nights and holds else ""
         return Decision(
             "keep",
-            f"Champion version {champion.version} is {_nights(age)} old (at most {rules.maximum_age_nights}); "
-            f"drift: {_words(drift.verdict)}; realised performance: {_words(performance)}.",
+            f"Champion version {champion.version} is {_nights(age)} old (at most {rules.maximum_age_nights}){beyond}; "
+            f"drift: {_words(drift.verdict)}; realised performance: {_words(performance)}.{worth}",
+            gain=gain,
         )
+    head = f"A retrain is due ({due.why}), but"
     requested = _last_request(rules, night, earlier)
     if requested is not None:
         until = requested + timedelta(days=rules.cool_down_nights)
-        return Decision(
-            "keep", f"A retrain is due ({due.why}), but {requested} asked for one, and the cool-down lasts to {until}."
-        )
-    return Decision("retrain", f"{due.why[0].upper()}{due.why[1:]}{due.detail or '.'}")
+        why = f"{head} {requested} asked for one, and the cool-down lasts to {until}.{worth}"
+        return Decision("keep", why, due.kind, gain)
+    if (runs := trainings.running) is not None:
+        why = f"{head} the training as of {runs.as_of}, asked for by {runs.requested_by}, has not ended.{worth}"
+        return Decision("keep", why, due.kind, gain)
+    if (again := trainings.new_evidence_from) is not None and night < again and not _is_graver(due, trainings, earlier):
+        why = f"{head} {_failures(trainings)}; from {again} on its gates judge new nights.{worth}"
+        if performance.outcome != "fail":
+            return Decision("keep", why, due.kind, gain)
+        ask = f"{why} Until then a person decides: repair the data, roll back, or change the model."
+        return Decision("ask", ask, due.kind, gain)
+    return Decision("retrain", f"{due.why[0].upper()}{due.why[1:]}{due.detail or '.'}{worth}", due.kind, gain)
+
+
+def _failures(trainings: Trainings) -> str:
+    last, count = trainings.failed[-1], len(trainings.failed)
+    several = f"{count} trainings failed since the champion's, the last" if count > 1 else "the training"
+    return f"{several} as of {last.as_of} ({last.why})"
+
+
+def _is_graver(due: Due, trainings: Trainings, earlier: Sequence[EarlierNight]) -> bool:
+    """Whether a training is due for a graver reason than the last failed one: that is other evidence."""
+    asked = next((row.due for row in earlier if row.night == trainings.failed[-1].as_of), None)
+    return asked in GRAVITY and GRAVITY.index(due.kind) < GRAVITY.index(asked)
+
+
+def _amount(gain: Figure, currency: str) -> str:
+    return f"{gain.value:,.0f} {currency} ({gain.low:,.0f} to {gain.high:,.0f})"
+
+
+TEXTS = (
+    *("decision", "reason", "due", "drift_verdict", "drift_reason", "drift_calls_for"),
+    *("performance_verdict", "performance_reason", "matching_verdict", "matching_reason"),
+)
+AMOUNTS = ("expected_gain", "expected_gain_low", "expected_gain_high")
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in TEXTS),
+        *((name, pa.float64()) for name in AMOUNTS),
+        ("champion_version", pa.int64()),
+        ("champion_as_of", pa.date32()),
+    ]
+)
+"""Columns of the decisions table, beside the night."""
 
 
 def as_row(
@@ -91,6 +176,10 @@ def as_row(
     return {
         "decision": decision.decision,
         "reason": decision.reason,
+        "due": decision.due,
+        "expected_gain": decision.gain.value if decision.gain else None,
+        "expected_gain_low": decision.gain.low if decision.gain else None,
+        "expected_gain_high": decision.gain.high if decision.gain else None,
         "drift_verdict": drift.verdict.outcome,
         "drift_reason": drift.verdict.reason,
         "drift_calls_for": drift.calls_for,
@@ -111,20 +200,22 @@ def _due(
     drift: NightDrift,
     performance: Verdict,
     earlier: Sequence[EarlierNight],
+    gain: Figure | None,
 ) -> Due | None:
     """Return why a retrain is due, the gravest reason first; None: it is not."""
     if performance.outcome == "fail":
-        return Due("realised performance failed", f": {performance.reason}")
+        return Due("realised performance failed", PERFORMANCE, f": {performance.reason}")
+    if gain is not None and gain.low is not None and gain.low > 0:
+        return Due("what the champion captures has fallen since its first nights by more than a training costs", VALUE)
     is_moved = drift.verdict.outcome == "fail" and drift.calls_for != REPAIR
     drifted = _drifted_in_a_row(night, champion, earlier) + 1 if is_moved else 0
     if drifted >= rules.drifted_nights:
-        return Due(f"features drifted {_nights(drifted)} in a row", f": {drift.verdict.reason}")
-    age = (night - champion.as_of).days
-    if age >= rules.maximum_age_nights:
-        most = rules.maximum_age_nights
-        return Due(
-            f"champion version {champion.version} was trained as of {champion.as_of}, {_nights(age)} ago (at most {most})"
-        )
+        return Due(f"features drifted {_nights(drifted)} in a row", DRIFT, f": {drift.verdict.reason}")
+    age, most = (night - champion.as_of).days, rules.maximum_age_nights
+    if age >= most and (rules.calendar or performance.outcome != "pass"):
+        doubt = "" if rules.calendar else ", and nothing shows that it holds"
+        why = f"champion version {champion.version} was trained as of {champion.as_of}, {_nights(age)} ago (at most {most})"
+        return Due(f"{why}{doubt}", AGE)
     return None
 
 

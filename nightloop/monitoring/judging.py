@@ -18,12 +18,14 @@ from nightloop.evidence.verdict import Verdict
 from nightloop.features.matching import Match
 from nightloop.model import champions
 from nightloop.monitoring import night_metrics
-from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decide
+from nightloop.monitoring.decisions import Decision, EarlierNight, Trainings, as_row, decide
 from nightloop.monitoring.drift import Watching, drift_of
+from nightloop.monitoring.expected import gain_of_training
 from nightloop.monitoring.matches import matching_verdict, read_matches
 from nightloop.monitoring.matured import Matured, Restated, matured_nights, read_matured, read_restated
 from nightloop.monitoring.metrics_table import Sourced
 from nightloop.monitoring.performance import Performance, performance_of
+from nightloop.monitoring.trainings import earlier_trainings, failed_since, new_evidence_from, running
 from nightloop.nights import Night, Nights, one
 
 if TYPE_CHECKING:
@@ -117,6 +119,9 @@ def judge(use_case: UseCase, night: Night, workspace: Workspace, measured: Measu
         drift=measured.drift,
         performance=performance,
         earlier=_earlier(use_case, night, workspace),
+        trainings=_trainings(use_case, night, workspace, measured.champion),
+        gain=gain_of_training(use_case, night, workspace.lake, measured.champion, measured.performance),
+        currency=use_case.value.currency if use_case.value else "",
     )
     matching = matching_verdict(use_case, measured.match)
     return Judgement(measured.champion, measured.drift, performance, matching, decision)
@@ -135,6 +140,13 @@ def other_figures(use_case: UseCase, night: Night, workspace: Workspace, measure
         night_metrics.score_counts(use_case, night, measured.champion, measured.scores),
         *night_metrics.row_counts(use_case, night, workspace.lake),
     ]
+
+
+def _trainings(use_case: UseCase, night: Night, workspace: Workspace, champion: Champion) -> Trainings:
+    earlier = earlier_trainings(workspace.ledger, use_case.use_case, night)
+    failed = failed_since(earlier, champion.as_of)
+    again = new_evidence_from(failed, use_case.model.split.validate_nights) if failed else None
+    return Trainings(running(earlier, night, use_case.retrain.cool_down_nights), failed, again)
 
 
 def _earlier(use_case: UseCase, night: Night, workspace: Workspace) -> list[EarlierNight]:

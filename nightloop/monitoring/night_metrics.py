@@ -48,22 +48,28 @@ def money_figures(use_case: UseCase, matured: Matured, *, by_night: bool) -> tup
         matured: rows with their outcomes.
         by_night: whether the interval takes nights as the units; else rows.
     """
-    values = row_values(use_case, matured)
-    return () if values is None else value_figures(values, matured.night if by_night else None)
+    of_rows = row_values(use_case, matured)
+    return () if of_rows is None else value_figures(*of_rows, matured.night if by_night else None)
 
 
-def row_values(use_case: UseCase, matured: Matured) -> NDArray[np.float64] | None:
-    """Return what each row (n,) was worth; None where no value is declared, or nothing is decided."""
-    value, decision = use_case.value, matured.decision
+def row_values(use_case: UseCase, matured: Matured) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return what each row (n,) was worth, and what a perfect answer would have been.
+
+    None where no value is declared, or nothing is decided.
+    """
+    value, label, decision = use_case.value, matured.label, matured.decision
     if value is None:
         return None
-    if value.unit_error is not None:
-        label, prediction = matured.label, matured.prediction
-        return value_of_predictions(label, prediction, unit_error=value.unit_error, without_model=value.without_model)
+    if (cost := value.unit_error) is not None:
+
+        def worth(prediction: NDArray[np.float64]) -> NDArray[np.float64]:
+            return value_of_predictions(label, prediction, unit_error=cost, without_model=value.without_model)
+
+        return worth(matured.prediction), worth(label)
     if decision is None or value.true_positive is None or value.false_positive is None:
         return None
     cells = Cells(value.true_positive, value.false_positive, value.true_negative, value.false_negative)
-    return value_of_decisions(matured.label, decision, cells)
+    return value_of_decisions(label, decision, cells), value_of_decisions(label, label, cells)
 
 
 def coverage_figures(use_case: UseCase, matured: Matured) -> tuple[Figure, ...]:

@@ -32,7 +32,7 @@ class Overview:
         training: what the champion was trained on.
         verdicts: of the gates on the champion, with their figures.
         age: nights from the one its training knew to the newest that is scored.
-        retrain_from: night on which the calendar asks for a new training.
+        retrain_from: night on which it reaches its maximum age.
         scored: nights that the champion has scored.
     """
 

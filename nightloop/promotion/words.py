@@ -28,7 +28,7 @@ def overview_lines(stands: Overview) -> list[str]:
         f"{name}: version {change.version} is champion from {change.effective_from} on",
         f"  by: {_by(change)}",
         f"  as of: {change.champion.as_of}; trained on: {nights}",
-        f"  age: {stands.age} nights; scored: {stands.scored}; the calendar asks for another from {stands.retrain_from} on",
+        f"  age: {stands.age} nights; scored: {stands.scored}; its maximum age is reached on {stands.retrain_from}",
         *(f"  gate {of.gate}: {of.outcome.replace('_', ' ')}. {of.reason}" for of in stands.verdicts),
         *_coming(stands),
     ]

@@ -66,6 +66,8 @@ def _decisions(week: Week) -> Iterator[Highlight]:
     for line in week.monitored:
         if line.decision["decision"] == "retrain":
             yield Highlight("warn", f"{line.night} asked for a retrain: {line.decision['reason']}")
+        if line.decision["decision"] == "ask":
+            yield Highlight("bad", f"{line.night} asks a person: {line.decision['reason']}")
 
 
 def _restated(week: Week) -> Iterator[Highlight]:
@@ -106,7 +108,9 @@ def _money(week: Week, use_case: UseCase) -> Iterator[Highlight]:
     if use_case.value and worth and worth.value < 0:
         shown = worth.high is not None and worth.high < 0
         amount = money(worth, use_case.value.currency)
-        yield Highlight("bad" if shown else "warn", f"Without a model nothing would have been lost: the answers cost {amount}.")
+        yield Highlight(
+            "bad" if shown else "warn", f"To decide nothing would have been better: the answers were worth {amount}."
+        )
 
 
 def _fairness(week: Week, use_case: UseCase) -> Iterator[Highlight]:

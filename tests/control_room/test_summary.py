@@ -122,7 +122,7 @@ def test_the_newest_alerts_come_first_and_a_verdict_waits_for_nobody(things: Thi
 
 
 def test_a_drifted_night_and_one_that_asked_for_a_training_are_read_from_the_decisions(things: Things) -> None:
-    things.change(lambda declared: declared.update(retrain={"maximum_age_nights": 4, "cool_down_nights": 7}))
+    things.change(lambda declared: declared.update(retrain={"maximum_age_nights": 4, "calendar": True, "cool_down_nights": 7}))
     whole(things)
     (retrained,) = [cell for cell in look(things).cells if cell.night == LAST]
     assert retrained.state == "retrained" and "4 nights ago (at most 4)" in retrained.why
@@ -203,7 +203,7 @@ def test_a_summary_is_plain_values_for_programs(things: Things) -> None:
     plain = json.loads(json.dumps(look(things).as_json(), default=str))
     assert plain["use_case"] == "things" and plain["error"] is None
     assert plain["nights"][-2] == {"night": "2024-03-06", "state": "missing", "why": "ingest: not taken in", "also": []}
-    assert plain["champion"] == {"version": 1, "as_of": "2024-03-02", "age_nights": 4, "maximum_age_nights": 30, "note": ""}
+    assert plain["champion"] == {"version": 1, "as_of": "2024-03-02", "age_nights": 4, "maximum_age_nights": None, "note": ""}
     assert plain["realised"]["metric"] == "AUC" and len(plain["realised"]["nights"]) == 4
 
 

@@ -137,6 +137,7 @@ def test_the_monitor_decides_and_alerts(dags):
         ("monitor", "decide"),
         ("decide", "keep"),
         ("decide", "retrain"),
+        ("decide", "ask"),
         ("monitor", "alert"),
         *(
             (before, after)

@@ -9,9 +9,9 @@ from nightloop.settings import REPOSITORY
 
 FOLDER = REPOSITORY / "feature_defs"
 RECORDED = {
-    "arrival_delay": "c7206b0a0b5f809952c70e731a9521aaeace37d91143ed11b9c10092041f48c9",
+    "arrival_delay": "855cddbcc415541b9ba0eefd752988e39a03310fb9ce77dd9cee87559076ca06",
     "credit_risk": "e3b8c24566a6d5cc37a6826ac116fe449f1a18ba1fe2a366dbb382d8b8ff3b75",
-    "flight_delay": "7c28f93b34e29d009ec5961d21f290e561934456cb07a2c684fd02ab4cc2799a",
+    "flight_delay": "0a8af5c39c0853b38eb1856234e08293e6ef0e84e6277dbb166c837caf48585b",
 }
 
 

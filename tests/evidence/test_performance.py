@@ -140,7 +140,7 @@ def test_a_calibration_error_is_judged(value: float, low: float, outcome: Outcom
 @pytest.mark.parametrize(
     ("value", "high", "outcome", "words"),
     [
-        (0.0, 0.1, "pass", "better than the best constant answer"),
+        (0.0, 0.1, "pass", "at least as good as the best constant answer"),
         (-0.001, 0.0, "not_enough_evidence", "not better than the best constant answer"),
         (-0.01, -0.001, "fail", "worse than the best constant answer"),
     ],

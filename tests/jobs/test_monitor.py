@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from jobs import monitor
+from nightloop.definitions.use_case import Value
 from nightloop.errors import NotReady, StoreDamaged
 from nightloop.model import bundle, champions
 from nightloop.model.registry import Registry
@@ -178,6 +180,43 @@ def test_the_calendar_asks_for_a_retrain(watched):
     )
 
 
+def test_a_failed_training_is_not_asked_for_again_and_the_night_says_the_same_when_monitored_again(watched):
+    """A person asked for it; the calendar would ask on the thirteenth night, and its gates would judge the same nights."""
+    ledger, night = watched.workspace.ledger, after(10)
+    ledger.record("training_requested", "loans", night=night, subject="anna", payload={"reason": "", "requested_by": "anna"})
+    watched.publish_nights(Nights(FIRST, after(13)))
+    run(watched, Nights(FIRST, after(13)))
+    running = decision(watched, after(13))
+    assert (running["decision"], running["due"]) == ("keep", "age")
+    assert running["reason"].endswith(f"but the training as of {night}, asked for by anna, has not ended.")
+    failed = {"outcome": "fail", "reason": "It is worse.", "gate": "performance"}
+    ledger.record("gate_judged", "loans", night=night, subject="2/performance", payload=failed)
+    run(watched, one(after(13)))
+    assert decision(watched, after(13)) == running, "as the ledger was when the night was decided first"
+    watched.publish(after(14))
+    run(watched, one(after(14)))
+    held = decision(watched, after(14))
+    again = night + timedelta(days=watched.use_case.model.split.validate_nights)
+    assert held["decision"] == "keep"
+    words = f"but the training as of {night} (performance: It is worse); from {again} on its gates judge new nights."
+    assert held["reason"].endswith(words)
+
+
+def test_what_answers_are_worth_is_published_and_told_with_the_decision(watched):
+    value = Value(currency="EUR", true_positive=100.0, false_positive=-60.0, training=10.0)
+    valued = replace(watched, use_case=watched.use_case.model_copy(update={"value": value}))
+    valued.publish_nights(Nights(FIRST, after(3)))
+    valued.publish_nights(Nights(after(4), after(12)), worthless=True)
+    run(valued, Nights(FIRST, after(12)))
+    rows = valued.workspace.lake.read("loans/metrics", one(after(12))).to_pylist()
+    pooled = next(row for row in rows if (row["metric"], row["group"]) == ("pooled_value", "all"))
+    assert pooled["value"] < 0 < pooled["n"] and pooled["low"] < pooled["value"] < pooled["high"]
+    last = decision(valued, after(12))
+    assert last["expected_gain"] > 0 and last["expected_gain_low"] < last["expected_gain"] < last["expected_gain_high"]
+    assert f"A training is expected to gain {last['expected_gain']:,.0f} EUR" in last["reason"]
+    assert decision(valued, after(2))["expected_gain"] is None
+
+
 def test_a_night_monitored_again_gives_the_same_digests_and_adds_no_event(watched):
     watched.publish_nights(Nights(FIRST, after(4)))
     before = [item.content_digest for item in run(watched, Nights(FIRST, after(4)))]
@@ -313,6 +352,7 @@ CHILD = """
 import sys
 from datetime import date
 from jobs import monitor
+from nightloop.definitions.use_case import Value
 from nightloop.definitions.use_case import UseCase
 from nightloop.nights import Nights
 from nightloop.settings import REPOSITORY, load_settings

@@ -197,6 +197,7 @@ OTHER: list[tuple[UseCase, str, object]] = [
         "alerts.slack_connection": "other",
         "retrain": {"cool_down_nights": 3},
         "retrain.maximum_age_nights": 8,
+        "retrain.calendar": True,
         "retrain.drifted_nights": 8,
         "retrain.cool_down_nights": 8,
         "monitoring": {"minimum_rows": 3},

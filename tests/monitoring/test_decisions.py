@@ -8,11 +8,13 @@ import pytest
 
 from nightloop.definitions.use_case import Retrain
 from nightloop.evidence.drift import NightDrift
-from nightloop.evidence.verdict import Verdict
-from nightloop.monitoring.decisions import Decision, EarlierNight, as_row, decide
+from nightloop.evidence.verdict import Figure, Verdict
+from nightloop.monitoring.decisions import SCHEMA, Decision, EarlierNight, Trainings, as_row, decide
+from nightloop.monitoring.trainings import EarlierTraining
 
 NIGHT = date(2013, 4, 20)
-RULES = Retrain(maximum_age_nights=14, drifted_nights=3, cool_down_nights=7)
+RULES = Retrain(maximum_age_nights=14, calendar=True, drifted_nights=3, cool_down_nights=7)
+HOLDING = RULES.model_copy(update={"calendar": False})
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,13 @@ def verdict(outcome):
     return Verdict("any", outcome, f"It is {outcome}.")
 
 
-def night(days_ago, decision="keep", drift="pass", version=2, calls_for=None):
-    return EarlierNight(NIGHT - timedelta(days=days_ago), decision, drift, version, calls_for)
+def night(days_ago, decision="keep", drift="pass", version=2, **more):
+    return EarlierNight(NIGHT - timedelta(days=days_ago), decision, drift, version, **more)
 
 
-def judge(drift="pass", performance="pass", earlier=(), champion=CHAMPION, *, rules=RULES, calls_for=None):
+def judge(drift="pass", performance="pass", earlier=(), champion=CHAMPION, *, rules=RULES, calls_for=None, **more):
     moved = NightDrift(verdict(drift), (), calls_for)
-    return decide(rules, NIGHT, champion, drift=moved, performance=verdict(performance), earlier=earlier)
+    return decide(rules, NIGHT, champion, drift=moved, performance=verdict(performance), earlier=earlier, **more)
 
 
 def test_a_young_champion_without_trouble_is_kept_and_the_reason_says_so():
@@ -53,7 +55,7 @@ def test_the_calendar_asks_at_the_maximum_age(age, expected):
 
 def test_failed_performance_asks_at_once_and_is_named_before_the_calendar():
     decision = judge(performance="fail", champion=Champion(2, NIGHT - timedelta(days=99)))
-    assert decision == type(decision)("retrain", "Realised performance failed: It is fail.")
+    assert decision == type(decision)("retrain", "Realised performance failed: It is fail.", "performance")
 
 
 def test_drift_asks_only_after_enough_nights_in_a_row():
@@ -67,7 +69,7 @@ def test_data_to_be_repaired_asks_for_no_training():
     failed = [night(2, drift="fail"), night(1, drift="fail")]
     assert judge(drift="fail", earlier=failed, calls_for="training").decision == "retrain"
     assert judge(drift="fail", earlier=failed, calls_for="repair").decision == "keep"
-    broken = [night(ago, drift="fail", calls_for="repair") for ago in (3, 2, 1)]
+    broken = [night(ago, drift="fail", drift_calls_for="repair") for ago in (3, 2, 1)]
     assert judge(drift="fail", earlier=broken, calls_for="training").decision == "keep"
 
 
@@ -218,6 +220,109 @@ def test_the_cool_down_holds_for_the_calendar_too():
     )
 
 
+# --- a champion that holds, trainings that run or failed, and what one would gain ---------------------------------------
+
+
+@pytest.mark.parametrize("age", [14, 15, 400])
+def test_age_alone_does_not_retrain_a_champion_that_holds(age):
+    old = Champion(2, NIGHT - timedelta(days=age))
+    decision = judge(champion=old, rules=HOLDING)
+    assert (decision.decision, decision.due) == ("keep", None)
+    assert decision.reason.startswith(f"Champion version 2 is {age} nights old (at most 14), and it holds; drift: pass")
+    assert judge(champion=old, rules=RULES).decision == "retrain", "unless a calendar is asked for"
+    doubted = judge(champion=old, rules=HOLDING, performance="not_enough_evidence")
+    assert (doubted.decision, doubted.due) == ("retrain", "age")
+    assert doubted.reason.endswith("nights ago (at most 14), and nothing shows that it holds.")
+
+
+def test_a_year_of_a_good_champion_asks_for_no_training():
+    """Without the rule it was every eighth night once it was of age: 44 trainings a year."""
+    for rules, expected in ((HOLDING, 0), (RULES, 44)):
+        earlier: list[EarlierNight] = []
+        for place in range(365):
+            of, champion = NIGHT + timedelta(days=place), Champion(2, NIGHT - timedelta(days=1))
+            moved = NightDrift(verdict("pass"), ())
+            row = decide(rules, of, champion, drift=moved, performance=verdict("pass"), earlier=earlier)
+            earlier.append(EarlierNight(of, row.decision, "pass", 2))
+        assert sum(row.decision == "retrain" for row in earlier) == expected
+
+
+def test_nothing_is_asked_for_while_a_training_runs():
+    runs = EarlierTraining(NIGHT - timedelta(days=2), "anna", "running")
+    decision = judge(performance="fail", trainings=Trainings(running=runs))
+    assert (decision.decision, decision.due) == ("keep", "performance")
+    assert decision.reason == (
+        "A retrain is due (realised performance failed), but the training as of 2013-04-18, asked for by anna, has not ended."
+    )
+
+
+FAILED = EarlierTraining(NIGHT - timedelta(days=9), "monitor", "failed", "performance: It is no better")
+
+
+def after_failure(again, *failures):
+    return Trainings(failed=failures or (FAILED,), new_evidence_from=NIGHT + timedelta(days=again))
+
+
+@pytest.mark.parametrize(("again", "expected"), [(-1, "retrain"), (0, "retrain"), (1, "keep")])
+def test_a_training_that_failed_is_not_asked_for_on_the_same_evidence(again, expected):
+    decision = judge(champion=OLD, trainings=after_failure(again))
+    assert (decision.decision, decision.due) == (expected, "age")
+    if expected == "keep":
+        assert decision.reason.endswith(
+            ", but the training as of 2013-04-11 (performance: It is no better); from 2013-04-21 on its gates judge new nights."
+        )
+
+
+def test_several_failures_are_counted():
+    reason = judge(champion=OLD, trainings=after_failure(5, FAILED, FAILED)).reason
+    assert "but 2 trainings failed since the champion's, the last as of 2013-04-11 (performance: It is no better)" in reason
+
+
+def test_a_person_is_asked_where_performance_fails_and_a_training_did_not_help():
+    earlier = [night(9, "retrain", due="performance")]
+    decision = judge(performance="fail", earlier=earlier, trainings=after_failure(5))
+    assert (decision.decision, decision.due) == ("ask", "performance")
+    assert decision.reason.endswith("Until then a person decides: repair the data, roll back, or change the model.")
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [("age", "retrain"), ("drift", "retrain"), ("value", "retrain"), ("performance", "ask"), (None, "ask")],
+)
+def test_a_graver_reason_than_that_of_the_failed_training_is_new_evidence(asked, expected):
+    earlier = [night(9, "retrain", due=asked)]
+    assert judge(performance="fail", earlier=earlier, trainings=after_failure(5)).decision == expected
+    assert judge(performance="fail", earlier=[], trainings=after_failure(5)).decision == "ask", "a person asked for that one"
+
+
+def gain(low, value=900.0, high=1800.0):
+    return Figure("expected_gain", value, low, high, 4000)
+
+
+@pytest.mark.parametrize(("low", "expected"), [(-0.01, "keep"), (0.0, "keep"), (0.01, "retrain")])
+def test_a_training_that_pays_is_asked_for_though_every_limit_holds(low, expected):
+    decision = judge(gain=gain(low), currency="EUR")
+    assert (decision.decision, decision.due) == (expected, "value" if expected == "retrain" else None)
+    assert decision.reason.endswith(f"A training is expected to gain 900 EUR ({low:,.0f} to 1,800).")
+    assert decision.gain == gain(low)
+
+
+def test_what_is_given_up_by_waiting_is_told_and_stored():
+    decision = judge(performance="fail", earlier=[night(2, "retrain")], gain=gain(5.0), currency="EUR")
+    assert decision.decision == "keep"
+    assert decision.reason.endswith("lasts to 2013-04-25. A training is expected to gain 900 EUR (5 to 1,800).")
+    row = as_row(
+        decision,
+        champion=CHAMPION,
+        drift=NightDrift(verdict("pass"), ()),
+        performance=verdict("fail"),
+        matching=Verdict("matching", "pass", "x"),
+    )
+    assert (row["due"], row["expected_gain"], row["expected_gain_low"], row["expected_gain_high"]) == (
+        "performance", 900.0, 5.0, 1800.0,
+    )  # fmt: skip
+
+
 # --- rows of the decisions table ---------------------------------------------------------------------------------------
 
 MATCHING = Verdict("matching", "pass", "All are there.")
@@ -230,6 +335,10 @@ def test_the_row_of_a_night_holds_decision_verdicts_and_champion():
     assert row == {
         "decision": "keep",
         "reason": "Because.",
+        "due": None,
+        "expected_gain": None,
+        "expected_gain_low": None,
+        "expected_gain_high": None,
         "drift_verdict": "fail",
         "drift_reason": "It moved.",
         "drift_calls_for": "repair",
@@ -240,6 +349,12 @@ def test_the_row_of_a_night_holds_decision_verdicts_and_champion():
         "champion_version": 2,
         "champion_as_of": CHAMPION.as_of,
     }
+
+
+def test_the_columns_of_the_table_are_those_of_a_row():
+    moved = NightDrift(verdict("pass"), ())
+    row = as_row(Decision("keep", "x"), champion=CHAMPION, drift=moved, performance=verdict("pass"), matching=MATCHING)
+    assert set(SCHEMA.names) == row.keys()
 
 
 def test_a_stored_row_is_read_as_an_earlier_night():

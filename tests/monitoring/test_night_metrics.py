@@ -122,6 +122,7 @@ def test_what_a_night_was_worth_stands_on_its_rows() -> None:
     figures = named(night_figures(valued(VALUE), night(4), matured()))
     assert (figures["value", "all"].value, figures["value", "all"].n) == (70.0, 4)
     assert figures["value_per_row", "all"].value == 17.5
+    assert figures["value_captured", "all"].value == 0.35, "two events were worth 200"
     assert ("value", "all") not in named(night_figures(definition(), night(4), matured())), "nothing is declared"
 
 
@@ -137,7 +138,8 @@ def test_rows_of_which_nothing_was_decided_have_no_value() -> None:
     undecided = matured(decision=None)
     assert row_values(valued(VALUE), undecided) is None
     numbers = row_values(valued(NUMBERS), matured(label=np.full(8, 1.0), decision=None))
-    assert numbers is not None and numbers.tolist() == pytest.approx([10 * (p - 0.5) for p in PREDICTION])
+    assert numbers is not None and numbers[0].tolist() == pytest.approx([10 * (0.5 - (1 - p)) for p in PREDICTION])
+    assert numbers[1].tolist() == [5.0] * 8
 
 
 # --- the performance window --------------------------------------------------------------------------------------------

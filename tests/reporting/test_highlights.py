@@ -184,8 +184,12 @@ def test_what_is_bad_comes_before_what_is_a_warning(flights: UseCase) -> None:
 def test_answers_that_cost_more_than_they_gain_are_told(flights: UseCase, of: float, high: float, severity: str | None) -> None:
     valued = flights.model_copy(update={"value": Worth(currency="USD", true_positive=9.0, false_positive=-2.0)})
     lines = last_night_with({("pooled_value", "all"): value(of, -120.4, high, 3400)})
-    sentence = (
-        f"Without a model nothing would have been lost: the answers cost {of:,.0f} USD (-120 to {high:,.0f}; 3,400 rows)."
-    )
+    amount = f"{of:,.0f} USD (-120 to {high:,.0f}; 3,400 rows)"
+    sentence = f"To decide nothing would have been better: the answers were worth {amount}."
     assert highlights(week(lines), valued) == ([Highlight(severity, sentence)] if severity else QUIET)  # type: ignore[arg-type]
     assert highlights(week(lines), flights) == QUIET, "no value is declared"
+
+
+def test_a_night_that_asks_a_person_is_bad(flights: UseCase) -> None:
+    lines = [*WHOLE[:6], line(6, decision="ask", reason="Trainings did not help.")]
+    assert highlights(week(lines), flights) == [Highlight("bad", "2013-04-07 asks a person: Trainings did not help.")]

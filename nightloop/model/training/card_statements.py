@@ -132,15 +132,16 @@ def monitoring(use_case: UseCase) -> str:
     watched, retrain, metric_set = use_case.monitoring, use_case.retrain, metric_set_for(use_case)
     limit = watched.auc_floor if metric_set.higher_is_better else watched.error_ceiling
     bound = "no limit is declared" if limit is None else f"{'at least' if metric_set.higher_is_better else 'at most'} {limit:g}"
+    unless = "" if retrain.calendar else ", unless its realised performance passes"
     window, gate = f"{watched.performance_nights} nights of matured labels", use_case.gates.calibration
     lines = [
         (f"realised {metric_set.title}", window, bound),
         ("realised bias and calibration error", window, f"at most {gate.maximum_bias:g} and {gate.maximum_error:g}"),
-        (f"realised {metric_set.skill[1]}", window, "better than the best constant answer to the same rows"),
+        (f"realised {metric_set.skill[1]}", window, "at least as good as the best constant answer to the same rows"),
         ("drift of a feature", "each night, against the nights it was fitted on", f"PSI above {watched.psi_limit:g}"),
         ("share of drifted features", "each night", f"above {watched.drifted_share_limit:.0%} the night fails"),
         ("rows of a night", "each night", f"no verdict on fewer than {watched.minimum_rows}"),
-        ("age of the champion", "each night", f"a training is asked for at {retrain.maximum_age_nights} nights"),
+        ("age of the champion", "each night", f"a training is asked for at {retrain.maximum_age_nights} nights{unless}"),
         ("nights of failed drift in a row", "each night", f"{retrain.drifted_nights} ask for a training"),
     ]
     hears = ", ".join(use_case.alerts.email) or "no e-mail address is declared"
