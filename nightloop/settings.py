@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     )
     spark_url: str = Field("sc://127.0.0.1:15002", description="Address of the Spark Connect server.")
     service_token: SecretStr | None = Field(
-        None, description="Bearer token that /v1/ of the service asks for; needed beyond loopback."
+        None, description="Bearer token that /v1/ of the service asks for; needed beyond loopback, or a key of a client."
     )
     smtp_url: SecretStr | None = Field(
         None,

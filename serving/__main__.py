@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 EPILOG = """settings come from the environment (docs/settings.md), above all:
   NIGHTLOOP_HOME           folder of the lake, the ledger and the registry (default: .nightloop)
   NIGHTLOOP_LAKE_URL, NIGHTLOOP_LEDGER_URL, NIGHTLOOP_MLFLOW_URL   when they are elsewhere
-  NIGHTLOOP_SERVICE_TOKEN  bearer token that /v1/ asks for; without one the service listens on loopback only
+  NIGHTLOOP_SERVICE_TOKEN  bearer token that /v1/ asks for; without one, and without keys of clients (python -m jobs
+                           keys issue), the service listens on loopback only
 
 examples:
   python -m serving
@@ -71,6 +72,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-bytes", type=_whole, default=2_000_000, help="bytes one request's body may have (default: %(default)s)"
     )
+    _add_audit(parser)
+    add_arguments(parser)
+    parser.add_argument(
+        "--per-minute",
+        type=_whole,
+        metavar="REQUESTS",
+        help="that a client may send, whose key does not say otherwise; without a key, an address (default: any number)",
+    )
+    parser.add_argument("--access-log", action="store_true", help="log a line for every request; slower")
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(default: %(default)s)"
+    )
+    return parser
+
+
+def _add_audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--audit",
         choices=("refuse", "unlogged", "off"),
@@ -95,12 +112,6 @@ def _parser() -> argparse.ArgumentParser:
         default="hashed",
         help="what the audit holds of a caller's address: a hash by a key of this HOME, all, or nothing (default: %(default)s)",
     )
-    add_arguments(parser)
-    parser.add_argument("--access-log", action="store_true", help="log a line for every request; slower")
-    parser.add_argument(
-        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(default: %(default)s)"
-    )
-    return parser
 
 
 def _port(text: str) -> int:
@@ -128,18 +139,20 @@ def _whole(text: str) -> int:
 def _serve(options: argparse.Namespace) -> None:
     import uvicorn
 
+    from nightloop.access.keys import all_keys
     from nightloop.settings import load_settings
-    from serving.access import require_safe
-    from serving.bounded_headers import BoundedHeaders
-    from serving.closing_server import ClosingServer
+    from nightloop.workspace import Workspace
+    from serving.access.listening import require_safe
+    from serving.server.bounded_time import BoundedTime
+    from serving.server.closing_server import ClosingServer
 
     settings = load_settings()
-    require_safe(options.host, settings.service_token)
+    require_safe(options.host, settings.service_token, lambda: bool(all_keys(Workspace.open(settings).ledger)))
     listener = listen(options.host, options.port)
     app = _application(options, settings)
     config = uvicorn.Config(
         app,
-        http=BoundedHeaders,
+        http=BoundedTime,
         log_level=options.log_level,
         access_log=options.access_log,
         server_header=False,
@@ -160,18 +173,19 @@ def _application(options: argparse.Namespace, settings: Settings) -> FastAPI:
 
     names = options.use_case or use_case_names(settings.definitions)
     use_cases = [load_use_case(name, settings.definitions) for name in dict.fromkeys(names)]
-    limits = (options.poll_seconds, options.max_rows, options.max_bytes)
-    audit = None if options.audit == "off" else options.audit
     group, properties = options.kafka_group, options.kafka_properties
     streams = streams_of(options.stream, group=group, properties=properties, use_cases=names)
     choices = Options(
         settings.service_token,
-        *limits,
-        audit,
+        options.poll_seconds,
+        options.max_rows,
+        options.max_bytes,
+        None if options.audit == "off" else options.audit,
         options.audit_milliseconds,
         options.audit_days,
         options.audit_address,
         streams,
+        options.per_minute,
     )
     return create_app(Workspace.open(settings), use_cases, choices)
 

@@ -17,7 +17,10 @@ from nightloop import __version__
 from nightloop.definitions import UseCase
 from nightloop.workspace import Workspace
 from serving import problems
-from serving.access import AddressPolicy, TokenCheck
+from serving.access.addresses import AddressPolicy
+from serving.access.gate import Gate
+from serving.access.key_ring import KeyRing
+from serving.access.rates import Rates
 from serving.answers import Health, Models, Readiness
 from serving.audit import AuditLog, WhenFull
 from serving.decisions import add_decision_routes
@@ -28,6 +31,7 @@ from serving.protocols.open_inference import add_open_inference_routes
 from serving.protocols.try_page import add_try_page
 from serving.refresh import LoadedModels
 from serving.row_contract import allowed_values
+from serving.server.security_headers import SecurityHeaders
 from serving.status import is_ready, models_of, readiness_of
 from serving.streaming.kafka import KafkaAnswers, Stream
 from serving.threads import in_thread
@@ -38,8 +42,8 @@ An answer is made from the row that is sent, the aggregates of the newest publis
 night: the same numbers the nightly batch gives. Ask for an earlier night with `?night=YYYY-MM-DD`.
 
 Errors are JSON objects: `what` went wrong, `where`, and what to `do`. The routes below `/v1/` and `/v2/models/`, and
-`/invocations`, ask for a bearer token where the operators have set one; `/healthz`, `/readyz`, `/metrics`, this page and
-`/try`, where a row can be filled in by hand, are open by design and hold no personal data.
+`/invocations`, ask for a bearer token where the operators have set one, or issued keys to clients; `/healthz`, `/readyz`,
+`/metrics`, this page and `/try`, where a row can be filled in by hand, are open by design and hold no personal data.
 """
 
 Clock = Callable[[], datetime]
@@ -58,6 +62,7 @@ class Options:
     audit_days: int | None = None  # for which its line stays; None: for ever
     audit_address: AddressPolicy = "hashed"  # what it holds of the caller's address
     streams: tuple[Stream, ...] = ()  # of Kafka, whose requests are answered, too
+    per_minute: int | None = None  # requests of a client whose key does not say; None: any number
 
 
 def create_app(
@@ -69,7 +74,7 @@ def create_app(
 ) -> FastAPI:
     """Build the service for these use cases. It loads them, and what comes later, while it runs."""
     loaded_models = {use_case.use_case: LoadedModels(workspace, use_case, clock) for use_case in use_cases}
-    metrics = Metrics()
+    metrics, ring = Metrics(), KeyRing(workspace, clock)
     audit = None
     if options.audit:
         home = workspace.settings.home
@@ -80,9 +85,9 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if audit is not None:
             audit.start()
-        task = asyncio.create_task(_keep_fresh(list(loaded_models.values()), metrics, options.poll_seconds))
+        task = asyncio.create_task(_keep_fresh(list(loaded_models.values()), ring, metrics, options.poll_seconds))
         stop = asyncio.Event()
-        streams = [KafkaAnswers(app, stream, metrics, options.token).keep_on(stop) for stream in options.streams]
+        streams = [KafkaAnswers(app, stream, metrics).keep_on(stop) for stream in options.streams]
         answering = asyncio.gather(*streams)
         yield
         stop.set()
@@ -98,13 +103,14 @@ def create_app(
     app = FastAPIOffline(
         title="Nightloop", version=__version__, description=DESCRIPTION, lifespan=lifespan, redirect_slashes=False
     )
-    app.state.loaded_models = tuple(loaded_models.values())  # for who runs it without its lifespan
+    app.state.polled = (ring, *loaded_models.values())  # for who runs it without its lifespan
     app.state.audit = audit
     app.add_middleware(MetricsMiddleware, metrics=metrics)
+    app.add_middleware(SecurityHeaders)
     problems.install(app)
     _add_open_routes(app, list(loaded_models.values()), metrics, clock)
     metrics.watch_audit(audit)
-    protected = [Depends(TokenCheck(options.token)), Depends(HTTPBearer(auto_error=False))]
+    protected = [Depends(Gate(options.token, ring, Rates(), options.per_minute)), Depends(HTTPBearer(auto_error=False))]
     _add_models_route(app, list(loaded_models.values()), protected)
     allowed = {use_case.use_case: allowed_values(workspace, use_case) for use_case in use_cases}
     prediction = Prediction(loaded_models, metrics, options.max_rows, options.max_bytes, audit=audit, allowed=allowed)
@@ -117,8 +123,9 @@ def create_app(
     return app
 
 
-async def _keep_fresh(loaded_models: Sequence[LoadedModels], metrics: Metrics, seconds: float) -> None:
+async def _keep_fresh(loaded_models: Sequence[LoadedModels], ring: KeyRing, metrics: Metrics, seconds: float) -> None:
     while True:
+        await in_thread(ring.refresh)
         for loaded in loaded_models:
             await in_thread(loaded.refresh)
             metrics.count_refresh(loaded)
@@ -161,7 +168,7 @@ def _add_models_route(app: FastAPI, loaded_models: Sequence[LoadedModels], prote
         summary="What answers now",
         tags=["models"],
         dependencies=list(protected),  # type: ignore[arg-type]
-        responses={401: {"model": problems.Problem, "description": "No token, or another one."}},
+        responses=problems.GUARDED,
     )
     async def models() -> Models:
         return models_of(loaded_models)

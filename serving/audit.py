@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from nightloop.audit.segments import DAYS, FOLDER
 from nightloop.errors import StoreUnavailable
-from serving.access import CLIENT, Addresses, AddressPolicy
+from serving.access.addresses import Addresses, AddressPolicy
+from serving.access.gate import CLIENT
 
 if TYPE_CHECKING:
     from serving.traffic import Part

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import orjson
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
+from nightloop.access.keys import DECISIONS
 from nightloop.audit.answers_table import shipped_line
 from nightloop.audit.segments import line_of
 from nightloop.definitions import UseCase
@@ -18,9 +19,10 @@ from nightloop.model.predictor import Predictor, decided
 from nightloop.nights import Night, parse_night
 from nightloop.promotion.ladder import CHAMPION, RULE, RUNG
 from nightloop.workspace import Workspace
+from serving.access.gate import require
 from serving.ladder import RuleSnapshot
 from serving.model_snapshot import Identity, ModelSnapshot, NightThreshold
-from serving.problems import Problem
+from serving.problems import GUARDED, Problem
 from serving.threads import in_thread
 
 NOT_OF_THE_TASK = {"key", "reasons", "model_version", "night", "threshold", "threshold_night", "warnings"}
@@ -130,12 +132,13 @@ def _add_route(app: FastAPI, workspace: Workspace, use_case: UseCase, protected:
         tags=["decisions"],
         dependencies=list(protected),
         responses={
-            401: {"model": Problem, "description": "No token, or another one."},
+            **GUARDED,
             404: {"model": Problem, "description": "No such decision."},
             500: {"model": Problem, "description": "The bundle is not the one that answered."},
             503: {"model": Problem, "description": "The registry does not answer."},
         },
     )
-    async def decisions(decision: str) -> Response:
+    async def decisions(request: Request, decision: str) -> Response:
+        require(request, DECISIONS, use_case.use_case)
         content = orjson.dumps(await in_thread(explained, workspace, use_case, decision))
         return Response(content, media_type="application/json")

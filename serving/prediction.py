@@ -17,15 +17,18 @@ from fastapi.openapi.utils import get_openapi
 from numpy.typing import NDArray
 from pydantic.json_schema import models_json_schema
 
+from nightloop.access.keys import SCORE
 from nightloop.definitions import UseCase
 from nightloop.errors import UnknownUseCase, UsageError
 from nightloop.nights import Night, parse_night
+from serving.access.gate import require
 from serving.answers import answer_model, answers_model, warns
 from serving.audit import DECISION, Asked, AuditLog, audit_line
+from serving.bodies import JSON, read_body
 from serving.ladder import RuleSnapshot, has_rule
 from serving.metrics import Metrics
 from serving.model_snapshot import ModelSnapshot
-from serving.problems import Problem, TooLarge, WrongMedia
+from serving.problems import GUARDED, Problem
 from serving.refresh import LoadedModels
 from serving.row_contract import refuse_broken, warnings_of
 from serving.rows import RowReader, Rows, title_of
@@ -37,10 +40,9 @@ Snapshot = ModelSnapshot | RuleSnapshot
 Computed = tuple[NDArray[np.float64], list[dict[str, Any]]]  # features and answers
 PARAMETERS = {"night", "reasons"}
 SCHEMAS = "#/components/schemas/"
-JSON = "application/json"
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"model": Problem, "description": "No token, or another one."},
+    **GUARDED,
     413: {"model": Problem, "description": "Too many bytes or rows."},
     415: {"model": Problem, "description": "The body is declared to be something else than JSON."},
     422: {"model": Problem, "description": "A field or a parameter is missing, unknown or wrong."},
@@ -95,7 +97,7 @@ class Prediction:
         if twice:
             what = f"{' and '.join(twice)} {'is' if len(twice) == 1 else 'are'} given twice."
             raise UsageError(what, where="the request's address", do="Give each once.")
-        rows = self.readers[use_case_name].read(await self.body(request))
+        rows = self.readers[use_case_name].read(await self.body(use_case_name, request))
         answered = await self.answered(use_case_name, request, rows, night, reasons=reasons)
         return Response(answered.content, media_type=JSON, headers=answered.headers)
 
@@ -140,30 +142,16 @@ class Prediction:
             self._audit.add(audit_line(asked, part, features, answers))
         return {DECISION: ", ".join(decisions)}
 
-    async def body(self, request: Request) -> bytes:
-        """Read the body.
+    async def body(self, use_case_name: str, request: Request) -> bytes:
+        """Read the body of a client who may ask for answers of a use case.
 
         Raises:
+            Forbidden: this client may not.
             WrongMedia: it is declared as something else than JSON.
             TooLarge: it has more bytes than one may have.
         """
-        media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-        if media != JSON and not media.endswith("+json"):
-            raise WrongMedia(f"the body is declared as '{media[:60]}'.", do=f"Send JSON, as Content-Type: {JSON}.")
-        length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._max_bytes:
-            raise self._too_large()
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > self._max_bytes:
-                raise self._too_large()
-            chunks.append(chunk)
-        return b"".join(chunks)
-
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"the body is larger than {self._max_bytes:,} bytes.", do="Send fewer rows at a time.")
+        require(request, SCORE, use_case_name)
+        return await read_body(request, self._max_bytes)
 
     async def _snapshot(self, loaded: LoadedModels, night: Night | None) -> Snapshot:
         return loaded.current() if night is None else await in_thread(loaded.of_night, night)

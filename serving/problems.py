@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import reprlib
+from typing import Any, ClassVar
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from nightloop.errors import NightloopError, UsageError
+from serving.server.security_headers import HEADERS
 
 log = logging.getLogger("serving")
 
@@ -39,10 +41,35 @@ class Problem(BaseModel):
     error: str | None = Field(None, description="Below /v2 only: what went wrong and what to do, as its clients read it.")
 
 
+GUARDED: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "No token or key, or another one."},
+    403: {"model": Problem, "description": "The client's key does not open this."},
+    429: {"model": Problem, "description": "More requests than the client may send a minute."},
+}
+"""How a route that asks who is there may refuse, for its description."""
+
+
 class Unauthorized(UsageError):
-    """No token, or not the right one."""
+    """No token, or not the right one; or a key that opens nothing (any more)."""
 
     http_status = 401
+    headers: ClassVar = {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(UsageError):
+    """The client's key does not open this."""
+
+    http_status = 403
+
+
+class TooManyRequests(UsageError):
+    """The client has sent as many requests as it may."""
+
+    http_status = 429
+
+    def __init__(self, what: str, seconds: int) -> None:
+        super().__init__(what, do=f"Ask again in {seconds} s.")
+        self.headers = {"Retry-After": str(seconds)}
 
 
 class WrongMedia(UsageError):
@@ -110,8 +137,7 @@ async def _nightloop_error(request: Request, error: Exception) -> Response:
         raise error
     request.scope["nightloop_error"] = type(error).__name__
     problem = Problem(what=error.what, where=error.where, do=error.do, mistakes=getattr(error, "mistakes", None))
-    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
-    return _respond(request, error.http_status, problem, headers)
+    return _respond(request, error.http_status, problem, getattr(error, "headers", None))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -142,4 +168,4 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     do = "Tell the operators: the service's log has the details at this time."
     problem = Problem(what="the service failed while answering.", where=request.url.path, do=do)
     # The server closes the connection after an error that reaches it; say so, that no caller sends its next request into it.
-    return _respond(request, 500, problem, {"Connection": "close"})
+    return _respond(request, 500, problem, {"Connection": "close", **HEADERS})

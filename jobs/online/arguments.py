@@ -17,6 +17,13 @@ before answer a share of them, by a hash of their keys, in batch and by the
 service, from the first night that is not scored yet; again with a larger share:
 who is in it stays. Scored nights stay as they are, also after --end."""
 
+KEYS = """\
+A key lets a client of the service ask for what its scopes name, under its name,
+until it expires. Scopes are score, decisions (read answers that were given) and
+admin (all); score:flight_delay is of one use case. Once a key was issued, nobody
+passes without one (or the token). Services follow within 5 s, not restarted. To
+change a key, issue another for the same client, and revoke the old one."""
+
 EXPLAIN_DECISION = """\
 Finds the answer in the audit of this HOME, or in the lake where its night is
 shipped, shows who asked, what was asked, the features, the version and what was
@@ -25,8 +32,9 @@ line names. Ends with 0 where it is equal to the last bit, with 10 where not."""
 
 
 def add_online(commands: Commands[Parser]) -> None:
-    """Declare the commands traffic, ship-audit and explain-decision."""
+    """Declare the commands traffic, keys, ship-audit and explain-decision."""
     _add_traffic(commands)
+    _add_keys(commands)
     _add_ship_audit(commands)
     _add_explain_decision(commands)
 
@@ -42,6 +50,25 @@ def _add_traffic(commands: Commands[Parser]) -> None:
     command.add_argument("--reason", metavar="WHY", default="", help="why; kept in the ledger")
     command.add_argument("--by", metavar="WHO", help="who says so; kept in the ledger (default: the account's name)")
     runs(command, "jobs.online.traffic")
+
+
+def _add_keys(commands: Commands[Parser]) -> None:
+    command = described(commands, "keys", "issue, list and revoke the keys of the service's clients", KEYS)
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
+    issue = described(actions, "issue", "issue a key, and show it this once", KEYS)
+    issue.add_argument("client", metavar="CLIENT", help="whose it is: the audit records this name")
+    issue.add_argument("--scope", metavar="SCOPE", action="append", required=True, help="what it opens; may be given again")
+    issue.add_argument("--days", metavar="DAYS", type=int, default=365, help="after which it expires (%(default)s)")
+    issue.add_argument("--per-minute", metavar="REQUESTS", type=int, help="that the client may send (default: the service's)")
+    runs(issue, "jobs.online.keys", function="run_issue")
+    shown = actions.add_parser("list", help="show every key that was issued, without its text")
+    runs(shown, "jobs.online.keys", function="run_list")
+    revoke = actions.add_parser("revoke", help="let a key open nothing any more")
+    revoke.add_argument("key", metavar="ID", help="as list shows it")
+    revoke.add_argument("--reason", metavar="WHY", required=True, help="why; kept in the ledger")
+    runs(revoke, "jobs.online.keys", function="run_revoke")
+    for action in (issue, revoke):
+        action.add_argument("--by", metavar="WHO", help="who says so; kept in the ledger (default: the account's name)")
 
 
 def _add_ship_audit(commands: Commands[Parser]) -> None:

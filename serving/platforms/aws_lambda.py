@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
 
+from nightloop.access.keys import all_keys
 from nightloop.definitions import load_use_case, use_case_names
 from nightloop.settings import Settings, load_settings
 from nightloop.workspace import Workspace
-from serving.access import require_safe
+from serving.access.listening import require_safe
 from serving.app import Options, create_app
-from serving.refresh import LoadedModels
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -42,13 +42,14 @@ def create_handler(
     answered, where the last look is older than ``poll_seconds``. A function has no disk that lasts, so no audit is written.
 
     Raises:
-        SetupError: no token is set: a function's address is open to everybody.
+        SetupError: no token is set, and no key was issued: a function's address is open to everybody.
     """
     from mangum import Mangum
 
-    require_safe("0.0.0.0", settings.service_token)  # noqa: S104 - as open as that
+    workspace = Workspace.open(settings)
+    require_safe("0.0.0.0", settings.service_token, lambda: bool(all_keys(workspace.ledger)))  # noqa: S104 - as open as that
     use_cases = [load_use_case(name, settings.definitions) for name in use_case_names(settings.definitions)]
-    app = create_app(Workspace.open(settings), use_cases, Options(settings.service_token))
+    app = create_app(workspace, use_cases, Options(settings.service_token))
     answer = Mangum(app, lifespan="off")
     looked_at = _refreshed(app, clock)
 
@@ -63,7 +64,6 @@ def create_handler(
 
 
 def _refreshed(app: FastAPI, clock: Callable[[], float]) -> float:
-    loaded_models: Sequence[LoadedModels] = app.state.loaded_models
-    for loaded in loaded_models:
-        loaded.refresh()
+    for polled in app.state.polled:
+        polled.refresh()
     return clock()

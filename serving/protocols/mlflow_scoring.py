@@ -13,7 +13,8 @@ from fastapi import FastAPI, Request, Response
 
 from nightloop import __version__
 from nightloop.errors import UnknownUseCase
-from serving.prediction import JSON, REFUSALS, Prediction
+from serving.bodies import JSON
+from serving.prediction import REFUSALS, Prediction
 from serving.problems import BadRequest
 from serving.protocols.columns import answer_record, rows_of
 from serving.status import is_ready
@@ -80,7 +81,7 @@ async def _invoke(prediction: Prediction, use_case_name: str, request: Request) 
     if use_case_name not in prediction.readers:
         raise prediction.unknown(use_case_name)
     reader = prediction.readers[use_case_name]
-    body = reader.parse(await prediction.body(request), with_nan=True)
+    body = reader.parse(await prediction.body(use_case_name, request), with_nan=True)
     if not isinstance(body, dict):
         raise BadRequest(f"the body is a JSON {type(body).__name__}, not an object.", do=FORM)
     params = body.pop("params", None)

@@ -18,8 +18,9 @@ from nightloop.definitions import UseCase
 from nightloop.errors import UsageError
 from nightloop.model.tasks import ColumnKind
 from nightloop.model.use_case_task import answer_columns
-from serving.prediction import JSON, REFUSALS, Prediction, Snapshot
-from serving.problems import BadRequest, Problem, mistakes_of
+from serving.bodies import JSON
+from serving.prediction import REFUSALS, Prediction, Snapshot
+from serving.problems import GUARDED, BadRequest, Problem, mistakes_of
 from serving.protocols.columns import answer_record, rows_of
 from serving.rows import entity_columns
 from serving.status import is_ready
@@ -82,9 +83,9 @@ def add_open_inference_routes(app: FastAPI, prediction: Prediction, protected: S
     _add_health_routes(app, prediction)
     guarded: dict[str, Any] = {"dependencies": list(protected), "tags": ["open inference protocol"]}
     absent: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such use case or version is served."}}
-    refused = {**absent, 401: REFUSALS[401], 503: REFUSALS[503]}
+    refused = {**absent, **GUARDED, 503: REFUSALS[503]}
 
-    @app.get("/v2", operation_id="v2_server", summary="The server", **guarded, responses={401: REFUSALS[401]})
+    @app.get("/v2", operation_id="v2_server", summary="The server", **guarded, responses=GUARDED)
     async def server() -> dict[str, Any]:
         return {"name": "nightloop", "version": __version__, "extensions": []}
 
@@ -193,7 +194,7 @@ def _check_named(use_case: UseCase, named: Sequence[str], *, reasons: bool) -> N
 async def _infer(prediction: Prediction, model: str, request: Request) -> Response:
     reader = prediction.readers[model]
     try:
-        asked = InferRequest.model_validate(reader.parse(await prediction.body(request), with_nan=True))
+        asked = InferRequest.model_validate(reader.parse(await prediction.body(model, request), with_nan=True))
     except ValidationError as error:
         do = "Send inputs: a list of {name, shape, datatype, data}, one a column."
         raise BadRequest("the body is no inference request.", do=do, mistakes=mistakes_of(error)) from error

@@ -9,6 +9,9 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from nightloop.access.keys import STREAM
+from serving.access.gate import CLIENT
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -41,6 +44,7 @@ async def post(app: ASGIApp, path: str, body: bytes, headers: Mapping[str, str])
         "root_path": "",
         "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()],
         "client": None,
+        CLIENT: STREAM,
         "server": None,
     }
     given = [{"type": "http.request", "body": body, "more_body": False}]

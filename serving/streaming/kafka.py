@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from pydantic import SecretStr
 
 from nightloop.errors import NightloopError, SourceUnavailable
 from serving.metrics import Metrics
@@ -65,12 +64,10 @@ class Stream:
 class KafkaAnswers:
     """Reads, answers and writes, until it is stopped."""
 
-    def __init__(self, app: FastAPI, stream: Stream, metrics: Metrics, token: SecretStr | None = None) -> None:
+    def __init__(self, app: FastAPI, stream: Stream, metrics: Metrics) -> None:
         self._app, self._stream, self._metrics = app, stream, metrics
         self._path = f"/v1/{stream.use_case}/predict"
         self._headers = {"content-type": "application/json"}
-        if token is not None:
-            self._headers["authorization"] = f"Bearer {token.get_secret_value()}"
         self._problem: KafkaError | None = None
 
     async def keep_on(self, stop: asyncio.Event) -> None:

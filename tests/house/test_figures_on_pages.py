@@ -60,7 +60,7 @@ RECENT, WEEKDAYS = SPANS["rows_against_recent_nights"], SPANS["rows_against_same
         ("service", f"`--max-bytes` bytes ({option('--max-bytes'):,.0f})"),
         ("service", f"Every `--poll-seconds` ({option('--poll-seconds'):.0f})"),
         ("service", f"http://127.0.0.1:{option('--port'):.0f}"),
-        ("service", f"({constant('serving/access.py', 'SHORTEST_TOKEN')} characters or more)"),
+        ("service", f"({constant('serving/access/listening.py', 'SHORTEST_TOKEN')} characters or more)"),
         ("contracts", f"rows_against_recent_nights: [{RECENT[0]:g}, {RECENT[1]:g}] # the default"),
         ("contracts", f"rows_against_same_weekdays: [{WEEKDAYS[0]:g}, {WEEKDAYS[1]:g}] # the default"),
         ("contracts", f"same weekdays among the {constant(HISTORY, 'RECENT_NIGHTS')} nights before"),

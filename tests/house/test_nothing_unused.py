@@ -20,6 +20,8 @@ USED_BY_OTHERS = {
     (r"nightloop/settings.py", "_fill_from_home"): "pydantic calls validators by their decorator",
     (r".*", "trace"): "a parameter of Python's __exit__",
     (r"jobs/commands/.*", r"run_\w+"): "the command line calls it by name",
+    (r"jobs/online/.*", r"run_\w+"): "the command line calls it by name",
+    (r"serving/server/.*", "pause_writing|resume_writing|connection_made"): "asyncio calls it",
     (r"plugins/.*", "ui_color"): "Airflow's web UI reads it",
     (r"plugins/.*", "get_link|ti_key|operator_extra_links|choose_branch|on_kill"): "Airflow calls it",
     (r"plugins/.*", "serialize|deserialize|resume|max_tries"): "Airflow calls it, in the triggerer and for retries",

@@ -48,7 +48,18 @@ FEATURES = tuple(
 )
 """Those over tables in memory; the others build whole nights, on Spark too."""
 
-SERVING = ("loaded_models", "model_snapshot", "rows", "status", "metrics", "routes", "token_check", "start", "application")
+SERVING = (
+    "keys",
+    "loaded_models",
+    "model_snapshot",
+    "rows",
+    "status",
+    "metrics",
+    "routes",
+    "token_check",
+    "start",
+    "application",
+)
 """The tests of the service without a server."""
 
 AIRFLOW = ("airflow.sdk", "airflow.api_fastapi.core_api.security", "airflow.providers.smtp.hooks.smtp")
@@ -162,7 +173,7 @@ ROOMS = (
     ),
     Room(
         "serving",
-        ("serving/*.py",),
+        ("serving/*.py", "serving/access/*.py"),
         tuple(f"tests/serving/test_{name}.py" for name in SERVING),
         0.8,
         warm=("fastapi", "fastapi_offline", "uvicorn", "httpx", "prometheus_client", "orjson"),

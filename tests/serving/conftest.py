@@ -21,7 +21,7 @@ from nightloop.definitions import load_use_case
 from nightloop.settings import load_settings
 from serving.__main__ import listen
 from serving.app import Options, create_app
-from serving.bounded_headers import BoundedHeaders
+from serving.server.bounded_time import BoundedTime
 from tests.serving.clinic import DEFINITION, NIGHTS, SCORED, Clinic, promote, publish
 
 
@@ -63,10 +63,10 @@ def _own_artifacts(home: Path, original: Path) -> None:
 
 
 @contextlib.contextmanager
-def running(app: FastAPI) -> Iterator[httpx.Client]:
+def running(app: FastAPI, http: type[BoundedTime] = BoundedTime) -> Iterator[httpx.Client]:
     """Serve the application over real HTTP on a free port."""
     listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, http=BoundedHeaders, log_level="warning", server_header=False))
+    server = uvicorn.Server(uvicorn.Config(app, http=http, log_level="warning", server_header=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -94,6 +94,10 @@ class Stores:
         return [(of.night, of.aggregates_version, of.model_version) for of, _ in self.loaded]
 
 
+NO_EVENTS: Any = SimpleNamespace(events=lambda *_, **__: [])
+"""A ledger on which nothing stands."""
+
+
 class Clock:
     """A clock that goes on by a second each time it is read."""
 

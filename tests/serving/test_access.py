@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from nightloop.errors import SetupError
 from nightloop.settings import load_settings
-from serving.access import require_safe
+from serving.access.listening import require_safe
 from serving.app import Options, create_app
 from tests.serving.clinic import NIGHTS, Clinic
 from tests.serving.conftest import ready
@@ -78,20 +78,20 @@ def test_a_stranger_is_refused_before_the_body_is_read(guarded: httpx.Client) ->
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.7"])
 def test_without_a_token_only_loopback_is_opened(host: str) -> None:
     with pytest.raises(SetupError, match="NIGHTLOOP_SERVICE_TOKEN"):
-        require_safe(host, None)
+        require_safe(host, None, bool)
     with pytest.raises(SetupError, match="NIGHTLOOP_SERVICE_TOKEN"):
-        require_safe(host, SecretStr(""))
-    require_safe(host, SecretStr(TOKEN))
+        require_safe(host, SecretStr(""), bool)
+    require_safe(host, SecretStr(TOKEN), bool)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
 def test_loopback_needs_no_token(host: str) -> None:
-    require_safe(host, None)
+    require_safe(host, None, bool)
 
 
 def test_a_token_short_enough_to_guess_is_refused() -> None:
     with pytest.raises(SetupError, match="15 characters"):
-        require_safe("127.0.0.1", SecretStr("x" * 15))
+        require_safe("127.0.0.1", SecretStr("x" * 15), bool)
 
 
 def test_the_settings_do_not_show_the_token() -> None:
@@ -102,10 +102,10 @@ def test_the_settings_do_not_show_the_token() -> None:
 @pytest.mark.parametrize("token", [f"{TOKEN} {TOKEN}", f" {TOKEN}", f"{TOKEN}\n", f"{TOKEN}é", f"{TOKEN}\x7f"])
 def test_a_token_that_no_client_can_send_is_refused_at_start(token: str) -> None:
     with pytest.raises(SetupError, match="no client could send it") as refused:
-        require_safe("127.0.0.1", SecretStr(token))
+        require_safe("127.0.0.1", SecretStr(token), bool)
     assert TOKEN not in str(refused.value)
 
 
 @pytest.mark.parametrize("token", ["!" * 16, "~" * 16])
 def test_every_visible_character_may_be_in_a_token(token: str) -> None:
-    require_safe("127.0.0.1", SecretStr(token))
+    require_safe("127.0.0.1", SecretStr(token), bool)

@@ -21,7 +21,7 @@ from serving import app as application
 from serving.answers import answer_model, answers_model
 from serving.app import Options, create_app
 from serving.metrics import BUCKETS
-from tests.serving.stubs import NIGHT, OTHER_FORMATS, USE_CASE, Client, Clock, Stores
+from tests.serving.stubs import NIGHT, NO_EVENTS, OTHER_FORMATS, USE_CASE, Client, Clock, Stores
 
 PLAIN = USE_CASE.model_copy(update={"model": USE_CASE.model.model_copy(update={"conformal": None})})
 NUMBER = USE_CASE.model_copy(update={"model": RegressionModel(task="regression", fit_where_known=())})
@@ -48,7 +48,7 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> Stores:
 
 def build(**options: Any) -> Any:
     nowhere = Path("no-such-folder")
-    workspace: Any = SimpleNamespace(settings=load_settings(home=nowhere, contracts=nowhere))
+    workspace: Any = SimpleNamespace(settings=load_settings(home=nowhere, contracts=nowhere), ledger=NO_EVENTS)
     return create_app(workspace, [USE_CASE], Options(**options), clock=Clock())
 
 

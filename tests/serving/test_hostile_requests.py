@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.bounded_headers import MOST_BYTES
+from serving.server.bounded_headers import MOST_BYTES
 from tests.serving.clinic import NIGHTS, Clinic
 from tests.serving.conftest import wait_for
 

@@ -19,7 +19,7 @@ from serving import prediction, problems
 from serving.app import Options, create_app
 from serving.metrics import Metrics
 from serving.prediction import Prediction, add_prediction_routes
-from tests.serving.stubs import NIGHT, OTHER_FORMATS, ROW, USE_CASE, Client, in_chunks
+from tests.serving.stubs import NIGHT, NO_EVENTS, OTHER_FORMATS, ROW, USE_CASE, Client, in_chunks
 from tests.serving.test_metrics import samples
 
 URL = "/v1/clinic_visits/predict"
@@ -225,7 +225,7 @@ def test_the_documentation_describes_the_rows_of_each_use_case(client: Client) -
 
 def test_the_documentation_tells_each_refusal_and_where_its_problem_is_described(client: Client) -> None:
     responses = client.get("/openapi.json").json()["paths"][URL]["post"]["responses"]
-    assert sorted(responses) == ["200", "401", "413", "415", "422", "503"]
+    assert sorted(responses) == ["200", "401", "403", "413", "415", "422", "429", "503"]
     told = {status: responses[status]["content"]["application/json"]["schema"]["$ref"] for status in sorted(responses)[1:]}
     assert set(told.values()) == {"#/components/schemas/Problem"}
     assert all(responses[status]["description"] not in ("", "Successful Response", "Validation Error") for status in responses)
@@ -247,7 +247,7 @@ def test_a_parameter_that_cannot_be_read_is_named_with_what_was_read(client: Cli
 def whole(tmp_path: Path) -> Client:
     """The whole application, with a token and nothing loaded, and no contract."""
     options = Options(token=SecretStr("a-token-of-the-tests"), max_rows=2, max_bytes=500)
-    workspace: Any = SimpleNamespace(settings=load_settings(home=tmp_path, contracts=tmp_path))
+    workspace: Any = SimpleNamespace(settings=load_settings(home=tmp_path, contracts=tmp_path), ledger=NO_EVENTS)
     return Client(create_app(workspace, [USE_CASE], options))
 
 

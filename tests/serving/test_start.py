@@ -22,7 +22,7 @@ import uvicorn
 from nightloop.errors import SetupError
 from serving import __main__ as command
 from serving.app import Options
-from serving.closing_server import ClosingServer
+from serving.server.closing_server import ClosingServer
 from tests.serving.clinic import DEFINITION
 
 ARGUMENTS = command._parser().parse_args
@@ -55,7 +55,8 @@ def test_without_arguments_it_has_the_defaults_of_the_application() -> None:
     options = ARGUMENTS([])
     limits = (options.poll_seconds, options.max_rows, options.max_bytes)
     audit = (None, options.audit_milliseconds, options.audit_days, options.audit_address)
-    assert astuple(Options()) == (None, *limits, *audit, ()) == (None, 5.0, 1000, 2_000_000, None, 20.0, None, "hashed", ())
+    defaults = (None, 5.0, 1000, 2_000_000, None, 20.0, None, "hashed", (), None)
+    assert astuple(Options()) == (None, *limits, *audit, (), options.per_minute) == defaults
     assert (options.stream, options.kafka_group, options.kafka_properties) == ([], "nightloop", None)
     assert options.audit == "refuse"
     assert (options.host, options.port, options.use_case) == ("127.0.0.1", 8000, None)

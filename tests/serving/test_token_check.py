@@ -13,18 +13,27 @@ from pydantic import SecretStr
 
 from nightloop.errors import SetupError
 from serving import __main__ as command
-from serving.access import CLIENT, TokenCheck, is_loopback, require_safe
+from serving.access.gate import CLIENT, Gate
+from serving.access.key_ring import KeyRing
+from serving.access.listening import is_loopback, require_safe
+from serving.access.rates import Rates
 from serving.problems import Unauthorized
+from tests.serving.stubs import NO_EVENTS, Clock
 
 TOKEN = "a-token-of-16-ch"
+WITHOUT_KEYS: Any = SimpleNamespace(ledger=NO_EVENTS)
 TOKEN_CUT = f"Bearer {TOKEN[:-1]}"
+
+
+def no_keys() -> bool:
+    return False
 
 
 def check(header: str | None, token: str | None = TOKEN) -> str | None:
     """Check a request, and return the client's name that the audit records."""
     headers = {} if header is None else {"authorization": header}
     request: Any = SimpleNamespace(headers=headers, url=SimpleNamespace(path="/v1/models"), scope={})
-    asyncio.run(TokenCheck(SecretStr(token) if token is not None else None)(request))
+    asyncio.run(Gate(SecretStr(token) if token is not None else None, KeyRing(WITHOUT_KEYS, Clock()), Rates())(request))
     client: str | None = request.scope.get(CLIENT)
     return client
 
@@ -46,7 +55,7 @@ def test_where_no_token_is_set_everybody_passes(token: str | None, header: str |
 def test_another_token_or_kind_is_refused_without_the_token_in_the_message(header: str) -> None:
     with pytest.raises(Unauthorized) as refused:
         check(header)
-    assert refused.value.what == "the bearer token is not the service's."
+    assert refused.value.what == "the bearer token is not the service's, nor a client's."
     assert (refused.value.where, refused.value.http_status) == ("/v1/models", 401)
     assert TOKEN not in str(refused.value)
 
@@ -58,9 +67,9 @@ def test_a_request_without_a_token_is_told_to_send_one(header: str | None) -> No
 
 
 def test_a_token_of_sixteen_characters_is_long_enough_and_one_of_fifteen_is_not() -> None:
-    require_safe("127.0.0.1", SecretStr("x" * 16))
+    require_safe("127.0.0.1", SecretStr("x" * 16), no_keys)
     with pytest.raises(SetupError, match="the token has 15 characters; at least 16") as refused:
-        require_safe("127.0.0.1", SecretStr("x" * 15))
+        require_safe("127.0.0.1", SecretStr("x" * 15), no_keys)
     assert refused.value.where == "NIGHTLOOP_SERVICE_TOKEN"
 
 
@@ -85,11 +94,11 @@ def test_a_host_is_loopback_when_all_its_addresses_are(
     monkeypatch.setattr(socket, "getaddrinfo", addresses(*resolved))
     assert is_loopback("some-host") is loopback
     if loopback:
-        require_safe("some-host", None)
+        require_safe("some-host", None, no_keys)
     else:
         with pytest.raises(SetupError, match="has no token and would listen on some-host"):
-            require_safe("some-host", None)
-        require_safe("some-host", SecretStr(TOKEN))
+            require_safe("some-host", None, no_keys)
+        require_safe("some-host", SecretStr(TOKEN), no_keys)
 
 
 def test_no_host_means_every_address(monkeypatch: pytest.MonkeyPatch) -> None:
