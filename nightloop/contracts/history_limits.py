@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from statistics import median, median_low
 from typing import Any
@@ -51,7 +52,10 @@ def summary(table: pa.Table) -> dict[str, dict[str, Any]]:
 
     ``quantiles`` are values of the column at ``PROBABILITIES`` (numbers); ``counts`` the rows by value (texts of few values).
     """
-    return {name: _column(table.column(name)) for name in table.column_names}
+    if table.num_rows <= _FEW_ROWS:
+        return {name: _column(table.column(name)) for name in table.column_names}
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        return dict(zip(table.column_names, threads.map(_column, table.columns), strict=True))
 
 
 def _column(column: pa.ChunkedArray) -> dict[str, Any]:
@@ -72,7 +76,9 @@ def _column(column: pa.ChunkedArray) -> dict[str, Any]:
 def present(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the values that are not missing; a number that is not one (NaN) is missing."""
     values = column.drop_null()
-    return values.filter(pc.invert(pc.is_nan(values))) if pa.types.is_floating(column.type) else values
+    if not pa.types.is_floating(column.type) or not pc.any(unusual := pc.is_nan(values)).as_py():
+        return values
+    return values.filter(pc.invert(unusual))
 
 
 def quantiles(values: pa.ChunkedArray, probabilities: Sequence[float]) -> list[float]:

@@ -7,7 +7,8 @@ once in 4 billion files. It guards against disks and copies, not against people:
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -18,16 +19,40 @@ CHUNK = 1 << 22
 """Bytes read at once: memory stays flat, however large the file."""
 
 
-def write_with_checksum(path: str, content: pa.Buffer) -> str:
-    """Write a file, and return the checksum of what was to be written.
+def write_with_checksum(path: str, put: Callable[[BinaryIO], None]) -> str:
+    """Write a file piece by piece, and return the checksum of what was to be written.
+
+    Args:
+        path: of the file.
+        put: writes the content to what it is given.
 
     Raises:
         OSError: it cannot be written.
     """
     store, at = filesystem(path)
     with store.open_output_stream(at) as stream:
-        stream.write(content)
-    return _checksum([content])
+        sink = _Sink(stream)
+        put(cast(BinaryIO, sink))
+    return f"{sink.total:08x}"
+
+
+class _Sink:
+    """Passes on what is written, and sums it up."""
+
+    closed = False
+
+    def __init__(self, stream: pa.NativeFile) -> None:
+        self.stream, self.total = stream, 0
+
+    def write(self, content: bytes) -> int:
+        self.total = zlib.crc32(content, self.total)
+        return int(self.stream.write(content))
+
+    def tell(self) -> int:
+        return int(self.stream.tell())
+
+    def flush(self) -> None:
+        self.stream.flush()
 
 
 def checksum_of(path: str) -> str:

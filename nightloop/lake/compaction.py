@@ -73,7 +73,7 @@ def compact(lake: Lake, table: str, night: Night, *, file_bytes: int = FILE_BYTE
             do=f"Publish it again: {publishing(table, str(night))}",
         )
     with store_errors(lake.folder(table)):
-        files = [take(lake.folder(table), night, file) for file in large]
+        files = [written for file in large for written in take(lake.folder(table), night, file)]
     version = lake.log(table).commit(
         [night], columns_of(large), [file.as_action() for file in files], _said_again(table, state, files), state.version
     )

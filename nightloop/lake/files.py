@@ -7,10 +7,13 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
@@ -27,6 +30,13 @@ ROW_GROUP = 1 << 17
 """Rows of a group: workers share out a night's file by its groups, and readers skip what they need not."""
 FILE_GROUPS = 16
 """Row groups of a file that an engine writes: two million rows, of forty columns some 200 MB."""
+
+WRITERS = 2
+"""Files of a night that are written at once."""
+LEAST_GROUPS = 4
+"""Row groups of a file, at least, before a night is written as several."""
+SAMPLE = 4096
+"""Rows that tell whether the values of a column repeat."""
 
 FEW_JOBS, MOST_GROUPS = 32, 8
 """Jobs of a night before they take several row groups each, and how many they take at most."""
@@ -59,18 +69,34 @@ def checksums(files: Sequence[Written]) -> dict[str, str]:
     return {file.path.rpartition("/")[2]: file.checksum for file in files}
 
 
-def write(root: str, night: Night, rows: pa.Table) -> Written:
-    """Write the rows as a new file of the night."""
+def write(root: str, night: Night, rows: pa.Table) -> list[Written]:
+    """Write the rows as new files of the night: one, or of a big night several, side by side."""
+    size = ROW_GROUP * min(max(rows.num_rows // (WRITERS * ROW_GROUP), LEAST_GROUPS), FILE_GROUPS)
+    name = uuid.uuid4().hex
+    if rows.num_rows <= size:
+        return [_write(root, night, rows, name)]
+    parts = [rows.slice(start, size) for start in range(0, rows.num_rows, size)]
+    names = [f"{name}-{place:04}" for place in range(len(parts))]  # sorted by name, as readers do, the rows are in order
+    with ThreadPoolExecutor(max_workers=WRITERS) as writers:
+        return list(writers.map(lambda part, name: _write(root, night, part, name), parts, names))
 
-    def put(address: str) -> str:
-        content = pa.BufferOutputStream()
-        pq.write_table(rows, content, compression="zstd", row_group_size=ROW_GROUP)
-        return write_with_checksum(address, content.getvalue())
 
-    return _place(root, night, rows.num_rows, put)
+def _write(root: str, night: Night, rows: pa.Table, name: str) -> Written:
+    repeating = [name for name in rows.column_names if _repeats(rows.column(name))]
+
+    def put(file: BinaryIO) -> None:
+        pq.write_table(rows, file, compression="zstd", row_group_size=ROW_GROUP, use_dictionary=repeating)
+
+    return _place(root, night, rows.num_rows, name, lambda address: write_with_checksum(address, put))
 
 
-def take(root: str, night: Night, staged: Staged) -> Written:
+def _repeats(column: pa.ChunkedArray) -> bool:
+    """Whether a dictionary of the values pays: of a few thousand, no more than half are different."""
+    sample = column.slice(0, SAMPLE)
+    return bool(pc.count_distinct(sample).as_py() <= len(sample) // 2 or len(column) <= SAMPLE)
+
+
+def take(root: str, night: Night, staged: Staged) -> list[Written]:
     """Move a file that an engine wrote into the night; write it anew where its types are not the lake's.
 
     Args:
@@ -80,7 +106,7 @@ def take(root: str, night: Night, staged: Staged) -> Written:
     """
     store, at = filesystem(staged.path)
     if staged.has_lake_types:
-        written = _place(root, night, staged.rows, lambda address: _move(staged.path, address))
+        written = [_place(root, night, staged.rows, uuid.uuid4().hex, lambda address: _move(staged.path, address))]
     else:
         written = write(root, night, pa.concat_tables(map(staged.read, range(staged.groups))))
         store.delete_file(at)
@@ -89,9 +115,9 @@ def take(root: str, night: Night, staged: Staged) -> Written:
     return written
 
 
-def _place(root: str, night: Night, rows: int, write_to: Callable[[str], str]) -> Written:
+def _place(root: str, night: Night, rows: int, name: str, write_to: Callable[[str], str]) -> Written:
     store, at = filesystem(root)
-    path_in_table = f"{NIGHT.name}={night}/{uuid.uuid4().hex}.parquet"
+    path_in_table = f"{NIGHT.name}={night}/{name}.parquet"
     if isinstance(store, pafs.LocalFileSystem):
         store.create_dir(f"{at}/{NIGHT.name}={night}")
     checksum = write_to(f"{root}/{path_in_table}")

@@ -89,7 +89,7 @@ class Lake:
                 raise UsageError("the rows carry a column 'night': it is the partition.", where=table, do="Drop the column.")
             rows = canonical(data[night])
             with store_errors(self.folder(table)):
-                written = [lake_files.write(self.folder(table), night, rows)] if rows.num_rows else []
+                written = lake_files.write(self.folder(table), night, rows) if rows.num_rows else []
             parts.append(_Part(night, rows.num_rows, content_digest(rows), rows.schema, written))
         return self._commit(table, parts, commit)
 
@@ -130,7 +130,8 @@ class Lake:
         digest = staged.content_digest_of(opened, columns, readers)
         with store_errors(self.folder(table)):
             filled = [file for file in opened if file.rows]
-            written = list(readers.map(lambda file: lake_files.take(self.folder(table), night, file), filled))
+            taken = readers.map(lambda file: lake_files.take(self.folder(table), night, file), filled)
+            written = [file for files in taken for file in files]
         return _Part(night, sum(file.rows for file in opened), digest, columns, written)
 
     # --- reading -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightloop.errors import UsageError
-from nightloop.lake.digest import content_digest
+from nightloop.lake import digest
+from nightloop.lake.digest import PART, content_digest
 from tests.lake.digest_by_hand import digest_by_hand
 from tests.lake.rows import flights
 
@@ -204,3 +205,12 @@ def test_two_columns_of_equal_values_do_not_cancel_out() -> None:
 def test_a_dictionary_of_numbers_counts_as_its_numbers() -> None:
     numbers = pa.array([3, None, 3])
     assert content_digest(pa.table({"a": numbers.dictionary_encode()})) == content_digest(pa.table({"a": numbers}))
+
+
+@pytest.mark.parametrize("rows", [PART - 1, PART, PART + 1, 2 * PART + 1])
+def test_rows_digested_in_parts_have_the_digest_of_the_whole(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = pa.array([f"{i % 7}" if i % 5 else None for i in range(rows)])
+    table = pa.table({"number": np.arange(rows) / 3, "text": texts, "late": pa.array([None] * (rows - 1) + [True])})
+    in_parts = content_digest(table)
+    monkeypatch.setattr(digest, "PART", 10**9)
+    assert content_digest(table) == in_parts

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from nightloop.errors import NotReady, UsageError
-from nightloop.lake import Commit, Lake
+from nightloop.lake import Commit, Lake, files
 from nightloop.lake.digest import content_digest
-from nightloop.lake.files import ROW_GROUP
+from nightloop.lake.files import ROW_GROUP, SAMPLE
 from nightloop.nights import Nights, one
 from tests.lake.rows import COMMIT, FIRST, SECOND, TABLE, THIRD, flights
 
@@ -148,3 +148,25 @@ def test_states_are_those_of_the_newest_commit_of_each_night(lake: Lake) -> None
     reopened = Lake(lake.root, Path(lake.root).parent)
     assert reopened.states(TABLE) == lake.states(TABLE)
     assert {state.stage for state in lake.states(TABLE).values()} == {"turn2"}
+
+
+def test_a_big_night_is_written_as_several_files_of_the_same_rows(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "ROW_GROUP", 10)
+    counted = {}
+    for rows in (40, 41, 79, 80, 81, 400, 1000):
+        state = lake.publish(TABLE, FIRST, flights(rows), COMMIT)
+        paths = lake.snapshot(TABLE).files[FIRST]
+        counted[rows] = [pq.read_metadata(path).num_rows for path in paths]
+        assert lake.read(TABLE).drop_columns(["night"]).equals(flights(rows)), "in their order"
+        assert (state.rows, state.content_digest) == (rows, content_digest(flights(rows)))
+    assert counted == {
+        40: [40], 41: [40, 1], 79: [40, 39], 80: [40, 40], 81: [40, 40, 1], 400: [160, 160, 80], 1000: [160] * 6 + [40],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("different", "encoded"), [(SAMPLE // 2, True), (SAMPLE // 2 + 1, False)])
+def test_a_dictionary_is_written_where_values_repeat(lake: Lake, different: int, encoded: bool) -> None:
+    values = [float(place % different) for place in range(SAMPLE + 1)]
+    lake.publish(TABLE, FIRST, pa.table({"x": values}), COMMIT)
+    column = pq.read_metadata(lake.snapshot(TABLE).files[FIRST][0]).row_group(0).column(0)
+    assert column.has_dictionary_page == encoded

@@ -9,7 +9,7 @@ times of other zones, decimals that a double cannot hold, what lies outside the 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Literal
 
 import pyarrow as pa
@@ -20,7 +20,8 @@ Kind = Literal["text", "integer", "number", "boolean", "date", "local", "instant
 
 DIGITS = 15
 """Decimals of so many digits are read as a double without loss: whole number and power of ten are doubles themselves."""
-_FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+_DAY = 86_400_000_000  # microseconds
+_DAYS = range(date.min.toordinal() - date(1970, 1, 1).toordinal(), date.max.toordinal() - date(1970, 1, 1).toordinal() + 1)
 
 
 def kind_of(of: pa.DataType) -> Kind | None:
@@ -43,13 +44,13 @@ def stands_for_its_text(column: pa.Array) -> bool:
     """Whether every value of a column can be had from its text, and its text from the value."""
     kind = kind_of(column.type)
     if kind == "date":
-        return _within(column, pa.scalar(date.min, pa.date32()), pa.scalar(date.max, pa.date32()))
+        return _within(column, _DAYS)
     if kind in ("local", "instant"):
         try:
             whole = column.cast(pa.timestamp("us", column.type.tz))  # no nanoseconds: DuckDB reads microseconds
         except pa.ArrowInvalid:
             return False
-        return _within(whole, *(pa.scalar(limit, whole.type) for limit in (_FIRST, _LAST)))
+        return _within(whole, range(_DAYS.start * _DAY, _DAYS.stop * _DAY))
     return kind is not None
 
 
@@ -62,11 +63,9 @@ def as_read(column: pa.Array) -> pa.Array:
     return column if stands_for_its_text(column) else column.cast(pa.string())
 
 
-def _within(column: pa.Array, first: pa.Scalar, last: pa.Scalar) -> bool:
-    limits = pc.min_max(column)
-    if not limits["min"].is_valid:
-        return True
-    return bool(pc.greater_equal(limits["min"], first).as_py() and pc.less_equal(limits["max"], last).as_py())
+def _within(column: pa.Array, limits: range) -> bool:
+    found = pc.min_max(column)
+    return not found["min"].is_valid or (found["min"].value in limits and found["max"].value in limits)
 
 
 def as_text(records: pa.Table, names: Collection[str] | None = None) -> pa.Table:
