@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -84,7 +83,7 @@ def write(root: str, night: Night, rows: pa.Table) -> list[Written]:
 def _write(root: str, night: Night, rows: pa.Table, name: str) -> Written:
     repeating = [name for name in rows.column_names if _repeats(rows.column(name))]
 
-    def put(file: BinaryIO) -> None:
+    def put(file: pa.NativeFile) -> None:
         pq.write_table(rows, file, compression="zstd", row_group_size=ROW_GROUP, use_dictionary=repeating)
 
     return _place(root, night, rows.num_rows, name, lambda address: write_with_checksum(address, put))

@@ -42,6 +42,7 @@ USED_BY_OTHERS = {
     (r"nightloop/model/pyfunc.py", "load_context"): "MLflow calls it",
     (r"nightloop/model/registered_model.py", "load_champion"): "people's programs call it (docs/registry.md)",
     (r"nightloop/model/scoring.py", "score_file|rank_file"): "engines call it by name: nightloop.model.scoring:score_file",
+    (r"nightloop/lake/checksums.py", "writable"): "pyarrow asks a file of Python's",
     (r"nightloop/ledger/store.py", "isolation_level"): "sqlite3 reads it",
     (r"nightloop/contracts/great_expectations_engine.py", "progress_bars"): "Great Expectations reads it",
     (r"nightloop/reporting/use_case_page.py", "filters"): "Jinja2 reads it",

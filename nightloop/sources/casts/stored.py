@@ -64,8 +64,8 @@ def as_read(column: pa.Array) -> pa.Array:
 
 
 def _within(column: pa.Array, limits: range) -> bool:
-    found = pc.min_max(column)
-    return not found["min"].is_valid or (found["min"].value in limits and found["max"].value in limits)
+    ends = pc.min_max(column)
+    return not ends["min"].is_valid or (ends["min"].value in limits and ends["max"].value in limits)
 
 
 def as_text(records: pa.Table, names: Collection[str] | None = None) -> pa.Table:
