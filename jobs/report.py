@@ -12,6 +12,7 @@ from nightloop.definitions import definition_digest
 from nightloop.definitions.use_case import UseCase
 from nightloop.lake import Commit
 from nightloop.nights import Nights
+from nightloop.reporting.quarter import read_quarter
 from nightloop.reporting.week import read_week, week_of
 from nightloop.workspace import Workspace
 
@@ -39,7 +40,7 @@ def _report(use_case: UseCase, nights: Nights, workspace: Workspace) -> Publishe
 
     lake = workspace.lake
     week = read_week(use_case, nights, workspace)
-    page = render(week, use_case)
+    page = render(week, use_case, read_quarter(use_case, nights.last, workspace))
     path = write_atomically(workspace.reports / use_case.use_case / f"week-{nights.first}.html", page)
     row = {
         "week": nights.first,

@@ -13,9 +13,9 @@ from nightloop.contracts.single_rows import RowRule
 from nightloop.definitions import UseCase
 from nightloop.errors import NightloopError
 from nightloop.model.champions import Champion
-from nightloop.model.use_case_task import answer_columns
+from nightloop.model.use_case_task import NO_MODEL, answer_columns
 from nightloop.nights import Night
-from nightloop.promotion.ladder import NO_MODEL, PREVIOUS, RULE, RUNG, first_usable, rule_columns, rungs_of
+from nightloop.promotion.ladder import PREVIOUS, RULE, RUNG, first_usable, rule_columns, rungs_of
 from nightloop.workspace import Workspace
 from serving import model_snapshot
 from serving.answers import answers_of

@@ -19,6 +19,8 @@ from nightloop.model.tasks import ColumnKind, Task, task_of
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
 
+NO_MODEL = 0  # stands for the version where a rule answered
+
 
 def task_for(use_case: UseCase) -> Task:
     """Return how its models answer; where a capacity decides, by the threshold that is declared beside none."""

@@ -15,6 +15,7 @@ from nightloop.evidence.coverage import coverage_by_class
 from nightloop.evidence.money import Cells, value_figures, value_of_decisions, value_of_predictions
 from nightloop.evidence.realised import calibration_figures, group_figures, realised_figures
 from nightloop.evidence.verdict import Figure
+from nightloop.model.scoring import LABELS
 from nightloop.model.use_case_task import metric_set_for, promised_classes, task_for
 from nightloop.monitoring import metrics_table
 from nightloop.monitoring.metrics_table import Sourced
@@ -161,7 +162,20 @@ def score_counts(use_case: UseCase, night: Night, champion: Champion, scores: Sn
     elif n and not answers.null_count:
         selected = int(np.count_nonzero(answers.to_numpy()))
         figures.append(Figure("selected_share", selected / n, None, None, n))
-    return Sourced(f"scores of {night}", champion.version, tuple(figures))
+    return Sourced(f"scores of {night}", champion.version, (*figures, *_shares_of_answers(scores)))
+
+
+def _shares_of_answers(scores: Snapshot) -> list[Figure]:
+    """Count the rows of each arm of a split night, and of each rung that stood in for a model: ``arm=…``, ``rung=…``."""
+    labelled = [name for name in LABELS if name in scores.schema.names]
+    rows = scores.read(labelled) if labelled else None
+    counts = [(name, Counter(rows[name].drop_null().to_pylist())) for name in labelled] if rows is not None else []
+    return [
+        Figure("rows_scored", count, None, None, rows.num_rows, f"{name}={value}")
+        for name, of in counts
+        if rows is not None
+        for value, count in sorted(of.items())
+    ]
 
 
 def row_counts(use_case: UseCase, night: Night, lake: Lake) -> list[Sourced]:

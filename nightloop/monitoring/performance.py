@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from nightloop.evidence.performance import PerformanceLimits, performance_verdict, pooled_figures
 from nightloop.evidence.verdict import Figure, Verdict
-from nightloop.model.use_case_task import metric_set_for
+from nightloop.model.use_case_task import NO_MODEL, metric_set_for
 from nightloop.monitoring.metrics_table import OF_VERSION, Sourced
 from nightloop.monitoring.night_metrics import money_figures
 from nightloop.nights import Nights
@@ -66,7 +66,8 @@ def performance_of(use_case: UseCase, matured: Matured, champion: int) -> Perfor
         champion: the version in force.
     """
     versions = _versions(matured)
-    version = champion if champion in versions or not versions else versions[-1]
+    models = [version for version in versions if version != NO_MODEL]
+    version = champion if champion in versions or not models else models[-1]
     judged = matured.of_version(version) if len(versions) > 1 or version != champion else matured
     figures = _figures(use_case, judged)
     nights = len(set(judged.night.tolist()))
@@ -95,7 +96,8 @@ def _by_version(use_case: UseCase, matured: Matured, version: int) -> Sourced:
     rows = matured.of_version(version)
     measured = (*_figures(use_case, rows), *money_figures(use_case, rows, by_night=True))
     figures = tuple(replace(item, metric=f"pooled_{item.metric}", group=f"{OF_VERSION}{version}") for item in measured)
-    return Sourced(f"scores of version {version} on {Nights(rows.scored_nights[0], rows.scored_nights[-1])}", version, figures)
+    who = "the rule" if version == NO_MODEL else f"version {version}"
+    return Sourced(f"scores of {who} on {Nights(rows.scored_nights[0], rows.scored_nights[-1])}", version, figures)
 
 
 def _with_missing(verdict: Verdict, matured: Matured) -> Verdict:

@@ -23,12 +23,13 @@ State = Literal["running", "failed", "promoted"]
 
 @dataclass(frozen=True)
 class EarlierTraining:
-    """A training that was asked for: as of which night, by whom, and what came of it; ``why`` it failed, in words."""
+    """A training that was asked for: as of which night, by whom, and what came of it: why it failed, or which version."""
 
     as_of: Night
     requested_by: str
     state: State
     why: str = ""
+    version: int | None = None
 
 
 def earlier_trainings(ledger: Ledger, use_case: str, night: Night) -> list[EarlierTraining]:
@@ -46,8 +47,8 @@ def earlier_trainings(ledger: Ledger, use_case: str, night: Night) -> list[Earli
 def _training(as_of: Night, events: Sequence[Event]) -> EarlierTraining:
     """Judge a training by the last of its verdicts: a gate may have been asked again."""
     asked = [event for event in events if event.kind == REQUESTED][-1].subject or "somebody"
-    if any(event.kind == "champion_promoted" for event in events):
-        return EarlierTraining(as_of, asked, "promoted")
+    if promoted := [event for event in events if event.kind == "champion_promoted"]:
+        return EarlierTraining(as_of, asked, "promoted", version=int(promoted[-1].subject))
     newest = {event.subject: event for event in events if event.kind == "gate_judged"}
     failed = [event for event in newest.values() if event.payload.get("outcome") != "pass"]
     refused = [event for event in events if event.kind == "approval_refused"]

@@ -17,7 +17,7 @@ from nightloop.features.online import evaluate
 from nightloop.lake import filesystem
 from nightloop.model import champions
 from nightloop.model.scoring import label_columns, of_arm, score_schema
-from nightloop.model.use_case_task import answer_columns, task_for
+from nightloop.model.use_case_task import NO_MODEL, answer_columns, task_for
 from nightloop.nights import Night, one
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 CHAMPION, PREVIOUS, RULE = "champion", "previous", "rule"
 RUNG = "rung"  # of an answer: which rung gave it
-NO_MODEL = 0  # stands for the version where a rule answered
 UNUSABLE = (StoreDamaged, UsageError)  # a bundle that is not what was promoted, or that the registry does not have
 Loaded = TypeVar("Loaded")
 

@@ -6,7 +6,7 @@ Colours are the page's, by class, so they follow light and dark.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -15,6 +15,7 @@ from nightloop.reporting.week import Value
 
 WIDTH, HEIGHT = 520, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 22, 16, 34
+STRIP_LEFT = 86  # room for the name of a strip
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,29 @@ def interval_chart(
         else:
             marks += [_whisker(x, up, item.low, item.high), _dot(x, up(item.value), 5, _title(label, item))]
     return _svg(name, marks)
+
+
+def verdict_strips(strips: Mapping[str, Sequence[tuple[str, str]]], labels: Sequence[str], *, name: str) -> str:
+    """Draw one strip per name and one cell per night: its class, and what it says when pointed at.
+
+    Args:
+        strips: name -> (class, title) of each night.
+        labels: of each night; those that are empty are not written.
+        name: of the drawing.
+    """
+    top, height, gap = 8, 22, 12
+    marks, width = [], (WIDTH - STRIP_LEFT - 4) / max(len(labels), 1)
+    for row, (strip, cells) in enumerate(strips.items()):
+        y = top + row * (height + gap)
+        marks.append(f'<text class="tick" x="{STRIP_LEFT - 7}" y="{y + 15}" text-anchor="end">{escape(strip)}</text>')
+        for place, (kind, title) in enumerate(cells):
+            at = f'x="{STRIP_LEFT + place * width:.2f}" y="{y}" width="{max(width - 0.8, 0.5):.2f}" height="{height}"'
+            marks.append(f'<rect class="cell {escape(kind)}" {at}><title>{escape(title)}</title></rect>')
+    bottom = top + len(strips) * (height + gap)
+    for place, label in enumerate(labels):
+        if label:
+            marks.append(f'<text class="tick" x="{STRIP_LEFT + place * width:.2f}" y="{bottom + 8}">{escape(label)}</text>')
+    return f'<svg viewBox="0 0 {WIDTH} {bottom + 14}" role="img" aria-label="{escape(name)}">{"".join(marks)}</svg>'
 
 
 def bar_chart(

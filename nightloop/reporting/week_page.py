@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from nightloop.evidence.calibration import DEBIASED
+from nightloop.evidence.money import CAPTURED, VALUE
 from nightloop.evidence.realised import OBSERVED, PREDICTED
 from nightloop.model.use_case_task import metric_set_for
-from nightloop.reporting.charts import bar_chart, calibration_chart, interval_chart, short_count
+from nightloop.monitoring.metrics_table import OF_VERSION
+from nightloop.reporting.charts import bar_chart, calibration_chart, interval_chart, short_count, verdict_strips
 from nightloop.reporting.highlights import highlights, money
 from nightloop.reporting.pages import Picture, page_template
+from nightloop.reporting.quarter import Quarter
 from nightloop.reporting.week import Value, Week
 
 if TYPE_CHECKING:
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 SHOWN_FEATURES = 12
 
 
-def render(week: Week, use_case: UseCase) -> str:
+def render(week: Week, use_case: UseCase, quarter: Quarter) -> str:
     """Return the page's HTML. Nothing in it depends on the machine or the time of day."""
     metric_set = metric_set_for(use_case)
     measured = f"pooled_{metric_set.second[0]}"
@@ -37,6 +42,12 @@ def render(week: Week, use_case: UseCase) -> str:
         versions=sorted({line.decision["champion_version"] for line in week.monitored}),
         drifted=sum(line.decision["drift_verdict"] == "fail" for line in week.monitored),
         charts=[chart for chart in _charts(week, use_case) if chart.drawing],
+        quarter=quarter,
+        headings=_headings(use_case),
+        paid_by="value captured" if use_case.value else metric_set.title,
+        strips=_strips(quarter),
+        versions_by_figure=_by_version(week, use_case),
+        answered=_answered(week),
         groups=_groups(week, use_case),
         features=week.features[:SHOWN_FEATURES],
         source=source,
@@ -47,6 +58,57 @@ def _worth(week: Week, use_case: UseCase) -> str:
     """Return what the pooled answers were worth, in words; empty where no value is declared or nothing matured."""
     worth = week.last.figure("pooled_value")
     return money(worth, use_case.value.currency) if use_case.value and worth else ""
+
+
+def _strips(quarter: Quarter) -> Picture:
+    """Draw drift, performance and decision of each night of the quarter."""
+    nights = list(quarter.nights)
+    labels = [night.strftime("%b") if night.day == 1 else "" for night in nights]
+    strips = {
+        strip: [_cell(quarter.decisions.get(night), key, f"{night}: ") for night in nights]
+        for strip, key in (("drift", "drift_verdict"), ("performance", "performance_verdict"), ("decision", "decision"))
+    }
+    drawing = verdict_strips(strips, labels, name="Verdicts and decisions by night, 13 weeks")
+    text = (
+        "A night is a column: green passed or kept, red failed, amber could not be judged or decided otherwise, grey unknown."
+    )
+    return _chart("Verdicts and decisions", text, drawing)
+
+
+def _cell(decision: Mapping[str, Any] | None, key: str, head: str) -> tuple[str, str]:
+    outcome = str(decision.get(key) or "none") if decision else "none"
+    words = "not monitored" if decision is None else outcome.replace("_", " ")
+    return outcome, f"{head}{words}"
+
+
+def _by_version(week: Week, use_case: UseCase) -> list[tuple[str, dict[str, Value | None]]]:
+    """Return the realised figures of each version of the newest performance window."""
+    metric_set, last = metric_set_for(use_case), week.last
+    bias = "bias" if use_case.model.task == "regression" else "calibration_bias"
+    names = (metric_set.metric, metric_set.skill[0], bias, DEBIASED, *((VALUE, CAPTURED) if use_case.value else ()))
+    groups = sorted({group for _, group in last.figures if group.startswith(OF_VERSION)}) or ["all"]
+    rows = [
+        (group.removeprefix(OF_VERSION), {name: last.figure(f"pooled_{name}", group) for name in names}) for group in groups
+    ]
+    return [(version, figures) for version, figures in rows if any(figures.values())]
+
+
+def _headings(use_case: UseCase) -> dict[str, str]:
+    """Return what the figures of a version are called."""
+    metric_set, currency = metric_set_for(use_case), use_case.value.currency if use_case.value else ""
+    names = {metric_set.metric: metric_set.title, metric_set.skill[0]: metric_set.skill[1]}
+    rest = {"bias": "bias", "calibration_bias": "bias", DEBIASED: "calibration error", VALUE: currency, CAPTURED: "captured"}
+    return names | rest
+
+
+def _answered(week: Week) -> list[tuple[str, int]]:
+    """Return how many rows of the week each arm of a split, or rung of a ladder, answered."""
+    counts: Counter[str] = Counter()
+    for line in week.monitored:
+        for (metric, group), item in line.figures.items():
+            if metric == "rows_scored" and group != "all":
+                counts[group.replace("=", " ")] += int(item.value)
+    return sorted(counts.items())
 
 
 def _charts(week: Week, use_case: UseCase) -> list[Picture]:

@@ -208,6 +208,16 @@ def test_a_night_s_scores_are_counted_and_the_selected_among_them(
     assert [(figure.metric, figure.value, figure.n) for figure in part.figures] == expected
 
 
+def test_each_arm_of_a_split_and_each_rung_is_counted(lake: Lake) -> None:
+    arms, rungs = ["canary", "champion", "champion", "champion"], [None, None, "rule", None]
+    scores = pa.table({"decision": [True, False, True, False], "arm": arms, "rung": pa.array(rungs, pa.string())})
+    lake.publish("sales/scores", night(1), scores, COMMIT)
+    part = score_counts(definition(), night(1), CHAMPION, lake.snapshot("sales/scores", one(night(1))))
+    assert [(figure.group, figure.value, figure.n) for figure in part.figures if figure.metric == "rows_scored"] == [
+        ("all", 4, 4), ("arm=canary", 1, 4), ("arm=champion", 3, 4), ("rung=rule", 1, 4),
+    ]  # fmt: skip
+
+
 def test_of_several_classes_the_share_predicted_to_be_of_each_is_counted(lake: Lake) -> None:
     table = pa.table({"predicted_class": ["yes", "no", "yes", "yes"], "probability": [0.5] * 4})
     lake.publish("sales/scores", night(1), table, COMMIT)

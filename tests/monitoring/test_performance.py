@@ -80,6 +80,15 @@ def test_of_several_versions_before_it_the_newest_stands_for_them() -> None:
     assert performance_of(use_case(), rows, 4).version == 2
 
 
+def test_a_rule_that_stood_in_has_figures_and_is_no_champion() -> None:
+    performance = performance_of(use_case(), matured(1, 1, 0, 0), 4)
+    assert performance.version == 1
+    assert [part.source for part in performance.others if part.model_version == 0] == [
+        f"scores of the rule on {night(2)}..{night(3)}"
+    ]
+    assert performance_of(use_case(), matured(0, 0), 4).version == 4, "no model answered"
+
+
 def test_nothing_matured_is_told_of_the_champion() -> None:
     nothing = matured(1).of(night(0) - timedelta(days=9))
     performance = performance_of(use_case(), nothing, 4)

@@ -39,7 +39,7 @@ def test_a_training_runs_until_a_gate_fails_or_its_model_is_promoted(workspace: 
     judged(workspace, ago(3), "performance", "pass")
     assert known(workspace)[0].state == "running", "the gate was asked again"
     workspace.ledger.record("champion_promoted", "loans", night=ago(3), subject="3")
-    assert known(workspace) == [EarlierTraining(ago(3), "anna", "promoted")]
+    assert known(workspace) == [EarlierTraining(ago(3), "anna", "promoted", version=3)]
 
 
 def test_a_person_who_refuses_ends_a_training(workspace: Workspace) -> None:

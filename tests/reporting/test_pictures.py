@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from nightloop.definitions.use_case import UseCase
+from nightloop.definitions.use_case import Value as Worth
+from nightloop.nights import Nights
 from nightloop.promotion.verdicts import Judged
 from nightloop.reporting import verdict_page, week_page
+from nightloop.reporting.quarter import Quarter, Request
+from nightloop.reporting.week import Week
 from tests.reporting.conftest import line, value, week
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -72,19 +77,51 @@ def weeks(case: UseCase) -> dict[str, str]:
         ("drifted_share", "all"): value(1.0),
         ("auc", "all"): value(0.51234, 0.1, 0.9),
     }
-    full = {**many, **tenths, **huge}
+    versions = {
+        (f"pooled_{name}", f"model_version={version}"): value(-0.12345, -0.5, 0.5, 123_456_789)
+        for name in ("auc", "brier_skill", "calibration_bias", "debiased_calibration_error", "value", "value_captured")
+        for version in (0, 1, 2)
+    }
+    arms = {("rows_scored", f"arm={name}"): value(123_456_789.0) for name in ("champion", "canary")}
+    full = {**many, **tenths, **huge, **versions, **arms, ("pooled_value", "all"): value(-123_456_789.0, -2e9, 2e9)}
     long = [line(place, full, drift="fail", decision="retrain", reason=WORD, rows_in=123_456_789_012) for place in range(7)]
     made = {"long": week(long), "no figure": week([line(0)]), "one night": week([line(3, huge)])}
     for each in made.values():
         for night in each.monitored:
             night.decision.update(champion_version=3, champion_as_of=date(2013, 3, 1))
-    return {name: week_page.render(each, case) for name, each in made.items()}
+    case = case.model_copy(update={"value": Worth(currency="USD", true_positive=9.0, false_positive=-2.0)})
+    return {name: week_page.render(each, case, quarter_of(each)) for name, each in made.items()}
+
+
+def quarter_of(each: Week) -> Quarter:
+    """Return a quarter that ends with the week: its decisions, and of each that was not to keep what came of it."""
+    decisions = {night.night: night.decision for night in each.monitored}
+    figure = value(0.5, 0.4, 0.6)
+    requests = [
+        Request(night, "retrain", WORD, f"not promoted: {WORD}", figure, figure, "no difference shown")
+        for night, decision in decisions.items()
+        if decision["decision"] != "keep"
+    ]
+    return Quarter(Nights(each.nights.last - timedelta(days=90), each.nights.last), decisions, tuple(requests), 3, 365)
 
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("which", ["long", "no figure", "one night"])
 def test_the_weekly_page_shows_all_of_what_it_holds(which: str, width: int, browser: Page, flights: UseCase) -> None:
     assert faults(browser, weeks(flights)[which], width) == []
+
+
+@pytest.mark.parametrize("which", ["long", "no figure", "one night"])
+def test_the_weekly_page_is_printed_whole(which: str, browser: Page, flights: UseCase) -> None:
+    """On A4 with margins of a centimetre, where nothing can be scrolled."""
+    browser.emulate_media(media="print")
+    page = re.sub(r"group \d+ number_of_\w+", "group", weeks(flights)[which])
+    try:
+        assert faults(browser, page, 718) == []
+        cut = "() => [...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
+        assert browser.evaluate(cut) == 0
+    finally:
+        browser.emulate_media(media="screen")
 
 
 @pytest.mark.parametrize("width", [390, 1280])
