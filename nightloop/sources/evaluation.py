@@ -201,11 +201,13 @@ def _cast(sql: str, kind: str) -> str:
 def snapshot_statement(source: Source, held: Collection[str] = ()) -> str:
     """Return SQL for all records of ``text``: the declared columns but those ``held``, and a failure flag for each."""
     tried, shown = _columns(source, skip=held)
-    return f'SELECT "{ROW}", "{FLAW}"{shown} FROM (SELECT "{ROW}", "{FLAW}"{tried} FROM text) ORDER BY "{ROW}"'  # noqa: S608 - see above
+    return f'SELECT "{ROW}", "{FLAW}"{shown} FROM (SELECT "{ROW}", "{FLAW}"{tried} FROM text)'  # noqa: S608 - see above
 
 
-def nightly_statement(source: Source, time_zone: str, where: str, held: Collection[str] = ()) -> str:
-    """Return SQL for the records of ``text`` whose night satisfies ``where``: the columns but those ``held``.
+def nightly_statement(source: Source, time_zone: str, where: str | None, held: Collection[str] = ()) -> str:
+    """Return SQL for the records of ``text`` whose night satisfies ``where``, by night; without ``where``, for all of them.
+
+    It leaves out the columns that are ``held``.
 
     The night is computed for every record, the other columns only for those that stay. ``where`` may read ``"=dated"``, a
     struct that is null, or holds a null ``v``, when the night of a record is not known.
@@ -215,13 +217,14 @@ def nightly_statement(source: Source, time_zone: str, where: str, held: Collecti
     zone = time_zone.replace("'", "''")
     night = attempt(*declared[NIGHT][:2]) if source.night else attempt(f"timezone('{zone}', \"=known\".v)", "DATE")
     tried, shown = _columns(source, skip=(*held, NIGHT, *(["known_at"] if source.known_at else [])))
+    order = f' ORDER BY "{NIGHT}" NULLS FIRST, "{ROW}"' if where else ""  # DuckDB gives records in their order by itself
     known = f', "=known".v AS "known_at", "=known" IS NULL AS "{FAILED}known_at"' if source.known_at else ""
     known_struct = ', "=known"' if source.known_at else ""
     return f"""
         WITH landed AS (SELECT *{inner} FROM text),
         dated AS (SELECT *, {night} AS "{DATED}" FROM landed),
-        tried AS (SELECT "{ROW}", "{FLAW}", "{DATED}"{known_struct}{tried} FROM dated WHERE {where})
-        SELECT "{ROW}", "{FLAW}", "{DATED}".v AS "{NIGHT}"{shown}{known} FROM tried ORDER BY "{NIGHT}" NULLS FIRST, "{ROW}"
+        tried AS (SELECT "{ROW}", "{FLAW}", "{DATED}"{known_struct}{tried} FROM dated WHERE {where or "true"})
+        SELECT "{ROW}", "{FLAW}", "{DATED}".v AS "{NIGHT}"{shown}{known} FROM tried{order}
     """  # noqa: S608 - see above
 
 

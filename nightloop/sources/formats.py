@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +17,7 @@ from nightloop.errors import SourceDamaged
 from nightloop.sources.casts.stored import as_read, joined
 from nightloop.sources.dialects import decoded, near_miss
 from nightloop.sources.json_lines import NotJsonLines, json_lines
+from nightloop.sources.quotes import first_unclosed
 from nightloop.sources.text_table import check_names, damaged
 from nightloop.sources.unpacking import Allowance, NotUnpacked, TooLarge, gunzipped, unzipped
 
@@ -117,25 +116,13 @@ def _parse_csv(content: bytes, names: list[str], reading: FileReading, block_siz
     )
 
 
-@cache
-def _quoted(dialect: CsvDialect) -> re.Pattern[bytes]:
-    """Return what finds quoted values: one ends before a separator or the end of a line; all else swallows what follows."""
-    between, quote = re.escape(dialect.separator).encode(), dialect.quote.encode()
-    inside = rb"(?:[^%b]++|%b%b)*+" % (quote, quote, quote)
-    return re.compile(
-        rb"(?:\A(?:\xef\xbb\xbf)?|[%b\r\n])%b%b(?:%b(?=[%b\r\n]|\Z)(?P<closed>))?" % (between, quote, inside, quote, between)
-    )
-
-
 def _check_quotes(content: bytes, reading: FileReading) -> None:
-    quote = reading.dialect.quote.encode()
-    if not quote or quote not in content:
-        return
-    between = {",": "a comma", "\t": "a tab"}.get(reading.dialect.separator, f"'{reading.dialect.separator}'")
-    for match in _quoted(reading.dialect).finditer(content):
-        if match["closed"] is None:
-            line = content.count(b"\n", 0, match.start() + 1) + 1
-            raise reading.damaged(f"a quoted value begins in line {line} and does not end before {between} or an end of line")
+    separator, quote = reading.dialect.separator, reading.dialect.quote
+    start = first_unclosed(content, separator, quote) if quote else None
+    if start is not None:
+        between = {",": "a comma", "\t": "a tab"}.get(separator, f"'{separator}'")
+        line = content.count(b"\n", 0, start) + 1
+        raise reading.damaged(f"a quoted value begins in line {line} and does not end before {between} or an end of line")
 
 
 def _header(content: bytes, reading: FileReading) -> list[str]:

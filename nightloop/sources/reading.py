@@ -88,7 +88,7 @@ class _Reader:
 
     def _snapshot(self, delivery: Delivery, nights: Nights) -> dict[Night, Arrival]:
         texts = Texts(delivery.records)
-        table = self._evaluate(delivery, "")
+        table = self._evaluate(delivery, None)
         arrival = self._arrival(nights.first, table, texts) if table.num_rows else None
         return {night: Arrival(night, arrival.rows, arrival.positions, arrival.refused, texts) for night in nights if arrival}
 
@@ -109,13 +109,13 @@ class _Reader:
             delivery = connector.read(night)
             if delivery is None:
                 continue
-            table = self._evaluate(delivery, "true")
+            table = self._evaluate(delivery, None)
             if table.num_rows:
                 arrivals[night] = self._arrival(night, table, Texts(delivery.records))
                 inputs |= delivery.inputs
         return Reading(self.name, connector.origin, arrivals, inputs)
 
-    def _evaluate(self, delivery: Delivery, where: str) -> pa.Table:
+    def _evaluate(self, delivery: Delivery, where: str | None) -> pa.Table:
         place = Place(self.definitions, self.use_case.use_case, self.name, delivery)
         zone = self.use_case.time_zone
         held = taken(self.source, delivery.records)

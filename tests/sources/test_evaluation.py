@@ -147,3 +147,15 @@ def test_a_file_in_one_column_is_told_its_separator() -> None:
     with pytest.raises(SourceDamaged) as error:
         snapshot(source({"n": ("string", "m")}), place())
     assert "separator" not in str(error.value)
+
+
+def test_records_come_in_their_order_however_many(tmp_path: Path) -> None:
+    chunk = pa.table({"n": [str(place % 10) for place in range(70_000)]})
+    records = finished(pa.concat_tables([chunk] * 5), 100)
+    pq.write_table(records, tmp_path / "copy.parquet", row_group_size=65_536)
+    declared = source({"n": ("integer", "n::int")}, night="date '2024-03-09'")
+    for held in (records, tmp_path / "copy.parquet"):
+        for statement in (snapshot_statement(declared), nightly_statement(declared, "UTC", None)):
+            rows = evaluate(declared, statement, place(text=held))
+            assert rows.column("=row").to_pylist() == list(range(350_000))
+            assert rows.column("n").to_pylist()[-70_000:] == [place % 10 for place in range(70_000)]
