@@ -1,14 +1,17 @@
-"""Ask a person at a terminal what a draft would guess: the label, the time, the key, each with the guess as the answer."""
+"""Ask a person at a terminal what a draft would guess: the label, the time, the key, and the order of day and month where the
+dates do not tell it; each with the guess as the answer."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from nightloop.drafting import DraftOptions
+from nightloop.drafting.column_profile import undecided_dates
 from nightloop.drafting.plan import Plan, plan
+from nightloop.drafting.reading.readings import Undecided
 from nightloop.drafting.sample import read_sample
 from nightloop.errors import UsageError, suggest
 
@@ -38,6 +41,9 @@ def asked(source: str, options: DraftOptions, definitions: Path, ask: Ask, show:
     columns = sample.text.column_names
     show(f"{sample.rows:,} records of {len(columns)} columns: {', '.join(columns)}")
 
+    if options.day_first is None and (undecided := undecided_dates(sample.text)):
+        options = replace(options, day_first=_day_first(undecided, ask, show))
+
     def guess(given: DraftOptions) -> Plan | None:
         try:
             return plan(sample, given)
@@ -61,6 +67,20 @@ def asked(source: str, options: DraftOptions, definitions: Path, ask: Ask, show:
         answer = _column(question, default or "-", columns, ask, show, several=True)
         options = replace(options, key=() if answer == "-" else tuple(name.strip() for name in answer.split(",")))
     return options
+
+
+def _day_first(undecided: Mapping[str, Undecided], ask: Ask, show: Callable[[str], None]) -> bool:
+    """Ask until it is clear whether days stand before months."""
+    name, date = next(iter(undecided.items()))
+    others = f" (so in {', '.join(repr(other) for other in undecided if other != name)})" if len(undecided) > 1 else ""
+    while True:
+        question = f"Which stands first in {date.example} of '{name}'{others}: the day or the month?"
+        answer = ask(f"{question} [{'day' if date.day_first else 'month'}] ").strip().lower()
+        if not answer:
+            return date.day_first
+        if answer in ("d", "day", "m", "month"):
+            return answer.startswith("d")
+        show("Answer day or month.")
 
 
 def _original_key(guessed: Plan) -> list[str]:

@@ -73,9 +73,10 @@ def _advice(draft: Draft) -> str:
 
 def _print(draft: Draft, files: list[Path]) -> None:
     use_case, plan = draft.use_case, draft.plan
+    nights = f"{plan.matures_after} night{'s' * (plan.matures_after > 1)}"
     lines = [
         f"{use_case.use_case}: drafted from {plan.rows:,} records, {use_case.first_night} to {use_case.last_night}",
-        f"  predicts   {plan.label.column.original} ({use_case.model.task}), known {plan.matures_after} nights after",
+        f"  predicts   {plan.label.column.original} ({use_case.model.task}), known {nights} after",
         f"  key        {', '.join(plan.key)}",
         f"  happens at {plan.time.column.original}",
         f"  features   {len(use_case.features)}, of {len(plan.fields)} columns and their history",

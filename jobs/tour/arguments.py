@@ -16,6 +16,10 @@ def add_draft_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--label", metavar="COLUMN", help="column to predict (default: guessed)")
     command.add_argument("--key", metavar="COLUMN", action="append", help="column of the key; repeatable (default: guessed)")
     command.add_argument("--event-at", metavar="COLUMN", help="when a record happened (default: guessed)")
+    order = command.add_mutually_exclusive_group()
+    ask = "where dates do not tell day and month apart: the {} stands first (default: the month before /, else the day)"
+    order.add_argument("--day-first", action="store_const", const=True, dest="day_first", help=ask.format("day"))
+    order.add_argument("--month-first", action="store_const", const=False, dest="day_first", help=ask.format("month"))
     command.add_argument("--time-zone", metavar="ZONE", default="UTC", help="zone of nights and local times (default: UTC)")
     command.add_argument("--task", choices=("binary", "regression", "multiclass"), help="default: by the label's values")
     command.add_argument("--matures-after", metavar="NIGHTS", type=int, default=1, help="nights until outcomes are known (1)")
@@ -32,6 +36,7 @@ def draft_options(given: argparse.Namespace) -> DraftOptions:
         time_zone=given.time_zone,
         task=given.task,
         matures_after=given.matures_after,
+        day_first=given.day_first,
     )
 
 

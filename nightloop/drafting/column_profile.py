@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightloop.drafting.names import is_personal, legal_name, literal, quoted
+from nightloop.drafting.names import is_key, is_personal, legal_name, literal, quoted, tells_a_time
 from nightloop.drafting.reading.form import Form
-from nightloop.drafting.reading.readings import Reading, Texts, reading_of
+from nightloop.drafting.reading.readings import Hints, Reading, Undecided, reading_of
+from nightloop.drafting.reading.texts import HEAD, Texts
 from nightloop.errors import SourceDamaged
 from nightloop.expressions.types import ColumnType
 from nightloop.sources.casts.strict import MACROS
@@ -28,6 +29,23 @@ FEW = 20
 """A column of at most so many different values is one of categories."""
 
 Bound = float | date | None
+_DAY_AND_MONTH = r"\d{1,2}[/-]\d{1,2}[/-]\d{2,4}.*"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a person says of the columns of a file: the zone of its clocks, times and keys, whether days stand before months."""
+
+    time_zone: str = "UTC"
+    times: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    day_first: bool | None = None
+
+    def hints(self, original: str, name: str) -> Hints:
+        """Return what is known of a column by the file's name of it and the legal one."""
+        names = {original, name}
+        is_time, is_of_key = bool(names & set(self.times)), bool(names & set(self.keys))
+        return Hints(original, is_time or tells_a_time(name), is_of_key or is_key(name), self.day_first)
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,7 @@ class ColumnProfile:
         low, high: of numbers and times. thirds: of numbers, what a third and two thirds of the values do not exceed.
         values: the most frequent ones, all where they are few. counts: how many records have each of them.
         notes: what was guessed.
+        near: what its values look like that are not read as it.
         protected: what it is likely about that the law protects people for, and how that was told.
     """
 
@@ -60,6 +79,7 @@ class ColumnProfile:
     is_local: bool = False
     thirds: tuple[float, ...] = ()
     protected: str = ""
+    near: str = ""
 
     @property
     def personal(self) -> bool:
@@ -93,24 +113,39 @@ def open_sample(text: pa.Table) -> duckdb.DuckDBPyConnection:
     return session
 
 
-def profile_columns(session: duckdb.DuckDBPyConnection, text: pa.Table, time_zone: str) -> list[ColumnProfile]:
+def profile_columns(session: duckdb.DuckDBPyConnection, text: pa.Table, answers: Answers) -> list[ColumnProfile]:
     """Profile the columns of ``text`` that have a name SQL can say; the others are left out. Creates the table ``typed``.
 
     Raises:
         SourceDamaged: no column has one.
     """
     profiles: list[ColumnProfile] = []
-    speakable = [name for name in text.column_names if name and "\0" not in name]
+    speakable = _speakable(text)
     if not speakable:
         what = f"no column has a name that SQL can say; the first line reads {', '.join(map(repr, text.column_names))[:200]}."
         raise SourceDamaged(what, where="--from", do="Give a file whose first line names its columns, in UTF-8 or UTF-16.")
     for original in speakable:
         name = legal_name(original, [item.name for item in profiles])
-        profiles.append(_declared(session, text, original, name, time_zone))
+        profiles.append(_declared(session, text, original, name, answers))
     columns = ", ".join(f"{_value(item)} AS {quoted(item.name)}" for item in profiles)
     session.execute(f"CREATE TABLE typed AS SELECT {columns} FROM text")
     typed = session.sql("FROM typed").to_arrow_table()
     return [_spanned(item, typed.column(item.name)) for item in profiles]
+
+
+def _speakable(text: pa.Table) -> list[str]:
+    return [name for name in text.column_names if name and "\0" not in name]
+
+
+def undecided_dates(text: pa.Table) -> dict[str, Undecided]:
+    """Return the columns of dates whose day and month the sample does not tell apart."""
+    heads = {name: Texts.of(text.column(name).slice(0, HEAD)) for name in _speakable(text)}
+    likely = [name for name, head in heads.items() if head.like(_DAY_AND_MONTH).any()]
+    if not likely:
+        return {}
+    with open_sample(text) as session:
+        readings = {name: reading_of(session, Texts.of(text.column(name)), Hints(name)) for name in likely}
+    return {name: reading.undecided for name, reading in readings.items() if reading.undecided}
 
 
 def _value(column: ColumnProfile) -> str:
@@ -118,21 +153,22 @@ def _value(column: ColumnProfile) -> str:
     return f"CASE WHEN isfinite({value}) THEN {value} END" if column.type in ("date", "timestamp", "number") else value
 
 
-def _declared(session: duckdb.DuckDBPyConnection, text: pa.Table, original: str, name: str, time_zone: str) -> ColumnProfile:
+def _declared(session: duckdb.DuckDBPyConnection, text: pa.Table, original: str, name: str, answers: Answers) -> ColumnProfile:
     texts = Texts.of(text.column(original))
-    reading = reading_of(session, texts, name)
+    reading = reading_of(session, texts, answers.hints(original, name))
     column, form = _text_sql(original, reading), reading.form
-    notes = list(reading.notes)
+    notes = [note for note in reading.notes if note != reading.near or not is_personal(name)]
     kind: ColumnType = form.type if form else "string"
     sql = form.sql.format(column) if form else column
-    if form and form.is_local and time_zone != "UTC":
-        sql = f"timezone({literal(time_zone)}, {sql})"
-        notes.append(f"read as local time of {time_zone}")
+    if form and form.is_local and answers.time_zone != "UTC":
+        sql = f"timezone({literal(answers.time_zone)}, {sql})"
+        notes.append(f"read as local time of {answers.time_zone}")
     if reading.present == 0:
         notes.append("has no value in the sample")
     missing = text.num_rows - reading.present
     nothing: tuple[int, None, None] = 0, None, None
-    return ColumnProfile(original, name, kind, sql, text.num_rows, missing, 0, *nothing, (), (), tuple(notes), _is_local(form))
+    more: dict[str, Any] = {"is_local": _is_local(form), "near": reading.near}
+    return ColumnProfile(original, name, kind, sql, text.num_rows, missing, 0, *nothing, (), (), tuple(notes), **more)
 
 
 def _is_local(form: Form | None) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightloop.drafting.column_profile import ColumnProfile, open_sample, profile_columns
+from nightloop.drafting.column_profile import Answers, ColumnProfile, open_sample, profile_columns
 from nightloop.drafting.fields import Field, derived, field, key_fields, label_field
 from nightloop.drafting.keys import Key, find_key
 from nightloop.drafting.leaks import suspicious
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 class DraftOptions:
     """What a person asks for; the rest is guessed.
 
+    ``day_first`` says whether the day stands before the month in dates that do not tell it; None: as is usual there.
     ``search_steps`` is how many sets of features may be measured on later nights; 0: they are not told apart.
     """
 
@@ -43,6 +44,12 @@ class DraftOptions:
     task: Task | None = None
     matures_after: int = 1
     search_steps: int = 40
+    day_first: bool | None = None
+
+    @property
+    def answers(self) -> Answers:
+        """What of it tells how columns are read."""
+        return Answers(self.time_zone, (self.event_at,) if self.event_at else (), self.key, self.day_first)
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ class _Findings:
 
 
 def _examine(session: duckdb.DuckDBPyConnection, sample: Sample, options: DraftOptions) -> _Findings:
-    columns = marked(profile_columns(session, sample.text, options.time_zone))
+    columns = marked(profile_columns(session, sample.text, options.answers))
     label = find_label(columns, options.label, options.task)
     time = event_time([item for item in columns if item != label.column], options.event_at)
     requested = [named(name, columns, "--key").name for name in options.key]

@@ -49,7 +49,7 @@ NAMES: dict[str, str] = {
         "enfermedad saude doenca salute malattia gezondheid ziekte terveys zdrowie saglik здоровье инвалидность 健康 残疾 hiv "
         "disab bmi"
     ),
-    "sexual orientation": ("sexual_orientation homosexual lgbt lgbtq transgender"),
+    "sexual orientation": "sexual_orientation sexuality sexualitat sexualite sexualidad homosexual lgbt lgbtq transgender",
     "political opinion or union": (
         "political politics politik politique politica partei gewerkschaft union_member unionmember trade_union syndicat "
         "sindicato sindacato vakbond veteran"
@@ -103,6 +103,13 @@ VALUES: dict[str, tuple[str, ...]] = {
             "white black asian hispanic latino native indian caucasian african american islander pacific mixed multiracial "
             "biracial white-non-hispanic asian-pac-islander amer-indian-eskimo african-american alaskan hawaiian arab roma "
             "han"
+        ),
+    ),
+    "sexual orientation": (
+        (
+            "hetero heterosexual straight gay lesbian homosexual homo bi bisexual asexual pansexual queer heterosexuell schwul "
+            "lesbisch homosexuell bisexuell heterosexuel heterosexuelle homosexuel homosexuelle lesbienne lesbiana bisexuel "
+            "bisexuelle eterosessuale omosessuale bisessuale heteroseksualny homoseksualny biseksualny"
         ),
     ),
     "religion": (

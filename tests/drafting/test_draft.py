@@ -258,6 +258,19 @@ def test_a_wish_that_does_not_fit_is_refused_with_a_way_out(options, said, house
     assert error.value.do
 
 
+@pytest.mark.parametrize("task", [None, "binary", "regression", "multiclass"])
+@pytest.mark.parametrize(
+    ("value", "said"), [("1", "has one value only (1, in 60 records)"), ("", "has no value in the sample")]
+)
+def test_an_outcome_that_never_differs_is_refused_whatever_the_task(value, said, task, house):
+    path = small(house, ["1", "2"], label=(value, value))
+    with pytest.raises(UsageError, match=re.escape(said)) as error:
+        house.draft(path, label="label", task=task)
+    assert "Name another column" in error.value.do
+    with pytest.raises(UsageError, match=r"no column looks like.*'label' has"):
+        house.draft(small(house, ["x"], label=(value, value)))
+
+
 def test_data_without_any_time_is_refused(house):
     path = house.csv("iris.csv", ["id", "width", "label"], [[f"k{i}", i, i % 2] for i in range(60)])
     with pytest.raises(UsageError, match="nights cannot be told apart"):

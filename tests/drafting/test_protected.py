@@ -72,6 +72,8 @@ def test_a_word_inside_of_another_gives_nothing_away(name: str) -> None:
         (["Hombre", "Mujer"], "sex"),
         (["м", "ж"], "sex"), (["M", "F", "unknown"], "sex"), (["White", "Black", "Asian", "Other"], "race"),
         (["Muslim", "Hindu", "Christian"], "religion"), (["single", "married", "divorced"], "marital"),
+        (["hetero", "gay"], "sexual orientation"), (["Straight", "Gay", "Bi", "other"], "sexual orientation"),
+        (["landscape", "portrait"], ""), (["straight", "curly"], ""),
         (["M", "X"], ""), (["M", "L"], ""), (["F"], ""), (["white", "blue"], ""), (["DE", "FR"], ""), (["1", "2"], ""),
     ],
 )  # fmt: skip

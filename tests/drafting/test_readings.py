@@ -7,17 +7,18 @@ from datetime import date
 import pytest
 
 from nightloop.drafting.fields import Field
+from nightloop.errors import UsageError
 from nightloop.sources.evaluation import SQL_TYPES, attempt, open_session
 from tests.fixtures_samples import days, planned
 
 COUNT = 60
 
 
-def column(values: list[object], name: str = "value") -> Field:
+def column(values: list[object], name: str = "value", **options: object) -> Field:
     drafted = planned({
         "id": [f"k{i}" for i in range(COUNT)], "at": days(COUNT), name: [values[i // 2 % len(values)] for i in range(COUNT)],
         "came": [i % 2 for i in range(COUNT)],
-    }, label="came", event_at="at", key=("id",))  # fmt: skip
+    }, label="came", event_at="at", key=("id",), **options)  # fmt: skip
     return next(item for item in drafted.fields if item.profile and item.profile.original == name)
 
 
@@ -119,6 +120,63 @@ def test_where_day_and_month_cannot_be_told_apart_it_is_asked(values: list[objec
     comment = column(values).comment
     assert ("check: read with the" in comment) == bool(asked)
     assert asked in comment
+
+
+@pytest.mark.parametrize(("day_first", "expected"), [(True, "2024-04-03"), (False, "2024-03-04")])
+@pytest.mark.parametrize("mark", ["/", "-"])
+def test_the_order_that_is_asked_for_is_taken_and_told(mark: str, day_first: bool, expected: str) -> None:
+    field = column([f"01{mark}02{mark}2024", f"12{mark}11{mark}2024"], day_first=day_first)
+    assert value(field, f"03{mark}04{mark}2024") == expected
+    assert f"read with the {'day' if day_first else 'month'} before the" in field.comment and "asked for" in field.comment
+
+
+def test_an_order_that_does_not_fit_the_values_is_not_taken() -> None:
+    assert value(column(["01/02/2024", "13/11/2024"], day_first=False), "03/04/2024") == "2024-04-03"
+
+
+@pytest.mark.parametrize(
+    ("values", "near"),
+    [
+        (["1. Jan. 2024"], "'when' looks like dates: '1. Jan. 2024'; strptime(\"when\", '%d. %b. %Y') reads it"),
+        (["07:15, 2024-01-31"], "strptime(\"when\", '%H:%M, %Y-%m-%d') reads it"),
+        (["31/01/2024T7:15 PM"], "strptime(\"when\", '%d/%m/%YT%I:%M %p') reads it"),
+        (["Wednesday 31 January 2024"], "strptime(\"when\", '%A %d %B %Y') reads it"),
+        (["2024-W05"], "'when' looks like dates: '2024-W05'."),
+        (["01. led 2024", "1 Mrz 2024"], "looks like dates: '1 Mrz 2024'"),
+        (["2024年1月31日"], "looks like dates: '2024年1月31日'"), (["1704067200"], "--event-at 'when'"),
+    ],
+)  # fmt: skip
+def test_a_date_in_a_form_that_is_not_known_is_named(values: list[str], near: str) -> None:
+    columns = {"id": [f"k{i}" for i in range(COUNT)], "when": [values[i % len(values)] for i in range(COUNT)]}
+    with pytest.raises(UsageError) as error:
+        planned({**columns, "came": [i % 2 for i in range(COUNT)]}, label="came")
+    assert near in f"{error.value}{error.value.do}"
+
+
+def test_a_time_that_is_empty_at_times_is_named() -> None:
+    columns = {"id": [f"k{i}" for i in range(COUNT)], "at": [None, *days(COUNT - 3), None, None], "came": [0, 1] * (COUNT // 2)}
+    with pytest.raises(UsageError, match=r"'at' is empty in 3 of 60 records") as error:
+        planned(columns, label="came")
+    assert error.value.do == "--event-at 'at' takes it all the same."
+
+
+def test_a_column_that_a_person_calls_a_time_or_a_key_is_read_as_one() -> None:
+    columns = {"ref": [f"{100 * (i // 2)}.0" for i in range(COUNT)], "x": [str(1704067200 + 86400 * i) for i in range(COUNT)]}
+    drafted = planned({**columns, "came": [i % 2 for i in range(COUNT)]}, label="came", event_at="x", key=("ref", "x"))
+    assert (drafted.time.column.original, drafted.key) == ("x", ("ref", "x_text"))
+
+
+@pytest.mark.parametrize(
+    ("values", "near"),
+    [
+        (["12 kg", "7 kg", "3.5 kg"], "check: looks like amounts: '12 kg'"), (["~5", "~1,000"], "looks like amounts: '~5'"),
+        (["a-12", "b-7"], ""), (["007", "012"], ""), (["12 rue Haute", "3 rue Basse"], ""), (["10:15", "11:20"], ""),
+        (["a"], ""),
+    ],
+)  # fmt: skip
+def test_amounts_in_a_form_that_is_not_known_are_named(values: list[object], near: str) -> None:
+    comment = column(values).comment
+    assert near in comment and ("looks like" in comment) == bool(near)
 
 
 def test_the_other_order_of_day_and_month_is_read_once_it_is_written() -> None:

@@ -83,6 +83,24 @@ def test_where_nothing_can_be_guessed_it_is_asked_without_a_guess(house):
     assert questions[1] == questions[2] == "Which column tells when a record happened? "  # an empty answer is none
 
 
+def ambiguous(house) -> str:
+    rows = [[i, f"{1 + i % 12}/{1 + i // 12 % 12}/2024", f"{1 + i % 9}/5/2024", i % 2] for i in range(60)]
+    return str(house.csv("orders.csv", ["id", "when", "due", "y"], rows))
+
+
+@pytest.mark.parametrize(("answer", "day_first"), [(["day"], True), (["m"], False), ([""], False), (["first", "D"], True)])
+def test_where_day_and_month_cannot_be_told_apart_it_is_asked(house, answer: list[str], day_first: bool):
+    ask, questions = answers(*answer, "", "", "")
+    assert asked(ambiguous(house), DraftOptions(), house.definitions, ask, lambda line: None).day_first is day_first
+    assert questions[0] == "Which stands first in 1/1/2024 of 'when' (so in 'due'): the day or the month? [month] "
+
+
+def test_the_order_of_day_and_month_is_asked_beside_flags_and_not_against_one(house):
+    given = {"label": "y", "event_at": "when", "key": ("id",)}
+    assert options_after(house, ambiguous(house), ["day"], **given).day_first is True
+    assert options_after(house, ambiguous(house), [], **given, day_first=False).day_first is False
+
+
 def test_a_file_without_records_is_refused_before_anything_is_asked(house):
     file = str(house.csv("empty.csv", ["a", "b"], []))
     with pytest.raises(SourceDamaged):
