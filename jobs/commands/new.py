@@ -15,6 +15,7 @@ from jobs.tour.arguments import draft_options
 from jobs.training.impossible_verdicts import AtHand, impossible_verdicts
 from jobs.training.margin_advice import margin_advice
 from nightloop.drafting import Draft, draft_use_case, save
+from nightloop.drafting.plan import Plan
 from nightloop.model.models import import_xgboost
 from nightloop.settings import load_settings
 
@@ -59,6 +60,8 @@ def _as_json(draft: Draft, files: list[Path]) -> dict[str, object]:
         "key": list(plan.key),
         "event_at": plan.time.column.original,
         "features": list(use_case.features),
+        "afterwards": list(plan.afterwards),
+        "doubted": list(plan.doubted),
         "advice": _advice(draft).strip(),
         "checks": [{"line": line, "check": text} for line, text in draft.checks],
     }
@@ -71,6 +74,13 @@ def _advice(draft: Draft) -> str:
     return "\n".join(line for line in (margin_advice(draft.use_case, rows=rows), *impossible) if line)
 
 
+def _afterwards(plan: Plan) -> str:
+    """Say which columns look as if they were known only after the event."""
+    parts = [f"kept with the outcome: {', '.join(plan.afterwards)}"] * bool(plan.afterwards)
+    parts += [f"known then too? as yet features: {', '.join(plan.doubted)}"] * bool(plan.doubted)
+    return "; ".join(parts)
+
+
 def _print(draft: Draft, files: list[Path]) -> None:
     use_case, plan = draft.use_case, draft.plan
     nights = f"{plan.matures_after} night{'s' * (plan.matures_after > 1)}"
@@ -80,6 +90,7 @@ def _print(draft: Draft, files: list[Path]) -> None:
         f"  key        {', '.join(plan.key)}",
         f"  happens at {plan.time.column.original}",
         f"  features   {len(use_case.features)}, of {len(plan.fields)} columns and their history",
+        *([f"  afterwards {afterwards}"] if (afterwards := _afterwards(plan)) else []),
         f"  records    {draft.read:,} read as drafted, {draft.refused:,} would be set aside",
         *(f"  wrote      {path}" for path in files),
         *([advice] if (advice := _advice(draft)) else []),

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from nightloop.drafting.aftermath import in_words, later_by, speaks_of_an_end
 from nightloop.drafting.column_profile import ColumnProfile
 from nightloop.drafting.joint_leaks import separation, told_together
-from nightloop.drafting.roles import Label
+from nightloop.drafting.roles import Label, Task
 
 SUSPICIOUS = 0.97
 """An AUC, a correlation or a share of classes told from which on a column is set apart."""
@@ -25,10 +26,10 @@ ROWS = 20_000
 PURE = 0.995
 BY_CHANCE = 1e-6
 BINS = 50
-_AFTERWARDS = (
-    r"pred|prob(a|ab|ability)?(_|$)|score|forecast|estimate|duration|recover|collect|charge_?off|refund|settle|resol|outcome"
-    r"|result|closed|cancel|churn|reason|aftermath|final|actual|pymnt|payout"
-)
+NOTABLE: dict[Task, float] = {"binary": 0.6, "regression": 0.3, "multiclass": 0.1}
+"""What a column alone must tell to be asked about where its name speaks of what came of a record: an AUC, a correlation, a
+share of classes beyond that of the most frequent one."""
+_PREDICTED = r"pred|prob(a|ab|ability)?(_|$)|score|forecast|estimate"
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -47,33 +48,74 @@ class Outcome:
         return ~np.isnan(self.values)
 
 
-def suspicious(typed: pa.Table, columns: Sequence[ColumnProfile], label: Label) -> dict[str, str]:
-    """Return, by name of the column, why it is not to be a feature before someone has looked.
+@dataclass(frozen=True)
+class Leaks:
+    """Columns that are likely known only afterwards, each with the reason.
+
+    ``reasons`` are of those that are kept with the outcome, ``questions`` of those that stay with the record until a person
+    has looked.
+    """
+
+    reasons: dict[str, str]
+    questions: dict[str, str]
+
+
+def find_leaks(typed: pa.Table, columns: Sequence[ColumnProfile], label: Label, event: ColumnProfile) -> Leaks:
+    """Return the columns that are not to be features before someone has looked, and why.
 
     A column is one if it tells the outcome alone, has a value only where an outcome is known, differs from its usual value only
-    for one class, or tells the outcome together with others.
+    for one class, is a time that mostly lies after the event, or tells the outcome together with others. Asked about is one
+    whose name speaks of what came of a record, and that tells something of the outcome.
 
     Args:
         typed: values of the columns by name.
         columns: those that may be features.
         label: what is predicted.
+        event: when a record happened.
     """
     step = -(-typed.num_rows // ROWS)
     rows = typed.take(pa.array(range(0, typed.num_rows, step))) if step > 1 else typed
     outcome = Outcome(_outcome(rows.column(label.column.name), label), label)
     reasons: dict[str, str] = {}
-    figures: dict[str, float] = {}
+    questions: dict[str, str] = {}
     for column in columns:
         values = rows.column(column.name).combine_chunks()
-        figure = figures[column.name] = _figure(values, column, outcome)
-        limit = SUSPICIOUS_BY_NAME if re.search(_AFTERWARDS, column.name) else SUSPICIOUS
+        figure = _figure(values, column, outcome)
+        ends = speaks_of_an_end(column.name)
+        limit = SUSPICIOUS_BY_NAME if ends or re.search(_PREDICTED, column.name) else SUSPICIOUS
+        alone = f"alone it tells the outcome ({_measure(label)} {figure:.2f} in the sample)"
         if figure >= limit:
-            reasons[column.name] = f"alone it tells the outcome ({_measure(label)} {figure:.2f} in the sample)"
+            reasons[column.name] = alone
         elif reason := _only_where_known(values, outcome) or _only_in_one_class(values, outcome):
             reasons[column.name] = reason
+        elif (days := later_by(rows, column, event)) is not None:
+            reasons[column.name] = _later(days, event, outcome)
+        elif ends and figure >= _notable(outcome):
+            questions[column.name] = f"its name speaks of what came of a record, and {alone}"
     rest = [item for item in columns if item.name not in reasons]
     reasons |= told_together(rows, rest, outcome.values, label.task)
-    return {name: f"check: {reason}; known only afterwards?" for name, reason in reasons.items()}
+    questions = {name: why for name, why in questions.items() if name not in reasons}
+    return Leaks(*({name: f"check: {why}; known only afterwards?" for name, why in of.items()} for of in (reasons, questions)))
+
+
+def _later(days: Floats, event: ColumnProfile, outcome: Outcome) -> str:
+    """Say how a time lies after the event, and what the difference tells."""
+    both = outcome.known & ~np.isnan(days)
+    lag = f"it lies after '{event.original}' {in_words(days)}"
+    if outcome.label.task == "multiclass" or both.sum() < FEWEST:
+        return lag
+    y = outcome.values
+    is_number = outcome.label.task == "regression"
+    figure = _correlation(days, y) if is_number else separation(days[both], y[both] == 1)
+    return f"{lag}; the difference tells the outcome ({_measure(outcome.label)} {figure:.2f} in the sample)"
+
+
+def _notable(outcome: Outcome) -> float:
+    """Return what a column must tell to be asked about."""
+    limit, y = NOTABLE[outcome.label.task], outcome.values[outcome.known]
+    if outcome.label.task != "multiclass" or not len(y):
+        return limit
+    return limit + float(np.bincount(y.astype(int)).max() / len(y))
 
 
 def _measure(label: Label) -> str:

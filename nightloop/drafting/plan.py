@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from nightloop.drafting.column_profile import Answers, ColumnProfile, open_sample, profile_columns
 from nightloop.drafting.fields import Field, derived, field, key_fields, label_field
 from nightloop.drafting.keys import Key, find_key
-from nightloop.drafting.leaks import suspicious
+from nightloop.drafting.leaks import Leaks, find_leaks
 from nightloop.drafting.names import is_key, legal_name, literal
 from nightloop.drafting.protected import marked
 from nightloop.drafting.roles import EventTime, Label, Task, event_time, find_label, named
@@ -54,7 +54,10 @@ class DraftOptions:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that the YAML and the contracts are written from."""
+    """All that the YAML and the contracts are written from.
+
+    ``afterwards`` are columns that are kept with the outcome, ``doubted`` those of which a person is asked whether they should.
+    """
 
     entity: str
     outcomes: str
@@ -78,6 +81,8 @@ class Plan:
     matures_after: int
     nights_to_outcome: int
     watched: tuple[Watched, ...] = ()
+    afterwards: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()
 
     @property
     def has_gaps(self) -> bool:
@@ -109,7 +114,7 @@ class _Findings:
     label: Label
     time: EventTime
     key: Key
-    leaks: dict[str, str]
+    leaks: Leaks
     event_at: str
     span: tuple[date, date, int]
     has_hours: bool
@@ -125,13 +130,13 @@ def _examine(session: duckdb.DuckDBPyConnection, sample: Sample, options: DraftO
     typed = session.sql("FROM typed").to_arrow_table()
     decided = {label.column.name, time.column.name, *requested}
     doubted = [item for item in columns if item.distinct and item.name not in decided and not _names_records(item)]
-    leaks = suspicious(typed, doubted, label)
+    leaks = find_leaks(typed, doubted, label, time.column)
     event_at = _event_sql(time, options.time_zone)
     return _Findings(
         columns=columns,
         label=label,
         time=time,
-        key=find_key(session, columns, options.key, label, leaks),
+        key=find_key(session, columns, options.key, label, leaks.reasons),
         leaks=leaks,
         event_at=event_at,
         span=_span(session, event_at, options.time_zone),
@@ -143,7 +148,9 @@ def _examine(session: duckdb.DuckDBPyConnection, sample: Sample, options: DraftO
 
 def _assembled(sample: Sample, options: DraftOptions, findings: _Findings) -> Plan:
     names = [item.name for item in findings.columns]
-    fields = [field(item) for item in findings.columns if item != findings.label.column and item.name not in findings.leaks]
+    leaks, questions = findings.leaks.reasons, findings.leaks.questions
+    at_once = [item for item in findings.columns if item != findings.label.column and item.name not in leaks]
+    fields = [_asked_about(field(item), questions.get(item.name, "")) for item in at_once]
     of_key = key_fields(findings.key, names)
     there = {item.name for item in fields}
     fields = [*(item for item in of_key if item.name not in there), *fields]
@@ -152,9 +159,7 @@ def _assembled(sample: Sample, options: DraftOptions, findings: _Findings) -> Pl
     groups = watched(fields, keys, [*names, *keys, *(item.name for item in more)])
     gathered = [item.field for item in groups if item.field.profile is None]
     shared = [item for item in fields if item.profile and item.name not in keys and is_group(item.profile)]
-    leaking = [
-        replace(field(item), comment=findings.leaks[item.name]) for item in findings.columns if item.name in findings.leaks
-    ]
+    leaking = [replace(field(item), comment=leaks[item.name]) for item in findings.columns if item.name in leaks]
     return Plan(
         entity=legal_name(sample.stem, ("outcomes",), "records"),
         outcomes="outcomes",
@@ -179,7 +184,13 @@ def _assembled(sample: Sample, options: DraftOptions, findings: _Findings) -> Pl
         matures_after=options.matures_after + (options.time_zone != "UTC" and not findings.time.is_date),
         nights_to_outcome=options.matures_after,
         watched=groups,
+        afterwards=tuple(item.name for item in leaking),
+        doubted=tuple(name for name in questions if name in there),
     )
+
+
+def _asked_about(item: Field, question: str) -> Field:
+    return replace(item, comment=f"{item.comment}; {question}") if question else item
 
 
 def _names_records(column: ColumnProfile) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -58,6 +59,66 @@ def test_the_name_of_a_prediction_or_of_an_aftermath_needs_less(name: str, is_le
     drawn = random.Random(5)
     values = [f"{y * 1.6 + drawn.gauss(0, 1):.4f}" for y in Y]  # AUC 0.87
     assert (name in found(**{name: values})) == is_leak
+
+
+LATER = "check: it lies after 'at' in 100% of the records, by 3.0 days in the middle; the difference tells the outcome (AUC {})"
+
+
+def later(days_after: list[float], kind: str = "%Y-%m-%dT%H:%M:%SZ") -> list[str]:
+    """The times of the records, each so many days later."""
+    return [
+        (datetime.fromisoformat(at) + timedelta(days=by)).strftime(kind) for at, by in zip(days(COUNT), days_after, strict=True)
+    ]
+
+
+def test_a_time_after_the_event_is_known_later_and_its_delay_is_looked_at() -> None:
+    drawn = random.Random(3)
+    chance = [drawn.choice([1, 3, 3, 5]) for _ in Y]
+    leaks = found(delivered_at=later([2.5 + 3 * y for y in Y]), packed=later(chance), picked=later([3.0] * COUNT, "%Y-%m-%d"))
+    assert leaks["delivered_at"].startswith("check: it lies after 'at' in 100% of the records, by 2.5 days in the middle")
+    assert "the difference tells the outcome (AUC 1.00 in the sample)" in leaks["delivered_at"]
+    assert set(leaks) == {"delivered_at", "packed", "picked"}
+    assert leaks["picked"] == f"{LATER.format('0.50 in the sample')[:-1]}); known only afterwards?"
+
+
+@pytest.mark.parametrize(
+    ("name", "after", "is_leak"),
+    [
+        ("shipped", [1.0] * 90 + [-1.0] * 10, True), ("shipped", [1.0] * 89 + [-1.0] * 11, False),
+        ("due_date", [3.0] * 100, False),
+        ("booked", [-2.0] * 100, False), ("same_day", [0.0] * 100, False),
+        ("scanned", [0.01] * 100, True),
+    ],
+)  # fmt: skip
+def test_a_time_is_later_where_nine_in_ten_are_and_none_that_is_planned(name: str, after: list[float], is_leak: bool) -> None:
+    assert (name in found(**{name: later([after[i % 100] for i in range(COUNT)])})) == is_leak
+
+
+@pytest.mark.parametrize(
+    ("name", "gain", "is_asked"),
+    [
+        ("call_duration", 0.9, True), ("call_duration", 0.0, False), ("Bearbeitungsdauer", 0.9, True), ("durée", 0.9, True),
+        ("esito", 0.9, True), ("distance", 0.9, False), ("old_score", 0.9, False),
+    ],
+)  # fmt: skip
+def test_a_name_that_speaks_of_an_end_is_asked_about_where_it_tells_something(name: str, gain: float, is_asked: bool) -> None:
+    drawn = random.Random(5)
+    values = [f"{y * gain + drawn.gauss(0, 1):.4f}" for y in Y]  # AUC 0.74
+    drafted = planned({"id": [f"k{i}" for i in range(COUNT)], "at": days(COUNT), name: values, "came": Y}, label="came")
+    field = next(item for item in drafted.fields if item.profile and item.profile.original == name)
+    assert drafted.doubted == ((field.name,) if is_asked else ())
+    asked = "check: its name speaks of what came of a record, and alone it tells the outcome (AUC 0."
+    assert (asked in field.comment) == is_asked
+
+
+def test_of_numbers_and_classes_an_end_is_asked_about_too() -> None:
+    drawn = random.Random(9)
+    amounts = [drawn.gauss(0, 1) for _ in Y]
+    told = [f"{amount + drawn.gauss(0, 1):.4f}" for amount in amounts]  # correlation 0.7
+    base = {"id": [f"k{i}" for i in range(COUNT)], "at": days(COUNT), "result_code": told}
+    assert planned({**base, "came": [f"{a:.5f}" for a in amounts]}, label="came").doubted == ("result_code",)
+    classes = ["low" if a < -0.4 else "mid" if a < 0.4 else "high" for a in amounts]
+    assert planned({**base, "came": classes}, label="came").doubted == ("result_code",)
 
 
 def test_two_parts_of_a_sum() -> None:

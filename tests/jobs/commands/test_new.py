@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 
@@ -70,6 +71,19 @@ def test_the_draft_is_told_as_json(file, capsys):
     assert (told["task"], told["label"], told["key"], told["read"]) == ("binary", "Churned?", ["customer_id"], 240)
     assert len(told["files"]) == 3
     assert told["checks"][0]["line"] > 1
+    assert (told["afterwards"], told["doubted"]) == (["left_on"], [])
+
+
+def test_what_looks_known_only_afterwards_is_told(at_home, capsys):
+    drawn = random.Random(1)
+    rows = [[f"k{i}", f"2024-01-{1 + i % 20:02d}", i % 2, i % 2, drawn.gauss(0.8 * (i % 2), 1)] for i in range(400)]
+    file = at_home.csv("calls.csv", ["id", "date", "verdict", "won", "call_duration"], rows)
+    assert main(["new", "calls", "--from", str(file), "--label", "won"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "afterwards kept with the outcome: verdict; known then too? as yet features: call_duration" in told
+    assert "predicts won (binary), known 1 night after" in told
+    assert main(["new", "calls", "--from", str(file), "--label", "won", "--matures-after", "2", "--force"]) == 0
+    assert "known 2 nights after" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["Churn", "../churn", "a b", ""])
