@@ -7,79 +7,39 @@ promoted since. A range of nights is one engine job and one commit.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.published import Progress, Published, silent
 from nightloop.definitions.loading import definition_digest
-from nightloop.definitions.model import reasons_share
 from nightloop.definitions.use_case import UseCase
-from nightloop.engine import Engine
-from nightloop.errors import ChampionMissing, DefinitionError
+from nightloop.errors import ChampionMissing, DefinitionError, Final
 from nightloop.lake import Commit, Snapshot, filesystem
 from nightloop.lake.files import shared_out
 from nightloop.lake.missing import in_words
 from nightloop.meaning import meanings_of
 from nightloop.meaning.reading import by_meaning, no_longer_made, stored_names
-from nightloop.model import bundle, champions
-from nightloop.model.capacity import cut_of, ends_of
+from nightloop.model import champions
 from nightloop.model.champions import Champion
-from nightloop.model.predictor import Predictor
 from nightloop.model.scoring import check_features, check_task, score_schema
 from nightloop.model.spec import Spec
 from nightloop.model.use_case_task import answer_columns, task_for
 from nightloop.nights import Night, Nights
 from nightloop.promotion import ladder, traffic
+from nightloop.promotion.bundles import Bundles
+from nightloop.promotion.scoring_jobs import Jobs, scored_files
 from nightloop.promotion.traffic import Scorer
 from nightloop.workspace import Workspace
 
 STAGE = "score"
-WORKER, RANKER = "nightloop.model.scoring:score_file", "nightloop.model.scoring:rank_file"
+SCORES, SHADOW_SCORES = "scores", "shadow_scores"  # tables
 
-Jobs = list[dict[str, str]]
-
-
-@dataclass(frozen=True)
-class Bundles:
-    """The bundles of champions: each is fetched and read once, however many nights it scores."""
-
-    use_case: UseCase
-    workspace: Workspace
-    _read: dict[int, tuple[Spec, dict[str, str]]] = field(default_factory=dict)
-
-    def spec(self, champion: Champion) -> Spec:
-        """Return what the bundle says of its model."""
-        return self._of(champion)[0]
-
-    def part(self, champion: Champion) -> dict[str, str]:
-        """Return what every job of this champion shares."""
-        return self._of(champion)[1]
-
-    def capacity(self, job: Mapping[str, str]) -> int | None:
-        """Return how many entities of a night the model of a job decides positively, where it decides so."""
-        return self._read[int(job["model_version"])][0].capacity
-
-    def _of(self, champion: Champion) -> tuple[Spec, dict[str, str]]:
-        if champion.version not in self._read:
-            folder = self.workspace.registry.fetch_champion(self.use_case.use_case, champion)
-            part = {
-                "bundle": str(folder),
-                "bundle_digest": champion.bundle_digest,
-                "model_version": str(champion.version),
-                "key": json.dumps(self.use_case.entity.key),
-                "reasons": str(self.use_case.model.reasons),
-                "answer": json.dumps(answer_columns(self.use_case)),
-                "reasons_for": self.use_case.model.reasons_for,
-            }
-            if ladder.rungs_of(self.use_case):
-                Predictor.load(folder)  # whether it can answer, while another may stand in for it
-            self._read[champion.version] = bundle.read_spec(folder), part
-        return self._read[champion.version]
+log = logging.getLogger(__name__)
 
 
 def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Progress = silent) -> list[Published]:
@@ -91,7 +51,6 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
         DefinitionError: the features lack one the model was trained on.
         EngineUnavailable, StoreUnavailable, WriteConflict: the same call may succeed later.
     """
-    began = time.monotonic()
     bundles = Bundles(use_case, workspace)
     effective = _champions(use_case, nights, workspace)
     scored = list(effective)
@@ -100,32 +59,66 @@ def run(use_case: UseCase, nights: Nights, workspace: Workspace, *, progress: Pr
     _check_columns(use_case, _scorers(effective, bundles), features, bundles)
     pinned = {night: champions.pin(workspace.ledger, use_case.use_case, night) for night in scored}
     scorers = _scorers(pinned, bundles)  # after the pins: no later decision reaches these nights
-    table = f"{use_case.use_case}/scores"
-    entities = _entities(use_case, scorers, bundles, workspace)
-    if entities is not None:
-        entities.check_files()
-    jobs = _jobs(use_case, scorers, features, entities, bundles, folder=workspace.lake.new_folder(table))
-    engine = workspace.engine(use_case, [features])
-    by_rule = [job for job in jobs if job.get("rung") == ladder.RULE]
-    by_model = [job for job in jobs if job.get("rung") != ladder.RULE]
-    share, rows = reasons_share(use_case.model.reasons_for), {str(night): count for night, count in features.rows.items()}
-    ends = {job["night"]: ends_of(bundles.capacity(job), share, rows[job["night"]]) for job in reversed(by_model)}
-    files = _score(_cut(by_model, ends, engine, progress), engine, progress)
-    for job in by_rule:
-        files.setdefault(Night.fromisoformat(job["night"]), []).append(ladder.score_by_rule(use_case, job, workspace.lake))
-    inputs = {read.table: read.version for read in (features, entities) if read is not None}
-    seconds = (time.monotonic() - began) / len(scored)
-    commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), inputs, seconds=seconds)
-    key = pa.schema([features.schema.field(name) for name in use_case.entity.key])
-    schema = score_schema(key, use_case.model.reasons, answer_columns(use_case))
-    published = []
-    for state in workspace.lake.adopt_nights(table, {night: files.get(night, []) for night in pinned}, commit, schema=schema):
-        champion = pinned[state.night]
-        model = {"model_version": champion.version, "model_as_of": str(champion.as_of)}
-        details = {**model, **_divided(scorers, state.night), "engine": engine.name, **_left_out(nights, pinned)}
-        published.append(Published.of(use_case.use_case, table, state, details))
-        progress(f"publishing {table}", len(published), len(pinned))
-    return published
+    publishing = Publishing(bundles, features, progress, _left_out(nights, pinned))
+    published = publishing.publish(SCORES, scorers, pinned)
+    return published + _publish_shadows(publishing, traffic.shadows(workspace.ledger, use_case.use_case, pinned))
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """What the tables that are scored from the features of some nights have in common.
+
+    Attributes:
+        bundles: of who scores.
+        features: of the nights.
+        progress: told how far it is.
+        details: what is reported of each night.
+    """
+
+    bundles: Bundles
+    features: Snapshot
+    progress: Progress
+    details: Mapping[str, object]
+
+    def publish(self, name: str, scorers: Sequence[Scorer], champion_of: Mapping[Night, Champion]) -> list[Published]:
+        """Score nights into a table of answers, by its name, and return what was published."""
+        began, bundles, features = time.monotonic(), self.bundles, self.features
+        use_case, workspace = bundles.use_case, bundles.workspace
+        table = f"{use_case.use_case}/{name}"
+        entities = _entities(use_case, scorers, bundles, workspace)
+        if entities is not None:
+            entities.check_files()
+        jobs = _jobs(use_case, scorers, features, entities, bundles, folder=workspace.lake.new_folder(table))
+        engine = workspace.engine(use_case, [features])
+        rows = {str(night): count for night, count in features.rows.items()}
+        files = scored_files(jobs, bundles, rows, engine, self.progress)
+        inputs = {read.table: read.version for read in (features, entities) if read is not None}
+        seconds = (time.monotonic() - began) / len(champion_of)
+        commit = Commit(STAGE, use_case.use_case, definition_digest(use_case), inputs, seconds=seconds)
+        key = pa.schema([features.schema.field(name) for name in use_case.entity.key])
+        schema = score_schema(key, use_case.model.reasons, answer_columns(use_case))
+        published = []
+        adopted = {night: files.get(night, []) for night in champion_of}
+        for state in workspace.lake.adopt_nights(table, adopted, commit, schema=schema):
+            champion = champion_of[state.night]
+            model = {"model_version": champion.version, "model_as_of": str(champion.as_of)}
+            details = {**model, **_divided(scorers, state.night), "engine": engine.name, **self.details}
+            published.append(Published.of(use_case.use_case, table, state, details))
+            self.progress(f"publishing {table}", len(published), len(champion_of))
+        return published
+
+
+def _publish_shadows(publishing: Publishing, scorers: Sequence[Scorer]) -> list[Published]:
+    """Score what shadows answer beside the nights' scores, which are published already, and stay whatever comes of this."""
+    if not scorers:
+        return []
+    use_case = publishing.bundles.use_case
+    try:
+        _check_columns(use_case, scorers, publishing.features, publishing.bundles)
+        return publishing.publish(SHADOW_SCORES, scorers, {scorer.night: scorer.champion for scorer in scorers})
+    except Final as error:
+        log.error("%s: the shadow version answers nothing, for: %s", use_case.use_case, error)
+        return []
 
 
 def _champions(use_case: UseCase, nights: Nights, workspace: Workspace) -> dict[Night, Champion]:
@@ -245,33 +238,3 @@ def _groups(use_case: UseCase, spec: Spec, night: Night, entities: Snapshot | No
         return {}
     names = {name: entities.stored_name(night, name) for name in (*use_case.entity.key, spec.attribute)}
     return {"entities": json.dumps({"files": entities.files.get(night, ()), "names": names})}
-
-
-def _cut(jobs: Jobs, ends: Mapping[str, Mapping[str, int]], engine: Engine, progress: Progress) -> Jobs:
-    """Return the jobs with the last answers that each night's ``ends`` count, by their names; its rows are ranked first."""
-    ranked = [{**job, "ranked": str(max(of.values()))} for job in jobs if (of := ends[job["night"]])]
-    if not ranked:
-        return jobs
-    progress("ranking", 0, len(ranked))
-    first: dict[str, list[list[float | int]]] = {}
-    for answer in engine.map_files(RANKER, ranked, lambda done, total: progress("ranking", done, total)):
-        prediction, tie = first.setdefault(answer["night"], [[], []])
-        prediction += answer["highest"][0]
-        tie += answer["highest"][1]
-    cuts: dict[str, dict[str, str]] = {}
-    for night, (prediction, tie) in first.items():
-        for name, count in ends[night].items():
-            cut = cut_of(np.array(prediction), np.array(tie, dtype=np.int64), count)
-            if cut is not None:
-                cuts.setdefault(night, {})[name] = json.dumps(asdict(cut))
-    return [{**job, **cuts.get(job["night"], {})} for job in jobs]
-
-
-def _score(jobs: Jobs, engine: Engine, progress: Progress) -> dict[Night, list[str]]:
-    files: dict[Night, list[str]] = {}
-    if not jobs:
-        return files
-    progress("scoring", 0, len(jobs))
-    for answer in engine.map_files(WORKER, jobs, lambda done, total: progress("scoring", done, total)):
-        files.setdefault(Night.fromisoformat(answer["night"]), []).append(answer["file"])
-    return files

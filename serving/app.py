@@ -32,6 +32,7 @@ from serving.protocols.try_page import add_try_page
 from serving.refresh import LoadedModels
 from serving.row_contract import allowed_values
 from serving.server.security_headers import SecurityHeaders
+from serving.shadow import Shadow
 from serving.status import is_ready, models_of, readiness_of
 from serving.streaming.kafka import KafkaAnswers, Stream
 from serving.threads import in_thread
@@ -80,11 +81,13 @@ def create_app(
         home = workspace.settings.home
         policy = options.audit_address
         audit = AuditLog(home, options.audit_milliseconds, options.audit, clock, options.audit_days, addresses=policy)
+    shadow = Shadow(audit, metrics) if audit is not None else None
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        if audit is not None:
-            audit.start()
+        for recorder in (audit, shadow):
+            if recorder is not None:
+                recorder.start()
         task = asyncio.create_task(_keep_fresh(list(loaded_models.values()), ring, metrics, options.poll_seconds))
         stop = asyncio.Event()
         streams = [KafkaAnswers(app, stream, metrics).keep_on(stop) for stream in options.streams]
@@ -95,8 +98,9 @@ def create_app(
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        if audit is not None:
-            await in_thread(audit.close)
+        for recorder in (shadow, audit):  # what the first answers the second writes
+            if recorder is not None:
+                await in_thread(recorder.close)
 
     # No redirect of a trailing slash: it would be to the host that the request names, which anybody may choose.
     # The pages of /docs bring their own script: a browser that asks us asks nobody else.
@@ -113,7 +117,8 @@ def create_app(
     protected = [Depends(Gate(options.token, ring, Rates(), options.per_minute)), Depends(HTTPBearer(auto_error=False))]
     _add_models_route(app, list(loaded_models.values()), protected)
     allowed = {use_case.use_case: allowed_values(workspace, use_case) for use_case in use_cases}
-    prediction = Prediction(loaded_models, metrics, options.max_rows, options.max_bytes, audit=audit, allowed=allowed)
+    limits = (options.max_rows, options.max_bytes)
+    prediction = Prediction(loaded_models, metrics, *limits, audit=audit, shadow=shadow, allowed=allowed)
     add_prediction_routes(app, prediction, protected)
     add_mlflow_routes(app, prediction, protected)
     add_open_inference_routes(app, prediction, protected)

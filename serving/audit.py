@@ -70,6 +70,7 @@ class AuditLog:
         self._when_full = when_full
         self._clock = clock
         self._waiting: deque[bytes] = deque()
+        self._adding = threading.Lock()  # of the thread that answers, and that of a shadow
         self._taken = self._done = 0  # bytes; the first is counted where lines are added, the other where they are written
         self._problem: str | None = None
         self._segment: _Segment | None = None
@@ -89,14 +90,11 @@ class AuditLog:
         if self._segment is not None:
             self._segment.close()
 
-    def new_ids(self, count: int) -> tuple[datetime, list[str]]:
-        """Return the instant (UTC), and ids of answers given now: its day, by which they are found, and random bits."""
+    def asked(self, use_case_name: str, request: Request, beside: str | None = None) -> Asked:
+        """Return how the line of an answer given now names it: its id has the day, by which it is found, and random bits."""
         now = self._clock().astimezone(UTC)
-        return now, [f"{now:%Y%m%d}-{secrets.token_hex(8)}" for _ in range(count)]
-
-    def address_of(self, request: Request) -> str | None:
-        """Return the caller's address as the policy lets it be recorded."""
-        return self._addresses.of(request)
+        decision = f"{now:%Y%m%d}-{secrets.token_hex(8)}"
+        return Asked(decision, use_case_name, request, now, self._addresses.of(request), beside)
 
     def check(self) -> None:
         """Check that another answer may be given.
@@ -113,8 +111,9 @@ class AuditLog:
 
     def add(self, line: bytes) -> None:
         """Take the line of an answer, without its end, to be written within the window."""
-        self._waiting.append(line + b"\n")
-        self._taken += len(line) + 1
+        with self._adding:
+            self._waiting.append(line + b"\n")
+            self._taken += len(line) + 1
 
     @property
     def taken(self) -> int:
@@ -172,13 +171,17 @@ class AuditLog:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as its line names it: the id and instant of its answer, and who asked, from where."""
+    """A request as its line names it: the id and instant of its answer, and who asked, from where.
+
+    ``beside`` is the header of the answer that a shadow's is beside.
+    """
 
     decision: str
     use_case_name: str
     request: Request
     recorded_at: datetime
     address: str | None
+    beside: str | None = None
 
 
 def audit_line(asked: Asked, part: Part, features: NDArray[np.float64], answers: bytes) -> bytes:
@@ -199,6 +202,7 @@ def audit_line(asked: Asked, part: Part, features: NDArray[np.float64], answers:
             "model_version": identity.model_version,
             "bundle_digest": identity.champion.payload.get("bundle_digest"),
             "arm": part.arm,
+            "beside": asked.beside,
             "rung": identity.rung,
             "aggregates_version": identity.aggregates_version,
             "names": part.snapshot.feature_names,

@@ -31,6 +31,7 @@ class Metrics:
         self.errors = Counter("nightloop_errors", "Requests without an answer, by kind of error.", ["route", "kind"], **into)
         self.rows = Counter("nightloop_rows", "Rows predicted.", ["use_case"], **into)
         self.rungs = Counter("nightloop_rung_rows", "Rows answered by each rung of a ladder.", ["use_case", "rung"], **into)
+        self.shadow_rows = Counter("nightloop_shadow_rows", "Rows for a shadow.", ["use_case", "outcome"], **into)
         self.positives = Counter("nightloop_positive_decisions", "Rows decided positively.", ["use_case"], **into)
         self.ready = Gauge("nightloop_ready", "1: the use case answers.", ["use_case"], **into)
         self.version = Gauge("nightloop_model_version", "Version that answers.", ["use_case"], **into)

@@ -6,6 +6,7 @@ service with the first night it is effective on.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from nightloop.contracts.single_rows import RowRule
 from nightloop.definitions import UseCase
-from nightloop.errors import DefinitionError, NotReady, UsageError
+from nightloop.errors import DefinitionError, NightloopError, NotReady, UsageError
 from nightloop.features.group_columns import decision_columns, group_texts
 from nightloop.features.online import Aggregates, OnlineFeatures
 from nightloop.features.published_aggregates import check_published
@@ -39,6 +40,8 @@ from nightloop.promotion.traffic import Split
 from nightloop.workspace import Workspace
 from serving.answers import answers_of
 from serving.row_contract import contract_rules
+
+log = logging.getLogger("serving")
 
 
 @dataclass(frozen=True)
@@ -166,9 +169,7 @@ def find(workspace: Workspace, use_case: UseCase, night: Night | None = None) ->
 
 def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: ModelSnapshot | None = None) -> ModelSnapshot:
     """Load the bundle and the aggregates, and those of a version that is tried; takes over predictors of ``previous``."""
-    tried = None
-    if (of := identity.split.champion if identity.split else None) is not None:
-        tried = load(workspace, use_case, replace(identity, model_version=of.version, champion=of, split=None), previous)
+    tried = _load_tried(workspace, use_case, identity, identity.split, previous) if identity.split else None
     if previous and previous.tried and previous.identity.model_version != identity.model_version:
         previous = previous.tried
     if previous and previous.identity.model_version == identity.model_version:
@@ -185,6 +186,20 @@ def load(workspace: Workspace, use_case: UseCase, identity: Identity, previous: 
     columns = (*answer_columns(use_case), *([RUNG] if rungs_of(use_case) else ()))
     explained = explained_for(use_case.model.reasons_for)
     return ModelSnapshot(meant, identity, predictor, online, aggregates, columns, threshold, rules, tried, explained)
+
+
+def _load_tried(
+    workspace: Workspace, use_case: UseCase, identity: Identity, split: Split, previous: ModelSnapshot | None
+) -> ModelSnapshot | None:
+    """Load the version that is tried beside the champion; None where a shadow cannot be, for nobody sees its answers."""
+    of = split.champion
+    try:
+        return load(workspace, use_case, replace(identity, model_version=of.version, champion=of, split=None), previous)
+    except NightloopError as error:
+        if split.arm != traffic.SHADOW:
+            raise
+        log.error("%s: version %d is no shadow, for: %s", use_case.use_case, of.version, error)
+        return None
 
 
 def newest_scored(workspace: Workspace, use_case: UseCase, night: Night) -> NightState | None:

@@ -23,7 +23,7 @@ from nightloop.errors import UnknownUseCase, UsageError
 from nightloop.nights import Night, parse_night
 from serving.access.gate import require
 from serving.answers import answer_model, answers_model, warns
-from serving.audit import DECISION, Asked, AuditLog, audit_line
+from serving.audit import DECISION, AuditLog, audit_line
 from serving.bodies import JSON, read_body
 from serving.ladder import RuleSnapshot, has_rule
 from serving.metrics import Metrics
@@ -32,6 +32,7 @@ from serving.problems import GUARDED, Problem
 from serving.refresh import LoadedModels
 from serving.row_contract import refuse_broken, warnings_of
 from serving.rows import RowReader, Rows, title_of
+from serving.shadow import Shadow
 from serving.threads import in_thread
 from serving.traffic import Part, divided, in_order
 
@@ -76,6 +77,7 @@ class Prediction:
         max_bytes: int,
         *,
         audit: AuditLog | None = None,
+        shadow: Shadow | None = None,
         allowed: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
         self.loaded_models = loaded_models
@@ -85,6 +87,7 @@ class Prediction:
         self._metrics = metrics
         self._max_bytes = max_bytes
         self._audit = audit
+        self._shadow = shadow
         self._threads = asyncio.Semaphore(2)
 
     async def answer(self, use_case_name: str, request: Request, night: str | None, *, reasons: bool) -> Response:
@@ -127,7 +130,10 @@ class Prediction:
             (part, features, content if len(parts) == 1 else _content(of_part, is_batch=True))
             for part, (features, of_part) in computed
         ]
-        return Answered(answers, content, self._record(use_case_name, request, audited))
+        headers = self._record(use_case_name, request, audited)
+        if self._shadow is not None:
+            self._shadow.follow(snapshot, rows.rows, use_case_name, request, beside=headers[DECISION], reasons=reasons)
+        return Answered(answers, content, headers)
 
     def _record(
         self, use_case_name: str, request: Request, audited: Sequence[tuple[Part, NDArray[np.float64], bytes]]
@@ -135,11 +141,11 @@ class Prediction:
         """Give a line of the audit to each part of a request, and return the header that names them."""
         if self._audit is None:
             return {}
-        now, decisions = self._audit.new_ids(len(audited))
-        address = self._audit.address_of(request)
-        for decision, (part, features, answers) in zip(decisions, audited, strict=True):
-            asked = Asked(decision, use_case_name, request, now, address)
+        decisions = []
+        for part, features, answers in audited:
+            asked = self._audit.asked(use_case_name, request)
             self._audit.add(audit_line(asked, part, features, answers))
+            decisions.append(asked.decision)
         return {DECISION: ", ".join(decisions)}
 
     async def body(self, use_case_name: str, request: Request) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nightloop.promotion.traffic import CHAMPION
+from nightloop.promotion.traffic import CHAMPION, SHADOW
 from serving.ladder import RuleSnapshot
 from serving.model_snapshot import ModelSnapshot
 
@@ -29,9 +29,9 @@ class Part:
 
 
 def divided(snapshot: ModelSnapshot | RuleSnapshot, rows: list[dict[str, Any]]) -> list[Part]:
-    """Return the parts of a request that have rows: one, where the night is not split."""
+    """Return the parts of a request that have rows: one, where the night is not split, or only shadowed."""
     tried = snapshot.tried
-    if tried is None or (split := snapshot.identity.split) is None:
+    if tried is None or (split := snapshot.identity.split) is None or split.arm == SHADOW:
         return [Part(snapshot, None, range(len(rows)), rows)]
     key = snapshot.use_case.entity.key
     is_tried = split.is_tried([row[name] for name in key] for row in rows).tolist()

@@ -15,7 +15,8 @@ Without an option: how the entities are divided, and how many rows each arm has
 of the nights scored so. --canary and --compare let a version that was promoted
 before answer a share of them, by a hash of their keys, in batch and by the
 service, from the first night that is not scored yet; again with a larger share:
-who is in it stays. Scored nights stay as they are, also after --end."""
+who is in it stays. Scored nights stay as they are, also after --end. --shadow
+lets it answer beside the champion: into the table shadow_scores, and the audit."""
 
 KEYS = """\
 A key lets a client of the service ask for what its scopes name, under its name,
@@ -45,8 +46,11 @@ def _add_traffic(commands: Commands[Parser]) -> None:
     action = command.add_mutually_exclusive_group()
     action.add_argument("--canary", metavar="VERSION", type=int, help="a version that is tried before it answers all")
     action.add_argument("--compare", metavar="VERSION", type=int, help="a version that is compared with the champion")
+    action.add_argument("--shadow", metavar="VERSION", type=int, help="a version that answers too, and nobody sees it")
     action.add_argument("--end", action="store_true", help="let the champion answer all again")
-    command.add_argument("--share", metavar="PERCENT", type=float, help="of the entities (default: of a canary 5, else 50)")
+    command.add_argument(
+        "--share", metavar="PERCENT", type=float, help="of the entities (default: canary 5, shadow 100, else 50)"
+    )
     command.add_argument("--reason", metavar="WHY", default="", help="why; kept in the ledger")
     command.add_argument("--by", metavar="WHO", help="who says so; kept in the ledger (default: the account's name)")
     runs(command, "jobs.online.traffic")

@@ -1,4 +1,4 @@
-"""The command traffic: let a version answer a share of the entities, end it, or show how scored nights were divided."""
+"""The command traffic: let a version answer a share of the entities, or shadow the champion; end it; show how nights went."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow.compute as pc
@@ -15,12 +16,21 @@ from nightloop.definitions import load_use_case
 from nightloop.definitions.use_case import UseCase
 from nightloop.evidence.sample_ratio import sample_ratio
 from nightloop.model.scoring import ARM
-from nightloop.nights import Nights
+from nightloop.model.use_case_task import answer_columns
+from nightloop.nights import Night, Nights
 from nightloop.promotion import traffic
 from nightloop.promotion.reversal import check_can_score
-from nightloop.promotion.traffic import Split
+from nightloop.promotion.traffic import SHADOW, ArmName, Split
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
+
+DECISION = "decision"
+SHARES: Mapping[str, tuple[ArmName, float]] = {
+    "canary": ("canary", 5),
+    "compare": ("challenger", 50),
+    "shadow": ("shadow", 100),
+}
+"""Option of the command -> the arm, and its share (per cent) where none is given."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,8 +41,8 @@ def run(options: argparse.Namespace) -> int:
     by = options.by or os.environ.get("USER") or f"uid {os.getuid()}"
     if options.end:
         ended = traffic.end(workspace.ledger, name, by=by, reason=options.reason)
-    elif (version := options.canary or options.compare) is not None:
-        _split(use_case, version, workspace, options, by)
+    else:
+        _split(use_case, workspace, options, by)
     split = traffic.newest(workspace.ledger, name)
     if options.json:
         answer = {"use_case": name, "split": split.as_json() if split else None}
@@ -44,17 +54,21 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _split(use_case: UseCase, version: int, workspace: Workspace, options: argparse.Namespace, by: str) -> None:
+def _split(use_case: UseCase, workspace: Workspace, options: argparse.Namespace, by: str) -> None:
+    """Begin what was asked for; nothing, where only how it goes is asked."""
+    asked = next((option for option in SHARES if getattr(options, option) is not None), None)
+    if asked is None:
+        return
+    version, (arm, share) = getattr(options, asked), SHARES[asked]
     check_can_score(use_case, traffic.candidate(workspace.ledger, use_case.use_case, version), workspace)
-    is_canary = options.canary is not None
     traffic.split(
         workspace.ledger,
         use_case.use_case,
         version,
-        percent=options.share if options.share is not None else 5 if is_canary else 50,
+        percent=options.share if options.share is not None else share,
         by=by,
         reason=options.reason,
-        arm="canary" if is_canary else "challenger",
+        arm=arm,
     )
 
 
@@ -66,7 +80,7 @@ def _lines(use_case: UseCase, split: Split, workspace: Workspace) -> list[str]:
     scored = _scored(use_case, split, workspace)
     if not scored["rows"]:
         return [*lines, "  no night is scored so yet"]
-    return [*lines, f"  scored so: {scored['nights']} nights; rows: {scored['reason']}", *_warning(scored)]
+    return [*lines, f"  scored so: {scored['nights']} nights; {scored['reason']}", *_warning(scored)]
 
 
 def _warning(scored: dict[str, Any]) -> list[str]:
@@ -76,12 +90,31 @@ def _warning(scored: dict[str, Any]) -> list[str]:
 
 
 def _scored(use_case: UseCase, split: Split, workspace: Workspace) -> dict[str, Any]:
-    """Return how the rows of the nights that were scored under a split are divided, and whether as its shares say."""
-    table, first = f"{use_case.use_case}/scores", split.effective_from
-    nights = [of for of in workspace.lake.states(table) if of >= first] if workspace.lake.exists(table) else []
+    """Return how many rows of the nights that were scored under a split each version has, and what is to be said of them."""
+    table = f"{use_case.use_case}/{'shadow_scores' if split.arm == SHADOW else 'scores'}"
+    nights = [of for of in workspace.lake.states(table) if of >= split.effective_from]
+    if split.arm == SHADOW:
+        return _shadowed(use_case, nights, workspace)
     rows: Counter[str] = Counter()
     if nights and ARM in (snapshot := workspace.lake.snapshot(table, Nights(min(nights), max(nights)))).schema.names:
         counts = pc.value_counts(snapshot.read([ARM])[ARM].combine_chunks().drop_null())
         rows.update({item["values"]: item["counts"] for item in counts.to_pylist()})
     verdict = sample_ratio(rows, split.shares())
-    return {"nights": len(nights), "rows": dict(rows), "sample_ratio": verdict.outcome, "reason": verdict.reason}
+    reason = f"rows: {verdict.reason}"
+    return {"nights": len(nights), "rows": dict(rows), "sample_ratio": verdict.outcome, "reason": reason}
+
+
+def _shadowed(use_case: UseCase, nights: Sequence[Night], workspace: Workspace) -> dict[str, Any]:
+    """Return how many rows a shadow has answered, and how many of them it decides otherwise than the nights' scores."""
+    name, columns = use_case.use_case, [*use_case.entity.key, "night", DECISION]
+    if not nights or DECISION not in answer_columns(use_case):
+        rows = sum(workspace.lake.states(f"{name}/shadow_scores")[night].rows for night in nights)
+        of_shadow = {"shadow": rows} if nights else {}
+        return {"nights": len(nights), "rows": of_shadow, "sample_ratio": None, "reason": f"{rows} rows in its shadow"}
+    span = Nights(min(nights), max(nights))
+    shadow, scores = (workspace.lake.read(f"{name}/{table}", span, columns) for table in ("shadow_scores", "scores"))
+    joined = shadow.join(scores, [*use_case.entity.key, "night"], join_type="inner", right_suffix="_of_champion")
+    otherwise = pc.sum(pc.not_equal(joined[DECISION], joined[f"{DECISION}_of_champion"])).as_py() or 0
+    reason = f"{shadow.num_rows} rows in its shadow, of which it decides {otherwise} otherwise"
+    counts = {"rows": {"shadow": shadow.num_rows}, "decided_otherwise": otherwise}
+    return {"nights": len(nights), **counts, "sample_ratio": None, "reason": reason}

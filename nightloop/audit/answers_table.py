@@ -35,6 +35,7 @@ SHARED = {
     "model_version": pa.int64(),
     "bundle_digest": pa.string(),
     "arm": pa.string(),
+    "beside": pa.string(),
     "rung": pa.string(),
     "feature_names": pa.string(),
     "asked": pa.string(),
@@ -42,7 +43,7 @@ SHARED = {
     "answer": pa.string(),
 }
 """The columns of every use case, beside its key's and its answer's."""
-_SAME = ("request_id", "aggregates_version", "model_version", "bundle_digest", "arm", "rung")
+_SAME = ("request_id", "aggregates_version", "model_version", "bundle_digest", "arm", "beside", "rung")
 OF_LINE = {"asked_by": "client", "asked_from": "address", **{name: name for name in _SAME}}
 """Column -> the same in a line."""
 _KEY = {

@@ -15,6 +15,7 @@ STAGE_OF = {
     "features": "features",
     "labels": "features",
     "scores": "score",
+    "shadow_scores": "score",
     "metrics": "monitor",
     "decisions": "monitor",
     "evaluation": "train",

@@ -1,4 +1,5 @@
-"""A share of the entities is answered by another version than the champion: a canary, or one side of a comparison.
+"""A share of the entities is answered by another version than the champion: a canary, or one side of a comparison; or by both,
+and nobody sees the other: a shadow.
 
 The split is on the ledger, and by night, as the champion is: it is effective from the first night that is not scored yet, so a
 night that is scored again is split as it was. Who is in the share is a salted hash of the entity's key: batch and service
@@ -25,7 +26,8 @@ from nightloop.nights import Night
 
 SPLIT, ENDED = "traffic_split", "traffic_split_ended"
 CHAMPION = "champion"  # the arm of the others
-ArmName = Literal["canary", "challenger"]
+SHADOW = "shadow"  # the arm of answers that nobody sees, beside the champion's
+ArmName = Literal["canary", "challenger", "shadow"]
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,10 @@ class Split:
     """A version that answers a share of the entities from a night on.
 
     Attributes:
-        arm: what those entities are called: of a canary, or of a comparison (``challenger``); the others are ``champion``.
+        arm: what those entities are called: of a canary, or of a comparison (``challenger``); the others are ``champion``. Of
+            a ``shadow`` they are the champion's too, and answered once more.
         champion: the promotion of the version that is tried.
-        percent: the share of the entities, above 0 and below 100.
+        percent: the share of the entities, above 0 and below 100; of a shadow also 100.
         effective_from: first night that is split so.
         salt: of the hash; the same as long as the version is tried.
         by: who decided.
@@ -57,7 +60,7 @@ class Split:
         return in_share(self.salt, keys, self.percent)
 
     def shares(self) -> dict[str, float]:
-        """Return the share of each arm; together 1."""
+        """Return the share of each arm; together 1. A shadow divides nothing."""
         return {CHAMPION: 1 - self.percent / 100, self.arm: self.percent / 100}
 
     def as_json(self) -> dict[str, Any]:
@@ -104,7 +107,7 @@ def split(
     Raises:
         UsageError: the share is none of the entities, or all of them; else see ``candidate``.
     """
-    if not 0 < percent < 100:  # noqa: PLR2004 - per cent
+    if not (0 < percent < 100 or (arm == SHADOW and percent == 100)):  # noqa: PLR2004 - per cent
         raise UsageError(
             f"a share of {percent:g} per cent divides nothing.", do="Give more than 0 and less than 100, or --end it."
         )
@@ -188,14 +191,25 @@ def scorers(ledger: Ledger, use_case: str, champion_of: Mapping[Night, Champion]
     splits = effective(ledger, use_case, champion_of)
     all_scorers = []
     for night, champion in champion_of.items():
-        if night not in splits:
+        if night not in splits or splits[night].arm == SHADOW:
             all_scorers.append(Scorer(night, champion))
             continue
         tried = splits[night]
-        for version, name in ((champion, CHAMPION), (tried.champion, tried.arm)):
-            arm = {"name": name, "salt": tried.salt, "percent": tried.percent, "is_tried": name != CHAMPION}
-            all_scorers.append(Scorer(night, version, arm))
+        all_scorers += [
+            _scorer(night, version, tried, arm) for version, arm in ((champion, CHAMPION), (tried.champion, tried.arm))
+        ]
     return all_scorers
+
+
+def shadows(ledger: Ledger, use_case: str, champion_of: Mapping[Night, Champion]) -> list[Scorer]:
+    """Return who scores the nights, or their shares, beside those who answer."""
+    splits = effective(ledger, use_case, champion_of)
+    return [_scorer(night, of.champion, of, SHADOW) for night, of in splits.items() if of.arm == SHADOW]
+
+
+def _scorer(night: Night, version: Champion, split: Split, arm: str) -> Scorer:
+    of_arm = {"name": arm, "salt": split.salt, "percent": split.percent, "is_tried": arm != CHAMPION}
+    return Scorer(night, version, of_arm)
 
 
 def _decided(ledger: Ledger, use_case: str) -> list[tuple[Night, Split | None]]:

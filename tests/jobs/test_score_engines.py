@@ -80,5 +80,23 @@ def test_spark_and_local_divide_a_night_in_the_same_way(tmp_path, tiny, trees_bu
     assert found["local"].content_digest == found["spark"].content_digest and found["spark"].rows == 250
 
 
+def test_spark_and_local_shadow_a_night_alike(tmp_path, tiny, trees_bundle, linear_bundle, spark_url):
+    digests = {}
+    for engine, settings in {"local": {}, "spark": {"spark_url": spark_url}}.items():
+        home = tmp_path / engine
+        scored(home, tiny, trees_bundle, engine="local")
+        workspace = Workspace.open(load_settings(home=home, engine=engine, **settings))
+        (home / "bundles" / "tiny" / "2").symlink_to(linear_bundle)
+        champions.promote(workspace.ledger, "tiny", 2, FIRST, {"bundle_digest": bundle.digest(linear_bundle)})
+        record_roll_back(workspace.ledger, "tiny", 1, by="Ada", reason="2 is tried first.")
+        traffic.split(workspace.ledger, "tiny", 2, percent=60, by="Ada", arm="shadow")
+        workspace.lake.publish("tiny/features", LATER, tiny_features(LATER, rows=250), Commit("features", "tiny"))
+        scores, shadow = score.run(tiny, one(LATER), workspace)
+        assert (scores.rows, scores.details["model_version"], shadow.details["model_version"]) == (250, 1, 2)
+        assert 100 < shadow.rows < 200
+        digests[engine] = (scores.content_digest, shadow.content_digest)
+    assert digests["local"] == digests["spark"]
+
+
 def test_a_lake_on_s3_holds_the_same_scores(expected, tmp_path, promising, promising_bundle, s3_lake):
     assert scored(tmp_path / "s3", promising, promising_bundle, engine="local", lake_url=s3_lake) == expected

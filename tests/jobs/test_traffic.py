@@ -71,6 +71,28 @@ def test_a_canary_is_begun_shown_and_ended(things: Things, capsys: pytest.Captur
     assert again[1].content_digest == first.content_digest, "and a divided one is divided so again"
 
 
+def test_a_shadow_is_scored_beside_and_changes_no_score(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
+    nights = Nights(FIRST + timedelta(days=1), LAST)
+    begun = asked(capsys, "--shadow", "2", "--by", "Ada")
+    assert "things: shadow version 2 answers 100 % of the entities from 2024-03-02 on" in begun and "no night" in begun
+    *scored, second, third = score.run(things.use_case, nights, things.workspace)
+    assert [(of.table, of.details["model_version"]) for of in (*scored, second, third)] == [
+        ("things/scores", 1), ("things/scores", 1), ("things/shadow_scores", 2), ("things/shadow_scores", 2),
+    ]  # fmt: skip
+    assert [of.rows for of in scored] == [second.rows, third.rows]
+    lake = things.workspace.lake
+    assert "arm" not in lake.snapshot("things/scores").schema.names
+    assert set(lake.read("things/shadow_scores", columns=["arm"])["arm"].to_pylist()) == {"shadow"}
+    again = score.run(things.use_case, nights, things.workspace)
+    assert [of.content_digest for of in again] == [of.content_digest for of in (*scored, second, third)]
+    shown = as_json(capsys)["scored"]
+    assert (shown["nights"], shown["rows"]) == (2, {"shadow": second.rows + third.rows}) and shown["decided_otherwise"] >= 0
+    assert "rows in its shadow" in asked(capsys)
+    asked(capsys, "--end", "--by", "Ada")
+    digests = [of.content_digest for of in score.run(things.use_case, nights, things.workspace)]
+    assert digests == [of.content_digest for of in again], "scored nights stay as they are"
+
+
 def test_rows_that_are_divided_otherwise_are_said_loudly(things: Things, capsys: pytest.CaptureFixture[str]) -> None:
     asked(capsys, "--compare", "2")
     score.run(things.use_case, one(LAST), things.workspace)

@@ -86,3 +86,19 @@ def test_what_divides_nothing_or_passed_no_gate_is_refused(ledger: Ledger, versi
 def test_the_shares_of_the_arms_are_one_together(ledger: Ledger) -> None:
     split = traffic.split(ledger, "uc", 2, percent=20, by="Ada", arm="challenger")
     assert split.shares() == {"champion": 0.8, "challenger": 0.2}
+
+
+@pytest.mark.parametrize(("percent", "is_taken"), [(0.0, False), (0.1, True), (100.0, True), (100.1, False)])
+def test_a_shadow_may_be_of_all_entities_and_divides_none(ledger: Ledger, percent: float, is_taken: bool) -> None:
+    if not is_taken:
+        with pytest.raises(UsageError, match="divides nothing"):
+            traffic.split(ledger, "uc", 2, percent=percent, by="Ada", arm="shadow")
+        return
+    split = traffic.split(ledger, "uc", 2, percent=percent, by="Ada", arm="shadow")
+    of_nights = champions.effective_nights(ledger, "uc", [april(2), april(3)])
+    scorers = traffic.scorers(ledger, "uc", of_nights)
+    assert [(of.night, of.champion.version, of.arm) for of in scorers] == [(april(2), 2, None), (april(3), 1, None)]
+    (shadow,) = traffic.shadows(ledger, "uc", of_nights)
+    assert (shadow.night, shadow.champion.version, shadow.arm and shadow.arm["name"]) == (april(3), 2, "shadow")
+    if percent == 100:
+        assert split.is_tried([(f"flight {number}",) for number in range(1000)]).all()
