@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightloop.drafting.names import is_key, is_personal, legal_name, literal, quoted, tells_a_time
+from nightloop.drafting.names import is_key, is_personal, legal_name, literal, quoted, tells_a_time, words_of
 from nightloop.drafting.reading.form import Form
 from nightloop.drafting.reading.readings import Hints, Reading, Undecided, reading_of
 from nightloop.drafting.reading.texts import HEAD, Texts
@@ -80,6 +80,11 @@ class ColumnProfile:
     thirds: tuple[float, ...] = ()
     protected: str = ""
     near: str = ""
+
+    @property
+    def words(self) -> str:
+        """Its name as the beginning of a sentence."""
+        return words_of(self.original, self.name)
 
     @property
     def personal(self) -> bool:

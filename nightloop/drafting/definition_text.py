@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from nightloop.definitions.connectors import Connector, FilesConnector
 from nightloop.drafting.fields import Field, classes, label_expression
-from nightloop.drafting.names import in_words
 from nightloop.drafting.plan import Plan
 from nightloop.drafting.sample import all_files
 from nightloop.drafting.selection import Selection
@@ -49,7 +48,7 @@ def _head(name: str, source: str, plan: Plan) -> Iterator[str]:
     yield comment(f"Drafted from {plan.rows:,} records of {shown(source, 90)}.")
     yield "# Lines with 'check:' are guesses: look at each, correct it, and take the mark away."
     yield _line("use_case", name)
-    yield _line("description", f"{in_words(plan.label.column.name)}: what will it be?", "check: say the question it answers")
+    yield _line("description", f"{plan.label.column.words}: what will it be?", "check: say the question it answers")
     yield _line("owner", "nobody-yet", "check: who answers for it")
     local = "check: local times and nights are of this zone" if plan.time_zone == "UTC" else ""
     yield _line("time_zone", plan.time_zone, local)
@@ -103,7 +102,7 @@ def _target(plan: Plan) -> Iterator[str]:
     yield ""
     yield "label:"
     meaning = "" if label.positive is None or label.column.type == "boolean" else f" is {label.positive}"
-    yield _line("description", f"{in_words(label.column.name)}{meaning}.", label.note, 2)
+    yield _line("description", f"{label.column.words}{meaning}.", label.note, 2)
     yield _line("source", plan.outcomes, indent=2)
     yield _line("join", {name: name for name in plan.key}, indent=2)
     yield _line("expression", label_expression(plan.label), indent=2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nightloop.drafting.column_profile import ColumnProfile
 from nightloop.drafting.keys import Key
-from nightloop.drafting.names import in_words, legal_name, literal, quoted
+from nightloop.drafting.names import legal_name, literal, quoted
 from nightloop.drafting.roles import Label
 from nightloop.expressions.types import ColumnType
 
@@ -26,7 +26,7 @@ class Field:
 
 def field(column: ColumnProfile) -> Field:
     """Return a column of the file, with what the sample shows of it."""
-    return Field(column.name, column.type, column.sql, f"{in_words(column.name)}.", _facts(column), column)
+    return Field(column.name, column.type, column.sql, f"{column.words}.", _facts(column), column)
 
 
 def _facts(column: ColumnProfile) -> str:
@@ -47,7 +47,7 @@ def label_field(label: Label) -> Field:
     if label.task != "multiclass":
         return field(column)
     cases = " ".join(f"when {_value_text(value)} then {literal(name)}" for value, name in classes(label).items())
-    return Field(column.name, "string", f"case {column.sql} {cases} end", f"{in_words(column.name)}.", _facts(column), column)
+    return Field(column.name, "string", f"case {column.sql} {cases} end", f"{column.words}.", _facts(column), column)
 
 
 def label_expression(label: Label) -> str:
@@ -86,7 +86,7 @@ def key_fields(key: Key, names: Sequence[str]) -> list[Field]:
 
 def _instant(column: ColumnProfile, names: Sequence[str]) -> Field:
     sql = f"timezone('UTC', ({column.sql})::timestamptz)::varchar"
-    what = f"{in_words(column.name)} as a text (UTC): an instant in the key."
+    what = f"{column.words} as a text (UTC): an instant in the key."
     return Field(legal_name(f"{column.name}_text", names), "string", sql, what, "derived")
 
 

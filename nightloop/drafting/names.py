@@ -9,6 +9,7 @@ from collections.abc import Collection
 from nightloop.definitions.checking.rules import BESIDE_THE_KEY, RESERVED
 
 LONGEST = 40  # of the 63 that are allowed: features are named after columns and say more
+LONGEST_WORDS = 80
 _TAKEN = (*RESERVED, *BESIDE_THE_KEY)
 
 _PERSONAL = (
@@ -48,6 +49,15 @@ def reads_as_column(name: str) -> bool:
 def in_words(name: str) -> str:
     """Return a legal name as the beginning of a sentence: order_total -> Order total."""
     return name.replace("_", " ").capitalize()
+
+
+def words_of(original: str, name: str) -> str:
+    """Return a column's name as the beginning of a sentence: in the file's words, where the legal name lost some of them."""
+    plain = " ".join("".join(character if character.isprintable() else " " for character in original).split())
+    if not plain or re.sub(r"[\s_-]", "", plain).casefold() == name.replace("_", ""):
+        return in_words(name)
+    words = plain if len(plain) <= LONGEST_WORDS else f"{plain[: LONGEST_WORDS - 1]}…"
+    return words[0].upper() + words[1:]
 
 
 def is_personal(name: str) -> bool:

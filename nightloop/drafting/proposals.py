@@ -90,7 +90,7 @@ def _expression(text: str, description: str, **more: Value) -> dict[str, Value]:
 
 
 def _of_column(item: Field, column: ColumnProfile, levels: Levels) -> Iterator[Proposal]:
-    words = in_words(item.name)
+    words = column.words
     if item.type in ("integer", "number") and not item.name.endswith(ID):
         number = _expression(item.name, f"{words}.", range=list(span(column)))
         amount = item.name if column.distinct > FEW else None
@@ -102,7 +102,7 @@ def _of_column(item: Field, column: ColumnProfile, levels: Levels) -> Iterator[P
 
 
 def _category(item: Field, column: ColumnProfile, levels: Levels) -> Iterator[Proposal]:
-    words = in_words(item.name)
+    words = column.words
     if column.distinct <= MOST_LEVELS:
         known = [value for value in levels(item.name, MOST_LEVELS) if len(str(value)) <= LONGEST_LEVEL]
         if len(known) > 1:

@@ -12,6 +12,8 @@ from nightloop.definitions.connectors import CsvDialect, Encoding, Quote, Separa
 HEAD = 2**16
 SAME_WIDTH = 0.9
 """Share of the first records that must have as many values as the header."""
+MOST_ABOVE, LINES_LOOKED_AT = 10, 100
+"""Lines that are looked for above the names of the columns, and in which."""
 _SEPARATORS: tuple[Separator, ...] = (",", ";", "\t", "|")
 _QUOTES: tuple[Quote, ...] = ('"', "'")
 FEWEST_NULS = 4
@@ -82,9 +84,30 @@ def _fitting(text: str) -> Iterator[tuple[int, Separator, Quote]]:
                 yield width, separator, quote
 
 
+def line_of_names(text: str) -> int:
+    """Return the number of the line that likely names the columns, where others stand above it; 0 where it is the first.
+
+    From it on nearly all records have the same number of values, and lines above it have half as many at most.
+    """
+    lines = text.splitlines()[:LINES_LOOKED_AT]
+    for separator in _SEPARATORS:
+        records = [next(csv.reader([line], delimiter=separator), []) for line in lines]
+        filled = [sum(value != "" for value in record) for record in records]
+        for above in range(1, min(MOST_ABOVE + 1, len(records) - 1)):
+            widths = [len(record) for record in records[above:]]
+            are_names = widths[0] > 1 and not any(value == "" or value.strip()[:1].isdigit() for value in records[above])
+            if are_names and 2 * max(filled[:above]) <= widths[0] and widths.count(widths[0]) >= SAME_WIDTH * len(widths):
+                return above + 1
+    return 0
+
+
 def near_miss(content: bytes, declared: CsvDialect) -> str:
     """Return what would likely be declared of this file, as the end of a message; nothing where it looks as declared."""
     likely = likely_dialect(content)
+    if line := line_of_names(decoded(content[: HEAD - HEAD % 2], likely.encoding, "ignore")):
+        return (
+            f"; the first line seems to be a title: line {line} looks like the names of the columns; take off what is above it"
+        )
     other = {name: value for name, value in likely.model_dump().items() if value != getattr(declared, name)}
     written = ", ".join(f"{name}: {value!r}" for name, value in other.items())
     return f"; it looks like {written}, to be declared as csv: {{{written}}} of the connector" if other else ""

@@ -23,6 +23,7 @@ from nightloop.sources.reader import Files, cached, read, source_errors
 from nightloop.sources.text_table import damaged
 
 REMEDY = "Deliver the file again."
+NAMED = 3  # files of a folder where none is of the pattern
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,8 @@ class Folder:
         listing = self.listing(night)
         paths = tuple(path for path, _ in listing.files)
         if not paths and night is None:
-            raise SourceDamaged(
-                "the file of the source does not exist.",
-                where=self._start(self.declared.pattern, None),
-                do="Put it there, or correct connector.pattern in feature_defs/.",
-            )
+            start = self._start(self.declared.pattern, None)
+            raise SourceDamaged(_absent(start), where=start, do="Put it there, or correct connector.pattern in feature_defs/.")
         if not paths:
             return None
         if listing.awaited:
@@ -122,6 +120,19 @@ class Folder:
         """Refuse a link that leads out of the folder: whoever delivers files must not choose what else is read."""
         if not self.declared.absolute and not path.resolve().is_relative_to(self.base.resolve()):
             raise damaged(str(path), f"it is a link out of {self.base}", "Deliver the file itself, or declare absolute: true.")
+
+
+def _absent(start: str) -> str:
+    """Say that no file is there: of a pattern, in which folder, and what else is."""
+    folder, _, name = start.rpartition("/")
+    if not set(name) & set("*?") or set(folder) & set("*?") or start.startswith(S3):
+        return "no file is there of this pattern." if set(start) & set("*?") else "the file of the source does not exist."
+    if not Path(folder).is_dir():
+        return f"there is no folder {folder} to look for '{name}' in."
+    others = sorted(path.name for path in Path(folder).iterdir() if path.is_file() and not path.name.startswith("."))
+    more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+    there = f"; it holds {', '.join(others[:NAMED])}{more}" if others else ", and none at all"
+    return f"no file of the folder {folder} is called like '{name}'{there}."
 
 
 def _matching(store: pafs.FileSystem, folder: str, parts: list[str]) -> Iterator[pafs.FileInfo]:

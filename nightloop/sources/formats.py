@@ -81,7 +81,9 @@ def _from_csv(content: bytes, reading: FileReading) -> pa.Table:
                 raise
             return _parse_csv(content, names, reading, len(content))  # a record longer than a block
     except pa.ArrowInvalid as error:
-        raise _no_csv(content, reading, f" with {len(names)} columns ({str(error).strip()[:300]})") from error
+        raise _no_csv(
+            content, reading, f" with {len(names)} column{'s' * (len(names) > 1)} ({str(error).strip()[:300]})"
+        ) from error
 
 
 def _no_csv(content: bytes, reading: FileReading, what: str) -> SourceDamaged:

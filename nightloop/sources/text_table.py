@@ -22,6 +22,7 @@ ROW = "=row"  # the record's position; no source has a column of this name
 FLAW = "=flaw"  # why the record is not read on; null for all but a few
 OURS = (ROW, FLAW)
 MAXIMUM_COLUMNS = 2000
+TITLE = "Take off what stands above the line with the names of the columns."
 LONGEST_VALUE = 64
 """Bytes that no value has whose column is not text: dates, times and numbers are shorter when they are written."""
 
@@ -30,14 +31,20 @@ def check_names(names: Sequence[str], origin: str, remedy: str) -> None:
     """Refuse columns that could not be told apart: DuckDB SQL does not tell capitals from small letters.
 
     Raises:
-        SourceDamaged: a name is there twice, or is one of ours, or there are too many.
+        SourceDamaged: a name is there twice, or is one of ours, or most are missing, or there are too many.
     """
     if len(names) > MAXIMUM_COLUMNS:
         raise damaged(origin, f"expected at most {MAXIMUM_COLUMNS} columns, and there are {len(names)}", remedy)
     folded = [name.casefold() for name in names]
     repeated = sorted({name for name in names if folded.count(name.casefold()) > 1 or name in OURS})
+    if repeated == [""] and 2 * names.count("") > len(names):
+        what = f"the first line names {len(names) - names.count('')} of {len(names)} columns: it seems to be a title"
+        raise damaged(origin, what, TITLE)
     if repeated:
-        raise damaged(origin, f"expected one column a name; repeated or reserved: {', '.join(repeated)}", remedy)
+        what = f"expected one column a name; repeated or reserved: {', '.join(repeated)}"
+        raise damaged(
+            origin, what, f"Give them different names: capitals are small letters here, {' and '.join(OURS)} are taken."
+        )
 
 
 def finished(table: pa.Table, maximum_cell_bytes: int) -> pa.Table:

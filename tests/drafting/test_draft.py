@@ -173,7 +173,11 @@ def test_files_of_a_night_each_are_one_source(house, subscriptions, tmp_path):
 )
 def test_a_type_is_told_by_how_every_value_is_written(values, kind, house):
     draft = house.draft(small(house, values))
-    assert draft.use_case.sources["small"].columns["value"].type == kind
+    columns = {
+        **draft.use_case.sources["outcomes"].columns,
+        **draft.use_case.sources["small"].columns,
+    }  # a later date is known later
+    assert columns["value"].type == kind
     assert (draft.read, draft.refused) == (60, 0)
 
 
@@ -223,6 +227,19 @@ def test_records_without_any_key_are_told_apart_by_a_digest(house):
     rows = [["a", day, 7, i % 2] for i, day in enumerate(DAYS * 2)]
     draft = house.draft(house.csv("sales.csv", ["store", "date", "units", "label"], rows))
     assert draft.use_case.entity.key == ["record_id"]
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("возраст", "Возраст."), ("płeć", "Płeć."), ("größe in cm", "Größe in cm."), ("Unit Price", "Unit price."),
+        ("select", "Select."), ("max €", "Max €."), ("x" * 100, "X" + "x" * 78), ("a\nb", "A b."),
+    ],
+)  # fmt: skip
+def test_a_description_has_the_words_of_the_file(header, words, house):
+    draft = house.draft(small(house, [f"{i}.5" for i in range(30)], header=header))
+    described = [column.description for column in draft.use_case.sources[draft.plan.entity].columns.values()]
+    assert any(each.startswith(words) for each in described), described
 
 
 def test_a_column_without_a_name_is_left_out_and_said(house):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nightloop.definitions.connectors import PLAIN, CsvDialect
 from nightloop.errors import SourceDamaged
-from nightloop.sources.dialects import HEAD, likely_dialect, likely_encoding, near_miss
+from nightloop.sources.dialects import HEAD, likely_dialect, likely_encoding, line_of_names, near_miss
 from nightloop.sources.formats import FileReading, csv_bytes, records_of
 from nightloop.sources.unpacking import Allowance
 
@@ -108,6 +108,25 @@ def test_what_is_not_of_the_declared_encoding_is_refused() -> None:
 def test_a_letter_at_the_end_of_the_head_is_no_fault(extra: int) -> None:
     content = b"a,b\n" + b"x" * (HEAD - 5 + extra) + "ö,1\n".encode()
     assert likely_encoding(content) == "utf-8"
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("Report of January;;;;\n\nid,at,a,b", 3), ("Report\nid,at,a,b", 2), ("Report\tMay\nid\tat\ta\tb", 2),
+        ("id,at,a,b", 0),
+        ("\n" * 9 + "Report\nid,at,a,b", 11), ("\n" * 10 + "Report\nid,at,a,b", 0), ("id,at,a", 0),
+        ("Report,May,2024\nid,at,a,b", 0),
+        ("Report\nid,at,,b", 0), ("Report\nid,at,2024,b", 0),
+    ],
+)  # fmt: skip
+def test_lines_above_the_names_of_the_columns_are_told(head: str, line: int) -> None:
+    mark = "\t" if "\t" in head else ","
+    content = (head + "\n" + "".join(f"k{i}{mark}{i}{mark}{mark}\n" for i in range(30))).encode()
+    assert line_of_names(content.decode()) == line
+    if head.startswith("Report") and line:
+        with pytest.raises(SourceDamaged, match=f"seems to be a title: line {line} looks like the names"):
+            read(content, CsvDialect.model_validate({"separator": mark}))
 
 
 def test_decimal_commas_do_not_hide_the_separator() -> None:

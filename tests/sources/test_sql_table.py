@@ -120,7 +120,7 @@ def test_a_view_and_a_table_in_a_schema_are_read_and_named_by_connection(file: P
         ({"table": "order"}, ("no table or view 'order'", "orders")),
         ({"table": "orders_sean"}, ("no table or view 'orders_sean'", "orders_seen")),
         ({"incremental": "update_at"}, ("no column 'update_at', which is declared as incremental", "updated_at")),
-        ({"table": "twice", "incremental": "number"}, ("repeated or reserved: =row", "Mend the table")),
+        ({"table": "twice", "incremental": "number"}, ("repeated or reserved: =row", "Give them different names")),
     ],
 )
 def test_what_the_database_has_not_is_named_with_what_is_near(

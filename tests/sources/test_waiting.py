@@ -259,6 +259,19 @@ def test_all_nights_in_one_file_have_to_be_there_and_a_night_s_own_need_not(tmp_
     assert folder(tmp_path, pattern="{night}.csv").read(NIGHT) is None
 
 
+def test_where_no_file_is_of_the_pattern_folder_and_pattern_are_told(tmp_path: Path) -> None:
+    with pytest.raises(SourceDamaged, match=r"called like 'x_\*\.csv', and none at all"):
+        folder(tmp_path, pattern="x_*.csv").read(None)
+    for name in "abcd":
+        (tmp_path / f"{name}.csv").write_text("a\n", encoding="utf-8")
+    with pytest.raises(SourceDamaged, match=r"called like 'x_\*\.csv'; it holds a\.csv, b\.csv, c\.csv and 1 more\."):
+        folder(tmp_path, pattern="x_*.csv").read(None)
+    with pytest.raises(SourceDamaged, match=r"there is no folder .*/none to look for 'x_\*\.csv' in"):
+        folder(tmp_path, pattern="none/x_*.csv").read(None)
+    with pytest.raises(SourceDamaged, match="no file is there of this pattern"):
+        folder(tmp_path, pattern="*/x.csv").read(None)
+
+
 def test_a_link_out_of_the_folder_is_followed_only_where_that_is_declared(tmp_path: Path) -> None:
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     inside.mkdir()
