@@ -58,7 +58,6 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
     matched = {row["night"]: float(row["value"]) for row in metrics if row["metric"] == MATCHED}
     outdated = stale(use_case, lake)
     unpinned = champions.unpinned(workspace.ledger, use_case.use_case)
-    slices = [source for source, definition in use_case.sources.items() if not definition.is_snapshot]
     statuses = []
     for night in nights or Nights(published[0], published[-1]):
         champion = champions.effective(workspace.ledger, use_case.use_case, night)
@@ -66,7 +65,7 @@ def collect(use_case: UseCase, workspace: Workspace, nights: Nights | None = Non
         statuses.append(
             NightStatus(
                 night=night,
-                rows_in=_sum([raw[source].get(night) for source in slices]),
+                rows_in=_rows(raw[use_case.entity.source], night),
                 quarantined=_rows(tables["quarantine"], night),
                 features=_rows(tables["features"], night),
                 scored=_rows(tables["scores"], night),
@@ -184,11 +183,6 @@ def _missing(
 
 def _rows(states: Mapping[Night, NightState], night: Night) -> int | None:
     return states[night].rows if night in states else None
-
-
-def _sum(states: Sequence[NightState | None]) -> int | None:
-    present = [state.rows for state in states if state is not None]
-    return sum(present) if present else None
 
 
 def _count(value: int | None) -> str:

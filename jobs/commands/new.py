@@ -18,6 +18,7 @@ from nightloop.drafting import Draft, draft_use_case, save
 from nightloop.drafting.plan import Plan
 from nightloop.model.models import import_xgboost
 from nightloop.settings import load_settings
+from nightloop.wording import counted
 
 SHOWN = 12  # guesses shown on the terminal; all are in the file
 
@@ -83,10 +84,9 @@ def _afterwards(plan: Plan) -> str:
 
 def _print(draft: Draft, files: list[Path]) -> None:
     use_case, plan = draft.use_case, draft.plan
-    nights = f"{plan.matures_after} night{'s' * (plan.matures_after > 1)}"
     lines = [
         f"{use_case.use_case}: drafted from {plan.rows:,} records, {use_case.first_night} to {use_case.last_night}",
-        f"  predicts   {plan.label.column.original} ({use_case.model.task}), known {nights} after",
+        f"  predicts   {plan.label.column.original} ({use_case.model.task}), known {counted(plan.matures_after)} after",
         f"  key        {', '.join(plan.key)}",
         f"  happens at {plan.time.column.original}",
         f"  features   {len(use_case.features)}, of {len(plan.fields)} columns and their history",

@@ -38,6 +38,7 @@ ONE_BY_ONE = 50
 Group = NDArray[Any] | None
 CHANGED_ROWS, STEPS = 300, 11
 SOUGHT_KEYS, SOUGHT_ROWS = 2000, 300
+COUNTED_ROWS = 20_000  # of entities, by which it is told how many share a text
 
 
 def clean_answers(
@@ -154,18 +155,37 @@ def _broken_by_infinity(predictor: Predictor, sample: Floats) -> str:
 def secrets(use_case: UseCase, workspace: Workspace, rows: TrainingSet) -> Secrets:
     """Return what no file of the bundle may hold: keys, personal texts that few rows share, and rows, of a sample."""
     sampled, few = _spread(rows.table.num_rows, SOUGHT_KEYS), _spread(rows.table.num_rows, SOUGHT_ROWS)
-    keys = {text for name in use_case.entity.key for text in _texts(rows.table[name].take(pa.array(sampled)))}
-    return Secrets(sorted(keys), _personal(use_case, workspace, rows), rows.matrix[few])
+    return Secrets(_naming(rows.table, use_case.entity.key, sampled), _personal(use_case, workspace, rows), rows.matrix[few])
+
+
+def _naming(table: pa.Table, key: Sequence[str], places: NDArray[np.int64]) -> list[str]:
+    """Return the texts of the keys of some rows, by which an entity can be named, sorted.
+
+    Times name nobody; and of the other parts of a key, those do that few entities share.
+    """
+    parts = [name for name in key if not pa.types.is_temporal(table.schema.field(name).type)]
+    entities, some = table.select(parts).group_by(parts).aggregate([]) if parts else table.select([]), set[str]()
+    for name in parts:
+        texts = set(_texts(table[name].take(pa.array(places))))
+        some |= texts if len(parts) == 1 else texts & set(rare(_texts(entities[name])))
+    return sorted(some)
 
 
 def _personal(use_case: UseCase, workspace: Workspace, rows: TrainingSet) -> dict[str, list[str]]:
-    """Return the rare texts of the entity's personal columns, of the newest night of the training set."""
+    """Return the texts of the entity's personal columns that few rows of the training set's newest nights share."""
     source = use_case.sources[use_case.entity.source]
     columns = [name for name, column in source.columns.items() if column.personal and column.type in ("string", "date")]
     if not columns or not rows.table.num_rows:
         return {}
-    night = rows.table[SCORED][-1].as_py()
-    entities = workspace.lake.read(f"{use_case.use_case}/raw_{use_case.entity.source}", Nights(night, night))
+    nights = rows.table[SCORED].unique().to_pylist()
+    table, counted = f"{use_case.use_case}/raw_{use_case.entity.source}", 0
+    states = workspace.lake.states(table)
+    first = nights[-1]
+    for night in reversed(nights):  # a text that is rare on a night may be frequent
+        first, counted = night, counted + states[night].rows
+        if counted >= COUNTED_ROWS:
+            break
+    entities = workspace.lake.read(table, Nights(first, nights[-1]))
     held = [name for name in columns if name in entities.column_names]
     return {name: rare(_texts(entities[name]))[:SOUGHT_KEYS] for name in held}
 

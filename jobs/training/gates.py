@@ -12,12 +12,12 @@ from jobs.training.rivals import compared_rivals
 from jobs.training.state import candidate_version, trained_on
 from jobs.training.verdict_files import write_verdicts
 from nightloop.definitions.use_case import UseCase
-from nightloop.errors import GateFailed, TryAgain, UsageError, command
+from nightloop.errors import GateFailed, NightloopError, TryAgain, UsageError, command
 from nightloop.evidence.gates.bundle import MILLISECONDS
 from nightloop.evidence.gates.gates import GATES
 from nightloop.evidence.verdict import Verdict
 from nightloop.ledger import Event
-from nightloop.model import champions
+from nightloop.model import bundle, champions
 from nightloop.model.registry import RegisteredVersion
 from nightloop.model.training import evaluation_table
 from nightloop.nights import Night
@@ -70,7 +70,29 @@ def gate(use_case: UseCase, as_of: Night, workspace: Workspace, *, name: str, pr
 def refusal(use_case: UseCase, as_of: Night, workspace: Workspace, what: str) -> GateFailed:
     """Return the error of a training that promotes nobody: it says who scores then."""
     stays = champions.what_stays(workspace.ledger, use_case.use_case)
-    return GateFailed(what, where=f"{use_case.use_case}, as of {as_of}", do=stays)
+    return GateFailed(
+        what, where=f"{use_case.use_case}, as of {as_of}", do=f"{stays}{_by_features_of_then(use_case, workspace)}"
+    )
+
+
+def _by_features_of_then(use_case: UseCase, workspace: Workspace) -> str:
+    """Name what the champion answers by and the definition no longer has; no candidate may reach one that leans on a leak."""
+    champion = champions.newest(workspace.ledger, use_case.use_case)
+    digest = champion.payload.get("bundle_digest") if champion else None
+    if champion is None or digest is None:
+        return ""
+    try:
+        folder = workspace.registry.fetch(use_case.use_case, champion.version, digest)
+        gone = [name for name in bundle.read_spec(folder).features if name not in use_case.features]
+    except NightloopError:  # the refusal is what is to be told; what keeps a bundle from being read is told where it is needed
+        return ""
+    if not gone:
+        return ""
+    retire = command("champion", "retire", use_case.use_case)
+    return (
+        f" It answers by features that the definition no longer has ({', '.join(gone)}), as long as their columns come. "
+        f"If they should never have been used, as a leak should not, end it: {retire} --help."
+    )
 
 
 def promote(use_case: UseCase, as_of: Night, workspace: Workspace, *, progress: Progress = silent) -> StepResult:

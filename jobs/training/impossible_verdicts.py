@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nightloop.definitions.use_case import UseCase
 from nightloop.evidence.evaluation import MINIMUM_NIGHTS
+from nightloop.wording import counted
 
 if TYPE_CHECKING:
     from nightloop.lake import Lake
@@ -91,7 +92,7 @@ def _by_rows(use_case: UseCase, held: AtHand) -> Iterator[_Line]:
             yield (
                 f"gates.{name}",
                 GIVEN,
-                f"minimum_rows is {minimum:,}, and {nights} nights of {held.rows:,.0f} bring {judged:,.0f}",
+                f"minimum_rows is {minimum:,}, and {counted(nights)} of {held.rows:,.0f} bring {judged:,.0f}",
             )
     if gates.slices is not None and gates.slices.minimum_rows > judged:
         why = f"a slice is to have {gates.slices.minimum_rows:,} rows, and all of them together have {judged:,.0f}"
@@ -160,7 +161,7 @@ def _monitored(use_case: UseCase, held: AtHand) -> Iterator[_Line]:
             f"monitoring.minimum_rows is {watched.minimum_rows:,}, and a night has {held.scored:,.0f}",
         )
     if held.rows is not None and watched.minimum_rows > held.rows * watched.performance_nights:
-        brought = f"{watched.performance_nights} nights bring {held.rows * watched.performance_nights:,.0f} labels"
+        brought = f"{counted(watched.performance_nights)} bring {held.rows * watched.performance_nights:,.0f} labels"
         yield "the verdict of performance", GIVEN, f"monitoring.minimum_rows is {watched.minimum_rows:,}, and {brought}"
     yield from _psi(use_case, held)
 

@@ -36,7 +36,7 @@ def margin_advice(use_case: UseCase, *, ledger: Ledger | None = None, rows: floa
     Args:
         use_case: its margin, rule and nights.
         ledger: where the verdicts of earlier trainings stand; None: there are none.
-        rows: of a typical night; None: not known.
+        rows: of a typical night; None: not known, and then no formula tells.
     """
     gate, nights = use_case.gates.performance, use_case.model.split.judged_nights
     metrics = [f"{gate.metric}_over_{rival}" for rival in ("champion", "baseline")]
@@ -44,7 +44,7 @@ def margin_advice(use_case: UseCase, *, ledger: Ledger | None = None, rows: floa
     if errors:
         error, source = median(errors), f"measured in the newest {len(errors)}" if len(errors) > 1 else "measured in one"
         source = f"{source} of its evaluations"
-    elif gate.metric == "auc" and nights > 1:
+    elif gate.metric == "auc" and nights > 1 and rows is not None:
         error = night_deviation_of_auc(rows) / math.sqrt(nights)
         source = "by the formula of docs/gates.md, for nothing is measured yet"
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,30 @@ from nightloop.contracts.suite import Contract, Rule, in_order, load_contract
 from nightloop.definitions.use_case import UseCase
 from nightloop.errors import DefinitionError, meant, suggest
 from nightloop.sources import raw_schema
+
+UNIQUE = {"expect_column_values_to_be_unique": "column", "expect_compound_columns_to_be_unique": "column_list"}
+
+
+def unguarded_keys(use_case: UseCase, folder: Path) -> Iterator[str]:
+    """Yield, in words, each source whose contract lets repeated keys through: the first night that has one ends in `features`.
+
+    Raises:
+        DefinitionError: a suite has a mistake.
+    """
+    for name, source in use_case.sources.items():
+        contract = load_contract(folder, use_case.contracts_of, name, raw_schema(source).names)
+        if not any(_is_unique_within(rule, source.key) for rule in contract.rules):
+            key, kind = ", ".join(source.key), "compound_columns" if len(source.key) > 1 else "column_values"
+            yield (
+                f"{contract.file}: note: no rule expects the key of '{name}' ({key}) to be unique: a repeated key will end "
+                f"`features` with the night not built. Add expect_{kind}_to_be_unique, which sets the repeated ones aside."
+            )
+
+
+def _is_unique_within(rule: Rule, key: Sequence[str]) -> bool:
+    """Tell whether a rule makes the key unique: it names columns of it only."""
+    named = rule.kwargs.get(UNIQUE.get(rule.type, ""), ())
+    return bool(named) and set([named] if isinstance(named, str) else named) <= set(key)
 
 
 def contract_mistakes(use_case: UseCase, folder: Path) -> tuple[int, list[DefinitionError]]:

@@ -160,7 +160,9 @@ def split_of(plan: Plan) -> dict[str, int]:
 
 
 def _labelled(plan: Plan) -> int:
-    return (plan.last_night - plan.first_night).days + 1 - plan.matures_after
+    """Return the nights whose outcomes a training on the last of them would know."""
+    until_known = (plan.last_night - plan.first_night).days + 1 - plan.matures_after
+    return min(until_known, plan.labelled_nights)
 
 
 def _model(selection: Selection) -> Iterator[str]:

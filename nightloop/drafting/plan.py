@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -73,6 +73,7 @@ class Plan:
     first_night: date
     last_night: date
     nights: int
+    labelled_nights: int
     rows: int
     spread: float
     guessing: float
@@ -106,6 +107,15 @@ def plan(sample: Sample, options: DraftOptions) -> Plan:
         return _assembled(sample, options, _examine(session, sample, options))
 
 
+class _Span(NamedTuple):
+    """First and last night of the records, how many nights have some, and how many have some whose outcome is known."""
+
+    first: date
+    last: date
+    nights: int
+    labelled: int
+
+
 @dataclass(frozen=True)
 class _Findings:
     """What the sample shows, before anything is named."""
@@ -116,7 +126,7 @@ class _Findings:
     key: Key
     leaks: Leaks
     event_at: str
-    span: tuple[date, date, int]
+    span: _Span
     has_hours: bool
     spread: float
     guessing: float
@@ -139,7 +149,7 @@ def _examine(session: duckdb.DuckDBPyConnection, sample: Sample, options: DraftO
         key=find_key(session, columns, options.key, label, leaks.reasons),
         leaks=leaks,
         event_at=event_at,
-        span=_span(session, event_at, options.time_zone),
+        span=_span(session, event_at, options.time_zone, label),
         has_hours=not time.is_date and _hours(session, event_at, options.time_zone) > 1,
         spread=_spread(typed, label),
         guessing=_guessing(typed, label),
@@ -172,9 +182,10 @@ def _assembled(sample: Sample, options: DraftOptions, findings: _Findings) -> Pl
         event_date=more[0].name,
         event_hour=more[1].name if findings.has_hours else None,
         label=findings.label,
-        first_night=findings.span[0],
-        last_night=findings.span[1],
-        nights=findings.span[2],
+        first_night=findings.span.first,
+        last_night=findings.span.last,
+        nights=findings.span.nights,
+        labelled_nights=findings.span.labelled,
         rows=sample.rows,
         spread=findings.spread,
         guessing=findings.guessing,
@@ -213,14 +224,16 @@ def _event_sql(time: EventTime, time_zone: str) -> str:
     return noon if time_zone == "UTC" else f"timezone({literal(time_zone)}, {noon})"
 
 
-def _span(session: duckdb.DuckDBPyConnection, event_at: str, time_zone: str) -> tuple[date, date, int]:
+def _span(session: duckdb.DuckDBPyConnection, event_at: str, time_zone: str, label: Label) -> _Span:
     night = f"timezone({literal(time_zone)}, try(({event_at})::timestamptz))::date"
-    first, last, nights = session.sql(
-        f"SELECT min(n), max(n), count(DISTINCT n) FROM (SELECT {night} AS n FROM text)"
+    known = f"({label.column.sql}) IS NOT NULL"
+    of_nights = "min(n), max(n), count(DISTINCT n), count(DISTINCT n) FILTER (y)"
+    first, last, nights, labelled = session.sql(
+        f"SELECT {of_nights} FROM (SELECT {night} AS n, {known} AS y FROM text)"
     ).fetchall()[0]
     if first is None:
         raise SourceDamaged("no record says when it happened.", where="--event-at", do="Name another column of times.")
-    return first, last, nights
+    return _Span(first, last, nights, labelled)
 
 
 def _hours(session: duckdb.DuckDBPyConnection, event_at: str, time_zone: str) -> int:

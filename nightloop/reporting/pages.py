@@ -8,6 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from nightloop.wording import counted
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -21,4 +23,5 @@ class Picture:
 def page_template(name: str) -> Template:
     """Return a template of this folder; values are escaped, and one that is not given is an error."""
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    environment.globals["counted"] = counted
     return environment.get_template(name)

@@ -21,6 +21,7 @@ from nightloop.reporting.feature_text import made_from
 from nightloop.reporting.lineage import lineage, nights_of
 from nightloop.reporting.lineage_mermaid import lineage_mermaid
 from nightloop.reporting.markdown import code, codes, number, table, text
+from nightloop.wording import counted
 
 ON_BREACH = {"quarantine": "sets rows aside", "fail": "fails the night", "warn": "warns"}
 MARKS = ("personal", "sensitive", "calendar")
@@ -58,6 +59,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"text": text, "code": code, "codes": codes, "declared": _declared, "connector": _connector}
+    environment.globals["counted"] = counted
     return environment
 
 

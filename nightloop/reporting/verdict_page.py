@@ -18,6 +18,7 @@ from nightloop.evidence.verdict import Figure
 from nightloop.reporting.charts import calibration_chart, interval_strip
 from nightloop.reporting.pages import page_template
 from nightloop.reporting.week import Value
+from nightloop.wording import natural_order
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
@@ -88,7 +89,7 @@ def render(
 
 def _section(verdict: Judged, *, shares: bool) -> Section:
     figures = [Figure.from_json(of) for of in verdict.listed]
-    of_groups = sorted((of for of in figures if of.group != "all"), key=lambda of: of.metric)
+    of_groups = sorted((of for of in figures if of.group != "all"), key=lambda of: (of.metric, natural_order(of.group)))
     return Section(
         verdict.gate,
         verdict.outcome,

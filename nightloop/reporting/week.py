@@ -138,16 +138,13 @@ def read_week(use_case: UseCase, nights: Nights, workspace: Workspace) -> Week:
     figures = _figures(lake.read(f"{name}/metrics", nights).to_pylist())
     events = [event for event in workspace.ledger.events(name) if event.night in nights]
     pages = {event.night: event.subject for event in events if event.kind == "page_written"}
-    sources = [source for source, definition in use_case.sources.items() if not definition.is_snapshot] or list(
-        use_case.sources
-    )
     lines = tuple(
         NightLine(
             night,
             figures.get(night, {}),
             decisions.get(night, {}),
             pages.get(night),
-            _rows_in(figures.get(night, {}), sources),
+            _rows_in(figures.get(night, {}), use_case.entity.source),
         )
         for night in nights
     )
@@ -163,9 +160,9 @@ def _figures(rows: Iterable[Mapping[str, Any]]) -> dict[Night, dict[Key, Value]]
     return figures
 
 
-def _rows_in(figures: Mapping[Key, Value], sources: Iterable[str]) -> int | None:
-    counts = [value for source in sources if (value := figures.get(("rows_in", f"source={source}")))]
-    return int(sum(count.value for count in counts)) if counts else None
+def _rows_in(figures: Mapping[Key, Value], source: str) -> int | None:
+    count = figures.get(("rows_in", f"source={source}"))
+    return None if count is None else int(count.value)
 
 
 def _features(lines: Iterable[NightLine], calendar: set[str]) -> tuple[FeatureWeek, ...]:

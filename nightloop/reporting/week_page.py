@@ -18,6 +18,7 @@ from nightloop.reporting.highlights import highlights, money
 from nightloop.reporting.pages import Picture, page_template
 from nightloop.reporting.quarter import Quarter
 from nightloop.reporting.week import Value, Week
+from nightloop.wording import counted, natural_order
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import UseCase
@@ -125,7 +126,7 @@ def _realised(week: Week, use_case: UseCase, labels: Sequence[str]) -> Picture:
     metric_set, limits = metric_set_for(use_case), use_case.monitoring
     limit, limit_name = (limits.auc_floor, "floor") if metric_set.higher_is_better else (limits.error_ceiling, "ceiling")
     title = f"Realised {metric_set.title}"
-    text = f"Scores of {use_case.label.matures_after} nights before, 95 % intervals. The {limit_name} is {limit:g}."
+    text = f"Scores of {counted(use_case.label.matures_after)} before, 95 % intervals. The {limit_name} is {limit:g}."
     values = [line.figure(metric_set.metric) for line in week.lines]
     return _chart(title, text, interval_chart(values, labels, name=f"{title} by night", line=limit, line_name=limit_name))
 
@@ -175,5 +176,5 @@ def _groups(week: Week, use_case: UseCase) -> list[tuple[str, dict[str, Value | 
     if column is None:
         return []
     head = f"{column}="
-    names = sorted({group for _, group in week.last.figures if group.startswith(head)})
+    names = sorted({group for _, group in week.last.figures if group.startswith(head)}, key=natural_order)
     return [(name.removeprefix(head), {m: week.last.figure(f"pooled_{m}", name) for m in metrics}) for name in names]

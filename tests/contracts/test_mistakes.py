@@ -6,7 +6,7 @@ import pytest
 
 from nightloop.contracts import great_expectations_engine as engine
 from nightloop.contracts.common_forms import is_common_form
-from nightloop.contracts.mistakes import contract_mistakes
+from nightloop.contracts.mistakes import contract_mistakes, unguarded_keys
 from nightloop.contracts.suite import Rule
 from nightloop.errors import DefinitionError
 from tests.fixtures_ingest import CLERKS, ORDERS, Shop
@@ -41,6 +41,23 @@ def test_rules_of_common_forms_are_not_built(shop: Shop, checked: list[str], mon
     monkeypatch.setattr("nightloop.contracts.mistakes.is_common_form", is_common_form)
     assert mistakes(shop) == (5, [])
     assert checked == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_noted"),
+    [
+        ("type: expect_column_values_to_be_unique\n    kwargs: {column: order_id}", False),
+        ("type: expect_compound_columns_to_be_unique\n    kwargs: {column_list: [order_id, amount]}", True),
+        ("type: expect_column_values_to_not_be_null\n    kwargs: {column: order_id}", True),
+    ],
+)
+def test_a_key_that_no_rule_expects_to_be_unique_is_noted(shop: Shop, rule: str, is_noted: bool) -> None:
+    unique = "type: expect_column_values_to_be_unique\n    kwargs: {column: order_id}"
+    assert unique in ORDERS
+    shop.write("great_expectations/shop/orders.yaml", ORDERS.replace(unique, rule))
+    notes = [note for note in unguarded_keys(shop.use_case, shop.settings.contracts) if "'orders'" in note]
+    assert bool(notes) == is_noted
+    assert all("(order_id) to be unique" in note and "expect_column_values_to_be_unique" in note for note in notes)
 
 
 def test_a_file_that_guards_no_source_is_a_mistake(shop: Shop) -> None:

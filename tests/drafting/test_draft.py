@@ -332,3 +332,12 @@ def test_the_written_draft_is_what_was_checked(house, subscriptions):
     draft = house.draft(house.csv("subs.csv", *subscriptions(200)), "churn")
     save({house.definitions / "churn.yaml": draft.definition}, force=False)
     assert load_use_case("churn", house.definitions) == draft.use_case
+
+
+@pytest.mark.parametrize(("first_known", "validate"), [(0, 5), (14, 4)])
+def test_a_training_is_divided_by_the_nights_whose_outcomes_are_known(house, first_known, validate):
+    rows = [[f"k{i}", DAYS[i % 28], i % 7, (i // 28) % 2 if i % 28 >= first_known else ""] for i in range(280)]
+    draft = house.draft(house.csv("later.csv", ["id", "date", "value", "label"], rows), "later")
+    assert draft.plan.labelled_nights == 28 - first_known
+    assert draft.use_case.model.split.validate_nights == validate
+    assert f"of {min(27, 28 - first_known)} nights with outcomes" in draft.definition

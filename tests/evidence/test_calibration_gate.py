@@ -69,7 +69,7 @@ def test_the_candidate_itself_must_not_be_off_by_more_on_its_newest_nights(off: 
 def test_a_group_of_the_newest_nights_must_not_be_off_by_more() -> None:
     assert judged(window(WANDER, of_group=LIMIT - 0.001), *[QUIET] * 5).passed
     verdict = judged(window(WANDER, of_group=LIMIT + 0.001), *[QUIET] * 5)
-    assert verdict.outcome == "not_enough_evidence" and "of a they are off by 0.151" in verdict.reason, verdict.reason
+    assert verdict.outcome == "not_enough_evidence" and "redictions of a are off by 0.151" in verdict.reason, verdict.reason
 
 
 def test_a_candidate_shown_to_be_beyond_fails_whatever_its_recipe_was() -> None:

@@ -169,6 +169,26 @@ def test_what_lies_beyond_the_range_or_between_the_levels_is_unseen() -> None:
     assert numbers.count(np.array([-50.1, -50.0, 33.3, 150.0, 150.1])).unseen == 2
 
 
+DAYS = np.repeat(np.arange("2024-01-01", "2024-01-21", dtype="datetime64[D]"), 20)  # 20 nights of 20 rows
+
+
+@pytest.mark.parametrize(
+    ("of_one_night", "has_levels"), [(0, True), (2, True), (3, False), (20, False)], ids="{} nights of their own value".format
+)
+def test_values_that_a_night_has_to_itself_are_no_categories(of_one_night: int, has_levels: bool) -> None:
+    """Of 20 nights; a tenth of the rows may be so, as rare categories are."""
+    values = np.tile([1.0, 2.0], len(DAYS) // 2)
+    own = np.isin(DAYS, DAYS[::20][:of_one_night])
+    values[own] = 3.0 + (DAYS[own] - DAYS[0]).astype(float) / 2
+    grid = Grid.of(values, DAYS)
+    assert grid.has_levels == has_levels
+    assert grid.count(np.array([3.25])).unseen == has_levels
+
+
+def test_two_nights_do_not_tell_what_a_category_is() -> None:
+    assert Grid.of(np.array([1.0, 2.0, 3.0]), np.array(["2024-01-01", "2024-01-01", "2024-01-02"], "datetime64[D]")).has_levels
+
+
 @pytest.mark.parametrize(
     ("alarms", "expected"),
     [

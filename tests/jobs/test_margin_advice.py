@@ -64,13 +64,14 @@ def test_evaluations_are_believed_before_the_formula(loans: Loans) -> None:
 
 
 def test_a_margin_that_no_year_proves_is_not_answered_by_nights(loans: Loans) -> None:
-    assert "origins" not in margin_advice(with_margin(loans, margin_to_champion=0.001).use_case)
+    assert "origins" not in margin_advice(with_margin(loans, margin_to_champion=0.001).use_case, rows=160)
     model, gates = (definition()[part] for part in ("model", "gates"))
     by_fortnights = loans.with_(
         model={**model, "split": {**model["split"], "validate_nights": 14}},  # type: ignore[dict-item]
         gates={**gates, "performance": {**gates["performance"], "margin_to_champion": 0.001}},  # type: ignore[dict-item]
     )
-    assert "origins" not in margin_advice(by_fortnights.use_case)
+    assert "origins" not in margin_advice(by_fortnights.use_case, rows=160)
+    assert margin_advice(by_fortnights.use_case) == "", "nothing is known of its nights"
 
 
 def test_only_the_gate_that_compares_says_how_far_apart_nights_tell_models(loans: Loans) -> None:
@@ -90,7 +91,7 @@ def test_only_the_gate_that_compares_says_how_far_apart_nights_tell_models(loans
 
 
 def test_of_the_rule_superior_nothing_is_proposed(loans: Loans) -> None:
-    line = margin_advice(with_margin(loans, rule="superior").use_case)
+    line = margin_advice(with_margin(loans, rule="superior").use_case, rows=160)
     assert "what rule superior proves" in line and line.endswith("promoted in 3% of trainings")
 
 

@@ -306,6 +306,23 @@ def test_a_candidate_that_was_not_compared_with_today_s_champion_is_not_promoted
         gate(training.use_case, AS_OF, training.workspace, name="performance")
 
 
+@pytest.mark.parametrize("gone", [(), ("leak",), ("leak", "leak_per_a")])
+def test_a_refusal_names_what_the_champion_answers_by_and_the_definition_no_longer_has(
+    training: Training, monkeypatch: pytest.MonkeyPatch, gone: tuple[str, ...]
+) -> None:
+    champions.promote(training.workspace.ledger, NAME, 2, AS_OF, {"bundle_digest": "digest-2"})
+    fetched: list[tuple[object, ...]] = []
+    training.registry.fetch = lambda *of: fetched.append(of) or Path("bundle-2")  # type: ignore[attr-defined]
+    features = (*training.use_case.features, *gone)
+    monkeypatch.setattr(train_gates.bundle, "read_spec", lambda _folder: SimpleNamespace(features=features))
+    training.judge("performance")
+    with pytest.raises(GateFailed) as refused:
+        training.promote()
+    assert fetched[-1] == (NAME, 2, "digest-2")
+    told = f"no longer has ({', '.join(gone)})" in str(refused.value)
+    assert told == bool(gone) == ("champion retire accounts_late --help" in str(refused.value))
+
+
 def test_a_candidate_compared_with_an_earlier_champion_is_not_promoted(training: Training) -> None:
     promoted(training, 1)
     training.evaluate(champion_version=1)

@@ -148,7 +148,11 @@ def _groups(evaluation: Evaluation, gap: Floats, limits: CalibrationLimits) -> I
         if len(np.unique(night)) < MINIMUM_NIGHTS:
             item = replace(item, low=None, high=None)
         low, high = estimate.interval(night, 1 - (1 - CONFIDENCE) / len(names))
-        yield Claim(item, f"of {name} they are off by", _is_beyond(replace(item, low=low, high=high), limit))
+        yield Claim(
+            item,
+            f"{several(evaluation.metric_set.answers)} of {name} are off by",
+            _is_beyond(replace(item, low=low, high=high), limit),
+        )
 
 
 def _is_beyond(item: Figure, limit: float) -> bool:

@@ -50,8 +50,8 @@ def rare(values: Sequence[str]) -> list[str]:
 
 def judge_privacy(files: Mapping[str, bytes], secrets: Secrets) -> Verdict:
     """Look for what no file may hold in all of them: name -> content."""
-    keys = [key.encode() for key in secrets.keys if len(key) >= SHORTEST]
-    personal = {column: [text.encode() for text in texts] for column, texts in secrets.personal.items()}
+    keys = [_Text(key) for key in secrets.keys if len(key) >= SHORTEST]
+    personal = {column: [_Text(text) for text in texts] for column, texts in secrets.personal.items()}
     rows = [marks for row in secrets.rows if (marks := list(_marks(row)))]
     if not secrets.keys and not len(secrets.rows):
         return Verdict(GATE, "not_enough_evidence", "Neither keys nor rows of the training set to look for in the bundle.")
@@ -59,19 +59,38 @@ def judge_privacy(files: Mapping[str, bytes], secrets: Secrets) -> Verdict:
     for name, content in sorted(files.items()):
         dense = re.sub(rb"\s+", b"", content)
         held = {
-            "keys": sum(key in content for key in keys),
+            "keys": sum(key.is_in(content) for key in keys),
             "rows": sum(any(m in dense or m in content for m in row) for row in rows),
         }
-        held |= {f"values of {column}": sum(text in content for text in texts) for column, texts in personal.items()}
+        held |= {f"values of {column}": sum(text.is_in(content) for text in texts) for column, texts in personal.items()}
         counts.update(held)
-        problems += [f"{name} holds {count} {what} of the training set" for what, count in held.items() if count]
+        problems += [
+            f"the file {name} holds {_counted(count, what)} of the training set" for what, count in held.items() if count
+        ]
     sizes = {"keys": len(keys), "rows": len(rows), **{f"values of {column}": len(of) for column, of in personal.items()}}
     figures = [Figure("held", float(counts[what]), None, None, size, what, most=0.0) for what, size in sizes.items()]
     if problems:
         return fail(GATE, problems, figures)
-    sought = ", ".join(f"{size} {what}" for what, size in sizes.items() if size)
+    sought = ", ".join(_counted(size, what) for what, size in sizes.items() if size)
     words = f"none of {sought} is in any of the {len(files)} files" if sought else NOTHING_NAMES
     return Verdict(GATE, "pass", sentence([words]), tuple(figures))
+
+
+class _Text:
+    """A text to look for, whole: not a part of a longer word, or of the digits of another number."""
+
+    def __init__(self, text: str) -> None:
+        self._bytes = text.encode()
+        self._whole = re.compile(rb"(?<![\w.])" + re.escape(self._bytes) + rb"(?!\w|\.\d*[1-9])")
+
+    def is_in(self, content: bytes) -> bool:
+        return self._bytes in content and self._whole.search(content) is not None
+
+
+def _counted(count: int, what: str) -> str:
+    """Return 1 key, 2 keys, 1 value of band, 2 values of band."""
+    noun, of, rest = what.partition(" of ")
+    return f"{count} {noun.removesuffix('s') if count == 1 else noun}{of}{rest}"
 
 
 def _marks(row: Floats) -> Iterator[bytes]:

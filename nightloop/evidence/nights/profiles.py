@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from nightloop.evidence.reference_profile import bin_edges
 
 LEVELS = 20  # a column of no more different values is one of categories, each with a bin of its own
+ONE_NIGHT = 0.1  # share of rows whose value no other night has, above which a new value is no news
+FEWEST_NIGHTS = 3  # that can tell so
 REACH = 0.5  # what lies beyond the seen range by more than this share of it is unseen
 UNIT = 1024  # moments are counted in this part of a standard deviation,
 DRAWN_IN = 8  # of values drawn in to as many of them: one wild value is no moved mean
@@ -86,13 +88,20 @@ class Grid:
     scale: float
 
     @classmethod
-    def of(cls, values: Floats) -> Self:
-        """Return the grid of a reference's values (n,), NaN for missing; without a finite value, any is unseen."""
-        finite = values[np.isfinite(values)]
+    def of(cls, values: Floats, nights: NDArray[np.datetime64] | None = None) -> Self:
+        """Return the grid of a reference's values (n,), NaN for missing; without a finite value, any is unseen.
+
+        Args:
+            values: of the rows.
+            nights: (n,) of the rows. Values that a night has to itself, as of a figure of the whole night, are no categories,
+                however few they are: every later night will bring another.
+        """
+        is_finite = np.isfinite(values)
+        finite = values[is_finite]
         if not len(finite):
             return cls((), has_levels=True, low=0.0, high=0.0, centre=0.0, scale=1.0)
         levels = np.unique(finite)
-        has_levels = len(levels) <= LEVELS
+        has_levels = len(levels) <= LEVELS and (nights is None or not _is_of_nights(finite, nights[is_finite]))
         least, most = float(levels[0]), float(levels[-1])
         beyond = REACH * (most - least)
         with np.errstate(over="ignore"):
@@ -133,3 +142,14 @@ class Grid:
             total=int(rounded.sum()),
             counts=tuple(np.bincount(place, minlength=len(edges) + 1).tolist()),
         )
+
+
+def _is_of_nights(values: Floats, nights: NDArray[np.datetime64]) -> bool:
+    """Tell whether more than a few rows hold a value that no other night has."""
+    days = np.unique(nights)
+    if len(days) < FEWEST_NIGHTS:
+        return False
+    levels, place, rows = np.unique(values, return_inverse=True, return_counts=True)
+    pairs = np.unique(np.column_stack([place, np.searchsorted(days, nights)]), axis=0)
+    of_one = np.bincount(pairs[:, 0], minlength=len(levels)) == 1
+    return bool(rows[of_one].sum() > ONE_NIGHT * len(values))

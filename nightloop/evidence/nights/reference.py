@@ -94,7 +94,7 @@ class Column:
     @classmethod
     def of(cls, name: str, values: Floats, nights: NDArray[np.datetime64]) -> Self:
         """Profile values (n,), NaN for missing, by their nights (n,)."""
-        grid = Grid.of(values)
+        grid = Grid.of(values, nights)
         days, group = np.unique(nights.astype("datetime64[D]"), return_inverse=True)
         order = np.argsort(group, kind="stable")
         parts = np.split(values[order], np.cumsum(np.bincount(group))[:-1]) if len(days) else []

@@ -15,6 +15,7 @@ from nightloop.model.spec import Training
 from nightloop.model.training import card_statements as statements
 from nightloop.model.training.card_checklists import answered_in
 from nightloop.model.training.card_text import CHANGES, GATES, LATER, MARGIN, OVERSIGHT, datasheet_page, table
+from nightloop.wording import counted, natural_order
 
 if TYPE_CHECKING:
     from nightloop.definitions.gates import FairnessGate
@@ -61,8 +62,9 @@ def render(
         limits: what a reader must know besides what holds for every model.
     """
     overall = [(name, figure) for name, figures in candidates.items() for figure in figures if figure.group == "all"]
-    groups = [(figure.group, figure) for figure in candidates[chosen] if figure.group != "all"]
-    fairness, by_group = _fairness(use_case.gates.fairness, groups)
+    by_group = sorted((of for of in candidates[chosen] if of.group != "all"), key=lambda of: natural_order(of.group))
+    groups = [(figure.group, figure) for figure in by_group]
+    fairness, measured = _fairness(use_case.gates.fairness, groups)
     sections = {
         "Model details": table(("", ""), _facts(use_case, training)),
         "Intended use": statements.intended_use(use_case),
@@ -74,7 +76,7 @@ def render(
         **({SEARCH: search} if search else {}),
         CALIBRATION: "\n\n".join(calibration) or "Its figures stand among those above.",
         "Slices": figures_table("part of the rows", [(figure.group, figure) for figure in slices]) if slices else NO_SLICES,
-        fairness: by_group,
+        fairness: measured,
         **({"Mitigation": mitigation} if mitigation else {}),
         EXPLANATIONS: explanations or "Not explained over all; each answer carries its reasons.",
         GATES: LATER[GATES],
@@ -126,7 +128,7 @@ def _facts(use_case: UseCase, training: Training) -> list[tuple[str, str]]:
         ("task", use_case.model.task),
         ("parameters", parameters or "the defaults of Nightloop"),
         ("label", use_case.label.description),
-        ("known after", f"{use_case.label.matures_after} nights"),
+        ("known after", counted(use_case.label.matures_after)),
         ("decision", statements.decision(use_case)),
         ("as of", f"{training.as_of}: nothing known later was used"),
         ("definition", f"`{training.definition_digest[:12]}`"),

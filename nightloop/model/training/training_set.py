@@ -35,6 +35,7 @@ from nightloop.meaning.reading import by_meaning
 from nightloop.model.spec import Spec
 from nightloop.model.use_case_task import label_array
 from nightloop.nights import Night, Nights
+from nightloop.wording import counted
 
 Floats = NDArray[np.float64]
 
@@ -112,7 +113,7 @@ def load(use_case: UseCase, as_of: Night, lake: Lake) -> tuple[TrainingSet, dict
     if last < use_case.first_night:
         raise TrainingRefused(
             f"no label of {use_case.use_case} is matured by {as_of}: the first night is {use_case.first_night}, "
-            f"its labels are known {use_case.label.matures_after} nights later.",
+            f"its labels are known {counted(use_case.label.matures_after)} later.",
             do="Train as of a later night.",
         )
     nights = Nights(_first(use_case, last), last)
