@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.console import errors, output
-from nightloop.contracts.mistakes import contract_mistakes, unguarded_keys
+from nightloop.contracts.mistakes import contract_mistakes, unguarded_key
 from nightloop.definitions import UseCase, load_use_case, use_case_names
 from nightloop.definitions.loading import place_in_definition
 from nightloop.definitions.parameters import COUPLED
@@ -89,7 +89,7 @@ def check(use_case_name: str, definitions: Path, contracts: Path) -> CheckResult
     mistakes = (mistake for error in all_errors for mistake in _mistakes(error))
     sizes = len(use_case.sources), len(use_case.features), rules
     notes = _notes(use_case, definitions)
-    guarded = () if errors_of_contracts else unguarded_keys(use_case, contracts)
+    guarded = () if errors_of_contracts else unguarded_key(use_case, contracts)
     return CheckResult(use_case_name, *sizes, tuple(mistakes), (*notes, *guarded))
 
 

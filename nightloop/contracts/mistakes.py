@@ -16,20 +16,20 @@ from nightloop.sources import raw_schema
 UNIQUE = {"expect_column_values_to_be_unique": "column", "expect_compound_columns_to_be_unique": "column_list"}
 
 
-def unguarded_keys(use_case: UseCase, folder: Path) -> Iterator[str]:
-    """Yield, in words, each source whose contract lets repeated keys through: the first night that has one ends in `features`.
+def unguarded_key(use_case: UseCase, folder: Path) -> Iterator[str]:
+    """Yield, in words, that the contract of the entity's source lets repeated keys through: `features` ends where one comes.
 
     Raises:
-        DefinitionError: a suite has a mistake.
+        DefinitionError: the suite has a mistake.
     """
-    for name, source in use_case.sources.items():
-        contract = load_contract(folder, use_case.contracts_of, name, raw_schema(source).names)
-        if not any(_is_unique_within(rule, source.key) for rule in contract.rules):
-            key, kind = ", ".join(source.key), "compound_columns" if len(source.key) > 1 else "column_values"
-            yield (
-                f"{contract.file}: note: no rule expects the key of '{name}' ({key}) to be unique: a repeated key will end "
-                f"`features` with the night not built. Add expect_{kind}_to_be_unique, which sets the repeated ones aside."
-            )
+    name, key = use_case.entity.source, use_case.entity.key
+    contract = load_contract(folder, use_case.contracts_of, name, raw_schema(use_case.sources[name]).names)
+    if not any(_is_unique_within(rule, key) for rule in contract.rules):
+        kind = "compound_columns" if len(key) > 1 else "column_values"
+        yield (
+            f"{contract.file}: note: no rule expects the key of '{name}' ({', '.join(key)}) to be unique: a repeated key will "
+            f"end `features` with the night not built. Add expect_{kind}_to_be_unique, which sets the repeated ones aside."
+        )
 
 
 def _is_unique_within(rule: Rule, key: Sequence[str]) -> bool:

@@ -32,9 +32,9 @@ SUITE = """\
 name: {source}
 meta: {{description: What must hold., quarantined_share_limit: 0.5}}
 expectations:
-  - type: expect_column_values_to_not_be_null
+  - type: expect_column_values_to_be_unique
     kwargs: {{column: id}}
-    meta: {{on_breach: quarantine, description: Each has a key.}}
+    meta: {{on_breach: quarantine, description: Each has a key of its own.}}
 """
 
 

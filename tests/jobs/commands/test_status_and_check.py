@@ -96,7 +96,7 @@ def test_check_without_a_lake_or_with_a_mistake_tells_of_no_plan(
 ) -> None:
     twice(things)
     monkeypatch.setenv("NIGHTLOOP_HOME", str(tmp_path / "empty"))
-    assert len(lines(capsys, "check", "things")) == 2, "its sizes, and what its margin proves"
+    assert len(lines(capsys, "check", "things")) == 1, "its sizes: nothing is known of its nights"
     assert not (tmp_path / "empty").exists()
     file = things.folder / "feature_defs" / "things.yaml"
     file.write_text(file.read_text().replace("price * 2", "cost"))
