@@ -26,7 +26,7 @@ class Highlight:
 def highlights(week: Week, use_case: UseCase) -> list[Highlight]:
     """Return what to look at; one good sentence if there is nothing."""
     of_model = (*_restated(week), *_scores(week, use_case))
-    sentences = [*_missing(week), *_verdicts(week), *_decisions(week), *of_model, *_volume(week), *_alerts(week)]
+    sentences = [*_missing(week, use_case), *_verdicts(week), *_decisions(week), *of_model, *_volume(week), *_alerts(week)]
     sentences.sort(key=lambda highlight: highlight.severity != "bad")
     return sentences or [Highlight("good", "Nothing asks for attention: every night was monitored, and no verdict failed.")]
 
@@ -43,8 +43,10 @@ def money(worth: Value, currency: str) -> str:
     return f"{worth.value:,.0f} {currency} ({reach}{worth.n:,} rows)"
 
 
-def _missing(week: Week) -> Iterator[Highlight]:
-    missing = [line.night for line in week.lines if not line.monitored]
+def _missing(week: Week, use_case: UseCase) -> Iterator[Highlight]:
+    """Name the nights of the use case that were not monitored; none before its first or after its last is missed."""
+    first, last = use_case.first_night, use_case.last_night or week.nights.last
+    missing = [line.night for line in week.lines if not line.monitored and first <= line.night <= last]
     if missing:
         was, them = ("was", "it") if len(missing) == 1 else ("were", "them")
         yield Highlight("bad", f"{join_nights(missing)} {was} not monitored: no figure of this page includes {them}.")
