@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import Depends, FastAPI, Request, Response
-from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 from pydantic import SecretStr
 
@@ -114,7 +113,7 @@ def create_app(
     problems.install(app)
     _add_open_routes(app, list(loaded_models.values()), metrics, clock)
     metrics.watch_audit(audit)
-    protected = [Depends(Gate(options.token, ring, Rates(), options.per_minute)), Depends(HTTPBearer(auto_error=False))]
+    protected = [Depends(Gate(options.token, ring, Rates(), options.per_minute))]
     _add_models_route(app, list(loaded_models.values()), protected)
     allowed = {use_case.use_case: allowed_values(workspace, use_case) for use_case in use_cases}
     limits = (options.max_rows, options.max_bytes)

@@ -80,6 +80,9 @@ def _values(table: pa.Table, name: str) -> Floats:
     return np.asarray(table[name].cast(pa.float64()).to_numpy(), dtype=np.float64)
 
 
+NUMBERS = ("number", "integer")
+
+
 class OnlineFeatures:
     """Computes a use case's features in NumPy, in the order of its file.
 
@@ -93,18 +96,24 @@ class OnlineFeatures:
         self.names = tuple(use_case.features)
         self._features = use_case.features
         self._expressions: dict[str, tuple[Expression, Callable[[Mapping[str, Column], int], Column]]] = {}
+        self._plain: dict[str, str] = {}  # feature -> the column of numbers that it is
         for name, feature in use_case.features.items():
             if isinstance(feature, ComputedFeature):
                 expression = compile_expression(feature.expression, types)
-                self._expressions[name] = (expression, expression.numpy())
+                if expression.node.op in ("column", "integer_column") and types[expression.columns[0]] in NUMBERS:
+                    self._plain[name] = expression.columns[0]
+                else:
+                    self._expressions[name] = (expression, expression.numpy())
         self._groupings = {
             grouping: (key_columns(use_case, next(iter(features.values()))), list(features))
             for grouping, features in groupings(use_case).items()
         }
         self._position = {name: i for i, name in enumerate(self.names)}
+        self._plain_positions = [self._position[name] for name in self._plain]
         self._inputs = sorted({column for expression, _ in self._expressions.values() for column in expression.columns})
         crossed = {c for feature in self._features.values() if isinstance(feature, CrossFeature) for c in feature.columns}
         needed = {column for keys, _ in self._groupings.values() for column in keys} | set(self._inputs) | crossed
+        needed |= set(self._plain.values())
         self.columns: dict[str, ColumnType] = {name: kind for name, kind in types.items() if name in needed}
 
     def compute(self, rows: Sequence[Row], aggregates: Aggregates) -> Floats:
@@ -121,6 +130,9 @@ class OnlineFeatures:
         typed = {name: [_typed(row, name, kind, i) for i, row in enumerate(rows)] for name, kind in self.columns.items()}
         columns = {name: Column.of(typed[name], self.columns[name]) for name in self._inputs}
         result = np.empty((len(rows), len(self.names)), dtype=np.float64)
+        if self._plain:  # all at once: to evaluate each costs most of a single row's time
+            doubles = np.array([typed[name] for name in self._plain.values()], dtype=np.float64)  # None: NaN
+            result[:, self._plain_positions] = np.where(np.isfinite(doubles), doubles, np.nan).T
         for name, (_, evaluate) in self._expressions.items():
             result[:, self._position[name]] = evaluate(columns, len(rows)).as_floats()
         for grouping, (columns_of_key, names) in self._groupings.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.benchmarks import document
 
-NOT_BENCHMARKS = {"__init__", "__main__", "document", "drafted_sets", "events"}
+NOT_BENCHMARKS = {"__init__", "__main__", "bare_service", "document", "drafted_sets", "events"}
 
 
 def main(names: list[str]) -> None:

@@ -313,3 +313,12 @@ def test_a_cross_of_a_missing_column_is_missing():
     feature = {"kind": "cross", "columns": ["customer", "city"], "buckets": 97}
     assert math.isnan(value(feature, {"customer": "Ada"}))
     assert value(feature, {"customer": "Ada", "city": ""}) == bucket("Ada|%", 97)
+
+
+@pytest.mark.parametrize("given", [None, 1.5, -0.0, float("inf"), float("-inf"), float("nan"), 2**53 + 1, 5e-324])
+def test_a_column_of_numbers_is_what_its_expression_gives(given):
+    plain, computed = (
+        value({"kind": "expression", "expression": text}, {"basket": given}) for text in ("basket", "basket * 1")
+    )
+    assert np.array_equal(np.array([plain]), np.array([computed]), equal_nan=True)
+    assert math.isnan(plain) == (given is None or not math.isfinite(given))
