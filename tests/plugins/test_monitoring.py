@@ -90,7 +90,7 @@ def test_a_run_without_a_key_decides_nothing(lake: Lake) -> None:
     assert lake.asked == []
 
 
-@pytest.mark.parametrize("decision", ["keep", "retrain"])
+@pytest.mark.parametrize("decision", ["keep", "retrain", "ask"])
 def test_the_branch_is_the_decision_and_its_reason_goes_along(lake: Lake, decision: str) -> None:
     lake.rows = [{**ROW, "decision": decision}]
     given = context()
@@ -209,3 +209,9 @@ def test_a_page_is_addressed_below_the_reports_folder(monkeypatch: pytest.Monkey
     assert page_address(tmp_path / "loans" / "w.html", tmp_path) == "http://air.example/nightloop/reports/loans/w.html"
     with pytest.raises(ValueError, match="subpath"):
         page_address(tmp_path.parent / "w.html", tmp_path)
+
+
+def test_a_night_that_asks_a_person_is_an_alert_of_today() -> None:
+    (alert,) = alerts_of("loans", {**ROW, "decision": "ask", "reason": "Trainings did not help."}, "http://x")
+    assert (alert.kind, alert.subject, alert.urgency) == ("person_asked", "ask", "today")
+    assert alert.figure == "Trainings did not help."
