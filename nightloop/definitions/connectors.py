@@ -1,6 +1,7 @@
 """Where a source's records come from: one class a kind of connector.
 
-Every connector hands over records as text; the source's expressions, its nights and its contract are the same for all of them.
+Whatever kind a connector is, expressions see its records as text; a source's expressions, its nights and its contract are the
+same for all of them.
 """
 
 from __future__ import annotations

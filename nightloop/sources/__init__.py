@@ -1,4 +1,4 @@
-"""Connectors: where records come from, read as text, then evaluated into the declared columns, night by night."""
+"""Connectors: where records come from, then evaluated into the declared columns, night by night."""
 
 from nightloop.sources.arrivals import Arrival, Reading, Refused, no_arrival, raw_schema
 from nightloop.sources.reading import by_night, read_source
