@@ -80,7 +80,7 @@ def _values(table: pa.Table, name: str) -> Floats:
     return np.asarray(table[name].cast(pa.float64()).to_numpy(), dtype=np.float64)
 
 
-NUMBERS = ("number", "integer")
+NUMERIC = ("number", "integer")
 
 
 class OnlineFeatures:
@@ -100,7 +100,7 @@ class OnlineFeatures:
         for name, feature in use_case.features.items():
             if isinstance(feature, ComputedFeature):
                 expression = compile_expression(feature.expression, types)
-                if expression.node.op in ("column", "integer_column") and types[expression.columns[0]] in NUMBERS:
+                if expression.node.op in ("column", "integer_column") and types[expression.columns[0]] in NUMERIC:
                     self._plain[name] = expression.columns[0]
                 else:
                     self._expressions[name] = (expression, expression.numpy())
