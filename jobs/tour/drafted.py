@@ -130,9 +130,10 @@ def _draft(home: TourHome, sources: Sequence[str], options: DraftOptions) -> tup
     except UsageError as error:
         if error.where != "--event-at" or options.event_at is not None:
             raise
+        reason = f"{error.what[0].upper()}{error.what[1:]}"  # a column that is nearly one is named in it
     table = in_a_made_up_order(together([source], definitions)[0])
     notes.append(
-        f"No column tells when a record happened: the records were shuffled over dates that are made up (column {MADE_UP}). "
+        f"{reason} The records were shuffled over dates that are made up (column {MADE_UP}). "
         "What the pages say of nights and drift is a show; with a real time, figures may be worse. Is there a column of "
         "times? Name it: --event-at."
     )

@@ -10,6 +10,10 @@ from nightloop.definitions.checking.rules import BESIDE_THE_KEY, RESERVED
 
 LONGEST = 40  # of the 63 that are allowed: features are named after columns and say more
 LONGEST_WORDS = 80
+_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i"}
+)
+"""Letters of Latin alphabets that have no plain one in them, as an accented one has."""
 _TAKEN = (*RESERVED, *BESIDE_THE_KEY)
 
 _PERSONAL = (
@@ -24,7 +28,7 @@ _TIMES = (
 
 def legal_name(original: str, taken: Collection[str], otherwise: str = "column") -> str:
     """Return a name of small letters, digits and underscores that is like ``original`` and not yet taken."""
-    plain = unicodedata.normalize("NFKD", original.replace("ß", "ss")).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", original.translate(_LETTERS)).encode("ascii", "ignore").decode()
     plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower()
     plain = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:LONGEST].rstrip("_") or otherwise
     plain = plain if plain[0].isalpha() else f"c_{plain}"

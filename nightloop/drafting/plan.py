@@ -169,7 +169,7 @@ def _assembled(sample: Sample, options: DraftOptions, findings: _Findings) -> Pl
     groups = watched(fields, keys, [*names, *keys, *(item.name for item in more)])
     gathered = [item.field for item in groups if item.field.profile is None]
     shared = [item for item in fields if item.profile and item.name not in keys and is_group(item.profile)]
-    leaking = [replace(field(item), comment=leaks[item.name]) for item in findings.columns if item.name in leaks]
+    leaking = [_known_later(item, leaks[item.name]) for item in findings.columns if item.name in leaks]
     return Plan(
         entity=legal_name(sample.stem, ("outcomes",), "records"),
         outcomes="outcomes",
@@ -198,6 +198,10 @@ def _assembled(sample: Sample, options: DraftOptions, findings: _Findings) -> Pl
         afterwards=tuple(item.name for item in leaking),
         doubted=tuple(name for name in questions if name in there),
     )
+
+
+def _known_later(column: ColumnProfile, reason: str) -> Field:
+    return replace(field(column), comment="; check: ".join([reason, *column.notes]))
 
 
 def _asked_about(item: Field, question: str) -> Field:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nightloop.drafting import DraftOptions, draft_use_case
+from nightloop.drafting.names import legal_name
 from nightloop.drafting.yaml_text import comment, flow
 
 HOSTILE = [
@@ -68,6 +69,14 @@ def test_hostile_names_and_values_are_quoted(part):
 def test_hostile_categories_and_outcomes_are_quoted(part):
     few = HOSTILE[part : part + 5]
     drafted(["plan"], few, tuple(few))
+
+
+@pytest.mark.parametrize(
+    ("original", "name"),
+    [("płeć", "plec"), ("Straße", "strasse"), ("Ærø", "aero"), ("Ilığı", "iligi"), ("größe", "grosse"), ("年", "column")],
+)
+def test_letters_without_a_plain_one_in_them_are_written_as_is_usual(original, name):
+    assert legal_name(original, []) == name
 
 
 @pytest.mark.parametrize("word", ["TRUE", "null", "Case", "select", "current_date", "interval", "Not", "cast"])

@@ -121,6 +121,11 @@ def test_of_numbers_and_classes_an_end_is_asked_about_too() -> None:
     assert planned({**base, "came": classes}, label="came").doubted == ("result_code",)
 
 
+def test_how_a_column_that_is_known_later_is_read_stays_with_it() -> None:
+    leaks = found(paid_back=[f"{CHANCE.randrange(1, 90)},5" if y and i % 2 else "0" for i, y in enumerate(Y)])
+    assert leaks["paid_back"].endswith("; known only afterwards?; check: read with a comma before the decimals")
+
+
 def test_two_parts_of_a_sum() -> None:
     casual, registered = ([CHANCE.randrange(1, 90) for _ in range(COUNT)] for _ in range(2))
     leaks = found([a + b for a, b in zip(casual, registered, strict=True)], casual=casual, registered=registered)

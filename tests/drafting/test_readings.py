@@ -19,7 +19,8 @@ def column(values: list[object], name: str = "value", **options: object) -> Fiel
         "id": [f"k{i}" for i in range(COUNT)], "at": days(COUNT), name: [values[i // 2 % len(values)] for i in range(COUNT)],
         "came": [i % 2 for i in range(COUNT)],
     }, label="came", event_at="at", key=("id",), **options)  # fmt: skip
-    return next(item for item in drafted.fields if item.profile and item.profile.original == name)
+    fields = (*drafted.fields, *drafted.outcome_fields)  # a time after the event is known with the outcome
+    return next(item for item in fields if item.profile and item.profile.original == name)
 
 
 def value(field: Field, text: str) -> str | None:
