@@ -54,6 +54,9 @@ def browser() -> Iterator[Page]:
         opened.close()
 
 
+CUT = "() => [...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
+
+
 def faults(browser: Page, html: str, width: int) -> list[str]:
     browser.set_viewport_size({"width": width, "height": 900})
     browser.set_content(html)
@@ -111,6 +114,16 @@ def test_the_weekly_page_shows_all_of_what_it_holds(which: str, width: int, brow
     assert faults(browser, weeks(flights)[which], width) == []
 
 
+def test_a_usual_week_is_shown_whole_without_scrolling(browser: Page, flights: UseCase) -> None:
+    reason = "Champion version 12 is 29 nights old (at most 30); drift: fail; realised performance: not enough evidence."
+    lines = [line(place, {("auc", "all"): value(0.654, 0.469, 0.832, 12_345)}, reason=reason) for place in range(7)]
+    for each in lines:
+        each.decision.update(performance_verdict="not_enough_evidence", champion_version=12, champion_as_of=date(2013, 3, 1))
+    page = week_page.render(week(lines), flights, quarter_of(week(lines)))
+    assert faults(browser, page, 1280) == []
+    assert browser.evaluate(CUT) == 0
+
+
 @pytest.mark.parametrize("which", ["long", "no figure", "one night"])
 def test_the_weekly_page_is_printed_whole(which: str, browser: Page, flights: UseCase) -> None:
     """On A4 with margins of a centimetre, where nothing can be scrolled."""
@@ -118,8 +131,7 @@ def test_the_weekly_page_is_printed_whole(which: str, browser: Page, flights: Us
     page = re.sub(r"group \d+ number_of_\w+", "group", weeks(flights)[which])
     try:
         assert faults(browser, page, 718) == []
-        cut = "() => [...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
-        assert browser.evaluate(cut) == 0
+        assert browser.evaluate(CUT) == 0
     finally:
         browser.emulate_media(media="screen")
 
