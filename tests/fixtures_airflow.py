@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +165,7 @@ class start_airflow:
             base=base,
         )
         if not self.environment.pop(WITH_KEEP_UP, ""):  # its first round comes at once, and would do more than a test asks for
-            self.environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(dags_without("keep_up", home / "dags"))
+            self.environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(dags_without(("keep_up", "ship_audit"), home / "dags"))
         self.definitions = Path(self.environment.get("NIGHTLOOP_DEFINITIONS", REPOSITORY / "feature_defs"))
         self.client = AirflowClient(f"http://127.0.0.1:{port}", "tester", PASSWORD)
         self.servers = Servers(home / "server_logs")
@@ -200,9 +200,10 @@ def definitions_in(folder: Path) -> dict[str, str]:
     return {name: str(folder / below) for name, below in folders.items()}
 
 
-def dags_without(family: str, folder: Path) -> Path:
-    """Copy the DAG files but one into a folder, and return it."""
-    shutil.copytree(REPOSITORY / "dags", folder, ignore=shutil.ignore_patterns(f"{family}.py", "__pycache__"))
+def dags_without(names: Sequence[str], folder: Path) -> Path:
+    """Copy the DAG files but some into a folder, and return it."""
+    ignored = shutil.ignore_patterns(*(f"{name}.py" for name in names), "__pycache__")
+    shutil.copytree(REPOSITORY / "dags", folder, ignore=ignored)
     return folder
 
 
