@@ -62,7 +62,8 @@ def taken(source: Source, records: pa.Table | Path) -> dict[str, str]:
     """Return the declared columns that the records hold as they are, by name: which column of the records each is."""
     if isinstance(records, Path):
         return {}
-    casts = {name: _cast(sql, kind) for name, (sql, kind, _) in expressions(source).items() if name not in (NIGHT, "known_at")}
+    skip = (NIGHT, "known_at")
+    casts = {name: _plain_cast(sql, kind) for name, (sql, kind, _) in expressions(source).items() if name not in skip}
     return columns_taken(casts, records)
 
 
@@ -94,7 +95,7 @@ def _as_read(source: Source, records: pa.Table | Path, held: Collection[str]) ->
         if all(field.type == pa.string() for field in pq.read_schema(records) if field.name != ROW):
             return records
         records = pq.read_table(records)
-    casts = {name: _cast(sql, kind) for name, (sql, kind, _) in expressions(source).items() if name not in held}
+    casts = {name: _plain_cast(sql, kind) for name, (sql, kind, _) in expressions(source).items() if name not in held}
     return as_text(records, columns_read_as_text(casts, records.drop_columns(list(OURS))))
 
 
@@ -195,7 +196,11 @@ def leniently(sql: str, kind: str) -> str:
 
 
 def _cast(sql: str, kind: str) -> str:
-    return strict(f"CAST(({sql}\n) AS {kind})")
+    return strict(_plain_cast(sql, kind))
+
+
+def _plain_cast(sql: str, kind: str) -> str:
+    return f"CAST(({sql}\n) AS {kind})"
 
 
 def snapshot_statement(source: Source, held: Collection[str] = ()) -> str:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightloop.definitions.use_case import Source
 from nightloop.sources.arrivals import Texts
+from nightloop.sources.casts.reads import columns_read_as_text
 from nightloop.sources.connector import Delivery
 from nightloop.sources.evaluation import Place, evaluate, snapshot_statement, taken
 from nightloop.sources.formats import parquet_records
@@ -45,7 +47,7 @@ CASTS = [
     ("date", "timezone('America/New_York', x::timestamptz)"), ("timestamp", "x::timestamp"),
     ("timestamp", "timezone('Europe/Berlin', x::timestamp)"), ("timestamp", "x::date"),
     ("timestamp", "x::timestamp with time zone"), ("timestamp", "x::datetime"), ("timestamp", "to_timestamp(x::bigint)"),
-    ("string", "#3"), ("string", "list_transform([1], lambda y: x)[1]"),
+    ("string", "#1"), ("string", "list_transform([1], lambda y: x)[1]"),
     ("integer", "list_transform([1], lambda y: x::int)[1]"),
 ]  # fmt: skip
 EXPRESSIONS = BARE + CAST + CASTS
@@ -132,3 +134,27 @@ def test_every_column_is_what_its_text_would_give(column: pa.Array, expressions:
     assert read(records, expressions) == read(text, expressions)
     whole = range(len(column))
     assert Texts(finished(records, 10**6)).records(whole) == Texts(finished(text, 10**6)).records(whole), "shown as before"
+
+
+AT = datetime(2024, 3, 10, 23, 30, 5, 600)  # noqa: DTZ001 - no zone yet
+EDGES: list[tuple[pa.DataType, list[object]]] = [
+    (pa.int64(), [0, 1, -1, 300, 2**31, 2**53 + 1, -(2**63), None]), (pa.uint8(), [0, 255, None]),
+    (pa.uint64(), [0, 2**64 - 1, None]), (pa.float64(), [0.0, -0.0, 2.5, 3.0, 1e22, 0.1, float("nan"), float("inf"), None]),
+    (pa.float32(), [0.1, 3.0, None]), (pa.bool_(), [True, False, None]), (pa.date32(), [date(2024, 3, 10), date.min, None]),
+    (pa.timestamp("us"), [AT, None]), (pa.timestamp("us", "UTC"), [AT, None]), (pa.timestamp("ns"), [10**15, 1, None]),
+    (pa.timestamp("us", "America/New_York"), [AT, None]), (pa.decimal128(15, 2), [Decimal("1.50"), Decimal("-0.07"), None]),
+    (pa.decimal128(30, 10), [Decimal("12345678901234567890.1"), None]), (pa.string(), ["1", " 2.5", "", "true", None]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("of", "values"), EDGES, ids=[str(of) for of, _ in EDGES])
+def test_every_expression_gives_the_same_of_each_kind_of_value(of: pa.DataType, values: list[object]) -> None:
+    column = pa.array(values, of)
+    text = pa.table({"x": column.cast(pa.string())})
+    records = parquet_records(as_parquet(pa.table({"x": column})), lambda _: None, Allowance(10**9))
+    plain = read(text, EXPRESSIONS)
+    as_stored, as_text = [], []  # apart: one expression that reads text makes all read it
+    for kind, sql in EXPRESSIONS:
+        reads_text = columns_read_as_text({"c": f"CAST(({sql}) AS {TYPES[kind]})"}, records)
+        (as_text if reads_text else as_stored).append((kind, sql))
+    assert {**read(records, as_stored), **(read(records, as_text) if as_text else {})} == plain
