@@ -323,10 +323,10 @@ def test_each_group_is_held_to_a_limit_of_its_own_or_to_that_of_all() -> None:
     for of_groups, outcome in ((None, "fail"), (0.04, "fail"), (0.05, "not_enough_evidence"), (0.06, "pass")):
         verdict = gates.calibration(judged, limits(maximum_error=0.09, maximum_group_bias=of_groups))
         assert verdict.outcome == outcome, verdict.reason
-    assert "Of a they are off by 0.05" in gates.calibration(judged, limits(maximum_error=0.09)).reason
+    assert "Predictions of a are off by 0.05" in gates.calibration(judged, limits(maximum_error=0.09)).reason
     few = replace(judged, group=np.where(night < 3, "c", judged.group))
     verdict = gates.calibration(few, limits(maximum_error=0.09, maximum_group_bias=0.06))
-    assert verdict.outcome == "not_enough_evidence" and "Of c they are off" in verdict.reason
+    assert verdict.outcome == "not_enough_evidence" and "redictions of c are off" in verdict.reason
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,8 @@ def test_a_damaged_file_is_said_with_its_name_and_the_way_out(shop: Shop, file: 
         shop.read("clerks", "2024-03-01")
     assert said in str(caught.value)
     assert file in str(caught.value)
-    assert "Deliver the file again." in str(caught.value)
+    way_out = "Give them different names" if said == "repeated" else "Deliver the file again."
+    assert way_out in str(caught.value)
 
 
 def test_a_missing_file_is_said(shop: Shop) -> None:
