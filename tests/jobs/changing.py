@@ -32,9 +32,9 @@ SUITE = """\
 name: {source}
 meta: {{description: What must hold., quarantined_share_limit: 0.5}}
 expectations:
-  - type: expect_column_values_to_be_unique
+  - type: expect_column_values_to_not_be_null
     kwargs: {{column: id}}
-    meta: {{on_breach: quarantine, description: Each has a key of its own.}}
+    meta: {{on_breach: quarantine, description: Each has a key.}}
 """
 
 

@@ -243,7 +243,7 @@ FAULTS = (
         "a key of an entity in the bundle",
         nothing,
         "privacy",
-        "holds 1 keys of the training set",
+        "holds 1 key of the training set",
         declared={"description": f"Will an account be late, as {FIRST}/0 was?"},
     ),
     Fault("a model that is too large", nothing, "bundle", "MB, and may have", True, gates(bundle={"maximum_megabytes": 0.01})),

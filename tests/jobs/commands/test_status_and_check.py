@@ -15,11 +15,19 @@ from jobs.upkeep.plan import make_plan
 from nightloop.nights import one
 from tests.jobs.changing import FIRST, NIGHTS, Things
 
+UNIQUE = """\
+  - type: expect_column_values_to_be_unique
+    kwargs: {column: id}
+    meta: {on_breach: quarantine, description: A key is there once.}
+"""
+
 
 @pytest.fixture
 def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Things:
     """Nights made by the first definition, and the commands pointed at them."""
     things = Things(tmp_path)
+    suite = things.folder / "great_expectations" / "things" / "things.yaml"
+    suite.write_text(suite.read_text() + UNIQUE)
     things.build(NIGHTS)
     for name, value in (
         ("HOME", things.folder / "home"),
@@ -82,7 +90,7 @@ def test_check_tells_what_is_ahead_and_nothing_where_nothing_changed(
     things: Things, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sizes, advice, *impossible = lines(capsys, "check", "things")
-    assert sizes == "things: 2 sources, 2 features, 2 contract rules, no mistake found"
+    assert sizes == "things: 2 sources, 2 features, 3 contract rules, no mistake found"
     assert advice.startswith("  what margin_to_champion 0.01 proves: 14 nights tell two models apart by a standard error of")
     assert impossible and all("can never be given" in line for line in impossible), "few rows, and hundreds are asked for"
     twice(things)
