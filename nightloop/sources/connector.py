@@ -19,7 +19,7 @@ from nightloop.nights import Night
 
 @dataclass(frozen=True)
 class Delivery:
-    """Records, with ``=row`` and ``=flaw``, and what to say of where they come from.
+    """Records, with ``=nl:row`` and ``=nl:flaw``, and what to say of where they come from.
 
     Attributes:
         records: the table, or a Parquet copy of it: text, and values that stand for their text (casts/stored.py).

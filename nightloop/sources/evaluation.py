@@ -29,11 +29,11 @@ from nightloop.sources.casts.reads import columns_read_as_text, columns_taken
 from nightloop.sources.casts.stored import as_text, in_type
 from nightloop.sources.casts.strict import MACROS, strict
 from nightloop.sources.connector import Delivery
-from nightloop.sources.text_table import FLAW, OURS, ROW
+from nightloop.sources.text_table import FLAW, OURS, PREFIX, ROW
 
-NIGHT = "=night"
+NIGHT = f"{PREFIX}night"
 FAILED = "!"  # prefix of the flag that a column's expression failed; no declared name begins with it
-DATED = "=dated"
+DATED = f"{PREFIX}dated"
 TRIED = "?"  # prefix of a column's struct: "=" would make the struct of a column named row the record's position
 
 SQL_TYPES: dict[ColumnType, str] = {
@@ -68,7 +68,7 @@ def taken(source: Source, records: pa.Table | Path) -> dict[str, str]:
 
 
 def evaluate(source: Source, statement: str, place: Place, held: Mapping[str, str] = {}) -> pa.Table:
-    """Return the source's columns, failure flags, ``=row``, ``=flaw`` and (by night) ``=night``, as the statement gives them.
+    """Return the source's columns, failure flags, ``=nl:row``, ``=nl:flaw`` and (by night) ``=nl:night`` by the statement.
 
     Args:
         source: what is declared.
@@ -214,17 +214,17 @@ def nightly_statement(source: Source, time_zone: str, where: str | None, held: C
 
     It leaves out the columns that are ``held``.
 
-    The night is computed for every record, the other columns only for those that stay. ``where`` may read ``"=dated"``, a
+    The night is computed for every record, the other columns only for those that stay. ``where`` may read ``"=nl:dated"``, a
     struct that is null, or holds a null ``v``, when the night of a record is not known.
     """
     declared = expressions(source)
-    inner = f', {attempt(*declared["known_at"][:2])} AS "=known"' if source.known_at else ""
+    inner = f', {attempt(*declared["known_at"][:2])} AS "=nl:known"' if source.known_at else ""
     zone = time_zone.replace("'", "''")
-    night = attempt(*declared[NIGHT][:2]) if source.night else attempt(f"timezone('{zone}', \"=known\".v)", "DATE")
+    night = attempt(*declared[NIGHT][:2]) if source.night else attempt(f"timezone('{zone}', \"=nl:known\".v)", "DATE")
     tried, shown = _columns(source, skip=(*held, NIGHT, *(["known_at"] if source.known_at else [])))
     order = f' ORDER BY "{NIGHT}" NULLS FIRST, "{ROW}"' if where else ""  # DuckDB gives records in their order by itself
-    known = f', "=known".v AS "known_at", "=known" IS NULL AS "{FAILED}known_at"' if source.known_at else ""
-    known_struct = ', "=known"' if source.known_at else ""
+    known = f', "=nl:known".v AS "known_at", "=nl:known" IS NULL AS "{FAILED}known_at"' if source.known_at else ""
+    known_struct = ', "=nl:known"' if source.known_at else ""
     return f"""
         WITH landed AS (SELECT *{inner} FROM text),
         dated AS (SELECT *, {night} AS "{DATED}" FROM landed),

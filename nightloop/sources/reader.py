@@ -21,7 +21,7 @@ from nightloop.sources.formats import FileReading, records_of
 from nightloop.sources.text_table import damaged, finished, keep_copy
 from nightloop.sources.unpacking import Allowance
 
-_FORMAT = "records-3"  # part of the cache's key: raise it when parsing changes
+_FORMAT = "records-4"  # part of the cache's key: raise it when parsing changes
 
 
 @dataclass(frozen=True)

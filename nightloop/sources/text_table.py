@@ -18,8 +18,9 @@ from nightloop.atomic_file import replacing
 from nightloop.errors import SourceDamaged
 from nightloop.sources.casts.stored import as_text
 
-ROW = "=row"  # the record's position; no source has a column of this name
-FLAW = "=flaw"  # why the record is not read on; null for all but a few
+PREFIX = "=nl:"  # of the columns that are added to a source's own; no source has a column whose name begins with it
+ROW = f"{PREFIX}row"  # the record's position
+FLAW = f"{PREFIX}flaw"  # why the record is not read on; null for all but a few
 OURS = (ROW, FLAW)
 MAXIMUM_COLUMNS = 2000
 TITLE = "Take off what stands above the line with the names of the columns."
@@ -36,19 +37,19 @@ def check_names(names: Sequence[str], origin: str, remedy: str) -> None:
     if len(names) > MAXIMUM_COLUMNS:
         raise damaged(origin, f"expected at most {MAXIMUM_COLUMNS} columns, and there are {len(names)}", remedy)
     folded = [name.casefold() for name in names]
-    repeated = sorted({name for name in names if folded.count(name.casefold()) > 1 or name in OURS})
+    repeated = sorted({name for name in names if folded.count(name.casefold()) > 1 or name.casefold().startswith(PREFIX)})
     if repeated == [""] and 2 * names.count("") > len(names):
         what = f"the first line names {len(names) - names.count('')} of {len(names)} columns: it seems to be a title"
         raise damaged(origin, what, TITLE)
     if repeated:
         what = f"expected one column a name; repeated or reserved: {', '.join(repeated)}"
         raise damaged(
-            origin, what, f"Give them different names: capitals are small letters here, {' and '.join(OURS)} are taken."
+            origin, what, f"Give them different names: capitals are small letters here, and none may begin with '{PREFIX}'."
         )
 
 
 def finished(table: pa.Table, maximum_cell_bytes: int) -> pa.Table:
-    """Append ``=row`` and ``=flaw`` to a table of records."""
+    """Append ``=nl:row`` and ``=nl:flaw`` to a table of records."""
     if maximum_cell_bytes < LONGEST_VALUE:
         table = as_text(table)
     flaws: dict[int, str] = {}

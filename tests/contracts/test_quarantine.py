@@ -46,7 +46,7 @@ SOURCE = Source.model_validate(
 def arrival(refused: tuple[Refused, ...] = ()) -> Arrival:
     """Five records as read, of which the third is refused; rows are the records 4, 0, 1, 3 in this order."""
     text = pa.table({"meter": ["m0", "m1", "m2", "m3", None], "value": ["0", "1", "zwö", "3", "4"]})
-    text = text.append_column("=row", pa.array(range(5))).append_column("=flaw", pa.array([None] * 5, pa.string()))
+    text = text.append_column("=nl:row", pa.array(range(5))).append_column("=nl:flaw", pa.array([None] * 5, pa.string()))
     rows = pa.table(
         {
             "meter": pa.array([None, "m0", "m1", "m3"]),
@@ -114,7 +114,7 @@ def test_a_row_whose_record_was_accepted_is_exempt() -> None:
 
 
 def test_each_acceptance_exempts_one_copy_of_a_record() -> None:
-    text = pa.table({"x": ["same", "same", "other"], "=row": [0, 1, 2], "=flaw": pa.array([None] * 3, pa.string())})
+    text = pa.table({"x": ["same", "same", "other"], "=nl:row": [0, 1, 2], "=nl:flaw": pa.array([None] * 3, pa.string())})
     twice = Arrival(NIGHT, pa.table({"x": ["same", "same", "other"]}), pa.array([0, 1, 2]), (), Texts(text))
     assert AcceptedRows(twice, lambda: [record_digest('{"x": "same"}')])([0, 1, 2]) == [0]
 

@@ -99,7 +99,7 @@ REFUSED = (
     Hostile("Parquet that swells", "orders.parquet", many_rows_of_few_bytes, "bytes that are allowed"),
     Hostile("column twice", "orders.csv", lambda: csv().replace(b"clerk,", b"amount,", 1), "repeated or reserved: amount"),
     Hostile("column twice but for a capital", "orders.csv", lambda: csv().replace(b"clerk,", b"Amount,", 1), "Amount, amount"),
-    Hostile("reserved column", "orders.csv", lambda: csv().replace(b"clerk,", b"=row,", 1), "repeated or reserved: =row"),
+    Hostile("reserved column", "orders.csv", lambda: csv().replace(b"clerk,", b"=nl:row,", 1), "reserved: =nl:row"),
     Hostile(
         "thousands of columns", "orders.csv", lambda: ",".join(f"c{i}" for i in range(5000)).encode() + b"\n", "at most 2000"
     ),

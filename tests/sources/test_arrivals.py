@@ -20,7 +20,7 @@ from nightloop.sources.reader import Files, source_errors
 from tests.serving.stubs import USE_CASE
 
 NIGHT = date(2024, 3, 9)
-TEXT = pa.table({"city": ["Graz", "Köln", None], "=row": [0, 1, 2], "=flaw": pa.array([None] * 3, pa.string())})
+TEXT = pa.table({"city": ["Graz", "Köln", None], "=nl:row": [0, 1, 2], "=nl:flaw": pa.array([None] * 3, pa.string())})
 VISITS = USE_CASE.sources["visits"]
 LOCAL, BUCKET = "/data/orders.csv", "s3://shop/orders.csv"
 
@@ -73,8 +73,8 @@ def test_quarantined_records_are_read_again_each_with_its_place_and_what_it_lack
     delivery = QuarantinedRecords(records, VISITS, "the quarantine").read(NIGHT)
     assert delivery is not None and isinstance(delivery.records, pa.Table)
     assert delivery.records.to_pylist() == [
-        {"visit_id": "v1", "clinic": None, "=row": 0, "=flaw": None},
-        {"visit_id": "v2", "clinic": "north", "=row": 1, "=flaw": None},
+        {"visit_id": "v1", "clinic": None, "=nl:row": 0, "=nl:flaw": None},
+        {"visit_id": "v2", "clinic": "north", "=nl:row": 1, "=nl:flaw": None},
     ]
     assert (delivery.origin, delivery.remedy) == ("the quarantine", "Correct the declaration of the source.")
     assert QuarantinedRecords([], VISITS, "the quarantine").read(NIGHT) is None

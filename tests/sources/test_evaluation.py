@@ -36,9 +36,9 @@ def snapshot(declared: Source, where: Place | None = None) -> list[dict[str, obj
 def test_every_record_has_its_values_and_says_which_expression_failed_on_it() -> None:
     rows = snapshot(source({"n": ("integer", "n::int"), "doubled": ("number", "n::double * 2")}))
     assert rows == [
-        {"=row": 0, "=flaw": None, "n": 1, "!n": False, "doubled": 2.0, "!doubled": False},
-        {"=row": 1, "=flaw": None, "n": None, "!n": True, "doubled": None, "!doubled": True},
-        {"=row": 2, "=flaw": None, "n": None, "!n": False, "doubled": None, "!doubled": False},
+        {"=nl:row": 0, "=nl:flaw": None, "n": 1, "!n": False, "doubled": 2.0, "!doubled": False},
+        {"=nl:row": 1, "=nl:flaw": None, "n": None, "!n": True, "doubled": None, "!doubled": True},
+        {"=nl:row": 2, "=nl:flaw": None, "n": None, "!n": False, "doubled": None, "!doubled": False},
     ]
 
 
@@ -60,7 +60,7 @@ def test_an_expression_gets_the_declared_type(kind: str, sql: str, value: object
 
 def test_a_column_named_row_or_flaw_is_the_use_case_s() -> None:
     rows = snapshot(source({"row": ("string", "n"), "flaw": ("string", "'x'")}))
-    assert (rows[0]["row"], rows[0]["flaw"], rows[0]["=row"]) == ("1", "x", 0)
+    assert (rows[0]["row"], rows[0]["flaw"], rows[0]["=nl:row"]) == ("1", "x", 0)
 
 
 def test_expressions_are_the_columns_and_clocks_that_are_declared() -> None:
@@ -71,7 +71,7 @@ def test_expressions_are_the_columns_and_clocks_that_are_declared() -> None:
         "event_at": ('"when"', "TIMESTAMPTZ", ("event_at",)),
         "known_at": ("n", "TIMESTAMPTZ", ("known_at",)),
         "withdrawn": ("n = '1'", "BOOLEAN", ("withdrawn",)),
-        "=night": ("n", "DATE", ("night",)),
+        "=nl:night": ("n", "DATE", ("night",)),
     }
     assert list(expressions(source({"a": ("string", "n")}))) == ["a"]
 
@@ -83,19 +83,23 @@ def nightly(declared: Source, where: str = "true", zone: str = "America/New_York
 def test_the_night_is_the_local_date_of_the_known_time() -> None:
     declared = source({"n": ("string", "n")}, known_at='"when"::timestamptz')
     rows = nightly(declared)
-    assert [(row["=row"], str(row["=night"]), row["!known_at"]) for row in rows] == [
+    assert [(row["=nl:row"], str(row["=nl:night"]), row["!known_at"]) for row in rows] == [
         (2, "None", True), (0, "2024-03-08", False), (1, "2024-03-09", False),
     ]  # fmt: skip
-    assert [str(row["=night"]) for row in nightly(declared, zone="UTC")] == ["None", "2024-03-09", "2024-03-09"]
-    assert [row["=row"] for row in nightly(declared, "\"=dated\".v = DATE '2024-03-09'")] == [1]
+    assert [str(row["=nl:night"]) for row in nightly(declared, zone="UTC")] == ["None", "2024-03-09", "2024-03-09"]
+    assert [row["=nl:row"] for row in nightly(declared, "\"=nl:dated\".v = DATE '2024-03-09'")] == [1]
 
 
 def test_a_declared_night_is_taken_as_it_is() -> None:
     declared = source({"n": ("string", "n")}, known_at='"when"::timestamptz', night="DATE '2024-01-01' + n::int")
-    assert [(row["=row"], str(row["=night"])) for row in nightly(declared)] == [(1, "None"), (2, "None"), (0, "2024-01-02")]
+    assert [(row["=nl:row"], str(row["=nl:night"])) for row in nightly(declared)] == [
+        (1, "None"),
+        (2, "None"),
+        (0, "2024-01-02"),
+    ]
     without = source({"n": ("string", "n")}, night="DATE '2024-01-01'")
     rows = nightly(without)
-    assert [row["=row"] for row in rows] == [0, 1, 2]
+    assert [row["=nl:row"] for row in rows] == [0, 1, 2]
     assert "known_at" not in rows[0]
 
 
@@ -157,5 +161,5 @@ def test_records_come_in_their_order_however_many(tmp_path: Path) -> None:
     for held in (records, tmp_path / "copy.parquet"):
         for statement in (snapshot_statement(declared), nightly_statement(declared, "UTC", None)):
             rows = evaluate(declared, statement, place(text=held))
-            assert rows.column("=row").to_pylist() == list(range(350_000))
+            assert rows.column("=nl:row").to_pylist() == list(range(350_000))
             assert rows.column("n").to_pylist()[-70_000:] == [place % 10 for place in range(70_000)]

@@ -214,7 +214,10 @@ def files(folder: object, **contents: str) -> Files:
 
 def test_files_of_a_delivery_are_joined_by_the_names_of_their_columns(tmp_path) -> None:
     table = read(files(tmp_path, one="a,b\n1,2\n", two="b,a\n4,3\n"))
-    assert table.select(["a", "b", "=row"]).to_pylist() == [{"a": "1", "b": "2", "=row": 0}, {"a": "3", "b": "4", "=row": 1}]
+    assert table.select(["a", "b", "=nl:row"]).to_pylist() == [
+        {"a": "1", "b": "2", "=nl:row": 0},
+        {"a": "3", "b": "4", "=nl:row": 1},
+    ]
     with pytest.raises(SourceDamaged, match=r"two\.csv: .*its columns differ from those of .*one\.csv"):
         read(files(tmp_path, one="a,b\n1,2\n", two="a,c\n1,2\n"))
     assert files(tmp_path, one="a\n", two="a\n", three="a\n").origin.endswith("one.csv and 2 more")

@@ -146,7 +146,7 @@ def test_records_are_shown_as_they_were_read() -> None:
     found = arrival(source(**KNOWN), record("é", END - TICK), record(2, END - TICK))
     shown = found.texts.records([found.refused[0].row])
     assert [json.loads(text)["id"] for text in shown] == ["é"]
-    assert "é" in shown[0] and "=row" not in shown[0] and "=flaw" not in shown[0]
+    assert "é" in shown[0] and "=nl:row" not in shown[0] and "=nl:flaw" not in shown[0]
     assert [json.loads(text)["id"] for text in found.texts.records([1, 0])] == ["2", "é"]
 
 
@@ -232,8 +232,8 @@ def test_quarantined_records_are_read_again_whatever_their_columns() -> None:
     delivery = QuarantinedRecords(records, source(), "shop/quarantine").read(NIGHT)
     assert delivery is not None
     assert delivery.records.to_pylist() == [
-        {"id": "1", "name": "é", "more": None, "=row": 0, "=flaw": None},
-        {"id": None, "name": None, "more": "x", "=row": 1, "=flaw": None},
+        {"id": "1", "name": "é", "more": None, "=nl:row": 0, "=nl:flaw": None},
+        {"id": None, "name": None, "more": "x", "=nl:row": 1, "=nl:flaw": None},
     ]
     assert delivery.origin == "shop/quarantine"
     assert QuarantinedRecords([], source(), "shop/quarantine").read(NIGHT) is None
@@ -243,5 +243,5 @@ def test_a_quarantined_record_with_too_large_a_value_stays_flawed() -> None:
     small = source(connector={"kind": "files", "pattern": "{night}.csv", "maximum_cell_bytes": 3})
     delivery = QuarantinedRecords(['{"id": "123"}', '{"id": "1234"}'], small, "x").read(NIGHT)
     assert delivery is not None
-    flaws = delivery.records.column("=flaw").to_pylist()
+    flaws = delivery.records.column("=nl:flaw").to_pylist()
     assert flaws == [None, "'id' holds 4 bytes; at most 3 are allowed."]

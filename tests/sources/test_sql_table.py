@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> Path:
         shop.executemany("INSERT INTO orders VALUES (?, ?, ?, ?)", ROWS)
         shop.execute("CREATE VIEW orders_seen AS SELECT number FROM orders")
         shop.execute("CREATE TABLE empty (number TEXT, updated_at TEXT)")
-        shop.execute('CREATE TABLE twice (number TEXT, "=row" TEXT)')
+        shop.execute('CREATE TABLE twice (number TEXT, "=nl:row" TEXT)')
     shop.close()
     return path
 
@@ -69,7 +69,7 @@ def test_a_whole_table_is_text_in_its_own_order_with_every_digit_and_byte(file: 
     assert [row["number"] for row in found] == ["a", "b", "c", "d", "e"]
     assert [row["amount"] for row in found] == ["7", "1e-09", "2.5", None, "12345678901234567"]
     assert [row["picture"] for row in found] == [None, "\\x", "\\x00ff", None, None]
-    assert [(row["=row"], row["=flaw"]) for row in found] == [(place, None) for place in range(5)]
+    assert [(row["=nl:row"], row["=nl:flaw"]) for row in found] == [(place, None) for place in range(5)]
 
 
 @pytest.mark.parametrize(("night", "found"), [(NIGHT, ["b", "c"]), (date(2024, 3, 10), ["a"]), (FIRST, ["d", "e"])], ids=str)
@@ -120,7 +120,7 @@ def test_a_view_and_a_table_in_a_schema_are_read_and_named_by_connection(file: P
         ({"table": "order"}, ("no table or view 'order'", "orders")),
         ({"table": "orders_sean"}, ("no table or view 'orders_sean'", "orders_seen")),
         ({"incremental": "update_at"}, ("no column 'update_at', which is declared as incremental", "updated_at")),
-        ({"table": "twice", "incremental": "number"}, ("repeated or reserved: =row", "Give them different names")),
+        ({"table": "twice", "incremental": "number"}, ("repeated or reserved: =nl:row", "Give them different names")),
     ],
 )
 def test_what_the_database_has_not_is_named_with_what_is_near(
@@ -171,4 +171,4 @@ def test_the_limit_of_bytes_counts_all_that_is_read_and_names_its_setting(file: 
 
 def test_a_value_larger_than_a_cell_may_be_has_a_flaw(file: Path) -> None:
     found = rows(file, maximum_cell_bytes=17)
-    assert [row["number"] for row in found if row["=flaw"]] == ["a", "b", "c"]
+    assert [row["number"] for row in found if row["=nl:flaw"]] == ["a", "b", "c"]

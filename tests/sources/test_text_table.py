@@ -15,7 +15,8 @@ from nightloop.sources.text_table import MAXIMUM_COLUMNS, check_names, finished,
 @pytest.mark.parametrize(
     ("names", "named"),
     [
-        (["a", "a"], "a"), (["a", "b", "A"], "A, a"), (["ß", "SS"], "SS, ß"), (["=row"], "=row"), (["x", "=flaw"], "=flaw"),
+        (["a", "a"], "a"), (["a", "b", "A"], "A, a"), (["ß", "SS"], "SS, ß"), (["=nl:row"], "=nl:row"),
+        (["x", "=nl:flaw"], "=nl:flaw"), (["=Nl:dated", "=row"], "=Nl:dated\\."),
         (["b", "b", "a", "a", "c"], "a, b\\."),
     ],
 )  # fmt: skip
@@ -42,9 +43,9 @@ def test_names_that_differ_are_fine_and_as_many_as_there_may_be() -> None:
 def test_a_record_is_flawed_by_its_first_value_that_is_too_large_in_bytes() -> None:
     table = pa.table({"a": ["123", "1234", None, "ü1", "üü"], "b": ["x", "12345", "1234", None, "123456"]})
     found = finished(table, 3)
-    assert found.column_names == ["a", "b", "=row", "=flaw"]
-    assert found.column("=row").to_pylist() == [0, 1, 2, 3, 4]
-    assert found.column("=flaw").to_pylist() == [
+    assert found.column_names == ["a", "b", "=nl:row", "=nl:flaw"]
+    assert found.column("=nl:row").to_pylist() == [0, 1, 2, 3, 4]
+    assert found.column("=nl:flaw").to_pylist() == [
         None,
         "'a' holds 4 bytes; at most 3 are allowed.",
         "'b' holds 4 bytes; at most 3 are allowed.",
@@ -56,7 +57,11 @@ def test_a_record_is_flawed_by_its_first_value_that_is_too_large_in_bytes() -> N
 
 def test_a_table_without_rows_has_the_two_columns_too() -> None:
     found = finished(pa.table({"a": pa.array([], pa.string())}), 3)
-    assert (found.num_rows, found.schema.field("=row").type, found.schema.field("=flaw").type) == (0, pa.int64(), pa.string())
+    assert (found.num_rows, found.schema.field("=nl:row").type, found.schema.field("=nl:flaw").type) == (
+        0,
+        pa.int64(),
+        pa.string(),
+    )
 
 
 def test_a_copy_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
