@@ -1,8 +1,9 @@
-"""How a command is declared, whichever room it belongs to: a help of several lines, the function that runs it, its JSON."""
+"""How a command is declared, whichever room it belongs to: a help of several lines, what runs it, its JSON, and --by."""
 
 from __future__ import annotations
 
 import argparse
+import os
 
 Commands = argparse._SubParsersAction  # the type that argparse itself has no public name for
 Parser = argparse.ArgumentParser
@@ -19,3 +20,8 @@ def runs(command: Parser, module: str, prints: str = "print one JSON object", *,
     """Name the function that runs a command, which prints JSON where that is asked."""
     command.add_argument("--json", action="store_true", help=prints)
     command.set_defaults(module=module, function=function)
+
+
+def by_whom(options: argparse.Namespace) -> str:
+    """Return who decides, for the ledger: whom --by names, else the account."""
+    return options.by or os.environ.get("USER") or f"uid {os.getuid()}"

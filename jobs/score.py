@@ -37,7 +37,7 @@ from nightloop.promotion.traffic import Scorer
 from nightloop.workspace import Workspace
 
 STAGE = "score"
-SCORES, SHADOW_SCORES = "scores", "shadow_scores"  # tables
+SCORES = "scores"  # the table of answers
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def _publish_shadows(publishing: Publishing, scorers: Sequence[Scorer]) -> list[
     use_case = publishing.bundles.use_case
     try:
         _check_columns(use_case, scorers, publishing.features, publishing.bundles)
-        return publishing.publish(SHADOW_SCORES, scorers, {scorer.night: scorer.champion for scorer in scorers})
+        return publishing.publish(traffic.SHADOW_SCORES, scorers, {scorer.night: scorer.champion for scorer in scorers})
     except Final as error:
         log.error("%s: the shadow version answers nothing, for: %s", use_case.use_case, error)
         return []

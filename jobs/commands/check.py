@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.console import errors, output
-from nightloop.contracts.mistakes import contract_mistakes, unguarded_key
+from nightloop.contracts.mistakes import contract_mistakes
 from nightloop.definitions import UseCase, load_use_case, use_case_names
 from nightloop.definitions.loading import place_in_definition
 from nightloop.definitions.parameters import COUPLED
@@ -84,13 +84,12 @@ def check(use_case_name: str, definitions: Path, contracts: Path) -> CheckResult
         raise
     except NightloopError as error:
         return CheckResult(use_case_name, 0, 0, 0, tuple(_mistakes(error)))
-    rules, errors_of_contracts = contract_mistakes(use_case, contracts)
+    rules, errors_of_contracts, notes_of_contracts = contract_mistakes(use_case, contracts)
     all_errors = (*_linear_mistakes(use_case, definitions), *expression_mistakes(use_case, definitions), *errors_of_contracts)
     mistakes = (mistake for error in all_errors for mistake in _mistakes(error))
     sizes = len(use_case.sources), len(use_case.features), rules
-    notes = _notes(use_case, definitions)
-    guarded = () if errors_of_contracts else unguarded_key(use_case, contracts)
-    return CheckResult(use_case_name, *sizes, tuple(mistakes), (*notes, *guarded))
+    notes = (*_notes(use_case, definitions), *notes_of_contracts)
+    return CheckResult(use_case_name, *sizes, tuple(mistakes), notes)
 
 
 def _linear_mistakes(use_case: UseCase, definitions: Path) -> Iterator[DefinitionError]:

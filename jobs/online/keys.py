@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 
 from jobs.console import output
+from jobs.declaring import by_whom
 from nightloop.access import keys
 from nightloop.access.keys import Key
 from nightloop.definitions import use_case_names
@@ -24,7 +24,7 @@ def run_issue(options: argparse.Namespace) -> int:
         now=workspace.clock(),
         days=options.days,
         per_minute=options.per_minute,
-        by=_by(options),
+        by=by_whom(options),
         use_cases=use_case_names(workspace.settings.definitions),
     )
     if options.json:
@@ -55,7 +55,7 @@ def run_list(options: argparse.Namespace) -> int:
 def run_revoke(options: argparse.Namespace) -> int:
     """Revoke a key."""
     workspace = Workspace.open(load_settings())
-    key = keys.revoke(workspace.ledger, options.key, by=_by(options), reason=options.reason)
+    key = keys.revoke(workspace.ledger, options.key, by=by_whom(options), reason=options.reason)
     if options.json:
         print(json.dumps(key.as_json(workspace.clock())))  # noqa: T201 - the command's answer
     else:
@@ -67,7 +67,3 @@ def run_revoke(options: argparse.Namespace) -> int:
 def _words(key: Key) -> str:
     limit = f", {key.per_minute} requests a minute" if key.per_minute else ""
     return f"{key.client} may {', '.join(key.scopes)}{limit}"
-
-
-def _by(options: argparse.Namespace) -> str:
-    return options.by or os.environ.get("USER") or f"uid {os.getuid()}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from jobs.console import output
+from jobs.declaring import by_whom
 from nightloop.definitions import load_use_case
 from nightloop.definitions.use_case import UseCase
 from nightloop.evidence.sample_ratio import sample_ratio
@@ -20,7 +20,7 @@ from nightloop.model.use_case_task import answer_columns
 from nightloop.nights import Night, Nights
 from nightloop.promotion import traffic
 from nightloop.promotion.reversal import check_can_score
-from nightloop.promotion.traffic import SHADOW, ArmName, Split
+from nightloop.promotion.traffic import SHADOW, SHADOW_SCORES, ArmName, Split
 from nightloop.settings import load_settings
 from nightloop.workspace import Workspace
 
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     workspace = Workspace.open(load_settings())
     use_case = load_use_case(options.use_case, workspace.settings.definitions)
     name, ended = use_case.use_case, None
-    by = options.by or os.environ.get("USER") or f"uid {os.getuid()}"
+    by = by_whom(options)
     if options.end:
         ended = traffic.end(workspace.ledger, name, by=by, reason=options.reason)
     else:
@@ -91,7 +91,7 @@ def _warning(scored: dict[str, Any]) -> list[str]:
 
 def _scored(use_case: UseCase, split: Split, workspace: Workspace) -> dict[str, Any]:
     """Return how many rows of the nights that were scored under a split each version has, and what is to be said of them."""
-    table = f"{use_case.use_case}/{'shadow_scores' if split.arm == SHADOW else 'scores'}"
+    table = f"{use_case.use_case}/{SHADOW_SCORES if split.arm == SHADOW else 'scores'}"
     nights = [of for of in workspace.lake.states(table) if of >= split.effective_from]
     if split.arm == SHADOW:
         return _shadowed(use_case, nights, workspace)
@@ -108,11 +108,11 @@ def _shadowed(use_case: UseCase, nights: Sequence[Night], workspace: Workspace) 
     """Return how many rows a shadow has answered, and how many of them it decides otherwise than the nights' scores."""
     name, columns = use_case.use_case, [*use_case.entity.key, "night", DECISION]
     if not nights or DECISION not in answer_columns(use_case):
-        rows = sum(workspace.lake.states(f"{name}/shadow_scores")[night].rows for night in nights)
+        rows = sum(workspace.lake.states(f"{name}/{SHADOW_SCORES}")[night].rows for night in nights)
         of_shadow = {"shadow": rows} if nights else {}
         return {"nights": len(nights), "rows": of_shadow, "sample_ratio": None, "reason": f"{rows} rows in its shadow"}
     span = Nights(min(nights), max(nights))
-    shadow, scores = (workspace.lake.read(f"{name}/{table}", span, columns) for table in ("shadow_scores", "scores"))
+    shadow, scores = (workspace.lake.read(f"{name}/{table}", span, columns) for table in (SHADOW_SCORES, "scores"))
     joined = shadow.join(scores, [*use_case.entity.key, "night"], join_type="inner", right_suffix="_of_champion")
     otherwise = pc.sum(pc.not_equal(joined[DECISION], joined[f"{DECISION}_of_champion"])).as_py() or 0
     reason = f"{shadow.num_rows} rows in its shadow, of which it decides {otherwise} otherwise"

@@ -185,8 +185,9 @@ def _personal(use_case: UseCase, workspace: Workspace, rows: TrainingSet) -> dic
         first, counted = night, counted + states[night].rows
         if counted >= COUNTED_ROWS:
             break
-    entities = workspace.lake.read(table, Nights(first, nights[-1]))
-    held = [name for name in columns if name in entities.column_names]
+    snapshot = workspace.lake.snapshot(table, Nights(first, nights[-1]))
+    held = [name for name in columns if name in snapshot.schema.names]
+    entities = snapshot.read(held)
     return {name: rare(_texts(entities[name]))[:SOUGHT_KEYS] for name in held}
 
 

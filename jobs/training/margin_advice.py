@@ -19,6 +19,7 @@ from nightloop.evidence.gates.power import (
     shown_within_share,
     standard_error,
 )
+from nightloop.evidence.performance import BIASES
 from nightloop.evidence.verdict import Figure, with_interval
 from nightloop.promotion.verdicts import JUDGED
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from nightloop.lake import Lake
     from nightloop.ledger import Ledger
 
-BIASES = ("calibration_bias", "bias")  # of probabilities, and of numbers
 NEWEST = 5  # evaluations whose standard errors count
 
 

@@ -16,19 +16,15 @@ from nightloop.sources import raw_schema
 UNIQUE = {"expect_column_values_to_be_unique": "column", "expect_compound_columns_to_be_unique": "column_list"}
 
 
-def unguarded_key(use_case: UseCase, folder: Path) -> Iterator[str]:
-    """Yield, in words, that the contract of the entity's source lets repeated keys through: `features` ends where one comes.
-
-    Raises:
-        DefinitionError: the suite has a mistake.
-    """
-    name, key = use_case.entity.source, use_case.entity.key
-    contract = load_contract(folder, use_case.contracts_of, name, raw_schema(use_case.sources[name]).names)
+def _unguarded_key(use_case: UseCase, contract: Contract) -> Iterator[str]:
+    """Yield, in words, that the contract of the entity's source lets repeated keys through: `features` ends where one comes."""
+    key = use_case.entity.key
     if not any(_is_unique_within(rule, key) for rule in contract.rules):
         kind = "compound_columns" if len(key) > 1 else "column_values"
         yield (
-            f"{contract.file}: note: no rule expects the key of '{name}' ({', '.join(key)}) to be unique: a repeated key will "
-            f"end `features` with the night not built. Add expect_{kind}_to_be_unique, which sets the repeated ones aside."
+            f"{contract.file}: note: no rule expects the key of '{contract.source}' ({', '.join(key)}) to be unique: "
+            "a repeated key will end `features` with the night not built. "
+            f"Add expect_{kind}_to_be_unique, which sets the repeated ones aside."
         )
 
 
@@ -38,8 +34,8 @@ def _is_unique_within(rule: Rule, key: Sequence[str]) -> bool:
     return bool(named) and set([named] if isinstance(named, str) else named) <= set(key)
 
 
-def contract_mistakes(use_case: UseCase, folder: Path) -> tuple[int, list[DefinitionError]]:
-    """Return how many rules the suites of a use case have, and what is wrong with them.
+def contract_mistakes(use_case: UseCase, folder: Path) -> tuple[int, list[DefinitionError], list[str]]:
+    """Return how many rules the suites of a use case have, what is wrong with them, and notes where nothing is.
 
     Imports Great Expectations, which takes seconds, only where a rule is of no common form.
 
@@ -63,7 +59,8 @@ def contract_mistakes(use_case: UseCase, folder: Path) -> tuple[int, list[Defini
             step()
         except DefinitionError as error:
             mistakes.append(error)
-    return len(rules), mistakes
+    notes = [] if mistakes else list(_unguarded_key(use_case, contracts[use_case.entity.source]))
+    return len(rules), mistakes, notes
 
 
 def _check(rule: Rule) -> None:

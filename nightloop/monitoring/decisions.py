@@ -15,6 +15,7 @@ import pyarrow as pa
 from nightloop.evidence.nights.budget import REPAIR
 from nightloop.evidence.verdict import Figure, Verdict
 from nightloop.nights import Night
+from nightloop.wording import counted
 
 if TYPE_CHECKING:
     from nightloop.definitions.use_case import Retrain
@@ -115,7 +116,7 @@ def decide(
         beyond = ", and it holds" if age >= rules.maximum_age_nights and holds else ""
         return Decision(
             "keep",
-            f"Champion version {champion.version} is {_nights(age)} old (at most {rules.maximum_age_nights}){beyond}; "
+            f"Champion version {champion.version} is {counted(age)} old (at most {rules.maximum_age_nights}){beyond}; "
             f"drift: {_words(drift.verdict)}; realised performance: {_words(performance)}.{worth}",
             gain=gain,
         )
@@ -210,11 +211,11 @@ def _due(
     is_moved = drift.verdict.outcome == "fail" and drift.calls_for != REPAIR
     drifted = _drifted_in_a_row(night, champion, earlier) + 1 if is_moved else 0
     if drifted >= rules.drifted_nights:
-        return Due(f"features drifted {_nights(drifted)} in a row", DRIFT, f": {drift.verdict.reason}")
+        return Due(f"features drifted {counted(drifted)} in a row", DRIFT, f": {drift.verdict.reason}")
     age, most = (night - champion.as_of).days, rules.maximum_age_nights
     if age >= most and (rules.calendar or performance.outcome != "pass"):
         doubt = "" if rules.calendar else ", and nothing shows that it holds"
-        why = f"champion version {champion.version} was trained as of {champion.as_of}, {_nights(age)} ago (at most {most})"
+        why = f"champion version {champion.version} was trained as of {champion.as_of}, {counted(age)} ago (at most {most})"
         return Due(f"{why}{doubt}", AGE)
     return None
 
@@ -237,10 +238,6 @@ def _last_request(rules: Retrain, night: Night, earlier: Sequence[EarlierNight])
     first = night - timedelta(days=rules.cool_down_nights)
     requests = [row.night for row in earlier if row.decision == "retrain" and first <= row.night < night]
     return max(requests, default=None)
-
-
-def _nights(count: int) -> str:
-    return "1 night" if count == 1 else f"{count} nights"
 
 
 def _words(verdict: Verdict) -> str:

@@ -27,6 +27,7 @@ from nightloop.nights import Night
 SPLIT, ENDED = "traffic_split", "traffic_split_ended"
 CHAMPION = "champion"  # the arm of the others
 SHADOW = "shadow"  # the arm of answers that nobody sees, beside the champion's
+SHADOW_SCORES = "shadow_scores"  # the table of them
 ArmName = Literal["canary", "challenger", "shadow"]
 
 

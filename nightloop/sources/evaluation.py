@@ -33,7 +33,7 @@ from nightloop.sources.text_table import FLAW, OURS, PREFIX, ROW
 
 NIGHT = f"{PREFIX}night"
 FAILED = "!"  # prefix of the flag that a column's expression failed; no declared name begins with it
-DATED = f"{PREFIX}dated"
+DATED, KNOWN = f"{PREFIX}dated", f"{PREFIX}known"
 TRIED = "?"  # prefix of a column's struct: "=" would make the struct of a column named row the record's position
 
 SQL_TYPES: dict[ColumnType, str] = {
@@ -218,13 +218,13 @@ def nightly_statement(source: Source, time_zone: str, where: str | None, held: C
     struct that is null, or holds a null ``v``, when the night of a record is not known.
     """
     declared = expressions(source)
-    inner = f', {attempt(*declared["known_at"][:2])} AS "=nl:known"' if source.known_at else ""
+    inner = f', {attempt(*declared["known_at"][:2])} AS "{KNOWN}"' if source.known_at else ""
     zone = time_zone.replace("'", "''")
-    night = attempt(*declared[NIGHT][:2]) if source.night else attempt(f"timezone('{zone}', \"=nl:known\".v)", "DATE")
+    night = attempt(*declared[NIGHT][:2]) if source.night else attempt(f"timezone('{zone}', \"{KNOWN}\".v)", "DATE")
     tried, shown = _columns(source, skip=(*held, NIGHT, *(["known_at"] if source.known_at else [])))
     order = f' ORDER BY "{NIGHT}" NULLS FIRST, "{ROW}"' if where else ""  # DuckDB gives records in their order by itself
-    known = f', "=nl:known".v AS "known_at", "=nl:known" IS NULL AS "{FAILED}known_at"' if source.known_at else ""
-    known_struct = ', "=nl:known"' if source.known_at else ""
+    known = f', "{KNOWN}".v AS "known_at", "{KNOWN}" IS NULL AS "{FAILED}known_at"' if source.known_at else ""
+    known_struct = f', "{KNOWN}"' if source.known_at else ""
     return f"""
         WITH landed AS (SELECT *{inner} FROM text),
         dated AS (SELECT *, {night} AS "{DATED}" FROM landed),

@@ -21,7 +21,7 @@ from nightloop.nights import Night, Nights, cutoff
 from nightloop.settings import connection
 from nightloop.sources.arrivals import TYPES, Arrival, Reading, Refused, Texts, raw_schema
 from nightloop.sources.connector import Connector, Delivery, SourceContext
-from nightloop.sources.evaluation import FAILED, NIGHT, Place, evaluate, nightly_statement, snapshot_statement, taken
+from nightloop.sources.evaluation import DATED, FAILED, NIGHT, Place, evaluate, nightly_statement, snapshot_statement, taken
 from nightloop.sources.factory import open_connector
 from nightloop.sources.text_table import FLAW, ROW
 
@@ -94,9 +94,9 @@ class _Reader:
 
     def _split(self, delivery: Delivery, nights: Nights) -> dict[Night, Arrival]:
         texts = Texts(delivery.records)
-        within = f"\"=nl:dated\".v BETWEEN DATE '{nights.first}' AND DATE '{nights.last}'"
+        within = f"\"{DATED}\".v BETWEEN DATE '{nights.first}' AND DATE '{nights.last}'"
         if self.use_case.first_night in nights:  # records of no night are set aside once, on the first
-            within = f'({within}) OR "=nl:dated" IS NULL OR "=nl:dated".v IS NULL'
+            within = f'({within}) OR "{DATED}" IS NULL OR "{DATED}".v IS NULL'
         table = self._evaluate(delivery, within)
         night_of = table.column(NIGHT).fill_null(self.use_case.first_night).combine_chunks()
         return {night: self._arrival(night, rows, texts) for night, rows in _by_night(table, night_of)}

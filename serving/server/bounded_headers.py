@@ -6,11 +6,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_BYTES = 65_536
 """Bytes of a request's line and headers."""
-_WHY = b"The line and the headers of a request may have 64 KiB."
-_ANSWER = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\n"
-    b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(_WHY), _WHY)
-)
+
+
+def last_answer(status: bytes, why: bytes) -> bytes:
+    """Return an answer by its status line and its text, after which the connection is closed."""
+    return b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
+        status,
+        len(why),
+        why,
+    )
+
+
+_ANSWER = last_answer(b"431 Request Header Fields Too Large", b"The line and the headers of a request may have 64 KiB.")
 
 
 class BoundedHeaders(HttpToolsProtocol):

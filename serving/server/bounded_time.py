@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import asyncio
 
-from serving.server.bounded_headers import BoundedHeaders
+from serving.server.bounded_headers import BoundedHeaders, last_answer
 
 SECONDS = 30.0
 """From the opening, or the first byte of a next request, to its last; and for an answer that the client does not take."""
-_WHY = b"A request has 30 s to arrive."
-_ANSWER = (
-    b"HTTP/1.1 408 Request Timeout\r\nContent-Type: text/plain; charset=utf-8\r\n"
-    b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(_WHY), _WHY)
-)
+_ANSWER = last_answer(b"408 Request Timeout", b"A request has 30 s to arrive.")
 
 
 class BoundedTime(BoundedHeaders):

@@ -214,26 +214,27 @@ def _place(message: Message) -> str:
     return f"{message.topic()}/{message.partition()}/{message.offset()}"
 
 
+def _offsets(requests: Sequence[Message]) -> dict[tuple[str, int], list[int]]:
+    """Return the offsets of messages by topic and partition, in order of these."""
+    offsets: dict[tuple[str, int], list[int]] = {}
+    for message in requests:
+        at = (str(message.topic()), int(message.partition() or 0))
+        offsets.setdefault(at, []).append(int(message.offset() or 0))
+    return dict(sorted(offsets.items()))
+
+
 def _after(requests: Sequence[Message]) -> list[TopicPartition]:
     """Return, by partition, the offset after the last of these messages."""
     from confluent_kafka import TopicPartition
 
-    newest: dict[tuple[str, int], int] = {}
-    for message in requests:
-        at = (str(message.topic()), int(message.partition() or 0))
-        newest[at] = max(newest.get(at, 0), int(message.offset() or 0) + 1)
-    return [TopicPartition(topic, partition, offset) for (topic, partition), offset in sorted(newest.items())]
+    return [TopicPartition(*at, max(offsets) + 1) for at, offsets in _offsets(requests).items()]
 
 
 def _go_back(consumer: Consumer, requests: Sequence[Message]) -> None:
     """Read these messages again, as far as their partitions are still this consumer's."""
     from confluent_kafka import TopicPartition
 
-    first: dict[tuple[str, int], int] = {}
-    for message in requests:
-        at = (str(message.topic()), int(message.partition() or 0))
-        first[at] = min(first.get(at, int(message.offset() or 0)), int(message.offset() or 0))
     ours = {(place.topic, place.partition) for place in consumer.assignment()}
-    for (topic, partition), offset in sorted(first.items()):
-        if (topic, partition) in ours:
-            consumer.seek(TopicPartition(topic, partition, offset))
+    for at, offsets in _offsets(requests).items():
+        if at in ours:
+            consumer.seek(TopicPartition(*at, min(offsets)))

@@ -197,7 +197,7 @@ def test_what_the_other_source_keeps_is_what_counts(shop: Shop) -> None:
 )  # fmt: skip
 def test_a_reference_that_leads_nowhere_is_shown_at_its_line(shop: Shop, old: str, new: str, said: str) -> None:
     refer(shop, old, new)
-    _, mistakes = contract_mistakes(shop.use_case, shop.settings.contracts)
+    _, mistakes, _ = contract_mistakes(shop.use_case, shop.settings.contracts)
     assert any(re.search(said, str(mistake)) for mistake in mistakes)
     with pytest.raises(DefinitionError, match=said):
         run(shop)

@@ -6,7 +6,7 @@ import pytest
 
 from nightloop.contracts import great_expectations_engine as engine
 from nightloop.contracts.common_forms import is_common_form
-from nightloop.contracts.mistakes import contract_mistakes, unguarded_key
+from nightloop.contracts.mistakes import contract_mistakes
 from nightloop.contracts.suite import Rule
 from nightloop.errors import DefinitionError
 from tests.fixtures_ingest import CLERKS, ORDERS, Shop
@@ -28,7 +28,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def mistakes(shop: Shop) -> tuple[int, list[str]]:
-    rules, found = contract_mistakes(shop.use_case, shop.settings.contracts)
+    rules, found, _ = contract_mistakes(shop.use_case, shop.settings.contracts)
     return rules, [str(error) for error in found]
 
 
@@ -55,7 +55,7 @@ def test_a_key_that_no_rule_expects_to_be_unique_is_noted(shop: Shop, rule: str,
     unique = "type: expect_column_values_to_be_unique\n    kwargs: {column: order_id}"
     assert unique in ORDERS
     shop.write("great_expectations/shop/orders.yaml", ORDERS.replace(unique, rule))
-    notes = [note for note in unguarded_key(shop.use_case, shop.settings.contracts) if "'orders'" in note]
+    notes = [note for note in contract_mistakes(shop.use_case, shop.settings.contracts)[2] if "'orders'" in note]
     assert bool(notes) == is_noted
     assert all("(order_id) to be unique" in note and "expect_column_values_to_be_unique" in note for note in notes)
 

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from jobs import score
+from jobs.published import Published
 from nightloop.definitions.model import Conformal
 from nightloop.lake import Commit
 from nightloop.model import bundle, champions
@@ -63,18 +64,23 @@ def test_spark_and_local_cut_a_night_in_the_same_place(tmp_path, tiny, write_bun
     assert scored(tmp_path / "spark", limited, folder, engine="spark", spark_url=spark_url) == local
 
 
+def with_second(home, tiny, trees_bundle, linear_bundle, *, percent, arm, **settings) -> tuple[Workspace, list[Published]]:
+    """Score a further night while version 2 is tried beside the champion."""
+    scored(home, tiny, trees_bundle, engine="local")
+    workspace = Workspace.open(load_settings(home=home, **settings))
+    (home / "bundles" / "tiny" / "2").symlink_to(linear_bundle)
+    champions.promote(workspace.ledger, "tiny", 2, FIRST, {"bundle_digest": bundle.digest(linear_bundle)})
+    record_roll_back(workspace.ledger, "tiny", 1, by="Ada", reason="2 is tried first.")
+    traffic.split(workspace.ledger, "tiny", 2, percent=percent, by="Ada", arm=arm)
+    workspace.lake.publish("tiny/features", LATER, tiny_features(LATER, rows=250), Commit("features", "tiny"))
+    return workspace, score.run(tiny, one(LATER), workspace)
+
+
 def test_spark_and_local_divide_a_night_in_the_same_way(tmp_path, tiny, trees_bundle, linear_bundle, spark_url):
     found = {}
     for engine, settings in {"local": {}, "spark": {"spark_url": spark_url}}.items():
-        home = tmp_path / engine
-        scored(home, tiny, trees_bundle, engine="local")
-        workspace = Workspace.open(load_settings(home=home, engine=engine, **settings))
-        (home / "bundles" / "tiny" / "2").symlink_to(linear_bundle)
-        champions.promote(workspace.ledger, "tiny", 2, FIRST, {"bundle_digest": bundle.digest(linear_bundle)})
-        record_roll_back(workspace.ledger, "tiny", 1, by="Ada", reason="2 is tried first.")
-        traffic.split(workspace.ledger, "tiny", 2, percent=30, by="Ada", arm="challenger")
-        workspace.lake.publish("tiny/features", LATER, tiny_features(LATER, rows=250), Commit("features", "tiny"))
-        [found[engine]] = score.run(tiny, one(LATER), workspace)
+        given = {"percent": 30, "arm": "challenger", "engine": engine, **settings}
+        workspace, [found[engine]] = with_second(tmp_path / engine, tiny, trees_bundle, linear_bundle, **given)
         rows = workspace.lake.read("tiny/scores", one(LATER)).to_pylist()
         assert {(row["arm"], row["model_version"]) for row in rows} == {("champion", 1), ("challenger", 2)}
     assert found["local"].content_digest == found["spark"].content_digest and found["spark"].rows == 250
@@ -83,15 +89,8 @@ def test_spark_and_local_divide_a_night_in_the_same_way(tmp_path, tiny, trees_bu
 def test_spark_and_local_shadow_a_night_alike(tmp_path, tiny, trees_bundle, linear_bundle, spark_url):
     digests = {}
     for engine, settings in {"local": {}, "spark": {"spark_url": spark_url}}.items():
-        home = tmp_path / engine
-        scored(home, tiny, trees_bundle, engine="local")
-        workspace = Workspace.open(load_settings(home=home, engine=engine, **settings))
-        (home / "bundles" / "tiny" / "2").symlink_to(linear_bundle)
-        champions.promote(workspace.ledger, "tiny", 2, FIRST, {"bundle_digest": bundle.digest(linear_bundle)})
-        record_roll_back(workspace.ledger, "tiny", 1, by="Ada", reason="2 is tried first.")
-        traffic.split(workspace.ledger, "tiny", 2, percent=60, by="Ada", arm="shadow")
-        workspace.lake.publish("tiny/features", LATER, tiny_features(LATER, rows=250), Commit("features", "tiny"))
-        scores, shadow = score.run(tiny, one(LATER), workspace)
+        given = {"percent": 60, "arm": "shadow", "engine": engine, **settings}
+        _, [scores, shadow] = with_second(tmp_path / engine, tiny, trees_bundle, linear_bundle, **given)
         assert (scores.rows, scores.details["model_version"], shadow.details["model_version"]) == (250, 1, 2)
         assert 100 < shadow.rows < 200
         digests[engine] = (scores.content_digest, shadow.content_digest)
