@@ -51,6 +51,15 @@ def test_figures_of_groups_stand_under_fairness_with_the_bar_in_their_name_kept_
     assert "| north\\|east | selection rate | 0.2500 |  | 400 |" in fairness
 
 
+def test_groups_stand_in_the_order_people_count_in(tiny):
+    bands = ["100-109", "20-29", "0-9", "10-19"]
+    figures = tuple(Figure("selection_rate", 0.25, None, None, 400, group=band) for band in bands)
+    text = card.render(tiny, tiny_training(), **{**GIVEN, "candidates": {"xgboost": figures}})
+    assert [line.split("|")[1].strip() for line in text.splitlines() if "| selection rate |" in line] == [
+        "0-9", "10-19", "20-29", "100-109",
+    ]  # fmt: skip
+
+
 def test_verdicts_are_told_where_they_are_known(tiny):
     verdict = Verdict("fairness", "not_enough_evidence", "Only 40 rows of group south.")
     text = card_text.completed(card.render(tiny, tiny_training(), **GIVEN), {card_text.GATES: card.verdicts_table([verdict])})

@@ -78,6 +78,13 @@ def test_groups_of_one_metric_share_a_scale() -> None:
     assert "<h3>Selection rate</h3>" in html
 
 
+def test_groups_stand_in_the_order_people_count_in() -> None:
+    bands = ["100-109", "20-29", "0-9", "10-19"]
+    html = page(Judged("fairness", "pass", "Alike.", tuple(figure("selection_rate", 0.2, group=band) for band in bands)))
+    shown = re.findall(r"\b\d+-\d*9\b", html.partition("<h3>Selection rate</h3>")[2])
+    assert shown[:4] == ["0-9", "10-19", "20-29", "100-109"]
+
+
 def test_the_page_needs_nothing_from_outside_and_runs_nothing() -> None:
     html = page(PERFORMANCE, CALIBRATION)
     assert not re.search(r"<script|https?://|url\(|@import|src=", html)
